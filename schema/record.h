@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The recorded facts as plain data: one struct a table of the store. This is all that the collector (which writes them)
+ * and the analyzer (which reads them) share. No I/O, no SQL, no kernel structure.
+ *
+ * Units: `_ns` is nanoseconds of CLOCK_BOOTTIME (it runs through suspend; the recording's `realtime_offset_ns` added to
+ * it gives the date). Addresses are addresses of the recorded process. Ranges are half-open [start, end) and whole
+ * pages. A row id is positive; 0 means "none". Strings inside a struct belong to that struct unless a field says
+ * otherwise.
+ */
+#ifndef SCHEMA_RECORD_H
+#define SCHEMA_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The page size of every kernel that this version records (x86-64). */
+#define RECORD_PAGE_BYTES 4096ULL
+
+/* One run of the recorder. `ended_ns` is 0 while it runs, and stays 0 when it was killed: then `last_commit_ns` is the
+ * last moment for which the store is known to be complete. */
+struct recording {
+	int64_t id;
+	char boot_id[37];    /* text of /proc/sys/kernel/random/boot_id */
+	uint64_t started_ns; /* from here on every event that passes the filter is emitted */
+	uint64_t ended_ns;
+	uint64_t last_commit_ns;    /* everything emitted before this moment was stored or counted as lost */
+	int64_t realtime_offset_ns; /* CLOCK_REALTIME minus CLOCK_BOOTTIME at the start */
+	uint32_t abi_version;	    /* of bpf/event.h */
+	uint64_t emitted;	    /* events that the kernel side tried to hand over */
+	uint64_t stored;	    /* of those, stored */
+	uint64_t lost;	      /* of those, lost and covered by gap rows; emitted = stored + lost after a clean end */
+	char *kernel_release; /* uname -r */
+	char *filter;	      /* the filter as it was given, for people; "" for every process */
+	char *corelate_version;
+};
+
+/* A process: (boot, pid, start time). */
+struct process {
+	int64_t id;
+	int64_t recording_id;
+	uint32_t pid;		/* thread group id in the initial pid namespace */
+	uint32_t namespace_pid; /* the same in the process's own pid namespace, as its core names it */
+	uint32_t parent_pid;	/* 0 when not known */
+	uint32_t uid;		/* real uid when first seen */
+	uint64_t start_ns;	/* start time of the thread group leader */
+	uint64_t first_seen_ns; /* first record about it */
+	uint64_t exit_ns;	/* 0 while alive or when the exit was not seen */
+	int32_t exit_status;	/* as wait(2) gives it; valid when exit_ns is set */
+	uint64_t cgroup_id;	/* inode number of its cgroup (v2) */
+	char comm[16];
+};
+
+enum space_origin {
+	SPACE_EXEC = 1, /* a program was executed: known from its first mapping */
+	SPACE_FORK = 2, /* a copy of the parent's at that moment: the parent's history is its own before `from_ns` */
+	SPACE_SNAPSHOT = 3, /* ran before the recording: its maps were read at `from_ns`, what came before is unknown */
+	SPACE_SEEN = 4,	    /* first seen in mid-life without a snapshot: incomplete */
+};
+
+/* An address space: what exec and fork make and what a core is a picture of. Two processes can share one (vfork). */
+struct space {
+	int64_t id;
+	int64_t process_id;	 /* the process that it was made for */
+	int64_t parent_space_id; /* for SPACE_FORK, when the parent was recorded */
+	enum space_origin origin;
+	uint64_t from_ns;
+	uint64_t to_ns;		    /* 0 while in use */
+	uint64_t auxv_sysinfo_ehdr; /* AT_SYSINFO_EHDR, 33: the vdso; 0 when absent */
+	uint64_t auxv_random;	    /* AT_RANDOM, 25: address of 16 random bytes on the initial stack */
+	uint64_t auxv_entry;	    /* AT_ENTRY, 9 */
+	uint64_t auxv_base;	    /* AT_BASE, 7: the interpreter; 0 for a static program */
+	char comm[16];
+	int64_t executable_file_id;
+};
+
+/* A file that was mapped or executed, as the kernel saw it at that moment. */
+struct file_identity {
+	int64_t id;
+	uint32_t device_major;
+	uint32_t device_minor;
+	uint64_t inode;
+	char *path; /* as the recorded process's mount namespace names it; "" when it has none */
+};
+
+enum memory_kind {
+	MEMORY_SEEN = 1,	  /* a mapping that was found in place: by the snapshot, or laid out by exec itself */
+	MEMORY_MMAP = 2,	  /* args: addr, length, prot, flags, fd, offset; result: address */
+	MEMORY_MUNMAP = 3,	  /* args: addr, length */
+	MEMORY_MREMAP = 4,	  /* args: old address, old size, new size, flags, new address; result: address */
+	MEMORY_MPROTECT = 5,	  /* args: addr, length, prot */
+	MEMORY_PKEY_MPROTECT = 6, /* args: addr, length, prot, pkey */
+	MEMORY_MADVISE = 7,	  /* args: addr, length, advice */
+	MEMORY_BRK = 8,		  /* args: requested break, break before the call; result: break after it */
+	MEMORY_SHMAT = 9,	  /* args: shmid, addr, flags, size of what was attached; result: address */
+	MEMORY_SHMDT = 10,	  /* args: addr, size of what was attached there before the call */
+};
+/* MEMORY_SEEN: args: start, length, prot (PROT_*), MAP_* flags (PRIVATE or SHARED, GROWSDOWN), 0, file offset in bytes.
+ */
+
+/* One event of an address space. A system call keeps both of its times: its effect came at some moment between them. */
+struct memory_event {
+	int64_t id; /* rises in the order in which the kernel emitted (at the return of the call) */
+	int64_t space_id;
+	uint32_t tid; /* thread id in the initial pid namespace */
+	enum memory_kind kind;
+	uint64_t enter_ns;
+	uint64_t exit_ns;  /* equal to enter_ns for MEMORY_SEEN */
+	uint64_t ip;	   /* user instruction pointer: just after the syscall instruction; 0 for MEMORY_SEEN */
+	uint64_t sp;	   /* user stack pointer there */
+	uint64_t top_word; /* the word at [sp]: the caller, where ip lies in a leaf wrapper such as libc's munmap; 0
+			      unread */
+	int64_t result;	   /* negative errno on failure */
+	uint64_t args[6];
+	int64_t file_id; /* the mapped file; 0 for anonymous memory */
+};
+
+/* What a memory event did to the address space, as ranges of whole pages. An empty range has start == end. */
+struct memory_effect {
+	uint64_t removed_start, removed_end; /* whatever was mapped here is gone */
+	uint64_t added_start, added_end;     /* a mapping stands here now (after the removal) */
+	uint64_t touched_start, touched_end; /* permissions or contents changed, the mappings stay */
+};
+
+/* The effect of `event`; all ranges empty for a failed call. Pure. Sources: mm/mmap.c, mm/mremap.c, ipc/shm.c:
+ * lengths round up to pages; MAP_FIXED replaces; mremap of old size 0 duplicates; MREMAP_DONTUNMAP leaves the old range
+ * mapped (and empty), so it is touched, not removed. */
+struct memory_effect memory_event_effect(const struct memory_event *event);
+
+/* True when any range of the effect overlaps [start, end). */
+bool memory_effect_overlaps(const struct memory_effect *effect, uint64_t start, uint64_t end);
+
+/* A name such as "munmap" for a kind; "unknown" for others. */
+const char *memory_kind_name(enum memory_kind kind);
+
+/* Any prctl(2) call: a marker in the timeline. */
+struct marker {
+	int64_t id;
+	int64_t space_id;
+	uint32_t tid;
+	uint64_t enter_ns;
+	uint64_t exit_ns;
+	uint64_t ip;
+	int32_t option;	  /* first argument of prctl */
+	uint64_t args[4]; /* arguments two to five */
+	int64_t result;
+	char *text; /* what the call names (PR_SET_NAME, PR_SET_VMA_ANON_NAME, CORELATE_MARK_TEXT); NULL for none */
+};
+
+/* prctl's PR_GET_DUMPABLE ignores its other arguments, which makes it a free marker: args[0] is the marker's number. */
+#define MARKER_OPTION 4
+/* Third prctl argument of the macros in include/corelate/marker.h ("corelate" in ASCII, first letter lowest). */
+#define MARKER_MAGIC 0x6574616c65726f63ULL
+
+/* A thread's birth. */
+struct thread_start {
+	int64_t id;
+	int64_t process_id;
+	uint32_t tid;
+	uint64_t time_ns;
+};
+
+/* A signal as it was delivered, with the state that the dying thread had. */
+struct signal_event {
+	int64_t id;
+	int64_t process_id;
+	int64_t space_id;
+	uint32_t tid;
+	uint32_t namespace_tid;
+	uint64_t time_ns;
+	int32_t number;
+	int32_t code;
+	int32_t error_number; /* si_errno */
+	uint64_t address;     /* si_addr where the signal carries one */
+	uint32_t sender_pid;  /* si_pid where the code says that a process sent it */
+	uint32_t sender_uid;
+	bool fatal;		/* default action, and that action ends the process */
+	uint64_t handler;	/* 0 SIG_DFL, 1 SIG_IGN, else the handler's address */
+	uint64_t trampoline;	/* address of the [uprobes] page; 0 when the process has none */
+	uint64_t registers[18]; /* user registers in the order of RECORD_REGISTERS; zeros when not read */
+	char comm[16];
+	char *directory; /* working directory when fatal; "" when not read */
+};
+
+/* Order of signal_event.registers: r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi rip eflags rsp. */
+enum record_register {
+	RECORD_REGISTER_RBP = 4,
+	RECORD_REGISTER_RAX = 10,
+	RECORD_REGISTER_RIP = 15,
+	RECORD_REGISTER_RSP = 17
+};
+
+/* A pending uretprobe of a thread of a dying process (kernel: struct return_instance). depth 0 is the innermost. */
+struct return_instance {
+	int64_t id;
+	int64_t signal_id;
+	uint32_t tid;
+	uint32_t depth;
+	uint64_t function;	 /* probed address */
+	uint64_t stack;		 /* value of the stack pointer's slot that holds the return address */
+	uint64_t return_address; /* the true one */
+	bool chained;		 /* shares its stack slot with the next instance (a tail call) */
+	uint32_t device_major;	 /* the probed file, and the offset in it */
+	uint32_t device_minor;
+	uint64_t inode;
+	uint64_t offset;
+};
+
+enum gap_cause {
+	GAP_RING_FULL = 1,    /* the ring buffer was full */
+	GAP_QUEUE_FULL = 2,   /* the recorder's own queue was full */
+	GAP_QUOTA = 3,	      /* the store reached its size limit */
+	GAP_DATABASE = 4,     /* an insert or a commit failed */
+	GAP_MISSED = 5,	      /* the kernel did not run a program (recursion) */
+	GAP_KERNEL_STATE = 6, /* the kernel side could not keep or read state for an event */
+	GAP_UNCLEAN_END = 7,  /* the recorder was killed: nothing is known from here on */
+};
+
+/* A span over which events were lost. */
+struct gap {
+	int64_t id;
+	int64_t recording_id;
+	uint32_t pid; /* 0: it may concern any process */
+	enum gap_cause cause;
+	uint64_t from_ns;
+	uint64_t to_ns;
+	uint64_t lost; /* number of events; 0 when it cannot be counted (GAP_UNCLEAN_END) */
+};
+
+/* A phrase such as "ring buffer full" for a cause. */
+const char *gap_cause_name(enum gap_cause cause);
+
+#endif

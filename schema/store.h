@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store: one SQLite file that holds what was recorded. The only interface to it, and the only C code that speaks
+ * SQL.
+ *
+ * A writer is used by one thread of the recorder. A reader opens the file read-only and may run beside a writer (WAL).
+ * Rows and units are those of schema/record.h. This module knows nothing of BPF, ELF or detectors; it does not print.
+ *
+ * Errors of every function that opens or migrates: ERROR_NOT_FOUND (no such file), ERROR_INVALID (not an SQLite file,
+ * or not one of ours), ERROR_UNSUPPORTED (written by a newer version), ERROR_PERMISSION, ERROR_SYSTEM with SQLite's own
+ * text. Each message names the path.
+ */
+#ifndef SCHEMA_STORE_H
+#define SCHEMA_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "schema/record.h"
+
+/* PRAGMA application_id of our files: "Core" in ASCII. */
+#define STORE_APPLICATION_ID 0x436f7265
+
+/* Number of the newest migration that this build knows (PRAGMA user_version). */
+int store_newest_version(void);
+
+/* ---- writing ---- */
+
+struct store_writer;
+
+/* Opens `path` for writing, creating it (mode 0600) when missing, and brings it to the newest migration. A file that is
+ * not ours is refused and left untouched. Each migration runs in one transaction. */
+struct error *store_writer_create(const char *path, struct store_writer **ret_writer) must_check;
+
+/* Commits what is pending and closes. NULL is fine. */
+void store_writer_destroy(struct store_writer *writer);
+
+/* Rows are buffered in an open transaction; this commits it and starts the next one lazily. `complete_until_ns` is
+ * written to the recording as last_commit_ns. On failure the pending rows are gone and *ret_discarded tells how many
+ * events (memory events, markers, threads, signals, return instances) they were, so that the caller can count them as
+ * lost. */
+struct error *store_writer_commit(struct store_writer *writer, int64_t recording_id, uint64_t complete_until_ns,
+				  uint64_t *ret_discarded) must_check;
+
+/* Each of these inserts one row; `id` in the struct is ignored and the new row's id is returned. */
+struct error *store_writer_add_recording(struct store_writer *, const struct recording *, int64_t *ret_id) must_check;
+struct error *store_writer_add_process(struct store_writer *, const struct process *, int64_t *ret_id) must_check;
+struct error *store_writer_add_space(struct store_writer *, const struct space *, int64_t *ret_id) must_check;
+struct error *store_writer_add_memory_event(struct store_writer *, const struct memory_event *,
+					    int64_t *ret_id) must_check;
+struct error *store_writer_add_marker(struct store_writer *, const struct marker *, int64_t *ret_id) must_check;
+struct error *store_writer_add_thread_start(struct store_writer *, const struct thread_start *,
+					    int64_t *ret_id) must_check;
+struct error *store_writer_add_signal(struct store_writer *, const struct signal_event *, int64_t *ret_id) must_check;
+struct error *store_writer_add_return_instance(struct store_writer *, const struct return_instance *,
+					       int64_t *ret_id) must_check;
+struct error *store_writer_add_gap(struct store_writer *, const struct gap *, int64_t *ret_id) must_check;
+/* The row of that (device, inode, path); the existing one when there is one already. */
+struct error *store_writer_add_file(struct store_writer *, const struct file_identity *, int64_t *ret_id) must_check;
+
+/* Updates: the row with that id gets the struct's ended_ns, emitted, stored and lost. */
+struct error *store_writer_end_recording(struct store_writer *, const struct recording *) must_check;
+struct error *store_writer_end_process(struct store_writer *, int64_t process_id, uint64_t exit_ns,
+				       int32_t exit_status) must_check;
+struct error *store_writer_end_space(struct store_writer *, int64_t space_id, uint64_t to_ns) must_check;
+struct error *store_writer_rename_process(struct store_writer *, int64_t process_id, const char *comm) must_check;
+
+/* Recordings of the running boot that were never ended and whose recorder is gone get a GAP_UNCLEAN_END gap from their
+ * last commit on, and recordings of earlier boots likewise. Called once by a new recorder before it adds its own. */
+struct error *store_writer_close_abandoned(struct store_writer *) must_check;
+
+/* Bytes that the database file and its write-ahead log take now. */
+struct error *store_writer_size(struct store_writer *, uint64_t *ret_bytes) must_check;
+
+/* ---- reading ---- */
+
+struct store_reader;
+
+struct error *store_reader_create(const char *path, struct store_reader **ret_reader) must_check;
+void store_reader_destroy(struct store_reader *reader);
+
+/* Single rows by id. The strings inside belong to the caller (the _deinit functions free them). ERROR_NOT_FOUND when
+ * there is no such row. */
+struct error *store_reader_recording(struct store_reader *, int64_t id, struct recording *ret) must_check;
+struct error *store_reader_process(struct store_reader *, int64_t id, struct process *ret) must_check;
+struct error *store_reader_space(struct store_reader *, int64_t id, struct space *ret) must_check;
+struct error *store_reader_file(struct store_reader *, int64_t id, struct file_identity *ret) must_check;
+struct error *store_reader_signal(struct store_reader *, int64_t id, struct signal_event *ret) must_check;
+void recording_deinit(struct recording *);
+void file_identity_deinit(struct file_identity *);
+void signal_event_deinit(struct signal_event *);
+
+/* All address spaces whose four auxiliary-vector values equal the given ones, newest first. *ret_spaces is freed by the
+ * caller; *ret_count may be 0. */
+struct error *store_reader_find_spaces(struct store_reader *, uint64_t sysinfo_ehdr, uint64_t random, uint64_t entry,
+				       uint64_t base, struct space **ret_spaces, size_t *ret_count) must_check;
+
+/* Fatal signals, newest first, at most `limit`. Free each element with signal_event_deinit() and then the array. */
+struct error *store_reader_fatal_signals(struct store_reader *, size_t limit, struct signal_event **ret_signals,
+					 size_t *ret_count) must_check;
+
+/* The fatal signal of a space, the last one if there are several. ERROR_NOT_FOUND when there is none. */
+struct error *store_reader_space_fatal_signal(struct store_reader *, int64_t space_id,
+					      struct signal_event *ret) must_check;
+
+/* What a history is asked for. */
+struct history_query {
+	int64_t space_id;
+	uint64_t start, end; /* events whose effect overlaps [start, end) */
+	uint64_t until_ns;   /* events that began before this moment; UINT64_MAX for all */
+	size_t limit;	     /* keep at most this many, the newest ones */
+};
+
+/* The memory events of a space and of the spaces that it was forked from (those until the fork), oldest first (by id),
+ * failed calls left out. *ret_truncated tells that older ones were left out because of `limit`. The array is freed by
+ * the caller. Reads the database newest first through the block summaries, so that its cost follows what overlaps, not
+ * what was recorded. */
+struct error *store_reader_history(struct store_reader *, const struct history_query *,
+				   struct memory_event **ret_events, size_t *ret_count, bool *ret_truncated) must_check;
+
+/* Markers of a space (and of those it was forked from, until the fork) in [from_ns, to_ns], oldest first, the newest
+ * `limit` of them. Free with markers_destroy(). */
+struct error *store_reader_markers(struct store_reader *, int64_t space_id, uint64_t from_ns, uint64_t to_ns,
+				   size_t limit, struct marker **ret_markers, size_t *ret_count) must_check;
+void markers_destroy(struct marker *markers, size_t count);
+
+/* The last marker of that thread that ended before `time_ns`, or the first that began after it. ERROR_NOT_FOUND when
+ * none. Free the text with marker_deinit(). */
+struct error *store_reader_marker_before(struct store_reader *, int64_t space_id, uint32_t tid, uint64_t time_ns,
+					 struct marker *ret) must_check;
+struct error *store_reader_marker_after(struct store_reader *, int64_t space_id, uint32_t tid, uint64_t time_ns,
+					struct marker *ret) must_check;
+void marker_deinit(struct marker *marker);
+
+/* Gaps of a recording that concern `pid` (or any process) and overlap [from_ns, to_ns], oldest first; freed by the
+ * caller. */
+struct error *store_reader_gaps(struct store_reader *, int64_t recording_id, uint32_t pid, uint64_t from_ns,
+				uint64_t to_ns, struct gap **ret_gaps, size_t *ret_count) must_check;
+
+/* Pending uretprobes recorded with a fatal signal, by thread and depth; freed by the caller. */
+struct error *store_reader_return_instances(struct store_reader *, int64_t signal_id, struct return_instance **ret,
+					    size_t *ret_count) must_check;
+
+/* Number of memory events, markers and signals of a space and of those it was forked from. */
+struct error *store_reader_count_events(struct store_reader *, int64_t space_id, uint64_t *ret_count) must_check;
+
+/* ---- SQL for people ---- */
+
+/* One result row as text; `values[i]` is NULL for SQL NULL. Return false to stop. */
+typedef bool (*store_row_function)(void *context, int columns, const char *const *names, const char *const *values);
+
+/* Runs one read-only statement. ERROR_INVALID with SQLite's text for a bad statement, for more than one statement, and
+ * for any statement that would write. */
+struct error *store_reader_query(struct store_reader *, const char *sql, store_row_function row,
+				 void *context) must_check;
+
+#endif
