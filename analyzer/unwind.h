@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stacks and symbols of a core, by libdwfl, in a child process that can open nothing.
+ *
+ * libdw and libelf parse files that a hostile process may have written. So one call, unwind_core(), forks a child,
+ * takes its right to open files, make sockets or run programs away (seccomp), lets it unwind and look up all that is
+ * asked for, and reads the answer from a pipe. A child that dies or exceeds its time gives an answer with `failure` set
+ * and whatever was complete before; the caller never crashes with it. The files were opened beforehand by
+ * core_find_modules().
+ *
+ * The child unwinds through thread callbacks of our own, so that an overlay of stack words can stand in front of
+ * memory.
+ */
+#ifndef ANALYZER_UNWIND_H
+#define ANALYZER_UNWIND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analyzer/core.h"
+#include "common/error.h"
+
+/* How a frame is known, best first. */
+enum frame_trust {
+	FRAME_REGISTERS, /* the innermost frame: the thread's own registers */
+	FRAME_CFI,	 /* from call frame information */
+	FRAME_POINTER,	 /* from the saved frame pointer */
+	FRAME_SCAN,	 /* a return address found on the stack, not more */
+	FRAME_RESTORED,	 /* the return address that the recorder saw in the kernel */
+	FRAME_INFERRED,	 /* a return address that was worked out */
+	FRAME_LOST,	 /* the caller cannot be told */
+};
+
+const char *frame_trust_name(enum frame_trust trust); /* "registers", "cfi", "frame-pointer", "scan", "restored", … */
+
+/* What an address is called. Strings belong to the struct; NULL where not known. */
+struct symbol {
+	char *module;	    /* path of the module, or NULL when no module holds the address */
+	char build_id[129]; /* hexadecimal, "" for none */
+	char *function;	    /* as the symbol table has it (not demangled) */
+	uint64_t function_offset;
+	uint64_t module_offset; /* address minus the module's load bias: what addr2line and objdump understand */
+	char *file;		/* source file, with debug information */
+	int line;		/* 0 for unknown */
+};
+void symbol_deinit(struct symbol *symbol);
+
+struct frame {
+	uint64_t pc; /* of a caller: its return address, not decremented */
+	uint64_t sp; /* stack pointer in that frame; 0 when not known */
+	enum frame_trust trust;
+	struct symbol symbol; /* looked up at pc - 1 for callers, so that the call's line is named */
+};
+
+struct thread_stack {
+	uint32_t tid;
+	bool crashed; /* the first thread of the core */
+	struct frame *frames;
+	size_t frame_count;
+	char *end_reason; /* NULL when the stack ended where threads begin, else libdwfl's words or "limit reached" */
+};
+
+/* A return address that replaces the word at a stack slot, for every read of the unwinder. */
+struct unwind_overlay {
+	uint64_t slot;
+	uint64_t return_address;
+	enum frame_trust trust; /* FRAME_RESTORED or FRAME_INFERRED: what a frame found through it is marked as */
+};
+
+struct unwind_request {
+	const struct unwind_overlay *overlay;
+	size_t overlay_count;
+	const uint64_t *addresses; /* to be looked up as they are (not decremented) */
+	size_t address_count;
+	size_t frame_limit;  /* frames a thread; 0 means 4096 */
+	unsigned timeout_ms; /* 0 means 30000 */
+};
+
+struct unwind_result {
+	struct thread_stack *threads; /* in the core's order */
+	size_t thread_count;
+	struct symbol *symbols; /* one for each of request->addresses */
+	/* For each of request->addresses: the distance from the stack pointer to the word that holds the return address
+	 * at that instruction, as call frame information has it: 0 in a leaf function that has pushed nothing. -1: not
+	 * known. */
+	int64_t *return_slot_offsets;
+	size_t symbol_count;
+	char *failure; /* NULL, or why the child did not finish */
+};
+
+/* Unwinds every thread of `core` and looks the addresses up. core_find_modules() comes first. */
+struct error *unwind_core(const struct core *core, const struct unwind_request *request,
+			  struct unwind_result *ret_result) must_check;
+void unwind_result_deinit(struct unwind_result *result);
+
+#endif
