@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* The kernel side of the recorder: raw facts only. Read event.h first, then these from top to bottom. */
+#include "state.bpf.h"   /* maps, books, the ring */
+#include "file.bpf.h"    /* files and their paths */
+#include "process.bpf.h" /* who is recorded */
+#include "memory.bpf.h"  /* memory calls and prctl */
+#include "life.bpf.h"    /* fork, exec, exit, snapshot */
+#include "signal.bpf.h"  /* signals and pending uretprobes */
+
+char program_license[] SEC("license") = "Dual MIT/GPL";

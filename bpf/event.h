@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * The record format that the kernel side writes into the ring buffer and corelated reads.
+ *
+ * Fixed-width fields, explicit padding, no pointers. Every record begins with struct event_header; `type` says which
+ * struct follows. Times are CLOCK_BOOTTIME nanoseconds. pid is the thread group id and tid the thread id, both in the
+ * initial pid namespace. Addresses are user addresses of the recorded process unless a field says otherwise.
+ * Any change here raises EVENT_ABI_VERSION; the store keeps it with each recording.
+ */
+#ifndef BPF_EVENT_H
+#define BPF_EVENT_H
+
+#ifdef __BPF__
+#include "kernel_types.h"
+#else
+#include <assert.h>
+#include <stdint.h>
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef int32_t s32;
+typedef uint64_t u64;
+typedef int64_t s64;
+#endif
+
+#define EVENT_ABI_VERSION 1
+
+enum event_type {
+	EVENT_SYSCALL = 1,     /* struct event_syscall */
+	EVENT_PRCTL = 2,       /* struct event_prctl */
+	EVENT_FILE = 3,        /* struct event_file */
+	EVENT_MAPPING = 4,     /* struct event_mapping */
+	EVENT_PROCESS = 5,     /* struct event_process */
+	EVENT_THREAD = 6,      /* struct event_thread */
+	EVENT_EXIT = 7,        /* struct event_exit */
+	EVENT_SIGNAL = 8,      /* struct event_signal */
+	EVENT_RETURN_INSTANCE = 9, /* struct event_return_instance */
+};
+
+struct event_header {
+	u16 type;
+	u16 size; /* of the whole record, header included */
+	u32 cpu;
+	u64 time_ns; /* when the record was made; for a system call, its exit */
+	u32 pid;
+	u32 tid;
+};
+
+/* A file by identity. All zero for none. The generation tells a reused inode number from the old one; it names the file
+ * only inside one recording and is not stored. */
+struct event_file_id {
+	u64 inode;
+	u32 device; /* kernel encoding: major << 20 | minor */
+	u32 generation;
+};
+
+/* One memory system call, complete. For brk args[1] is the break before the call; for shmat args[3], and for shmdt args[1],
+ * is the size in bytes of the attached segment (0 when it could not be read). */
+struct event_syscall {
+	struct event_header header;
+	u64 enter_ns;
+	s64 result;
+	u64 ip;       /* just after the syscall instruction */
+	u64 sp;
+	u64 top_word; /* the word at sp, 0 when unreadable */
+	u64 args[6];
+	struct event_file_id file; /* mmap of a file descriptor */
+	u32 number;
+	u32 padding;
+};
+
+#define EVENT_TEXT_BYTES 128
+
+/* Any prctl. `text` is what the call names, NUL-terminated; text[0] is 0 when it names nothing. */
+struct event_prctl {
+	struct event_header header;
+	u64 enter_ns;
+	s64 result;
+	u64 ip;
+	u64 sp;
+	u64 args[5];
+	char text[EVENT_TEXT_BYTES];
+};
+
+#define EVENT_PATH_BYTES 1024
+#define EVENT_PATH_COMPONENTS 64
+
+/* The path of a file, once per file while the recorder remembers it. `components` holds NUL-terminated names from the leaf
+ * to the root, `used` bytes in all. */
+struct event_file {
+	struct event_header header;
+	struct event_file_id file;
+	u32 used;
+	u8 truncated; /* the names nearest to the root are missing */
+	u8 deleted;   /* the file has no link left */
+	u8 padding[2];
+	char components[EVENT_PATH_BYTES];
+};
+
+enum event_mapping_reason {
+	EVENT_MAPPING_EXEC = 1,     /* laid out by exec, before the program's first instruction */
+	EVENT_MAPPING_SNAPSHOT = 2, /* found in a process that ran already */
+};
+
+/* A mapping as it stands in an address space. */
+struct event_mapping {
+	struct event_header header;
+	u64 start;
+	u64 end;
+	u64 vm_flags; /* kernel VM_* bits: READ 1, WRITE 2, EXEC 4, SHARED 8, GROWSDOWN 0x100 */
+	u64 page_offset;
+	struct event_file_id file;
+	u32 reason; /* enum event_mapping_reason */
+	u32 padding;
+};
+
+enum event_process_reason {
+	EVENT_PROCESS_FORK = 1, /* just made by fork, vfork or clone; made by parent_pid */
+	EVENT_PROCESS_EXEC = 2, /* has just begun a new program; EVENT_MAPPING records follow */
+	EVENT_PROCESS_SNAPSHOT = 3, /* ran before the recording; EVENT_MAPPING records follow */
+	EVENT_PROCESS_SEEN = 4, /* seen for the first time in mid-life */
+};
+
+struct event_process {
+	struct event_header header;
+	u64 start_ns; /* of the thread group leader */
+	u64 cgroup_id;
+	u64 auxv_sysinfo_ehdr;
+	u64 auxv_random;
+	u64 auxv_entry;
+	u64 auxv_base;
+	struct event_file_id executable;
+	u32 reason; /* enum event_process_reason */
+	u32 parent_pid;
+	u32 namespace_pid;
+	u32 uid;
+	u32 shares_memory; /* 1: a fork with CLONE_VM, so the parent's address space is used until exec */
+	u32 padding;
+	char comm[16];
+};
+
+/* A new thread (tid) of an existing process (header.pid). */
+struct event_thread {
+	struct event_header header;
+	u32 tid;
+	u32 padding;
+};
+
+/* The last thread of a process has ended. */
+struct event_exit {
+	struct event_header header;
+	s32 status; /* as wait(2) gives it */
+	u32 padding;
+};
+
+#define EVENT_REGISTERS 18
+
+/* A signal at delivery. Those that a handler takes are reported for SEGV, BUS, ILL, FPE, TRAP, ABRT and SYS only. */
+struct event_signal {
+	struct event_header header;
+	u64 address;
+	u64 handler;
+	u64 trampoline;
+	u64 registers[EVENT_REGISTERS]; /* r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi rip eflags rsp */
+	s32 number;
+	s32 code;
+	s32 error_number;
+	u32 sender_pid;
+	u32 sender_uid;
+	u32 namespace_tid;
+	u32 fatal;
+	u32 directory_used; /* bytes of `directory`; leaf first, as in event_file */
+	char comm[16];
+	char directory[EVENT_PATH_BYTES];
+};
+
+/* A pending uretprobe of a thread of a dying process; follows the event_signal of the same header.tid. */
+struct event_return_instance {
+	struct event_header header;
+	u64 function;
+	u64 stack;
+	u64 return_address;
+	u64 offset; /* of the probe in its file */
+	u64 inode;
+	u32 device;
+	u32 thread; /* tid of the owner, which need not be the one that took the signal */
+	u32 depth;  /* 0 is the innermost */
+	u32 chained;
+};
+
+#ifdef __BPF__
+#define EVENT_ASSERT_SIZE(name, bytes) _Static_assert(sizeof(struct name) == (bytes), #name)
+#else
+#define EVENT_ASSERT_SIZE(name, bytes) static_assert(sizeof(struct name) == (bytes), #name)
+#endif
+EVENT_ASSERT_SIZE(event_header, 24);
+EVENT_ASSERT_SIZE(event_syscall, 136);
+EVENT_ASSERT_SIZE(event_prctl, 224);
+EVENT_ASSERT_SIZE(event_file, 1072);
+EVENT_ASSERT_SIZE(event_mapping, 80);
+EVENT_ASSERT_SIZE(event_process, 128);
+EVENT_ASSERT_SIZE(event_thread, 32);
+EVENT_ASSERT_SIZE(event_exit, 32);
+EVENT_ASSERT_SIZE(event_signal, 1264);
+EVENT_ASSERT_SIZE(event_return_instance, 80);
+
+/* What the kernel side counts for itself; one element, shared through a memory-mapped array. */
+struct event_counters {
+	u64 emitted;     /* records that were to be handed over */
+	u64 lost;        /* of those, refused by the full ring buffer */
+	u64 state_lost;  /* events dropped before that, for want of room in the kernel side's own tables */
+};
+
+/* Losses of one process since the recorder started; key: pid. The entry of pid 0 takes what has no room. */
+struct event_loss {
+	u64 count;
+	u64 first_ns; /* of the first loss ever, and of the last */
+	u64 last_ns;
+};
+
+#define FILTER_COMM_BYTES 16
+
+/* What is to be recorded: a process that meets every criterion that is set, and its descendants when `pid` is set. */
+struct event_filter {
+	u32 recorder_pid;   /* never recorded */
+	u32 has_pid;        /* membership of the `followed` map is asked for */
+	u32 has_uid;
+	u32 uid;
+	u64 cgroup_id;      /* 0: no criterion; else this cgroup (v2) or one below it */
+	u64 executable_inode; /* 0: no criterion */
+	u32 executable_device;
+	u32 has_comm;
+	char comm[FILTER_COMM_BYTES];
+};
+EVENT_ASSERT_SIZE(event_counters, 24);
+EVENT_ASSERT_SIZE(event_loss, 24);
+EVENT_ASSERT_SIZE(event_filter, 56);
+
+#endif

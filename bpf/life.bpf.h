@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * The life of a process: fork, exec with the mappings that exec makes itself, exit; and the snapshot of those that ran
+ * before the recording.
+ */
+#ifndef BPF_LIFE_H
+#define BPF_LIFE_H
+
+#include "memory.bpf.h"
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	u32 parent_pid = parent->tgid;
+	u32 pid = child->tgid;
+	struct event_thread *record;
+	u8 yes = 1;
+
+	if (pid != parent_pid) {
+		bool shares_memory = BPF_CORE_READ(child, mm) == BPF_CORE_READ(parent, mm);
+
+		if (filter.has_pid && bpf_map_lookup_elem(&followed, &parent_pid) &&
+		    bpf_map_update_elem(&followed, &pid, &yes, BPF_ANY))
+			event_count_state_loss();
+		/* Whoever is recorded is announced before its first child, so that the child's history has a parent. */
+		process_verdict(parent);
+		process_judge(child, starting ? EVENT_PROCESS_SNAPSHOT : EVENT_PROCESS_FORK, parent_pid, shares_memory);
+		return 0;
+	}
+	if (process_verdict(parent) != VERDICT_RECORD)
+		return 0;
+	record = event_reserve(EVENT_THREAD, sizeof(*record));
+	if (record) {
+		record->tid = child->pid;
+		record->padding = 0;
+		event_submit(record);
+	}
+	return 0;
+}
+
+/* include/linux/mm.h */
+static __always_inline bool mapping_emit(u32 pid, const struct vma_found *vma, u32 reason)
+{
+	struct event_file_id id = {};
+	struct event_mapping *record;
+
+	if (vma->file)
+		file_announce(vma->file, &id);
+	record = event_reserve(EVENT_MAPPING, sizeof(*record));
+	if (!record)
+		return false;
+	record->header.pid = pid;
+	record->header.tid = pid;
+	record->start = vma->start;
+	record->end = vma->end;
+	record->vm_flags = vma->flags;
+	record->page_offset = vma->page_offset;
+	record->file = id;
+	record->reason = reason;
+	record->padding = 0;
+	event_submit(record);
+	return true;
+}
+
+#define EXEC_NEIGHBOURS 16
+
+/* Emits the mapping at `address` and those that touch it below and above: the segments of one ELF file. */
+static __noinline int exec_mappings_around(struct task_struct *task, u64 address)
+{
+	struct vma_found first = {}, vma = {};
+	u32 pid;
+
+	if (!task || !address)
+		return 0;
+	pid = task->tgid;
+	if (bpf_find_vma(task, address, vma_read, &first, 0))
+		return 0;
+	for (int i = 0; i < EXEC_NEIGHBOURS; i++) {
+		if (bpf_find_vma(task, first.start - 1, vma_read, &vma, 0))
+			break;
+		first = vma;
+	}
+	mapping_emit(pid, &first, EVENT_MAPPING_EXEC);
+	for (int i = 0; i < EXEC_NEIGHBOURS; i++) {
+		if (bpf_find_vma(task, first.end, vma_read, &vma, 0))
+			break;
+		mapping_emit(pid, &vma, EVENT_MAPPING_EXEC);
+		first = vma;
+	}
+	return 0;
+}
+
+static __always_inline u64 auxv_value(struct mm_struct *mm, u64 wanted)
+{
+	void *auxv = (void *)mm + bpf_core_field_offset(struct mm_struct, saved_auxv);
+
+	for (int i = 0; i < AUXV_ENTRIES; i++) {
+		unsigned long pair[2] = {0, 0};
+
+		if (bpf_probe_read_kernel(pair, sizeof(pair), auxv + i * sizeof(pair)) || pair[0] == AT_NULL)
+			break;
+		if (pair[0] == wanted)
+			return pair[1];
+	}
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task)
+{
+	struct thread_state *thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	u32 parent_pid = BPF_CORE_READ(task, real_parent, tgid);
+	u32 pid = task->tgid;
+	struct process_state *before = bpf_map_lookup_elem(&processes, &pid);
+	bool was_recorded = before && before->verdict == VERDICT_RECORD;
+	u32 verdict = process_judge(task, EVENT_PROCESS_EXEC, parent_pid, false);
+
+	if (thread)
+		thread->verdict = verdict;
+	/* A process that leaves the filter by this exec still needs the end of its old address space told. */
+	if (verdict == VERDICT_IGNORE && was_recorded)
+		process_announce(task, EVENT_PROCESS_EXEC, parent_pid, false);
+	if (verdict != VERDICT_RECORD)
+		return 0;
+	exec_mappings_around(task, BPF_CORE_READ(mm, start_code));
+	exec_mappings_around(task, auxv_value(mm, AT_BASE));
+	exec_mappings_around(task, auxv_value(mm, AT_SYSINFO_EHDR));
+	exec_mappings_around(task, BPF_CORE_READ(mm, start_stack));
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	u32 pid = task->tgid;
+	struct process_state *state = bpf_map_lookup_elem(&processes, &pid);
+	struct event_exit *record;
+	s32 status;
+
+	/* kernel/exit.c counts `live` down before this point: 0 means that this is the last thread. */
+	if (BPF_CORE_READ(task, signal, live.counter) != 0)
+		return 0;
+	if (state && state->verdict == VERDICT_RECORD) {
+		status = BPF_CORE_READ(task, signal, group_exit_code);
+		if (!status)
+			status = task->exit_code;
+		record = event_reserve(EVENT_EXIT, sizeof(*record));
+		if (record) {
+			record->status = status;
+			record->padding = 0;
+			event_submit(record);
+		}
+	}
+	bpf_map_delete_elem(&processes, &pid);
+	bpf_map_delete_elem(&followed, &pid);
+	return 0;
+}
+
+/* Returns 1 to be called again for the same mapping when the ring is full: the reader of the iterator then waits. */
+SEC("iter/task_vma")
+int snapshot(struct bpf_iter__task_vma *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct vm_area_struct *vma = ctx->vma;
+	struct vma_found found = {};
+	u32 verdict;
+
+	if (!task || !vma)
+		return 0;
+	verdict = process_verdict(task);
+	if (verdict == VERDICT_UNKNOWN)
+		return 1;
+	if (verdict != VERDICT_RECORD)
+		return 0;
+	vma_read(task, vma, &found);
+	return mapping_emit(task->tgid, &found, EVENT_MAPPING_SNAPSHOT) ? 0 : 1;
+}
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * Memory system calls and prctl: one record a call, made at its return, with the time of its entry. The arguments are taken
+ * from the saved user registers at the return: the kernel leaves them as the caller set them.
+ */
+#ifndef BPF_MEMORY_H
+#define BPF_MEMORY_H
+
+#include "arch.bpf.h"
+#include "process.bpf.h"
+
+static __always_inline struct thread_state *syscall_begin(struct trace_event_raw_sys_enter *ctx, struct task_struct *task)
+{
+	struct thread_state *state = recorded_thread(task);
+
+	if (state) {
+		state->number = ctx->id;
+		state->enter_ns = bpf_ktime_get_boot_ns();
+	}
+	return state;
+}
+
+SEC("tp/syscalls/sys_enter_munmap")
+int syscall_enter(struct trace_event_raw_sys_enter *ctx)
+{
+	syscall_begin(ctx, bpf_get_current_task_btf());
+	return 0;
+}
+
+#define MAP_ANONYMOUS 0x20
+
+SEC("tp/syscalls/sys_enter_mmap")
+int mmap_enter(struct trace_event_raw_sys_enter *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *state = syscall_begin(ctx, task);
+	struct file *file;
+
+	if (!state)
+		return 0;
+	if (ctx->args[3] & MAP_ANONYMOUS) {
+		state->file.inode = 0;
+		return 0;
+	}
+	__builtin_memset(&state->file, 0, sizeof(state->file));
+	file = file_of_descriptor(task, (u32)ctx->args[4]);
+	if (file) {
+		struct event_file_id id = {};
+
+		file_announce(file, &id);
+		state->file = id;
+	}
+	return 0;
+}
+
+SEC("tp/syscalls/sys_enter_brk")
+int brk_enter(struct trace_event_raw_sys_enter *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *state = syscall_begin(ctx, task);
+
+	if (state)
+		state->extra = BPF_CORE_READ(task, mm, brk);
+	return 0;
+}
+
+struct vma_found {
+	u64 start;
+	u64 end;
+	u64 flags;
+	u64 page_offset;
+	struct file *file;
+};
+
+static long vma_read(struct task_struct *task, struct vm_area_struct *vma, struct vma_found *found)
+{
+	found->start = BPF_CORE_READ(vma, vm_start);
+	found->end = BPF_CORE_READ(vma, vm_end);
+	found->flags = BPF_CORE_READ(vma, vm_flags);
+	found->page_offset = BPF_CORE_READ(vma, vm_pgoff);
+	found->file = BPF_CORE_READ(vma, vm_file);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_enter_shmdt")
+int shmdt_enter(struct trace_event_raw_sys_enter *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *state = syscall_begin(ctx, task);
+	struct vma_found found = {};
+
+	if (state) {
+		bpf_find_vma(task, ctx->args[0], vma_read, &found, 0);
+		state->extra = found.start == ctx->args[0] ? found.end - found.start : 0;
+	}
+	return 0;
+}
+
+/* A record for the call that is returning, complete but for what only one kind of call has. */
+static __always_inline struct event_syscall *syscall_record(struct trace_event_raw_sys_exit *ctx,
+							    struct task_struct *task, struct thread_state *state)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct event_syscall *record = event_reserve(EVENT_SYSCALL, sizeof(*record));
+
+	if (!record)
+		return NULL;
+	/* A call that was under way when recording began has no entry: 0 says so. */
+	record->enter_ns = state->number == (u32)ctx->id ? state->enter_ns : 0;
+	record->result = ctx->ret;
+	record->ip = ARCH_IP(regs);
+	record->sp = ARCH_SP(regs);
+	record->args[0] = ARCH_SYSCALL_ARG0(regs);
+	record->args[1] = ARCH_SYSCALL_ARG1(regs);
+	record->args[2] = ARCH_SYSCALL_ARG2(regs);
+	record->args[3] = ARCH_SYSCALL_ARG3(regs);
+	record->args[4] = ARCH_SYSCALL_ARG4(regs);
+	record->args[5] = ARCH_SYSCALL_ARG5(regs);
+	record->file = (struct event_file_id){};
+	record->number = ctx->id;
+	record->padding = 0;
+	record->top_word = 0;
+	bpf_probe_read_user(&record->top_word, sizeof(record->top_word), (void *)record->sp);
+	state->number = ~0U;
+	return record;
+}
+
+SEC("tp/syscalls/sys_exit_munmap")
+int syscall_exit(struct trace_event_raw_sys_exit *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *state = recorded_thread(task);
+	struct event_syscall *record;
+
+	if (!state)
+		return 0;
+	record = syscall_record(ctx, task, state);
+	if (record)
+		event_submit(record);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_mmap")
+int mmap_exit(struct trace_event_raw_sys_exit *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *state = recorded_thread(task);
+	struct event_syscall *record;
+
+	if (!state)
+		return 0;
+	record = syscall_record(ctx, task, state);
+	if (record) {
+		if (record->enter_ns && state->file.inode)
+			record->file = state->file;
+		event_submit(record);
+	}
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_brk")
+int brk_exit(struct trace_event_raw_sys_exit *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *state = recorded_thread(task);
+	struct event_syscall *record;
+
+	if (!state)
+		return 0;
+	record = syscall_record(ctx, task, state);
+	if (record) {
+		record->args[1] = record->enter_ns ? state->extra : record->result;
+		event_submit(record);
+	}
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_shmat")
+int shmat_exit(struct trace_event_raw_sys_exit *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *state = recorded_thread(task);
+	struct event_syscall *record;
+	struct vma_found found = {};
+
+	if (!state)
+		return 0;
+	if (ctx->ret > 0)
+		bpf_find_vma(task, ctx->ret, vma_read, &found, 0);
+	record = syscall_record(ctx, task, state);
+	if (record) {
+		record->args[3] = found.end - found.start;
+		event_submit(record);
+	}
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_shmdt")
+int shmdt_exit(struct trace_event_raw_sys_exit *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *state = recorded_thread(task);
+	struct event_syscall *record;
+
+	if (!state)
+		return 0;
+	record = syscall_record(ctx, task, state);
+	if (record) {
+		record->args[1] = record->enter_ns ? state->extra : 0;
+		event_submit(record);
+	}
+	return 0;
+}
+
+/* include/uapi/linux/prctl.h */
+enum { PR_GET_DUMPABLE = 4, PR_SET_NAME = 15, PR_SET_VMA = 0x53564d41, PR_SET_VMA_ANON_NAME = 0 };
+/* MARKER_MAGIC of include/corelate/marker.h */
+#define MARKER_MAGIC 0x6574616c65726f63ULL
+
+/* Which argument of this prctl points to a name; 0 for none. */
+static __always_inline u64 prctl_text(const u64 *args)
+{
+	if (args[0] == PR_SET_NAME)
+		return args[1];
+	if (args[0] == PR_SET_VMA && args[1] == PR_SET_VMA_ANON_NAME)
+		return args[4];
+	if (args[0] == PR_GET_DUMPABLE && args[2] == MARKER_MAGIC)
+		return args[3];
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_prctl")
+int prctl_exit(struct trace_event_raw_sys_exit *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *state = recorded_thread(task);
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct event_prctl *record;
+	u64 text;
+
+	/* A process may be chosen by its name, and this is the call that changes it. */
+	if (filter.has_comm && ARCH_SYSCALL_ARG0(regs) == PR_SET_NAME && !state) {
+		u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+		state = bpf_task_storage_get(&threads, task, NULL, 0);
+		if (!state)
+			return 0;
+		bpf_map_delete_elem(&processes, &pid);
+		state->verdict = VERDICT_UNKNOWN;
+		return 0;
+	}
+	if (!state)
+		return 0;
+	record = event_reserve(EVENT_PRCTL, sizeof(*record));
+	if (!record)
+		return 0;
+	record->enter_ns = state->number == (u32)ctx->id ? state->enter_ns : 0;
+	record->result = ctx->ret;
+	record->ip = ARCH_IP(regs);
+	record->sp = ARCH_SP(regs);
+	record->args[0] = ARCH_SYSCALL_ARG0(regs);
+	record->args[1] = ARCH_SYSCALL_ARG1(regs);
+	record->args[2] = ARCH_SYSCALL_ARG2(regs);
+	record->args[3] = ARCH_SYSCALL_ARG3(regs);
+	record->args[4] = ARCH_SYSCALL_ARG4(regs);
+	__builtin_memset(record->text, 0, sizeof(record->text));
+	text = prctl_text(record->args);
+	if (text && bpf_probe_read_user_str(record->text, sizeof(record->text), (void *)text) < 0)
+		record->text[0] = 0;
+	state->number = ~0U;
+	event_submit(record);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * Who is recorded, and how a process is announced. Every process is announced once, before its first record; a failed
+ * announcement is tried again with the next event, so that a full ring never leaves a process without a name.
+ */
+#ifndef BPF_PROCESS_H
+#define BPF_PROCESS_H
+
+#include "file.bpf.h"
+
+/* include/uapi/linux/auxvec.h */
+enum { AT_NULL = 0, AT_BASE = 7, AT_ENTRY = 9, AT_RANDOM = 25, AT_SYSINFO_EHDR = 33 };
+#define AUXV_ENTRIES 24
+
+static __always_inline bool under_cgroup(struct task_struct *task, u64 id)
+{
+	struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+
+	for (int level = 0; level < 32 && cgroup; level++) {
+		struct cgroup_subsys_state *parent;
+
+		if (BPF_CORE_READ(cgroup, kn, id) == id)
+			return true;
+		parent = BPF_CORE_READ(cgroup, self.parent);
+		if (!parent)
+			break;
+		cgroup = BPF_CORE_READ(parent, cgroup);
+	}
+	return false;
+}
+
+/* Does the filter take this process? All criteria that are set must hold. */
+static __always_inline bool filter_takes(struct task_struct *task)
+{
+	u32 pid = BPF_CORE_READ(task, tgid);
+
+	if (pid == filter.recorder_pid)
+		return false;
+	if (filter.has_pid && !bpf_map_lookup_elem(&followed, &pid))
+		return false;
+	if (filter.has_uid && BPF_CORE_READ(task, cred, uid.val) != filter.uid)
+		return false;
+	if (filter.executable_inode) {
+		struct inode *inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
+
+		if (BPF_CORE_READ(inode, i_ino) != filter.executable_inode ||
+		    BPF_CORE_READ(inode, i_sb, s_dev) != filter.executable_device)
+			return false;
+	}
+	if (filter.has_comm) {
+		char comm[FILTER_COMM_BYTES];
+
+		BPF_CORE_READ_INTO(&comm, task, group_leader, comm);
+		for (int i = 0; i < FILTER_COMM_BYTES; i++) {
+			if (comm[i] != filter.comm[i])
+				return false;
+			if (!comm[i])
+				break;
+		}
+	}
+	if (filter.cgroup_id && !under_cgroup(task, filter.cgroup_id))
+		return false;
+	return true;
+}
+
+/* The thread id as the thread's own pid namespace has it: kernel/pid.c, numbers[level]. */
+static __always_inline u32 namespace_pid(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	u32 level = BPF_CORE_READ(pid, level);
+	void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
+	int number = 0;
+
+	bpf_probe_read_kernel(&number, sizeof(number), numbers + (u64)(level & 31) * bpf_core_type_size(struct upid));
+	return number;
+}
+
+static __always_inline void read_auxv(struct mm_struct *mm, struct event_process *record)
+{
+	void *auxv = (void *)mm + bpf_core_field_offset(struct mm_struct, saved_auxv);
+
+	record->auxv_sysinfo_ehdr = record->auxv_random = record->auxv_entry = record->auxv_base = 0;
+	if (!mm)
+		return;
+	for (int i = 0; i < AUXV_ENTRIES; i++) {
+		unsigned long pair[2] = {0, 0};
+
+		if (bpf_probe_read_kernel(pair, sizeof(pair), auxv + i * sizeof(pair)) || pair[0] == AT_NULL)
+			break;
+		if (pair[0] == AT_SYSINFO_EHDR)
+			record->auxv_sysinfo_ehdr = pair[1];
+		else if (pair[0] == AT_RANDOM)
+			record->auxv_random = pair[1];
+		else if (pair[0] == AT_ENTRY)
+			record->auxv_entry = pair[1];
+		else if (pair[0] == AT_BASE)
+			record->auxv_base = pair[1];
+	}
+}
+
+/* Announces the process of `task`; false when there was no room. */
+static __always_inline bool process_announce(struct task_struct *task, u32 reason, u32 parent_pid, bool shares_memory)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct file *executable = BPF_CORE_READ(mm, exe_file);
+	struct event_file_id executable_id = {};
+	struct event_process *record;
+
+	if (executable)
+		file_announce(executable, &executable_id);
+	record = event_reserve(EVENT_PROCESS, sizeof(*record));
+	if (!record)
+		return false;
+	record->header.pid = BPF_CORE_READ(task, tgid);
+	record->header.tid = BPF_CORE_READ(task, pid);
+	record->start_ns = BPF_CORE_READ(leader, start_boottime);
+	record->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	read_auxv(mm, record);
+	record->executable = executable_id;
+	record->reason = reason;
+	record->parent_pid = parent_pid;
+	record->namespace_pid = namespace_pid(leader);
+	record->uid = BPF_CORE_READ(task, cred, uid.val);
+	record->shares_memory = shares_memory;
+	record->padding = 0;
+	BPF_CORE_READ_INTO(&record->comm, leader, comm);
+	event_submit(record);
+	return true;
+}
+
+static __always_inline u32 process_judge(struct task_struct *task, u32 reason, u32 parent_pid, bool shares_memory)
+{
+	struct process_state state = {};
+	u32 pid = BPF_CORE_READ(task, tgid);
+
+	state.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	state.verdict = filter_takes(task) ? VERDICT_RECORD : VERDICT_IGNORE;
+	if (state.verdict == VERDICT_RECORD && !process_announce(task, reason, parent_pid, shares_memory))
+		return VERDICT_UNKNOWN;
+	bpf_map_update_elem(&processes, &pid, &state, BPF_ANY);
+	return state.verdict;
+}
+
+/* The verdict on the process of `task`, made and announced now if it has none yet. */
+static __always_inline u32 process_verdict(struct task_struct *task)
+{
+	u32 pid = BPF_CORE_READ(task, tgid);
+	struct process_state *state = bpf_map_lookup_elem(&processes, &pid);
+
+	if (state && state->start_ns == BPF_CORE_READ(task, group_leader, start_boottime))
+		return state->verdict;
+	return process_judge(task, starting ? EVENT_PROCESS_SNAPSHOT : EVENT_PROCESS_SEEN,
+			     BPF_CORE_READ(task, real_parent, tgid), false);
+}
+
+/* The current thread's state when its process is recorded, else NULL. */
+static __always_inline struct thread_state *recorded_thread(struct task_struct *task)
+{
+	struct thread_state *state = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!state) {
+		if (process_verdict(task) == VERDICT_RECORD)
+			event_count_state_loss();
+		return NULL;
+	}
+	if (state->verdict == VERDICT_UNKNOWN)
+		state->verdict = process_verdict(task);
+	return state->verdict == VERDICT_RECORD ? state : NULL;
+}
+
+#endif

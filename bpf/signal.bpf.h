@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * Signals at delivery, and for a fatal one what only the kernel knows of the dying process: the address of the [uprobes]
+ * page and the true return addresses of its pending uretprobes.
+ */
+#ifndef BPF_SIGNAL_H
+#define BPF_SIGNAL_H
+
+#include "life.bpf.h"
+
+enum { SIGILL = 4, SIGTRAP = 5, SIGABRT = 6, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11, SIGSYS = 31 };
+
+static __always_inline u64 signal_bit(int number)
+{
+	return number >= 1 && number <= 64 ? 1ULL << (number - 1) : 0;
+}
+
+/* include/linux/signal.h: CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH do not end a process by default. */
+#define HARMLESS_SIGNALS (1ULL << 16 | 1ULL << 17 | 1ULL << 18 | 1ULL << 19 | 1ULL << 20 | 1ULL << 21 | 1ULL << 22 | 1ULL << 27)
+#define FAULT_SIGNALS (1ULL << 3 | 1ULL << 4 | 1ULL << 5 | 1ULL << 6 | 1ULL << 7 | 1ULL << 10 | 1ULL << 30)
+
+#define MAX_INSTANCES 128
+#define MAX_THREADS 512
+
+struct instance_walk {
+	struct return_instance *next;
+	u32 thread;
+	u32 depth;
+};
+
+static long emit_instance(u32 index, struct instance_walk *walk)
+{
+	struct return_instance *instance = walk->next;
+	struct return_instance___before_hprobe *older = (void *)instance;
+	struct event_return_instance *record;
+	struct uprobe *uprobe;
+
+	if (!instance)
+		return 1;
+	if (bpf_core_field_exists(instance->hprobe))
+		uprobe = BPF_CORE_READ(instance, hprobe.uprobe);
+	else
+		uprobe = BPF_CORE_READ(older, uprobe);
+	record = event_reserve(EVENT_RETURN_INSTANCE, sizeof(*record));
+	if (!record)
+		return 1;
+	record->function = BPF_CORE_READ(instance, func);
+	record->stack = BPF_CORE_READ(instance, stack);
+	record->return_address = BPF_CORE_READ(instance, orig_ret_vaddr);
+	record->chained = BPF_CORE_READ(instance, chained);
+	record->offset = BPF_CORE_READ(uprobe, offset);
+	record->inode = BPF_CORE_READ(uprobe, inode, i_ino);
+	record->device = BPF_CORE_READ(uprobe, inode, i_sb, s_dev);
+	record->thread = walk->thread;
+	record->depth = walk->depth++;
+	event_submit(record);
+	walk->next = BPF_CORE_READ(instance, next);
+	return 0;
+}
+
+struct thread_walk {
+	struct list_head *head;
+	struct list_head *next;
+};
+
+static long emit_thread_instances(u32 index, struct thread_walk *walk)
+{
+	struct task_struct *task;
+	struct instance_walk instances = {};
+	struct list_head *node = walk->next;
+
+	if (!node || node == walk->head)
+		return 1;
+	task = (void *)node - bpf_core_field_offset(struct task_struct, thread_node);
+	instances.thread = BPF_CORE_READ(task, pid);
+	instances.next = BPF_CORE_READ(task, utask, return_instances);
+	if (instances.next)
+		bpf_loop(MAX_INSTANCES, emit_instance, &instances, 0);
+	walk->next = BPF_CORE_READ(node, next);
+	return 0;
+}
+
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_sigaction *action)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 handler = (u64)BPF_CORE_READ(action, sa.sa_handler);
+	u64 bit = signal_bit(number);
+	bool fatal = handler == 0 && !(bit & HARMLESS_SIGNALS);
+	struct event_signal *record;
+	struct xol_area *area;
+	struct pt_regs *regs;
+	u8 truncated;
+
+	if (!fatal && !(bit & FAULT_SIGNALS))
+		return 0;
+	if (handler == 1 || process_verdict(task) != VERDICT_RECORD)
+		return 0;
+	record = event_reserve(EVENT_SIGNAL, sizeof(*record));
+	if (!record)
+		return 0;
+	record->number = number;
+	record->handler = handler;
+	record->fatal = fatal;
+	record->code = 0;
+	record->error_number = 0;
+	record->address = 0;
+	record->sender_pid = 0;
+	record->sender_uid = 0;
+	/* SEND_SIG_NOINFO and SEND_SIG_PRIV are the pointers 0 and 1 (include/linux/signal_types.h). */
+	if ((u64)info > 1) {
+		record->code = BPF_CORE_READ(info, si_code);
+		record->error_number = BPF_CORE_READ(info, si_errno);
+		if (record->code <= 0) {
+			record->sender_pid = BPF_CORE_READ(info, _sifields._kill._pid);
+			record->sender_uid = BPF_CORE_READ(info, _sifields._kill._uid);
+		} else if (bit & FAULT_SIGNALS) {
+			record->address = (u64)BPF_CORE_READ(info, _sifields._sigfault._addr);
+		}
+	}
+	area = BPF_CORE_READ(task, mm, uprobes_state.xol_area);
+	record->trampoline = area ? BPF_CORE_READ(area, vaddr) : 0;
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	ARCH_COPY_REGISTERS(record->registers, regs);
+	record->namespace_tid = namespace_pid(task);
+	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	record->directory_used = 0;
+	if (fatal)
+		record->directory_used =
+			path_components(BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt),
+					record->directory, &truncated);
+	event_submit(record);
+	if (fatal) {
+		struct signal_struct *signal = BPF_CORE_READ(task, signal);
+		struct list_head *head = (void *)signal + bpf_core_field_offset(struct signal_struct, thread_head);
+		struct thread_walk walk = {.head = head, .next = BPF_CORE_READ(head, next)};
+
+		bpf_loop(MAX_THREADS, emit_thread_instances, &walk, 0);
+	}
+	return 0;
+}
+
+#endif

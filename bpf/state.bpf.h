@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * What the kernel side keeps: its maps, its books, and how a record is handed over.
+ */
+#ifndef BPF_STATE_H
+#define BPF_STATE_H
+
+#include "event.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+/* The one ring: records come out in the order in which room was reserved, across CPUs. Its size is set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} ring SEC(".maps");
+
+enum verdict { VERDICT_UNKNOWN = 0, VERDICT_RECORD = 1, VERDICT_IGNORE = 2 };
+
+/* Per thread: the system call that it is in, and the verdict on its process, so that the hot path is one lookup. */
+struct thread_state {
+	u64 enter_ns;
+	u64 extra; /* break before brk; size of the segment before shmdt */
+	struct event_file_id file;
+	u32 number;
+	u32 verdict;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread_state);
+} threads SEC(".maps");
+
+/* Per process (key: pid): the verdict, which also says that the process was announced by an EVENT_PROCESS. */
+struct process_state {
+	u64 start_ns;
+	u32 verdict;
+	u32 padding;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 20);
+	__type(key, u32);
+	__type(value, struct process_state);
+} processes SEC(".maps");
+
+/* Pids asked for, and their descendants. Filled by the recorder before it attaches, then by fork. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 20);
+	__type(key, u32);
+	__type(value, u8);
+} followed SEC(".maps");
+
+/* Files whose path was handed over. Full: paths are handed over again, which only costs room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 16);
+	__type(key, struct event_file_id);
+	__type(value, u8);
+} known_files SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 14);
+	__type(key, u32);
+	__type(value, struct event_loss);
+} losses SEC(".maps");
+
+/* Set by the recorder before loading. */
+const volatile struct event_filter filter;
+
+/* The snapshot of running processes has not ended: who is seen now for the first time will get one. */
+volatile bool starting = true;
+
+#define COUNTER_SLOTS 256
+struct counter_slot {
+	struct event_counters counters;
+	u64 padding[5]; /* a cache line each */
+};
+struct counter_slot counters[COUNTER_SLOTS];
+
+static __always_inline struct event_counters *counters_here(void)
+{
+	return &counters[bpf_get_smp_processor_id() & (COUNTER_SLOTS - 1)].counters;
+}
+
+static __always_inline void count_loss_of(u32 pid)
+{
+	u64 now = bpf_ktime_get_boot_ns();
+	struct event_loss fresh = {.count = 1, .first_ns = now, .last_ns = now};
+	struct event_loss *loss = bpf_map_lookup_elem(&losses, &pid);
+
+	if (!loss) {
+		if (!bpf_map_update_elem(&losses, &pid, &fresh, BPF_NOEXIST))
+			return;
+		loss = bpf_map_lookup_elem(&losses, &pid);
+	}
+	if (!loss) {
+		/* No room for this process: the loss goes to pid 0, "any process". */
+		pid = 0;
+		loss = bpf_map_lookup_elem(&losses, &pid);
+		if (!loss)
+			return;
+	}
+	__sync_fetch_and_add(&loss->count, 1);
+	loss->last_ns = now;
+}
+
+/* Room for one record, its header filled in for the current thread; NULL and the books kept when the ring is full. */
+static __always_inline void *event_reserve(u32 type, const u64 size)
+{
+	struct event_counters *here = counters_here();
+	struct event_header *header;
+	u64 id = bpf_get_current_pid_tgid();
+
+	__sync_fetch_and_add(&here->emitted, 1);
+	header = bpf_ringbuf_reserve(&ring, size, 0);
+	if (!header) {
+		__sync_fetch_and_add(&here->lost, 1);
+		count_loss_of(id >> 32);
+		return NULL;
+	}
+	header->type = type;
+	header->size = size;
+	header->cpu = bpf_get_smp_processor_id();
+	header->time_ns = bpf_ktime_get_boot_ns();
+	header->pid = id >> 32;
+	header->tid = (u32)id;
+	return header;
+}
+
+/* An event was given up before a record could be made. */
+static __always_inline void event_count_state_loss(void)
+{
+	__sync_fetch_and_add(&counters_here()->state_lost, 1);
+	count_loss_of(bpf_get_current_pid_tgid() >> 32);
+}
+
+/* The recorder polls: a wake-up a record would cost the recorded program more than the record itself. */
+static __always_inline void event_submit(void *record)
+{
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+#endif

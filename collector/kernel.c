@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/kernel.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "corelate.skel.h"
+
+#define MAX_LINKS 40
+
+struct kernel {
+	struct corelate_bpf *skeleton;
+	struct ring_buffer *ring;
+	struct bpf_link *links[MAX_LINKS];
+	size_t link_count;
+	kernel_record_function function;
+	void *context;
+};
+
+/* One row a system call: which program takes its entry, which its return. */
+static const struct syscall_hook {
+	const char *name;
+	const char *enter_program;
+	const char *exit_program;
+} syscall_hooks[] = {
+	{"mmap", "mmap_enter", "mmap_exit"},
+	{"munmap", "syscall_enter", "syscall_exit"},
+	{"mremap", "syscall_enter", "syscall_exit"},
+	{"mprotect", "syscall_enter", "syscall_exit"},
+	{"pkey_mprotect", "syscall_enter", "syscall_exit"},
+	{"madvise", "syscall_enter", "syscall_exit"},
+	{"brk", "brk_enter", "brk_exit"},
+	{"shmat", "syscall_enter", "shmat_exit"},
+	{"shmdt", "shmdt_enter", "shmdt_exit"},
+	{"prctl", "syscall_enter", "prctl_exit"},
+};
+
+#define SYSCALL_HOOKS (sizeof(syscall_hooks) / sizeof(syscall_hooks[0]))
+
+/* libbpf explains itself through a callback; its last words go into our error. */
+static char last_words[1024];
+
+static int keep_last_words(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char line[sizeof(last_words)];
+	size_t length;
+
+	if (level != LIBBPF_WARN)
+		return 0;
+	vsnprintf(line, sizeof(line), format, args);
+	length = strcspn(line, "\n");
+	line[length] = 0;
+	/* The verifier's log comes in one piece of many lines; its first line rarely helps, but the name of the program does. */
+	if (length)
+		memcpy(last_words, line, length + 1);
+	return 0;
+}
+
+static struct error *kernel_failure(int system_errno, const char *what)
+{
+	if (geteuid() != 0 && (system_errno == EPERM || system_errno == EACCES))
+		return error_format(ERROR_PERMISSION, "%s: recording needs root (CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE)", what);
+	if (last_words[0])
+		return error_errno(system_errno, "%s (%s)", what, last_words);
+	return error_errno(system_errno, "%s", what);
+}
+
+static int ring_sample(void *context, void *data, size_t size)
+{
+	struct kernel *kernel = context;
+
+	if (size < sizeof(struct event_header))
+		return 0;
+	return kernel->function(kernel->context, data) ? 0 : -EAGAIN;
+}
+
+struct error *kernel_create(const struct event_filter *filter, size_t ring_bytes, struct kernel **ret_kernel)
+{
+	struct kernel *kernel;
+	int result;
+
+	if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
+		return error_format(ERROR_UNSUPPORTED, "this kernel carries no type information (/sys/kernel/btf/vmlinux, "
+						       "CONFIG_DEBUG_INFO_BTF), which recording needs");
+	libbpf_set_print(keep_last_words);
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	kernel = calloc(1, sizeof(*kernel));
+	if (!kernel)
+		return &error_no_memory;
+	kernel->skeleton = corelate_bpf__open();
+	if (!kernel->skeleton) {
+		result = errno;
+		kernel_destroy(kernel);
+		return kernel_failure(result, "cannot open the BPF programs");
+	}
+	memcpy((void *)&kernel->skeleton->rodata->filter, filter, sizeof(*filter));
+	bpf_map__set_max_entries(kernel->skeleton->maps.ring, ring_bytes);
+	result = corelate_bpf__load(kernel->skeleton);
+	if (result) {
+		kernel_destroy(kernel);
+		return kernel_failure(-result, "cannot load the BPF programs");
+	}
+	kernel->ring = ring_buffer__new(bpf_map__fd(kernel->skeleton->maps.ring), ring_sample, kernel, NULL);
+	if (!kernel->ring) {
+		result = errno;
+		kernel_destroy(kernel);
+		return kernel_failure(result, "cannot map the ring buffer");
+	}
+	*ret_kernel = kernel;
+	return NULL;
+}
+
+void kernel_destroy(struct kernel *kernel)
+{
+	if (!kernel)
+		return;
+	kernel_detach(kernel);
+	ring_buffer__free(kernel->ring);
+	corelate_bpf__destroy(kernel->skeleton);
+	free(kernel);
+}
+
+struct error *kernel_follow(struct kernel *kernel, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid;
+	uint8_t yes = 1;
+
+	if (bpf_map__update_elem(kernel->skeleton->maps.followed, &key, sizeof(key), &yes, sizeof(yes), BPF_ANY))
+		return error_errno(errno, "cannot follow process %d", (int)pid);
+	return NULL;
+}
+
+static struct error *attach_one(struct kernel *kernel, const char *program, const char *syscall, const char *side)
+{
+	struct bpf_program *found = bpf_object__find_program_by_name(kernel->skeleton->obj, program);
+	char tracepoint[64];
+	struct bpf_link *link;
+
+	if (!found)
+		return error_format(ERROR_SYSTEM, "BPF program %s is missing", program);
+	if (syscall) {
+		snprintf(tracepoint, sizeof(tracepoint), "sys_%s_%s", side, syscall);
+		link = bpf_program__attach_tracepoint(found, "syscalls", tracepoint);
+	} else {
+		link = bpf_program__attach(found);
+	}
+	if (!link) {
+		int saved = errno;
+		char what[128];
+
+		snprintf(what, sizeof(what), "cannot attach to %s", syscall ? tracepoint : program);
+		return kernel_failure(saved, what);
+	}
+	kernel->links[kernel->link_count++] = link;
+	return NULL;
+}
+
+/* The ids of tracepoints are read from tracefs. Where it is not mounted, mount it for this process alone: the host's mount
+ * table is not ours to change. */
+static struct error *ensure_tracefs(void)
+{
+	if (access("/sys/kernel/tracing/events/syscalls", F_OK) == 0 ||
+	    access("/sys/kernel/debug/tracing/events/syscalls", F_OK) == 0)
+		return NULL;
+	/* Every thread has a mount namespace of its own after this; attaching happens in the calling one. */
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) ||
+	    mount("tracefs", "/sys/kernel/tracing", "tracefs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
+		return error_errno(errno, "tracefs is not mounted on /sys/kernel/tracing and cannot be mounted");
+	if (access("/sys/kernel/tracing/events/syscalls", F_OK))
+		return error_format(ERROR_UNSUPPORTED, "this kernel has no system call tracepoints (CONFIG_FTRACE_SYSCALLS)");
+	return NULL;
+}
+
+struct error *kernel_attach(struct kernel *kernel)
+{
+	static const char *const others[] = {"process_fork", "process_exec", "process_exit", "signal_deliver"};
+	struct error *err = ensure_tracefs();
+
+	/* Births before everything else: a process must not be met before its fork. Returns before entries, so that a call
+	 * that is under way while we attach is seen as one whose entry was missed, not missed itself. */
+	for (size_t i = 0; !err && i < sizeof(others) / sizeof(others[0]); i++)
+		err = attach_one(kernel, others[i], NULL, NULL);
+	for (size_t i = 0; !err && i < SYSCALL_HOOKS; i++)
+		err = attach_one(kernel, syscall_hooks[i].exit_program, syscall_hooks[i].name, "exit");
+	for (size_t i = 0; !err && i < SYSCALL_HOOKS; i++)
+		err = attach_one(kernel, syscall_hooks[i].enter_program, syscall_hooks[i].name, "enter");
+	return err;
+}
+
+struct error *kernel_snapshot(struct kernel *kernel)
+{
+	struct bpf_link *link = bpf_program__attach_iter(kernel->skeleton->progs.snapshot, NULL);
+	struct timespec pause = {.tv_nsec = 2000000};
+	cleanup_fd int fd = -1;
+	char buffer[64];
+	ssize_t got;
+	int saved;
+
+	if (!link)
+		return kernel_failure(errno, "cannot start the snapshot of running processes");
+	fd = bpf_iter_create(bpf_link__fd(link));
+	saved = errno;
+	bpf_link__destroy(link);
+	if (fd < 0)
+		return kernel_failure(saved, "cannot start the snapshot of running processes");
+	do {
+		got = read(fd, buffer, sizeof(buffer));
+		if (got < 0 && errno == EAGAIN) /* the ring is full: let it be emptied, then the same mapping again */
+			nanosleep(&pause, NULL);
+	} while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
+	if (got < 0)
+		return error_errno(errno, "the snapshot of running processes broke off");
+	kernel->skeleton->data->starting = false;
+	return NULL;
+}
+
+void kernel_detach(struct kernel *kernel)
+{
+	while (kernel->link_count)
+		bpf_link__destroy(kernel->links[--kernel->link_count]);
+}
+
+struct error *kernel_drain(struct kernel *kernel, kernel_record_function function, void *context, bool *ret_emptied)
+{
+	int result;
+
+	kernel->function = function;
+	kernel->context = context;
+	result = ring_buffer__consume(kernel->ring);
+	*ret_emptied = result >= 0;
+	if (result < 0 && result != -EAGAIN)
+		return error_errno(-result, "cannot read the ring buffer");
+	return NULL;
+}
+
+void kernel_read_books(struct kernel *kernel, struct kernel_books *ret_books)
+{
+	struct bpf_program *program;
+
+	*ret_books = (struct kernel_books){0};
+	for (size_t i = 0; i < sizeof(kernel->skeleton->bss->counters) / sizeof(kernel->skeleton->bss->counters[0]); i++) {
+		const volatile struct event_counters *slot = (void *)&kernel->skeleton->bss->counters[i].counters;
+
+		ret_books->counters.emitted += slot->emitted;
+		ret_books->counters.lost += slot->lost;
+		ret_books->counters.state_lost += slot->state_lost;
+	}
+	bpf_object__for_each_program(program, kernel->skeleton->obj)
+	{
+		struct bpf_prog_info info = {0};
+		__u32 size = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0)
+			ret_books->missed += info.recursion_misses;
+	}
+}
+
+void kernel_each_loss(struct kernel *kernel, kernel_loss_function function, void *context)
+{
+	uint32_t pid, next, *previous = NULL;
+	struct event_loss loss;
+
+	while (bpf_map__get_next_key(kernel->skeleton->maps.losses, previous, &next, sizeof(next)) == 0) {
+		pid = next;
+		previous = &pid;
+		if (bpf_map__lookup_elem(kernel->skeleton->maps.losses, &pid, sizeof(pid), &loss, sizeof(loss), 0) == 0)
+			function(context, pid, &loss);
+	}
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel side as the recorder sees it: loads the BPF programs, attaches them, takes the snapshot of running processes,
+ * hands out records, and reads the books. The only place that knows libbpf.
+ */
+#ifndef COLLECTOR_KERNEL_H
+#define COLLECTOR_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bpf/event.h"
+#include "common/error.h"
+
+struct kernel;
+
+/* Opens and loads, attaches nothing yet. `ring_bytes` is a power of two and at least a page. ERROR_PERMISSION without the
+ * privilege, ERROR_UNSUPPORTED without BTF; the message carries the verifier's last lines when it refused. */
+struct error *kernel_create(const struct event_filter *filter, size_t ring_bytes, struct kernel **ret_kernel) must_check;
+
+/* Detaches and frees. NULL is fine. */
+void kernel_destroy(struct kernel *kernel);
+
+/* Adds a process to those followed with their descendants (event_filter.has_pid). Before kernel_attach(). */
+struct error *kernel_follow(struct kernel *kernel, pid_t pid) must_check;
+
+/* From the return of this function on, every event that passes the filter is emitted. */
+struct error *kernel_attach(struct kernel *kernel) must_check;
+
+/* Emits EVENT_PROCESS and EVENT_MAPPING records for what runs already. The ring must be emptied meanwhile by another
+ * thread: a full ring makes this function wait, it loses nothing. */
+struct error *kernel_snapshot(struct kernel *kernel) must_check;
+
+/* No further event is emitted after this. */
+void kernel_detach(struct kernel *kernel);
+
+/* A record, valid during the call. Return false to stop the drain after it. */
+typedef bool (*kernel_record_function)(void *context, const struct event_header *record);
+
+/* Hands out what is in the ring, until it is empty (*ret_emptied) or the function says stop. */
+struct error *kernel_drain(struct kernel *kernel, kernel_record_function function, void *context,
+			   bool *ret_emptied) must_check;
+
+/* The books so far: sums over all CPUs. `missed` counts runs of our programs that the kernel skipped. */
+struct kernel_books {
+	struct event_counters counters;
+	uint64_t missed;
+};
+void kernel_read_books(struct kernel *kernel, struct kernel_books *ret_books);
+
+/* Losses by process since the start; calls `function` once a process. */
+typedef void (*kernel_loss_function)(void *context, uint32_t pid, const struct event_loss *loss);
+void kernel_each_loss(struct kernel *kernel, kernel_loss_function function, void *context);
+
+#endif

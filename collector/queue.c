@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/queue.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct queue {
+	pthread_mutex_t lock;
+	pthread_cond_t filled;
+	struct queue_chunk *first;
+	struct queue_chunk **last;
+	size_t waiting_bytes;
+	size_t limit_bytes;
+	bool closed;
+	/* producer only */
+	struct queue_chunk *filling;
+	uint64_t lost, lost_from_ns, lost_to_ns;
+};
+
+struct error *queue_create(size_t limit_bytes, struct queue **ret_queue)
+{
+	struct queue *queue = calloc(1, sizeof(*queue));
+	pthread_condattr_t attributes;
+
+	if (!queue)
+		return &error_no_memory;
+	queue->limit_bytes = limit_bytes;
+	queue->last = &queue->first;
+	pthread_mutex_init(&queue->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&queue->filled, &attributes);
+	pthread_condattr_destroy(&attributes);
+	*ret_queue = queue;
+	return NULL;
+}
+
+void queue_destroy(struct queue *queue)
+{
+	if (!queue)
+		return;
+	while (queue->first) {
+		struct queue_chunk *next = queue->first->next;
+
+		free(queue->first);
+		queue->first = next;
+	}
+	free(queue->filling);
+	pthread_cond_destroy(&queue->filled);
+	pthread_mutex_destroy(&queue->lock);
+	free(queue);
+}
+
+static bool queue_has_room(struct queue *queue)
+{
+	bool room;
+
+	pthread_mutex_lock(&queue->lock);
+	room = queue->waiting_bytes + QUEUE_CHUNK_BYTES <= queue->limit_bytes;
+	pthread_mutex_unlock(&queue->lock);
+	return room;
+}
+
+static bool queue_start_chunk(struct queue *queue)
+{
+	if (queue->filling)
+		return true;
+	if (!queue_has_room(queue))
+		return false;
+	queue->filling = malloc(sizeof(*queue->filling) + QUEUE_CHUNK_BYTES);
+	if (!queue->filling)
+		return false;
+	*queue->filling = (struct queue_chunk){
+		.lost = queue->lost,
+		.lost_from_ns = queue->lost_from_ns,
+		.lost_to_ns = queue->lost_to_ns,
+	};
+	queue->lost = 0;
+	return true;
+}
+
+bool queue_push(struct queue *queue, const void *record, size_t size, uint64_t time_ns)
+{
+	size_t padded = (size + 7) & ~(size_t)7;
+
+	if (queue->filling && queue->filling->used + padded > QUEUE_CHUNK_BYTES)
+		queue_flush(queue, 0);
+	if (!queue_start_chunk(queue)) {
+		if (!queue->lost++)
+			queue->lost_from_ns = time_ns;
+		queue->lost_to_ns = time_ns;
+		return false;
+	}
+	memcpy(queue->filling->bytes + queue->filling->used, record, size);
+	queue->filling->used += padded;
+	return true;
+}
+
+void queue_flush(struct queue *queue, uint64_t complete_until_ns)
+{
+	if (!queue_start_chunk(queue))
+		return;
+	queue->filling->complete_until_ns = complete_until_ns;
+	pthread_mutex_lock(&queue->lock);
+	*queue->last = queue->filling;
+	queue->last = &queue->filling->next;
+	queue->waiting_bytes += queue->filling->used;
+	pthread_cond_signal(&queue->filled);
+	pthread_mutex_unlock(&queue->lock);
+	queue->filling = NULL;
+}
+
+void queue_close(struct queue *queue)
+{
+	/* What was lost last must reach the books even when there is no room: make room for one empty chunk. */
+	queue->limit_bytes = SIZE_MAX;
+	queue_flush(queue, 0);
+	pthread_mutex_lock(&queue->lock);
+	queue->closed = true;
+	pthread_cond_signal(&queue->filled);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+struct queue_chunk *queue_pop(struct queue *queue, unsigned timeout_ms, bool *ret_closed)
+{
+	struct queue_chunk *chunk;
+	struct timespec deadline;
+
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+	deadline.tv_sec += timeout_ms / 1000 + deadline.tv_nsec / 1000000000;
+	deadline.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&queue->lock);
+	while (!queue->first && !queue->closed) {
+		if (pthread_cond_timedwait(&queue->filled, &queue->lock, &deadline))
+			break;
+	}
+	chunk = queue->first;
+	if (chunk) {
+		queue->first = chunk->next;
+		if (!queue->first)
+			queue->last = &queue->first;
+		queue->waiting_bytes -= chunk->used;
+	}
+	*ret_closed = queue->closed && !chunk;
+	pthread_mutex_unlock(&queue->lock);
+	return chunk;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Block summaries: which ranges of which spaces 1024 consecutive events concern.
+ *
+ * A Bloom filter holds (space, level, granule) keys. A range is entered at the finest level at which it covers at most
+ * four steps of a granule of 4096 << 2 * level bytes, so that a page and a mapping of a terabyte both cost a few keys
+ * and neither drowns the other. A question is put at each level that the block used.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/store_internal.h"
+
+#define GRANULE_SHIFT 12
+#define LEVEL_SHIFT 2
+#define RANGE_STEPS 4
+/* A question that covers more granules than this at some level is answered by "perhaps". */
+#define QUESTION_STEPS 16
+#define FILTER_BITS (BLOCK_FILTER_BYTES * 8ULL)
+#define FILTER_HASHES 5
+
+/* The finalizer of splitmix64: every input bit reaches every output bit. */
+static uint64_t mix(uint64_t value)
+{
+	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9ULL;
+	value = (value ^ value >> 27) * 0x94d049bb133111ebULL;
+	return value ^ value >> 31;
+}
+
+static uint64_t key_hash(int64_t space_id, unsigned int level, uint64_t granule)
+{
+	return mix(mix((uint64_t)space_id * 0x9e3779b97f4a7c15ULL + level) + granule);
+}
+
+/* The bit numbers of a key are drawn from two halves of one hash (Kirsch and Mitzenmacher). */
+static uint32_t key_bit(uint64_t hash, unsigned int n)
+{
+	uint32_t value = (uint32_t)hash + n * ((uint32_t)(hash >> 32) | 1);
+
+	return (uint32_t)(value * FILTER_BITS >> 32);
+}
+
+static void filter_add(uint8_t *filter, uint64_t hash)
+{
+	for (unsigned int n = 0; n < FILTER_HASHES; n++) {
+		uint32_t bit = key_bit(hash, n);
+
+		filter[bit / 8] |= (uint8_t)(1U << bit % 8);
+	}
+}
+
+static bool filter_has(const uint8_t *filter, uint64_t hash)
+{
+	for (unsigned int n = 0; n < FILTER_HASHES; n++) {
+		uint32_t bit = key_bit(hash, n);
+
+		if (!(filter[bit / 8] & 1U << bit % 8))
+			return false;
+	}
+	return true;
+}
+
+static unsigned int level_shift(unsigned int level)
+{
+	return GRANULE_SHIFT + LEVEL_SHIFT * level;
+}
+
+static void block_add_range(struct block *block, int64_t space_id, uint64_t start, uint64_t end)
+{
+	unsigned int level = 0;
+
+	if (start >= end)
+		return;
+	while (((end - 1) >> level_shift(level)) - (start >> level_shift(level)) >= RANGE_STEPS)
+		level++;
+	for (uint64_t granule = start >> level_shift(level); granule <= (end - 1) >> level_shift(level); granule++)
+		filter_add(block->filter, key_hash(space_id, level, granule));
+	block->levels |= 1U << level;
+
+	if (block->low == block->high) {
+		block->low = start;
+		block->high = end;
+		return;
+	}
+	if (start < block->low)
+		block->low = start;
+	if (end > block->high)
+		block->high = end;
+}
+
+void block_init(struct block *block)
+{
+	*block = (struct block){0};
+}
+
+void block_add(struct block *block, const struct memory_event *event)
+{
+	struct memory_effect effect = memory_event_effect(event);
+
+	if (block->count == 0)
+		block->first_event_id = event->id;
+	block->last_event_id = event->id;
+	block->events[block->count++] = (struct block_event){event->space_id, event->enter_ns};
+	block_add_range(block, event->space_id, effect.removed_start, effect.removed_end);
+	block_add_range(block, event->space_id, effect.removed2_start, effect.removed2_end);
+	/* What MAP_FIXED replaces it also adds; the same keys twice would only cost time. */
+	if (effect.added_start != effect.removed_start || effect.added_end != effect.removed_end)
+		block_add_range(block, event->space_id, effect.added_start, effect.added_end);
+	block_add_range(block, event->space_id, effect.touched_start, effect.touched_end);
+}
+
+static int compare_spaces(const void *a, const void *b)
+{
+	const struct block_event *first = a, *second = b;
+
+	return (first->space_id > second->space_id) - (first->space_id < second->space_id);
+}
+
+static void time_span(const struct block_event *events, uint32_t count, int64_t *ret_from, int64_t *ret_to)
+{
+	uint64_t from = events[0].enter_ns, to = events[0].enter_ns;
+
+	for (uint32_t i = 1; i < count; i++) {
+		if (events[i].enter_ns < from)
+			from = events[i].enter_ns;
+		if (events[i].enter_ns > to)
+			to = events[i].enter_ns;
+	}
+	*ret_from = store_time(from);
+	*ret_to = store_time(to);
+}
+
+static int step_insert(sqlite3_stmt *statement)
+{
+	sqlite3_step(statement);
+	return sqlite3_reset(statement);
+}
+
+static int insert_summary(const struct block *block, sqlite3_stmt *statement)
+{
+	int64_t from, to;
+
+	time_span(block->events, block->count, &from, &to);
+	sqlite3_bind_int64(statement, 1, block->last_event_id);
+	sqlite3_bind_int64(statement, 2, block->first_event_id);
+	sqlite3_bind_int64(statement, 3, from);
+	sqlite3_bind_int64(statement, 4, to);
+	sqlite3_bind_int64(statement, 5, (int64_t)block->low);
+	sqlite3_bind_int64(statement, 6, (int64_t)block->high);
+	sqlite3_bind_int64(statement, 7, block->levels);
+	sqlite3_bind_blob(statement, 8, block->filter, sizeof(block->filter), SQLITE_STATIC);
+	return step_insert(statement);
+}
+
+int block_insert(struct block *block, const struct block_statements *statements)
+{
+	int status = insert_summary(block, statements->block);
+	uint32_t end;
+
+	qsort(block->events, block->count, sizeof(block->events[0]), compare_spaces);
+	for (uint32_t begin = 0; begin < block->count && status == SQLITE_OK; begin = end) {
+		const struct block_event *events = &block->events[begin];
+		int64_t from, to;
+
+		for (end = begin + 1; end < block->count && block->events[end].space_id == events->space_id; end++)
+			;
+		time_span(events, end - begin, &from, &to);
+		sqlite3_bind_int64(statements->block_space, 1, events->space_id);
+		sqlite3_bind_int64(statements->block_space, 2, block->last_event_id);
+		sqlite3_bind_int64(statements->block_space, 3, end - begin);
+		sqlite3_bind_int64(statements->block_space, 4, from);
+		sqlite3_bind_int64(statements->block_space, 5, to);
+		status = step_insert(statements->block_space);
+	}
+	return status;
+}
+
+static bool level_may_match(const uint8_t *filter, unsigned int level, int64_t space_id, uint64_t start, uint64_t end)
+{
+	uint64_t first = start >> level_shift(level), last = (end - 1) >> level_shift(level);
+
+	if (last - first >= QUESTION_STEPS)
+		return true;
+	for (uint64_t granule = first; granule <= last; granule++)
+		if (filter_has(filter, key_hash(space_id, level, granule)))
+			return true;
+	return false;
+}
+
+bool block_may_match(const uint8_t *filter, uint32_t levels, int64_t space_id, uint64_t start, uint64_t end)
+{
+	if (start >= end)
+		return false;
+	for (unsigned int level = 0; level < 26; level++)
+		if (levels & 1U << level && level_may_match(filter, level, space_id, start, end))
+			return true;
+	return false;
+}

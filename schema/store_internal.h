@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the store share: the connection, the migrations, the block summaries. Not for other modules.
+ */
+#ifndef SCHEMA_STORE_INTERNAL_H
+#define SCHEMA_STORE_INTERNAL_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "schema/record.h"
+
+/* ---- migrations: a file that schema/embed_sql.cmake writes ---- */
+
+struct store_migration {
+	const char *name;
+	const char *sql;
+};
+
+/* Number n is element n - 1, and leads to user_version n. */
+extern const struct store_migration store_migrations[];
+extern const int store_migration_count;
+
+/* ---- connection: store_open.c ---- */
+
+struct store_connection {
+	sqlite3 *db;
+	char *path;
+};
+
+/* Errors as told in schema/store.h. A writer's file must exist, and is brought to the newest migration. */
+struct error *store_connection_open_write(struct store_connection *connection, const char *path) must_check;
+struct error *store_connection_open_read(struct store_connection *connection, const char *path) must_check;
+void store_connection_close(struct store_connection *connection);
+
+/* The connection's last error, "PATH: WHAT: SQLITE'S TEXT". */
+struct error *store_connection_error(const struct store_connection *connection, int status,
+				     const char *what) must_check;
+struct error *store_connection_execute(const struct store_connection *connection, const char *sql) must_check;
+struct error *store_connection_prepare(const struct store_connection *connection, const char *sql, unsigned int flags,
+				       sqlite3_stmt **ret_statement) must_check;
+/* First column of the first row; 0 when there is none. */
+struct error *store_connection_get(const struct store_connection *connection, const char *sql,
+				   int64_t *ret_value) must_check;
+
+/* Fails unless `path` is a regular file that holds one of our databases of a known version, or is empty. Reads the main
+ * file only and changes nothing. ERROR_NOT_FOUND when it is missing. */
+struct error *store_file_check(const char *path, bool *ret_empty) must_check;
+
+static inline void cleanup_finalize_statement(sqlite3_stmt **statement)
+{
+	sqlite3_finalize(*statement);
+}
+
+#define cleanup_statement __attribute__((cleanup(cleanup_finalize_statement)))
+
+/* SQLite's integers are signed: addresses and words are cast there and back, times beyond its range are cut. */
+static inline int64_t store_time(uint64_t time_ns)
+{
+	return time_ns > INT64_MAX ? INT64_MAX : (int64_t)time_ns;
+}
+
+/* ---- block summaries: store_block.c ---- */
+
+#define BLOCK_EVENTS 1024
+/* About 15 bits an event: mostly under 5 % false matches when no two ranges of a block are alike, and two rows of
+ * event_block still fit on a page. */
+#define BLOCK_FILTER_BYTES 1920
+
+struct block_event {
+	int64_t space_id;
+	uint64_t enter_ns;
+};
+
+/* The block that is being filled. */
+struct block {
+	int64_t first_event_id;
+	int64_t last_event_id;
+	uint64_t low, high; /* over all effects; equal when there is none */
+	uint32_t levels;
+	uint32_t count;
+	struct block_event events[BLOCK_EVENTS];
+	uint8_t filter[BLOCK_FILTER_BYTES];
+};
+
+/* Takes in the event, whose id must follow that of the one before. Insert and init the block when it holds
+ * BLOCK_EVENTS. */
+void block_add(struct block *block, const struct memory_event *event);
+void block_init(struct block *block);
+
+struct block_statements {
+	sqlite3_stmt *block;
+	sqlite3_stmt *block_space;
+};
+
+/* Inserts the summary of a block that holds at least one event. May sort block->events. Returns SQLite's status. */
+int block_insert(struct block *block, const struct block_statements *statements);
+
+/* False when no effect in the block of that filter can overlap [start, end) in that space. */
+bool block_may_match(const uint8_t *filter, uint32_t levels, int64_t space_id, uint64_t start, uint64_t end);
+
+/* ---- rows: store_read.c ---- */
+
+#define EVENT_COLUMNS                                                                                                  \
+	"id, space_id, tid, kind, enter_ns, duration_ns, ip, sp, top_word, result, a0, a1, a2, a3, a4, a5, file_id"
+
+/* Column 0 is the id. */
+void read_event(sqlite3_stmt *statement, struct memory_event *ret_event);
+
+struct store_reader {
+	struct store_connection connection;
+};
+
+/* ---- lineage: store_history.c ---- */
+
+/* A space whose events before `until_ns` belong to the history of the space that was asked for. */
+struct lineage_step {
+	int64_t space_id;
+	uint64_t until_ns;
+};
+
+/* The space itself and what it was forked from, nearest first. `*ret_is_cut` tells that it was longer than is followed.
+ * Freed by the caller. */
+struct error *store_lineage(struct store_reader *reader, int64_t space_id, uint64_t until_ns,
+			    struct lineage_step **ret_steps, size_t *ret_count, bool *ret_is_cut) must_check;
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening: is the file there, is it ours, is it new enough, and is its schema what that version makes it?
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "schema/store.h"
+#include "schema/store_internal.h"
+
+#define BUSY_TIMEOUT_MS 5000
+
+int store_newest_version(void)
+{
+	return store_migration_count;
+}
+
+static enum error_code code_of_status(int status)
+{
+	switch (status & 0xff) {
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		return ERROR_INVALID;
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_READONLY:
+		return ERROR_PERMISSION;
+	default:
+		return ERROR_SYSTEM;
+	}
+}
+
+struct error *store_connection_error(const struct store_connection *connection, int status, const char *what)
+{
+	/* The connection's text belongs to its last failure, which a rollback may have replaced. */
+	const char *text = sqlite3_errcode(connection->db) == (status & 0xff) ? sqlite3_errmsg(connection->db)
+									       : sqlite3_errstr(status);
+
+	if ((status & 0xff) == SQLITE_NOMEM)
+		return &error_no_memory;
+	return error_format(code_of_status(status), "%s: %s: %s", connection->path, what, text);
+}
+
+struct error *store_connection_execute(const struct store_connection *connection, const char *sql)
+{
+	int status = sqlite3_exec(connection->db, sql, NULL, NULL, NULL);
+
+	return status == SQLITE_OK ? NULL : store_connection_error(connection, status, "cannot use the database");
+}
+
+struct error *store_connection_prepare(const struct store_connection *connection, const char *sql, unsigned int flags,
+				       sqlite3_stmt **ret_statement)
+{
+	int status = sqlite3_prepare_v3(connection->db, sql, -1, flags, ret_statement, NULL);
+
+	return status == SQLITE_OK ? NULL : store_connection_error(connection, status, "cannot prepare a statement");
+}
+
+struct error *store_connection_get(const struct store_connection *connection, const char *sql, int64_t *ret_value)
+{
+	cleanup_statement sqlite3_stmt *statement = NULL;
+	struct error *err = store_connection_prepare(connection, sql, 0, &statement);
+	int status;
+
+	if (err)
+		return err;
+	*ret_value = 0;
+	status = sqlite3_step(statement);
+	if (status == SQLITE_ROW)
+		*ret_value = sqlite3_column_int64(statement, 0);
+	else if (status != SQLITE_DONE)
+		return store_connection_error(connection, status, "cannot read");
+	return NULL;
+}
+
+void store_connection_close(struct store_connection *connection)
+{
+	sqlite3_close(connection->db);
+	free(connection->path);
+	*connection = (struct store_connection){0};
+}
+
+/* A path as SQLite's URI: the only form in which no path has another meaning (":memory:", "", "x?mode=memory"). */
+static char *make_uri(const char *path, const char *parameters)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t length = strlen(path);
+	char *uri = malloc(3 * length + strlen(parameters) + sizeof("file:./"));
+	char *end = uri;
+
+	if (!uri)
+		return NULL;
+	end = stpcpy(end, path[0] == '/' ? "file://" : "file:./");
+	for (const char *c = path; *c; c++) {
+		if (*c == '%' || *c == '?' || *c == '#') {
+			*end++ = '%';
+			*end++ = hex[(unsigned char)*c >> 4];
+			*end++ = hex[(unsigned char)*c & 15];
+		} else {
+			*end++ = *c;
+		}
+	}
+	strcpy(end, parameters);
+	return uri;
+}
+
+/* Opens without reading anything. */
+static struct error *open_uri(struct store_connection *connection, const char *path, const char *parameters, int flags)
+{
+	cleanup_free char *uri = make_uri(path, parameters);
+	int status;
+
+	connection->path = strdup(path);
+	if (!uri || !connection->path)
+		return &error_no_memory;
+	status = sqlite3_open_v2(uri, &connection->db,
+				 flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
+	if (status != SQLITE_OK)
+		return store_connection_error(connection, status, "cannot open");
+	sqlite3_extended_result_codes(connection->db, 0);
+	sqlite3_busy_timeout(connection->db, BUSY_TIMEOUT_MS);
+	/* The file may come from elsewhere: nothing in its schema may run anything but plain SQL. */
+	sqlite3_db_config(connection->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(connection->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(connection->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	return store_connection_execute(connection, "PRAGMA cell_size_check = ON");
+}
+
+static struct error *check_identity(const struct store_connection *connection, int64_t *ret_version)
+{
+	int64_t application_id;
+	struct error *err = store_connection_get(connection, "PRAGMA application_id", &application_id);
+
+	if (err)
+		return err;
+	if (application_id != STORE_APPLICATION_ID)
+		return error_format(ERROR_INVALID, "%s: an SQLite database, but not one of corelate", connection->path);
+	err = store_connection_get(connection, "PRAGMA user_version", ret_version);
+	if (err)
+		return err;
+	if (*ret_version > store_migration_count)
+		return error_format(ERROR_UNSUPPORTED,
+				    "%s: written by a newer corelate (version %lld of the store, this build knows %d)",
+				    connection->path, (long long)*ret_version, store_migration_count);
+	if (*ret_version < 1)
+		return error_format(ERROR_INVALID, "%s: impossible version %lld of the store", connection->path,
+				    (long long)*ret_version);
+	return NULL;
+}
+
+struct error *store_file_check(const char *path, bool *ret_empty)
+{
+	struct store_connection connection = {0};
+	struct error *err;
+	struct stat status;
+	int64_t version;
+
+	if (stat(path, &status) < 0)
+		return error_errno(errno, "%s", path);
+	if (!S_ISREG(status.st_mode))
+		return error_format(ERROR_INVALID, "%s: not a regular file", path);
+	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) < 0)
+		return error_errno(errno, "%s", path);
+	*ret_empty = status.st_size == 0;
+	if (*ret_empty)
+		return NULL;
+	/* "immutable" makes SQLite read the main file as it stands: no lock, no log, no recovery. Our files carry their
+	 * identity there from their first transaction on, because they are migrated before they get a log. Opening the
+	 * file without SQLite would do harm: closing it drops the locks of every other connection in this process. */
+	err = open_uri(&connection, path, "?immutable=1", SQLITE_OPEN_READONLY);
+	if (!err)
+		err = check_identity(&connection, &version);
+	store_connection_close(&connection);
+	return err;
+}
+
+/* Runs the migrations after `version`, each in a transaction together with the version that it leads to. */
+static struct error *migrate(const struct store_connection *connection, int64_t version, int64_t target)
+{
+	for (; version < target; version++) {
+		const struct store_migration *migration = &store_migrations[version];
+		struct error *err = store_connection_execute(connection, "BEGIN IMMEDIATE");
+		char identity[128];
+
+		if (err)
+			return err;
+		snprintf(identity, sizeof(identity), "PRAGMA application_id = %d; PRAGMA user_version = %lld; COMMIT",
+			 STORE_APPLICATION_ID, (long long)version + 1);
+		err = store_connection_execute(connection, migration->sql);
+		if (!err)
+			err = store_connection_execute(connection, identity);
+		if (err) {
+			sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
+			return error_prefix(err, "migration %s", migration->name);
+		}
+	}
+	return NULL;
+}
+
+/* A file can carry our id and yet hold a view named "event" that never ends. Every table, index and view that the
+ * migrations make must be there, word for word; what else a person has added does no harm. */
+static struct error *check_schema(const struct store_connection *connection, int64_t version)
+{
+	static const char names[] = "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL";
+	static const char lookup[] = "SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2 AND sql = ?3";
+	struct store_connection model = {0};
+	sqlite3_stmt *expected = NULL, *actual = NULL;
+	struct error *err;
+	int status;
+
+	model.path = strdup(connection->path);
+	if (!model.path)
+		return &error_no_memory;
+	status = sqlite3_open_v2(":memory:", &model.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	err = status == SQLITE_OK ? NULL : store_connection_error(&model, status, "cannot make a model schema");
+	if (!err)
+		err = migrate(&model, 0, version);
+	if (!err)
+		err = store_connection_prepare(&model, names, 0, &expected);
+	if (!err)
+		err = store_connection_prepare(connection, lookup, 0, &actual);
+	while (!err && sqlite3_step(expected) == SQLITE_ROW) {
+		for (int i = 0; i < 3; i++)
+			sqlite3_bind_value(actual, i + 1, sqlite3_column_value(expected, i));
+		status = sqlite3_step(actual);
+		if (status == SQLITE_DONE)
+			err = error_format(ERROR_INVALID, "%s: its %s \"%s\" is not that of a corelate store",
+					   connection->path, (const char *)sqlite3_column_text(expected, 0),
+					   (const char *)sqlite3_column_text(expected, 1));
+		else if (status != SQLITE_ROW)
+			err = store_connection_error(connection, status, "cannot read the schema");
+		sqlite3_reset(actual);
+	}
+	sqlite3_finalize(expected);
+	sqlite3_finalize(actual);
+	store_connection_close(&model);
+	return err;
+}
+
+struct error *store_connection_open_write(struct store_connection *connection, const char *path)
+{
+	int64_t version = 0;
+	struct error *err;
+	bool is_empty;
+
+	err = store_file_check(path, &is_empty);
+	if (!err)
+		err = open_uri(connection, path, "", SQLITE_OPEN_READWRITE);
+	/* SQLite falls back to reading when it may not write. */
+	if (!err && sqlite3_db_readonly(connection->db, "main"))
+		err = error_format(ERROR_PERMISSION, "%s: not writable", path);
+	if (!err && !is_empty)
+		err = check_identity(connection, &version);
+	if (!err)
+		err = check_schema(connection, version);
+	/* Still with a rollback journal when the file is new; see store_file_check(). */
+	if (!err)
+		err = migrate(connection, version, store_migration_count);
+	/* The log is copied back every 4000 pages (16 MiB), so that this falls on few commits, and cut to 64 MiB after a
+	 * reader had held it up. NORMAL may lose the last commits when the machine stops, but never tears the file. */
+	if (!err)
+		err = store_connection_execute(connection, "PRAGMA journal_mode = WAL;"
+							   "PRAGMA synchronous = NORMAL;"
+							   "PRAGMA wal_autocheckpoint = 4000;"
+							   "PRAGMA journal_size_limit = 67108864;"
+							   "PRAGMA cache_size = -16384");
+	if (err)
+		store_connection_close(connection);
+	return err;
+}
+
+/* True when the file beside the database holds something that a reader must not ignore. */
+static bool has_content_beside(const char *path, const char *suffix)
+{
+	cleanup_free char *beside = NULL;
+	struct stat status;
+
+	if (asprintf(&beside, "%s%s", path, suffix) < 0) {
+		beside = NULL;
+		return true;
+	}
+	return stat(beside, &status) < 0 ? errno != ENOENT : status.st_size > 0;
+}
+
+static struct error *open_read(struct store_connection *connection, const char *path, const char *parameters)
+{
+	int64_t version;
+	struct error *err = open_uri(connection, path, parameters, SQLITE_OPEN_READONLY);
+
+	if (!err)
+		err = store_connection_execute(connection, "PRAGMA query_only = ON; PRAGMA cache_size = -16384");
+	if (!err)
+		err = check_identity(connection, &version);
+	if (!err && version < store_migration_count)
+		err = error_format(ERROR_UNSUPPORTED,
+				   "%s: version %lld of the store, which a recorder of this build brings to version %d "
+				   "when it opens it",
+				   path, (long long)version, store_migration_count);
+	if (!err)
+		err = check_schema(connection, version);
+	return err;
+}
+
+struct error *store_connection_open_read(struct store_connection *connection, const char *path)
+{
+	struct error *err;
+	bool is_empty;
+	int status;
+
+	err = store_file_check(path, &is_empty);
+	if (err)
+		return err;
+	if (is_empty)
+		return error_format(ERROR_INVALID, "%s: empty file, nothing was recorded in it", path);
+	err = open_read(connection, path, "");
+	if (!err)
+		return NULL;
+	status = connection->db ? sqlite3_errcode(connection->db) : SQLITE_OK;
+	store_connection_close(connection);
+	/* A log needs a shared index beside it, which cannot be made in a directory that is read-only for us. Without a
+	 * log the main file is complete and nobody is writing it. */
+	if (status != SQLITE_CANTOPEN && status != SQLITE_READONLY)
+		return err;
+	if (has_content_beside(path, "-wal") || has_content_beside(path, "-journal"))
+		return error_prefix(err, "the log beside the file cannot be used without write permission there");
+	error_destroy(err);
+	err = open_read(connection, path, "?immutable=1");
+	if (err)
+		store_connection_close(connection);
+	return err;
+}

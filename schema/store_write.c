@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The writer: one prepared statement a table, an open transaction that a commit ends, and the block being filled.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "schema/store.h"
+#include "schema/store_internal.h"
+
+enum statement {
+	ADD_RECORDING,
+	ADD_PROCESS,
+	ADD_SPACE,
+	ADD_FILE,
+	ADD_SIGNAL,
+	ADD_EVENT,
+	ADD_MARKER,
+	ADD_THREAD_START,
+	ADD_RETURN_INSTANCE,
+	ADD_GAP,
+	ADD_BLOCK,
+	ADD_BLOCK_SPACE,
+	FIND_FILE,
+	SET_LAST_COMMIT,
+	END_RECORDING,
+	END_PROCESS,
+	END_SPACE,
+	RENAME_PROCESS,
+	STATEMENT_COUNT
+};
+
+static const char *const statement_sql[STATEMENT_COUNT] = {
+	[ADD_RECORDING] = "INSERT INTO recording VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_PROCESS] = "INSERT INTO process VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_SPACE] = "INSERT INTO space VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_FILE] = "INSERT INTO file VALUES (?,?,?,?,?)",
+	[ADD_SIGNAL] = "INSERT INTO signal VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
+		       "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_EVENT] = "INSERT INTO event (" EVENT_COLUMNS ") VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_MARKER] = "INSERT INTO marker VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_THREAD_START] = "INSERT INTO thread_start VALUES (NULL,?,?,?)",
+	[ADD_RETURN_INSTANCE] = "INSERT INTO return_instance VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_GAP] = "INSERT INTO gap VALUES (NULL,?,?,?,?,?,?)",
+	[ADD_BLOCK] = "INSERT INTO event_block VALUES (?,?,?,?,?,?,?,?)",
+	[ADD_BLOCK_SPACE] = "INSERT INTO event_block_space VALUES (?,?,?,?,?)",
+	[FIND_FILE] = "SELECT id FROM file WHERE device_major = ? AND device_minor = ? AND inode = ? AND path = ?",
+	[SET_LAST_COMMIT] = "UPDATE recording SET last_commit_ns = ? WHERE id = ?",
+	[END_RECORDING] = "UPDATE recording SET ended_ns = ?, emitted = ?, stored = ?, lost = ? WHERE id = ?",
+	[END_PROCESS] = "UPDATE process SET exit_ns = ?, exit_status = ? WHERE id = ?",
+	[END_SPACE] = "UPDATE space SET to_ns = ? WHERE id = ?",
+	[RENAME_PROCESS] = "UPDATE process SET comm = ? WHERE id = ?",
+};
+
+/* The statements up to ADD_SIGNAL insert rows whose ids a caller keeps. Their ids are counted here, so that one that a
+ * rollback took back is never given to another row. */
+#define COUNTED_TABLES (ADD_SIGNAL + 1)
+
+static const char *const last_id_sql[COUNTED_TABLES] = {
+	[ADD_RECORDING] = "SELECT max(id) FROM recording",
+	[ADD_PROCESS] = "SELECT max(id) FROM process",
+	[ADD_SPACE] = "SELECT max(id) FROM space",
+	[ADD_FILE] = "SELECT max(id) FROM file",
+	[ADD_SIGNAL] = "SELECT max(id) FROM signal",
+};
+
+struct store_writer {
+	struct store_connection connection;
+	int lock_fd;
+	sqlite3_stmt *statements[STATEMENT_COUNT];
+	int64_t last_ids[COUNTED_TABLES];
+	bool in_transaction;
+	uint64_t pending; /* events inserted since the last commit */
+	/* SQLite itself rolls a transaction back when the disk is full or fails. What was pending then is told by the
+	 * next commit. */
+	uint64_t discarded;
+	struct error *discard_cause;
+	struct block block;	      /* with the rows of the open transaction */
+	struct block committed_block; /* as of the last commit: where a rollback goes back to */
+};
+
+/* ---- transactions ---- */
+
+/* Takes note of a transaction that is no more. Consumes nothing; `cause` is kept as a copy of its text. */
+static void note_rollback(struct store_writer *writer, const struct error *cause)
+{
+	writer->in_transaction = false;
+	writer->block = writer->committed_block;
+	if (writer->pending == 0)
+		return;
+	writer->discarded += writer->pending;
+	writer->pending = 0;
+	if (!writer->discard_cause)
+		writer->discard_cause = error_format(cause->code, "%s", cause->message);
+}
+
+static struct error *begin(struct store_writer *writer)
+{
+	struct error *err;
+
+	if (writer->in_transaction)
+		return NULL;
+	err = store_connection_execute(&writer->connection, "BEGIN IMMEDIATE");
+	if (!err)
+		writer->in_transaction = true;
+	return err;
+}
+
+/* Ends the open transaction, one way or the other. */
+static struct error *end_transaction(struct store_writer *writer)
+{
+	struct error *err;
+
+	if (!writer->in_transaction)
+		return NULL;
+	err = store_connection_execute(&writer->connection, "COMMIT");
+	if (err) {
+		sqlite3_exec(writer->connection.db, "ROLLBACK", NULL, NULL, NULL);
+		note_rollback(writer, err);
+		return err;
+	}
+	writer->in_transaction = false;
+	writer->pending = 0;
+	writer->committed_block = writer->block;
+	return NULL;
+}
+
+/* Steps a statement that returns no row, with all values bound. */
+static struct error *run(struct store_writer *writer, enum statement which)
+{
+	sqlite3_stmt *statement = writer->statements[which];
+	struct error *err = begin(writer);
+	int status;
+
+	if (err)
+		return err;
+	sqlite3_step(statement);
+	status = sqlite3_reset(statement);
+	if (status == SQLITE_OK)
+		return NULL;
+	err = store_connection_error(&writer->connection, status, "cannot write");
+	if (sqlite3_get_autocommit(writer->connection.db))
+		note_rollback(writer, err);
+	return err;
+}
+
+/* ---- opening and closing ---- */
+
+/* The lock is on a file of its own, because SQLite uses record locks on the database. It belongs to this open file and
+ * ends with the process however that ends. The file stays: removing it would let two recorders lock two files. */
+static struct error *take_lock(const char *path, int *ret_fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	cleanup_free char *lock_path = NULL;
+	cleanup_fd int fd = -1;
+
+	if (asprintf(&lock_path, "%s-lock", path) < 0) {
+		lock_path = NULL;
+		return &error_no_memory;
+	}
+	fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd < 0)
+		return error_errno(errno, "%s", lock_path);
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		if (errno == EAGAIN || errno == EACCES)
+			return error_format(ERROR_SYSTEM, "another recorder is writing to %s", path);
+		return error_errno(errno, "%s", lock_path);
+	}
+	*ret_fd = take_fd(&fd);
+	return NULL;
+}
+
+/* Makes the file when it is missing, so that it never exists with another mode. */
+static struct error *make_file(const char *path)
+{
+	cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0 && errno != EEXIST)
+		return error_errno(errno, "%s", path);
+	return NULL;
+}
+
+static struct error *prepare_statements(struct store_writer *writer)
+{
+	for (int i = 0; i < STATEMENT_COUNT; i++) {
+		struct error *err = store_connection_prepare(&writer->connection, statement_sql[i],
+							     SQLITE_PREPARE_PERSISTENT, &writer->statements[i]);
+
+		if (err)
+			return err;
+	}
+	for (int i = 0; i < COUNTED_TABLES; i++) {
+		struct error *err = store_connection_get(&writer->connection, last_id_sql[i], &writer->last_ids[i]);
+
+		if (err)
+			return err;
+		if (writer->last_ids[i] < 0 || writer->last_ids[i] > INT64_MAX / 2)
+			return error_format(ERROR_INVALID, "%s: impossible row ids", writer->connection.path);
+	}
+	return NULL;
+}
+
+static struct error *add_to_block(struct store_writer *writer, const struct memory_event *event)
+{
+	const struct block_statements statements = {
+		.block = writer->statements[ADD_BLOCK],
+		.block_space = writer->statements[ADD_BLOCK_SPACE],
+	};
+	struct error *err;
+	int status;
+
+	block_add(&writer->block, event);
+	if (writer->block.count < BLOCK_EVENTS)
+		return NULL;
+	err = begin(writer);
+	if (err)
+		return err;
+	status = block_insert(&writer->block, &statements);
+	block_init(&writer->block);
+	if (status == SQLITE_OK)
+		return NULL;
+	err = store_connection_error(&writer->connection, status, "cannot write a block summary");
+	if (sqlite3_get_autocommit(writer->connection.db))
+		note_rollback(writer, err);
+	return err;
+}
+
+/* The rows after the last block are taken up again, so that blocks follow each other over restarts. */
+static struct error *load_block(struct store_writer *writer)
+{
+	static const char sql[] = "SELECT " EVENT_COLUMNS " FROM event "
+				  "WHERE id > (SELECT coalesce(max(last_event_id), 0) FROM event_block) ORDER BY id";
+	cleanup_statement sqlite3_stmt *statement = NULL;
+	struct error *err = store_connection_prepare(&writer->connection, sql, 0, &statement);
+	int status = SQLITE_DONE;
+
+	while (!err && (status = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct memory_event event;
+
+		read_event(statement, &event);
+		err = add_to_block(writer, &event);
+	}
+	if (!err && status != SQLITE_DONE)
+		err = store_connection_error(&writer->connection, status, "cannot read the last events");
+	sqlite3_reset(statement);
+	if (!err)
+		err = end_transaction(writer);
+	/* Nothing may be in a transaction yet, or nothing was written: what was read is what is committed. */
+	if (!err)
+		writer->committed_block = writer->block;
+	return err;
+}
+
+struct error *store_writer_create(const char *path, struct store_writer **ret_writer)
+{
+	struct store_writer *writer = calloc(1, sizeof(*writer));
+	struct error *err;
+	bool is_empty;
+
+	if (!writer)
+		return &error_no_memory;
+	writer->lock_fd = -1;
+	err = store_file_check(path, &is_empty);
+	/* A file that is not ours gets no lock file beside it, either. */
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		err = NULL;
+	}
+	if (!err)
+		err = take_lock(path, &writer->lock_fd);
+	if (!err)
+		err = make_file(path);
+	if (!err)
+		err = store_connection_open_write(&writer->connection, path);
+	if (!err)
+		err = prepare_statements(writer);
+	if (!err)
+		err = load_block(writer);
+	if (err) {
+		store_writer_destroy(writer);
+		return err;
+	}
+	*ret_writer = writer;
+	return NULL;
+}
+
+void store_writer_destroy(struct store_writer *writer)
+{
+	if (!writer)
+		return;
+	error_destroy(end_transaction(writer));
+	error_destroy(writer->discard_cause);
+	for (int i = 0; i < STATEMENT_COUNT; i++)
+		sqlite3_finalize(writer->statements[i]);
+	store_connection_close(&writer->connection);
+	if (writer->lock_fd >= 0)
+		close(writer->lock_fd);
+	free(writer);
+}
+
+struct error *store_writer_commit(struct store_writer *writer, int64_t recording_id, uint64_t complete_until_ns,
+				  uint64_t *ret_discarded)
+{
+	sqlite3_stmt *statement = writer->statements[SET_LAST_COMMIT];
+	struct error *err;
+
+	sqlite3_bind_int64(statement, 1, store_time(complete_until_ns));
+	sqlite3_bind_int64(statement, 2, recording_id);
+	err = run(writer, SET_LAST_COMMIT);
+	if (err && writer->in_transaction) {
+		sqlite3_exec(writer->connection.db, "ROLLBACK", NULL, NULL, NULL);
+		note_rollback(writer, err);
+	}
+	if (!err)
+		err = end_transaction(writer);
+	*ret_discarded = writer->discarded;
+	writer->discarded = 0;
+	if (err)
+		error_destroy(writer->discard_cause);
+	else
+		err = writer->discard_cause;
+	writer->discard_cause = NULL;
+	return err;
+}
+
+struct error *store_writer_size(struct store_writer *writer, uint64_t *ret_bytes)
+{
+	const char *path = writer->connection.path;
+	cleanup_free char *log_path = NULL;
+	struct stat status;
+
+	if (asprintf(&log_path, "%s-wal", path) < 0) {
+		log_path = NULL;
+		return &error_no_memory;
+	}
+	if (stat(path, &status) < 0)
+		return error_errno(errno, "%s", path);
+	*ret_bytes = (uint64_t)status.st_size;
+	if (stat(log_path, &status) == 0)
+		*ret_bytes += (uint64_t)status.st_size;
+	else if (errno != ENOENT)
+		return error_errno(errno, "%s", log_path);
+	return NULL;
+}
+
+/* ---- rows ---- */
+
+/* Binds values one after the other. A failed binding (no memory) leaves NULL there, which NOT NULL refuses. */
+struct values {
+	sqlite3_stmt *statement;
+	int count;
+};
+
+static void put(struct values *values, int64_t value)
+{
+	sqlite3_bind_int64(values->statement, ++values->count, value);
+}
+
+static void put_word(struct values *values, uint64_t value)
+{
+	put(values, (int64_t)value);
+}
+
+static void put_time(struct values *values, uint64_t time_ns)
+{
+	put(values, store_time(time_ns));
+}
+
+/* The text must live until the statement has run. */
+static void put_text(struct values *values, const char *text)
+{
+	sqlite3_bind_text(values->statement, ++values->count, text ? text : "", -1, SQLITE_STATIC);
+}
+
+/* A kernel name need not end in NUL. */
+static void put_name(struct values *values, const char *name, size_t size)
+{
+	sqlite3_bind_text(values->statement, ++values->count, name, (int)strnlen(name, size), SQLITE_STATIC);
+}
+
+static struct values start_row(struct store_writer *writer, enum statement which)
+{
+	struct values values = {.statement = writer->statements[which]};
+
+	if (which < COUNTED_TABLES)
+		put(&values, writer->last_ids[which] + 1);
+	return values;
+}
+
+static struct error *finish_row(struct store_writer *writer, enum statement which, int64_t *ret_id)
+{
+	struct error *err = run(writer, which);
+
+	if (err)
+		return err;
+	*ret_id = sqlite3_last_insert_rowid(writer->connection.db);
+	if (which < COUNTED_TABLES)
+		writer->last_ids[which] = *ret_id;
+	return NULL;
+}
+
+/* Rows that the books count. */
+static struct error *finish_event_row(struct store_writer *writer, enum statement which, int64_t *ret_id)
+{
+	struct error *err = finish_row(writer, which, ret_id);
+
+	if (!err)
+		writer->pending++;
+	return err;
+}
