@@ -19,7 +19,8 @@ struct core_private {
 	char *path;
 	const uint8_t *bytes; /* the whole core file, mapped read-only and private */
 	size_t size;
-	/* For each of core->segments: the bytes that its header promises. More than dumped_bytes when the file is cut. */
+	/* For each of core->segments: the bytes that its header promises. More than dumped_bytes when the file is cut.
+	 */
 	uint64_t *promised_bytes;
 	char *file_paths; /* the strings of NT_FILE; each core_file_mapping.path points into it */
 };

@@ -191,8 +191,11 @@ static struct error *search_add_from_file(struct module_search *search, size_t f
 {
 	const struct core *core = search->core;
 	const struct core_file_mapping *file = &core->files[first];
-	struct core_module module = {
-		.start = file->start, .path = file->path, .state = CORE_MODULE_UNVERIFIED, .elf_fd = -1, .debug_fd = -1};
+	struct core_module module = {.start = file->start,
+				     .path = file->path,
+				     .state = CORE_MODULE_UNVERIFIED,
+				     .elf_fd = -1,
+				     .debug_fd = -1};
 	struct core_image image = {.fd = -1};
 	bool executable = false, known;
 	struct error *err;

@@ -26,14 +26,14 @@ typedef int64_t s64;
 #define EVENT_ABI_VERSION 1
 
 enum event_type {
-	EVENT_SYSCALL = 1,     /* struct event_syscall */
-	EVENT_PRCTL = 2,       /* struct event_prctl */
-	EVENT_FILE = 3,        /* struct event_file */
-	EVENT_MAPPING = 4,     /* struct event_mapping */
-	EVENT_PROCESS = 5,     /* struct event_process */
-	EVENT_THREAD = 6,      /* struct event_thread */
-	EVENT_EXIT = 7,        /* struct event_exit */
-	EVENT_SIGNAL = 8,      /* struct event_signal */
+	EVENT_SYSCALL = 1,	   /* struct event_syscall */
+	EVENT_PRCTL = 2,	   /* struct event_prctl */
+	EVENT_FILE = 3,		   /* struct event_file */
+	EVENT_MAPPING = 4,	   /* struct event_mapping */
+	EVENT_PROCESS = 5,	   /* struct event_process */
+	EVENT_THREAD = 6,	   /* struct event_thread */
+	EVENT_EXIT = 7,		   /* struct event_exit */
+	EVENT_SIGNAL = 8,	   /* struct event_signal */
 	EVENT_RETURN_INSTANCE = 9, /* struct event_return_instance */
 };
 
@@ -54,13 +54,13 @@ struct event_file_id {
 	u32 generation;
 };
 
-/* One memory system call, complete. For brk args[1] is the break before the call; for shmat args[3], and for shmdt args[1],
- * is the size in bytes of the attached segment (0 when it could not be read). */
+/* One memory system call, complete. For brk args[1] is the break before the call; for shmat args[3], and for shmdt
+ * args[1], is the size in bytes of the attached segment (0 when it could not be read). */
 struct event_syscall {
 	struct event_header header;
 	u64 enter_ns;
 	s64 result;
-	u64 ip;       /* just after the syscall instruction */
+	u64 ip; /* just after the syscall instruction */
 	u64 sp;
 	u64 top_word; /* the word at sp, 0 when unreadable */
 	u64 args[6];
@@ -85,8 +85,8 @@ struct event_prctl {
 #define EVENT_PATH_BYTES 1024
 #define EVENT_PATH_COMPONENTS 64
 
-/* The path of a file, once per file while the recorder remembers it. `components` holds NUL-terminated names from the leaf
- * to the root, `used` bytes in all. */
+/* The path of a file, once per file while the recorder remembers it. `components` holds NUL-terminated names from the
+ * leaf to the root, `used` bytes in all. */
 struct event_file {
 	struct event_header header;
 	struct event_file_id file;
@@ -98,7 +98,7 @@ struct event_file {
 };
 
 enum event_mapping_reason {
-	EVENT_MAPPING_EXEC = 1,     /* laid out by exec, before the program's first instruction */
+	EVENT_MAPPING_EXEC = 1,	    /* laid out by exec, before the program's first instruction */
 	EVENT_MAPPING_SNAPSHOT = 2, /* found in a process that ran already */
 };
 
@@ -115,10 +115,10 @@ struct event_mapping {
 };
 
 enum event_process_reason {
-	EVENT_PROCESS_FORK = 1, /* just made by fork, vfork or clone; made by parent_pid */
-	EVENT_PROCESS_EXEC = 2, /* has just begun a new program; EVENT_MAPPING records follow */
+	EVENT_PROCESS_FORK = 1,	    /* just made by fork, vfork or clone; made by parent_pid */
+	EVENT_PROCESS_EXEC = 2,	    /* has just begun a new program; EVENT_MAPPING records follow */
 	EVENT_PROCESS_SNAPSHOT = 3, /* ran before the recording; EVENT_MAPPING records follow */
-	EVENT_PROCESS_SEEN = 4, /* seen for the first time in mid-life */
+	EVENT_PROCESS_SEEN = 4,	    /* seen for the first time in mid-life */
 };
 
 struct event_process {
@@ -204,17 +204,23 @@ EVENT_ASSERT_SIZE(event_exit, 32);
 EVENT_ASSERT_SIZE(event_signal, 1264);
 EVENT_ASSERT_SIZE(event_return_instance, 80);
 
-/* What the kernel side counts for itself; one element, shared through a memory-mapped array. */
+/* What the kernel side counts for itself. */
 struct event_counters {
-	u64 emitted;     /* records that were to be handed over */
-	u64 lost;        /* of those, refused by the full ring buffer */
-	u64 state_lost;  /* events dropped before that, for want of room in the kernel side's own tables */
+	u64 emitted;	/* records that were to be handed over */
+	u64 lost;	/* of those, refused by the full ring buffer */
+	u64 state_lost; /* events dropped before that, for want of room in the kernel side's own tables */
 };
 
-/* Losses of one process since the recorder started; key: pid. The entry of pid 0 takes what has no room. */
+/* One a CPU, in a cache line of its own. */
+struct counter_slot {
+	struct event_counters counters;
+	u64 padding[5];
+};
+
+/* Losses of one process since the recorder last took them; key: pid. */
 struct event_loss {
 	u64 count;
-	u64 first_ns; /* of the first loss ever, and of the last */
+	u64 first_ns; /* of the first of them, and of the last */
 	u64 last_ns;
 };
 
@@ -222,11 +228,11 @@ struct event_loss {
 
 /* What is to be recorded: a process that meets every criterion that is set, and its descendants when `pid` is set. */
 struct event_filter {
-	u32 recorder_pid;   /* never recorded */
-	u32 has_pid;        /* membership of the `followed` map is asked for */
+	u32 recorder_pid; /* never recorded */
+	u32 has_pid;	  /* membership of the `followed` map is asked for */
 	u32 has_uid;
 	u32 uid;
-	u64 cgroup_id;      /* 0: no criterion; else this cgroup (v2) or one below it */
+	u64 cgroup_id;	      /* 0: no criterion; else this cgroup (v2) or one below it */
 	u64 executable_inode; /* 0: no criterion */
 	u32 executable_device;
 	u32 has_comm;

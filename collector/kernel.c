@@ -60,7 +60,8 @@ static int keep_last_words(enum libbpf_print_level level, const char *format, va
 	vsnprintf(line, sizeof(line), format, args);
 	length = strcspn(line, "\n");
 	line[length] = 0;
-	/* The verifier's log comes in one piece of many lines; its first line rarely helps, but the name of the program does. */
+	/* The verifier's log comes in one piece of many lines; its first line rarely helps, but the name of the program
+	 * does. */
 	if (length)
 		memcpy(last_words, line, length + 1);
 	return 0;
@@ -69,7 +70,8 @@ static int keep_last_words(enum libbpf_print_level level, const char *format, va
 static struct error *kernel_failure(int system_errno, const char *what)
 {
 	if (geteuid() != 0 && (system_errno == EPERM || system_errno == EACCES))
-		return error_format(ERROR_PERMISSION, "%s: recording needs root (CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE)", what);
+		return error_format(ERROR_PERMISSION,
+				    "%s: recording needs root (CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE)", what);
 	if (last_words[0])
 		return error_errno(system_errno, "%s (%s)", what, last_words);
 	return error_errno(system_errno, "%s", what);
@@ -90,8 +92,9 @@ struct error *kernel_create(const struct event_filter *filter, size_t ring_bytes
 	int result;
 
 	if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
-		return error_format(ERROR_UNSUPPORTED, "this kernel carries no type information (/sys/kernel/btf/vmlinux, "
-						       "CONFIG_DEBUG_INFO_BTF), which recording needs");
+		return error_format(ERROR_UNSUPPORTED,
+				    "this kernel carries no type information (/sys/kernel/btf/vmlinux, "
+				    "CONFIG_DEBUG_INFO_BTF), which recording needs");
 	libbpf_set_print(keep_last_words);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
 	kernel = calloc(1, sizeof(*kernel));
@@ -165,8 +168,8 @@ static struct error *attach_one(struct kernel *kernel, const char *program, cons
 	return NULL;
 }
 
-/* The ids of tracepoints are read from tracefs. Where it is not mounted, mount it for this process alone: the host's mount
- * table is not ours to change. */
+/* The ids of tracepoints are read from tracefs. Where it is not mounted, mount it for this process alone: the host's
+ * mount table is not ours to change. */
 static struct error *ensure_tracefs(void)
 {
 	if (access("/sys/kernel/tracing/events/syscalls", F_OK) == 0 ||
@@ -177,7 +180,8 @@ static struct error *ensure_tracefs(void)
 	    mount("tracefs", "/sys/kernel/tracing", "tracefs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
 		return error_errno(errno, "tracefs is not mounted on /sys/kernel/tracing and cannot be mounted");
 	if (access("/sys/kernel/tracing/events/syscalls", F_OK))
-		return error_format(ERROR_UNSUPPORTED, "this kernel has no system call tracepoints (CONFIG_FTRACE_SYSCALLS)");
+		return error_format(ERROR_UNSUPPORTED,
+				    "this kernel has no system call tracepoints (CONFIG_FTRACE_SYSCALLS)");
 	return NULL;
 }
 
@@ -186,8 +190,8 @@ struct error *kernel_attach(struct kernel *kernel)
 	static const char *const others[] = {"process_fork", "process_exec", "process_exit", "signal_deliver"};
 	struct error *err = ensure_tracefs();
 
-	/* Births before everything else: a process must not be met before its fork. Returns before entries, so that a call
-	 * that is under way while we attach is seen as one whose entry was missed, not missed itself. */
+	/* Births before everything else: a process must not be met before its fork. Returns before entries, so that a
+	 * call that is under way while we attach is seen as one whose entry was missed, not missed itself. */
 	for (size_t i = 0; !err && i < sizeof(others) / sizeof(others[0]); i++)
 		err = attach_one(kernel, others[i], NULL, NULL);
 	for (size_t i = 0; !err && i < SYSCALL_HOOKS; i++)
@@ -248,7 +252,8 @@ void kernel_read_books(struct kernel *kernel, struct kernel_books *ret_books)
 	struct bpf_program *program;
 
 	*ret_books = (struct kernel_books){0};
-	for (size_t i = 0; i < sizeof(kernel->skeleton->bss->counters) / sizeof(kernel->skeleton->bss->counters[0]); i++) {
+	for (size_t i = 0; i < sizeof(kernel->skeleton->bss->counters) / sizeof(kernel->skeleton->bss->counters[0]);
+	     i++) {
 		const volatile struct event_counters *slot = (void *)&kernel->skeleton->bss->counters[i].counters;
 
 		ret_books->counters.emitted += slot->emitted;
@@ -265,15 +270,14 @@ void kernel_read_books(struct kernel *kernel, struct kernel_books *ret_books)
 	}
 }
 
-void kernel_each_loss(struct kernel *kernel, kernel_loss_function function, void *context)
+void kernel_take_losses(struct kernel *kernel, kernel_loss_function function, void *context)
 {
-	uint32_t pid, next, *previous = NULL;
+	struct bpf_map *losses = kernel->skeleton->maps.losses;
 	struct event_loss loss;
+	uint32_t pid;
 
-	while (bpf_map__get_next_key(kernel->skeleton->maps.losses, previous, &next, sizeof(next)) == 0) {
-		pid = next;
-		previous = &pid;
-		if (bpf_map__lookup_elem(kernel->skeleton->maps.losses, &pid, sizeof(pid), &loss, sizeof(loss), 0) == 0)
-			function(context, pid, &loss);
-	}
+	/* Taking an entry out restarts the walk from the beginning, so this ends when the table is empty. */
+	while (bpf_map__get_next_key(losses, NULL, &pid, sizeof(pid)) == 0 &&
+	       bpf_map__lookup_and_delete_elem(losses, &pid, sizeof(pid), &loss, sizeof(loss), 0) == 0)
+		function(context, pid, &loss);
 }

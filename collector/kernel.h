@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel side as the recorder sees it: loads the BPF programs, attaches them, takes the snapshot of running processes,
- * hands out records, and reads the books. The only place that knows libbpf.
+ * The kernel side as the recorder sees it: loads the BPF programs, attaches them, takes the snapshot of running
+ * processes, hands out records, and reads the books. The only place that knows libbpf.
  */
 #ifndef COLLECTOR_KERNEL_H
 #define COLLECTOR_KERNEL_H
@@ -16,9 +16,10 @@
 
 struct kernel;
 
-/* Opens and loads, attaches nothing yet. `ring_bytes` is a power of two and at least a page. ERROR_PERMISSION without the
- * privilege, ERROR_UNSUPPORTED without BTF; the message carries the verifier's last lines when it refused. */
-struct error *kernel_create(const struct event_filter *filter, size_t ring_bytes, struct kernel **ret_kernel) must_check;
+/* Opens and loads, attaches nothing yet. `ring_bytes` is a power of two and at least a page. ERROR_PERMISSION without
+ * the privilege, ERROR_UNSUPPORTED without BTF; the message carries the verifier's last lines when it refused. */
+struct error *kernel_create(const struct event_filter *filter, size_t ring_bytes,
+			    struct kernel **ret_kernel) must_check;
 
 /* Detaches and frees. NULL is fine. */
 void kernel_destroy(struct kernel *kernel);
@@ -50,8 +51,9 @@ struct kernel_books {
 };
 void kernel_read_books(struct kernel *kernel, struct kernel_books *ret_books);
 
-/* Losses by process since the start; calls `function` once a process. */
+/* Takes the losses by process since the last call; calls `function` once a process. Their sum can stay below what the
+ * books say: then some process is not known. */
 typedef void (*kernel_loss_function)(void *context, uint32_t pid, const struct event_loss *loss);
-void kernel_each_loss(struct kernel *kernel, kernel_loss_function function, void *context);
+void kernel_take_losses(struct kernel *kernel, kernel_loss_function function, void *context);
 
 #endif

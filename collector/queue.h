@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue between the thread that empties the ring buffer and the thread that stores. Its memory grows with what waits
- * in it, up to a limit, and goes back when it is empty, so that a burst is absorbed and an idle recorder stays small.
+ * The queue between the thread that empties the ring buffer and the thread that stores. Its memory grows with what
+ * waits in it, up to a limit, and goes back when it is empty, so that a burst is absorbed and an idle recorder stays
+ * small.
  *
  * One producer, one consumer. Records are copied; a chunk holds many of them, back to back, each 8-byte aligned.
  */
@@ -19,9 +20,10 @@
 struct queue_chunk {
 	struct queue_chunk *next;
 	size_t used;
-	uint64_t complete_until_ns; /* with this chunk, everything emitted before that moment is in the queue; 0: not known */
-	uint64_t lost;              /* records dropped just before this chunk because the queue was full */
-	uint64_t lost_from_ns;      /* time of the first and last of them */
+	uint64_t complete_until_ns; /* with this chunk, everything emitted before that moment is in the queue; 0: not
+				       known */
+	uint64_t lost;		    /* records dropped just before this chunk because the queue was full */
+	uint64_t lost_from_ns;	    /* time of the first and last of them */
 	uint64_t lost_to_ns;
 	uint8_t bytes[];
 };

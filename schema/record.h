@@ -118,10 +118,10 @@ struct memory_event {
 
 /* What a memory event did to the address space, as ranges of whole pages. An empty range has start == end. */
 struct memory_effect {
-	uint64_t removed_start, removed_end; /* whatever was mapped here is gone */
+	uint64_t removed_start, removed_end;   /* whatever was mapped here is gone */
 	uint64_t removed2_start, removed2_end; /* the same for the second range: what mremap's MREMAP_FIXED covered */
-	uint64_t added_start, added_end;     /* a mapping stands here now (after the removal) */
-	uint64_t touched_start, touched_end; /* permissions or contents changed, the mappings stay */
+	uint64_t added_start, added_end;       /* a mapping stands here now (after the removal) */
+	uint64_t touched_start, touched_end;   /* permissions or contents changed, the mappings stay */
 };
 
 /* The effect of `event`; all ranges empty for a failed call. Pure. Sources: mm/mmap.c, mm/mremap.c, ipc/shm.c:

@@ -154,7 +154,7 @@ static int insert_summary(const struct block *block, sqlite3_stmt *statement)
 
 int block_insert(struct block *block, const struct block_statements *statements)
 {
-	int status = insert_summary(block, statements->block);
+	int status = SQLITE_OK;
 	uint32_t end;
 
 	qsort(block->events, block->count, sizeof(block->events[0]), compare_spaces);
@@ -172,7 +172,8 @@ int block_insert(struct block *block, const struct block_statements *statements)
 		sqlite3_bind_int64(statements->block_space, 5, to);
 		status = step_insert(statements->block_space);
 	}
-	return status;
+	/* Last, because rows of event_block_space count only with their block: half a summary is none. */
+	return status == SQLITE_OK ? insert_summary(block, statements->block) : status;
 }
 
 static bool level_may_match(const uint8_t *filter, unsigned int level, int64_t space_id, uint64_t start, uint64_t end)

@@ -102,13 +102,86 @@ int block_insert(struct block *block, const struct block_statements *statements)
 /* False when no effect in the block of that filter can overlap [start, end) in that space. */
 bool block_may_match(const uint8_t *filter, uint32_t levels, int64_t space_id, uint64_t start, uint64_t end);
 
+/* ---- writer: store_write.c, and store_rows.c for its rows ---- */
+
+enum statement {
+	ADD_RECORDING,
+	ADD_PROCESS,
+	ADD_SPACE,
+	ADD_FILE,
+	ADD_SIGNAL,
+	ADD_EVENT,
+	ADD_MARKER,
+	ADD_THREAD_START,
+	ADD_RETURN_INSTANCE,
+	ADD_GAP,
+	ADD_BLOCK,
+	ADD_BLOCK_SPACE,
+	FIND_FILE,
+	SET_LAST_COMMIT,
+	END_RECORDING,
+	END_PROCESS,
+	END_SPACE,
+	RENAME_PROCESS,
+	CLOSE_ABANDONED,
+	STATEMENT_COUNT
+};
+
+/* The statements up to ADD_SIGNAL insert rows whose ids a caller keeps. Their ids are counted here, so that one that a
+ * rollback took back is never given to another row. */
+#define COUNTED_TABLES (ADD_SIGNAL + 1)
+
+struct store_writer {
+	struct store_connection connection;
+	int lock_fd;
+	sqlite3_stmt *statements[STATEMENT_COUNT];
+	int64_t last_ids[COUNTED_TABLES];
+	bool in_transaction;
+	uint64_t pending; /* events inserted since the last commit */
+	/* SQLite itself rolls a transaction back when the disk is full or fails. What was pending then is told by the
+	 * next commit. */
+	uint64_t discarded;
+	struct error *discard_cause;
+	struct block block;	      /* with the rows of the open transaction */
+	struct block committed_block; /* as of the last commit: where a rollback goes back to */
+};
+
+/* Steps a statement that returns no row, with all values bound, in the open transaction or a new one. */
+struct error *store_writer_run(struct store_writer *writer, enum statement which) must_check;
+/* Commits what is pending, or rolls it back and returns why. */
+struct error *store_writer_end_transaction(struct store_writer *writer) must_check;
+/* Puts a stored event into the block being filled, and stores the block when it is full. */
+struct error *store_writer_add_to_block(struct store_writer *writer, const struct memory_event *event) must_check;
+
 /* ---- rows: store_read.c ---- */
 
 #define EVENT_COLUMNS                                                                                                  \
 	"id, space_id, tid, kind, enter_ns, duration_ns, ip, sp, top_word, result, a0, a1, a2, a3, a4, a5, file_id"
 
-/* Column 0 is the id. */
 void read_event(sqlite3_stmt *statement, struct memory_event *ret_event);
+
+/* Takes the columns of a row one after the other. */
+struct columns {
+	sqlite3_stmt *statement;
+	int next;
+	bool no_memory;
+};
+
+/* What the generic queries need to know of a struct. */
+struct row_type {
+	size_t size;
+	void (*read)(struct columns *row, void *ret);
+	void (*deinit)(void *row); /* NULL when it owns nothing */
+};
+
+extern const struct row_type store_recording_type;
+extern const struct row_type store_process_type;
+extern const struct row_type store_space_type;
+extern const struct row_type store_file_type;
+extern const struct row_type store_signal_type;
+extern const struct row_type store_marker_type;
+extern const struct row_type store_gap_type;
+extern const struct row_type store_instance_type;
 
 struct store_reader {
 	struct store_connection connection;

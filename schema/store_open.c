@@ -38,7 +38,7 @@ struct error *store_connection_error(const struct store_connection *connection, 
 {
 	/* The connection's text belongs to its last failure, which a rollback may have replaced. */
 	const char *text = sqlite3_errcode(connection->db) == (status & 0xff) ? sqlite3_errmsg(connection->db)
-									       : sqlite3_errstr(status);
+									      : sqlite3_errstr(status);
 
 	if ((status & 0xff) == SQLITE_NOMEM)
 		return &error_no_memory;
@@ -260,8 +260,9 @@ struct error *store_connection_open_write(struct store_connection *connection, c
 	/* Still with a rollback journal when the file is new; see store_file_check(). */
 	if (!err)
 		err = migrate(connection, version, store_migration_count);
-	/* The log is copied back every 4000 pages (16 MiB), so that this falls on few commits, and cut to 64 MiB after a
-	 * reader had held it up. NORMAL may lose the last commits when the machine stops, but never tears the file. */
+	/* The log is copied back every 4000 pages (16 MiB), so that this falls on few commits, and cut to 64 MiB after
+	 * a reader had held it up. NORMAL may lose the last commits when the machine stops, but never tears the file.
+	 */
 	if (!err)
 		err = store_connection_execute(connection, "PRAGMA journal_mode = WAL;"
 							   "PRAGMA synchronous = NORMAL;"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The writer: one prepared statement a table, an open transaction that a commit ends, and the block being filled.
+ * The writer's life: the lock, the open transaction that a commit ends, and the block being filled. Its rows are in
+ * store_rows.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,28 +12,6 @@
 #include "common/cleanup.h"
 #include "schema/store.h"
 #include "schema/store_internal.h"
-
-enum statement {
-	ADD_RECORDING,
-	ADD_PROCESS,
-	ADD_SPACE,
-	ADD_FILE,
-	ADD_SIGNAL,
-	ADD_EVENT,
-	ADD_MARKER,
-	ADD_THREAD_START,
-	ADD_RETURN_INSTANCE,
-	ADD_GAP,
-	ADD_BLOCK,
-	ADD_BLOCK_SPACE,
-	FIND_FILE,
-	SET_LAST_COMMIT,
-	END_RECORDING,
-	END_PROCESS,
-	END_SPACE,
-	RENAME_PROCESS,
-	STATEMENT_COUNT
-};
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
 	[ADD_RECORDING] = "INSERT INTO recording VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -54,33 +33,16 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[END_PROCESS] = "UPDATE process SET exit_ns = ?, exit_status = ? WHERE id = ?",
 	[END_SPACE] = "UPDATE space SET to_ns = ? WHERE id = ?",
 	[RENAME_PROCESS] = "UPDATE process SET comm = ? WHERE id = ?",
+	[CLOSE_ABANDONED] = "INSERT INTO gap (recording_id, pid, cause, from_ns, to_ns, lost) "
+			    "SELECT id, 0, 7, max(started_ns, last_commit_ns), 9223372036854775807, 0 FROM recording "
+			    "WHERE ended_ns = 0 AND NOT EXISTS "
+			    "(SELECT 1 FROM gap WHERE gap.recording_id = recording.id AND gap.cause = 7)",
 };
-
-/* The statements up to ADD_SIGNAL insert rows whose ids a caller keeps. Their ids are counted here, so that one that a
- * rollback took back is never given to another row. */
-#define COUNTED_TABLES (ADD_SIGNAL + 1)
 
 static const char *const last_id_sql[COUNTED_TABLES] = {
-	[ADD_RECORDING] = "SELECT max(id) FROM recording",
-	[ADD_PROCESS] = "SELECT max(id) FROM process",
-	[ADD_SPACE] = "SELECT max(id) FROM space",
-	[ADD_FILE] = "SELECT max(id) FROM file",
+	[ADD_RECORDING] = "SELECT max(id) FROM recording", [ADD_PROCESS] = "SELECT max(id) FROM process",
+	[ADD_SPACE] = "SELECT max(id) FROM space",	   [ADD_FILE] = "SELECT max(id) FROM file",
 	[ADD_SIGNAL] = "SELECT max(id) FROM signal",
-};
-
-struct store_writer {
-	struct store_connection connection;
-	int lock_fd;
-	sqlite3_stmt *statements[STATEMENT_COUNT];
-	int64_t last_ids[COUNTED_TABLES];
-	bool in_transaction;
-	uint64_t pending; /* events inserted since the last commit */
-	/* SQLite itself rolls a transaction back when the disk is full or fails. What was pending then is told by the
-	 * next commit. */
-	uint64_t discarded;
-	struct error *discard_cause;
-	struct block block;	      /* with the rows of the open transaction */
-	struct block committed_block; /* as of the last commit: where a rollback goes back to */
 };
 
 /* ---- transactions ---- */
@@ -110,8 +72,7 @@ static struct error *begin(struct store_writer *writer)
 	return err;
 }
 
-/* Ends the open transaction, one way or the other. */
-static struct error *end_transaction(struct store_writer *writer)
+struct error *store_writer_end_transaction(struct store_writer *writer)
 {
 	struct error *err;
 
@@ -129,8 +90,7 @@ static struct error *end_transaction(struct store_writer *writer)
 	return NULL;
 }
 
-/* Steps a statement that returns no row, with all values bound. */
-static struct error *run(struct store_writer *writer, enum statement which)
+struct error *store_writer_run(struct store_writer *writer, enum statement which)
 {
 	sqlite3_stmt *statement = writer->statements[which];
 	struct error *err = begin(writer);
@@ -204,7 +164,7 @@ static struct error *prepare_statements(struct store_writer *writer)
 	return NULL;
 }
 
-static struct error *add_to_block(struct store_writer *writer, const struct memory_event *event)
+struct error *store_writer_add_to_block(struct store_writer *writer, const struct memory_event *event)
 {
 	const struct block_statements statements = {
 		.block = writer->statements[ADD_BLOCK],
@@ -242,13 +202,13 @@ static struct error *load_block(struct store_writer *writer)
 		struct memory_event event;
 
 		read_event(statement, &event);
-		err = add_to_block(writer, &event);
+		err = store_writer_add_to_block(writer, &event);
 	}
 	if (!err && status != SQLITE_DONE)
 		err = store_connection_error(&writer->connection, status, "cannot read the last events");
 	sqlite3_reset(statement);
 	if (!err)
-		err = end_transaction(writer);
+		err = store_writer_end_transaction(writer);
 	/* Nothing may be in a transaction yet, or nothing was written: what was read is what is committed. */
 	if (!err)
 		writer->committed_block = writer->block;
@@ -292,7 +252,7 @@ void store_writer_destroy(struct store_writer *writer)
 {
 	if (!writer)
 		return;
-	error_destroy(end_transaction(writer));
+	error_destroy(store_writer_end_transaction(writer));
 	error_destroy(writer->discard_cause);
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 		sqlite3_finalize(writer->statements[i]);
@@ -310,13 +270,13 @@ struct error *store_writer_commit(struct store_writer *writer, int64_t recording
 
 	sqlite3_bind_int64(statement, 1, store_time(complete_until_ns));
 	sqlite3_bind_int64(statement, 2, recording_id);
-	err = run(writer, SET_LAST_COMMIT);
+	err = store_writer_run(writer, SET_LAST_COMMIT);
 	if (err && writer->in_transaction) {
 		sqlite3_exec(writer->connection.db, "ROLLBACK", NULL, NULL, NULL);
 		note_rollback(writer, err);
 	}
 	if (!err)
-		err = end_transaction(writer);
+		err = store_writer_end_transaction(writer);
 	*ret_discarded = writer->discarded;
 	writer->discarded = 0;
 	if (err)
@@ -345,70 +305,4 @@ struct error *store_writer_size(struct store_writer *writer, uint64_t *ret_bytes
 	else if (errno != ENOENT)
 		return error_errno(errno, "%s", log_path);
 	return NULL;
-}
-
-/* ---- rows ---- */
-
-/* Binds values one after the other. A failed binding (no memory) leaves NULL there, which NOT NULL refuses. */
-struct values {
-	sqlite3_stmt *statement;
-	int count;
-};
-
-static void put(struct values *values, int64_t value)
-{
-	sqlite3_bind_int64(values->statement, ++values->count, value);
-}
-
-static void put_word(struct values *values, uint64_t value)
-{
-	put(values, (int64_t)value);
-}
-
-static void put_time(struct values *values, uint64_t time_ns)
-{
-	put(values, store_time(time_ns));
-}
-
-/* The text must live until the statement has run. */
-static void put_text(struct values *values, const char *text)
-{
-	sqlite3_bind_text(values->statement, ++values->count, text ? text : "", -1, SQLITE_STATIC);
-}
-
-/* A kernel name need not end in NUL. */
-static void put_name(struct values *values, const char *name, size_t size)
-{
-	sqlite3_bind_text(values->statement, ++values->count, name, (int)strnlen(name, size), SQLITE_STATIC);
-}
-
-static struct values start_row(struct store_writer *writer, enum statement which)
-{
-	struct values values = {.statement = writer->statements[which]};
-
-	if (which < COUNTED_TABLES)
-		put(&values, writer->last_ids[which] + 1);
-	return values;
-}
-
-static struct error *finish_row(struct store_writer *writer, enum statement which, int64_t *ret_id)
-{
-	struct error *err = run(writer, which);
-
-	if (err)
-		return err;
-	*ret_id = sqlite3_last_insert_rowid(writer->connection.db);
-	if (which < COUNTED_TABLES)
-		writer->last_ids[which] = *ret_id;
-	return NULL;
-}
-
-/* Rows that the books count. */
-static struct error *finish_event_row(struct store_writer *writer, enum statement which, int64_t *ret_id)
-{
-	struct error *err = finish_row(writer, which, ret_id);
-
-	if (!err)
-		writer->pending++;
-	return err;
 }

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* The parent's side: starts the child, and makes the result of what it said. */
+#include "analyzer/unwind.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/sandbox.h"
+#include "analyzer/unwind_internal.h"
+#include "common/cleanup.h"
+
+#define FRAME_LIMIT_DEFAULT 4096u
+#define FRAME_LIMIT_MAX (1u << 20)
+#define TIMEOUT_MS_DEFAULT 30000u
+
+const char *frame_trust_name(enum frame_trust trust)
+{
+	switch (trust) {
+	case FRAME_REGISTERS:
+		return "registers";
+	case FRAME_CFI:
+		return "cfi";
+	case FRAME_POINTER:
+		return "frame-pointer";
+	case FRAME_SCAN:
+		return "scan";
+	case FRAME_RESTORED:
+		return "restored";
+	case FRAME_INFERRED:
+		return "inferred";
+	case FRAME_LOST:
+		return "lost";
+	}
+	return "lost";
+}
+
+void symbol_deinit(struct symbol *symbol)
+{
+	if (!symbol)
+		return;
+	free(symbol->module);
+	free(symbol->function);
+	free(symbol->file);
+	*symbol = (struct symbol){0};
+}
+
+void unwind_result_deinit(struct unwind_result *result)
+{
+	if (!result)
+		return;
+	for (size_t i = 0; i < result->thread_count; i++) {
+		struct thread_stack *stack = &result->threads[i];
+
+		for (size_t j = 0; j < stack->frame_count; j++)
+			symbol_deinit(&stack->frames[j].symbol);
+		free(stack->frames);
+		free(stack->end_reason);
+	}
+	for (size_t i = 0; i < result->symbol_count; i++)
+		symbol_deinit(&result->symbols[i]);
+	free(result->threads);
+	free(result->symbols);
+	free(result->return_slot_offsets);
+	free(result->failure);
+	*result = (struct unwind_result){0};
+}
+
+struct unwind_task {
+	const struct core *core;
+	const struct unwind_request *request;
+	struct unwind_reader reader;
+};
+
+static bool task_work(void *context, int output_fd)
+{
+	const struct unwind_task *task = context;
+
+	return unwind_child_run(task->core, task->request, task->reader.frame_limit, output_fd);
+}
+
+static bool task_receive(void *context, const uint8_t *bytes, size_t size)
+{
+	struct unwind_task *task = context;
+
+	return unwind_reader_receive(&task->reader, bytes, size);
+}
+
+static int name_compare(const void *left, const void *right)
+{
+	const struct unwind_name *a = left, *b = right;
+
+	return a->address < b->address ? -1 : a->address > b->address;
+}
+
+static bool copy_string(const char *from, char **to)
+{
+	*to = from ? strdup(from) : NULL;
+	return !from || *to;
+}
+
+/* Module, build-id and offset are taken from the core, the rest from the child. */
+static bool fill_symbol(const struct unwind_task *task, uint64_t address, struct symbol *symbol)
+{
+	const struct core_module *module = core_find_module(task->core, address);
+	const struct unwind_name key = {.address = address}, *name = NULL;
+
+	if (task->reader.name_count > 0)
+		name = bsearch(&key, task->reader.names, task->reader.name_count, sizeof(key), name_compare);
+	if (module) {
+		for (size_t i = 0; i < module->build_id_bytes; i++)
+			snprintf(symbol->build_id + 2 * i, 3, "%02x", module->build_id[i]);
+		symbol->module_offset = address - module->load_bias;
+		if (!copy_string(module->path, &symbol->module))
+			return false;
+	}
+	if (!name)
+		return true;
+	symbol->function_offset = name->function_offset;
+	symbol->line = name->line <= INT32_MAX ? (int)name->line : 0;
+	return copy_string(name->function, &symbol->function) && copy_string(name->file, &symbol->file);
+}
+
+static bool fill_stack(struct unwind_task *task, size_t index, struct thread_stack *stack)
+{
+	struct unwind_stack *from = &task->reader.stacks[index];
+
+	stack->tid = task->core->threads[index].tid;
+	stack->crashed = index == 0;
+	if (!from->known) {
+		stack->end_reason = strdup("not unwound");
+		return stack->end_reason;
+	}
+	stack->end_reason = take_pointer(from->end_reason);
+	stack->frames = calloc(from->frame_count ? from->frame_count : 1, sizeof(*stack->frames));
+	if (!stack->frames)
+		return false;
+	for (size_t i = 0; i < from->frame_count; i++) {
+		struct frame *frame = &stack->frames[stack->frame_count++];
+
+		frame->pc = from->frames[i].pc;
+		frame->sp = from->frames[i].sp;
+		frame->trust = from->frames[i].trust;
+		if (!fill_symbol(task, unwind_frame_lookup_address(&from->frames[i]), &frame->symbol))
+			return false;
+	}
+	return true;
+}
+
+static bool fill_result(struct unwind_task *task, struct unwind_result *result)
+{
+	size_t thread_count = task->core->thread_count, address_count = task->request->address_count;
+
+	if (task->reader.name_count > 0)
+		qsort(task->reader.names, task->reader.name_count, sizeof(*task->reader.names), name_compare);
+	result->threads = calloc(thread_count ? thread_count : 1, sizeof(*result->threads));
+	result->symbols = calloc(address_count ? address_count : 1, sizeof(*result->symbols));
+	result->return_slot_offsets = take_pointer(task->reader.slots);
+	if (!result->threads || !result->symbols)
+		return false;
+	for (size_t i = 0; i < thread_count; i++) {
+		if (!fill_stack(task, i, &result->threads[result->thread_count++]))
+			return false;
+	}
+	for (size_t i = 0; i < address_count; i++) {
+		if (!fill_symbol(task, task->request->addresses[i], &result->symbols[result->symbol_count++]))
+			return false;
+	}
+	return true;
+}
+
+static struct error *task_run(struct unwind_task *task, struct unwind_result *result)
+{
+	const struct core *core = task->core;
+	cleanup_free int *descriptors = malloc((2 * core->module_count + 1) * sizeof(*descriptors));
+	struct sandbox_task sandbox = {
+		.work = task_work,
+		.receive = task_receive,
+		.context = task,
+		.descriptors = descriptors,
+		.timeout_ms = task->request->timeout_ms ? task->request->timeout_ms : TIMEOUT_MS_DEFAULT,
+	};
+	struct error *err;
+
+	if (!descriptors)
+		return &error_no_memory;
+	for (size_t i = 0; i < core->module_count; i++) {
+		if (core->modules[i].elf_fd >= 0)
+			descriptors[sandbox.descriptor_count++] = core->modules[i].elf_fd;
+		if (core->modules[i].debug_fd >= 0)
+			descriptors[sandbox.descriptor_count++] = core->modules[i].debug_fd;
+	}
+	err = sandbox_run(&sandbox, &result->failure);
+	if (err)
+		return error_prefix(err, "cannot unwind %s", core->path);
+	if (!result->failure && !task->reader.done)
+		result->failure = strdup("it ended before its answer was complete");
+	if (!fill_result(task, result) || (!task->reader.done && !result->failure))
+		return &error_no_memory;
+	return NULL;
+}
+
+struct error *unwind_core(const struct core *core, const struct unwind_request *request,
+			  struct unwind_result *ret_result)
+{
+	size_t frame_limit = request->frame_limit ? request->frame_limit : FRAME_LIMIT_DEFAULT;
+	struct unwind_task task = {.core = core, .request = request};
+	struct unwind_result result = {0};
+	struct error *err;
+
+	if (frame_limit > FRAME_LIMIT_MAX)
+		frame_limit = FRAME_LIMIT_MAX;
+	err = unwind_reader_init(&task.reader, core->thread_count, request->address_count, frame_limit);
+	if (!err)
+		err = task_run(&task, &result);
+	unwind_reader_deinit(&task.reader);
+	if (err) {
+		unwind_result_deinit(&result);
+		return err;
+	}
+	*ret_result = result;
+	return NULL;
+}

@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The child's side: libdwfl, fed by us. It is given a range and a descriptor for each module and asks us for every word
+ * of memory, so it has no reason to open anything, and is not able to. Nothing is freed: the process ends after this.
+ */
+#include <dwarf.h>
+#include <elf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+#include <libelf.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analyzer/unwind_internal.h"
+#include "common/cleanup.h"
+
+/* System V ABI, AMD64 supplement, "DWARF Register Number Mapping"; 16 is the return address. */
+static const enum core_register dwarf_registers[] = {
+	CORE_RAX, CORE_RDX, CORE_RCX, CORE_RBX, CORE_RSI, CORE_RDI, CORE_RBP, CORE_RSP, CORE_R8,
+	CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15, CORE_RIP,
+};
+#define DWARF_REGISTERS (sizeof(dwarf_registers) / sizeof(dwarf_registers[0]))
+#define DWARF_RSP 7
+#define DWARF_RETURN_ADDRESS 16
+
+/* What is known of the frame whose caller is looked for. */
+struct callee {
+	bool has_cfi;
+	bool has_cfa; /* the rule is a register and an offset, and gave `cfa` */
+	uint64_t cfa;
+	bool is_signal_frame;
+	bool is_outermost; /* its CFI says that there is no caller */
+};
+
+struct unwinder {
+	const struct core *core;
+	struct unwind_overlay *overlay; /* by rising slot */
+	size_t overlay_count;
+	size_t frame_limit;
+	Dwfl *dwfl;
+	/* The thread at hand. */
+	const struct core_thread *thread;
+	struct unwind_frame *frames; /* frame_limit of them */
+	size_t frame_count;
+	bool started; /* libdwfl has shown us its first frame, which we have already */
+	uint64_t start_pc, start_sp;
+	struct callee callee;
+	char reason[160]; /* "" for none */
+};
+
+static int overlay_compare(const void *left, const void *right)
+{
+	const struct unwind_overlay *a = left, *b = right;
+
+	return a->slot < b->slot ? -1 : a->slot > b->slot;
+}
+
+static const struct unwind_overlay *find_overlay(const struct unwinder *unwinder, uint64_t slot)
+{
+	const struct unwind_overlay key = {.slot = slot};
+
+	if (unwinder->overlay_count == 0)
+		return NULL;
+	return bsearch(&key, unwinder->overlay, unwinder->overlay_count, sizeof(key), overlay_compare);
+}
+
+static pid_t next_thread(Dwfl *dwfl, void *context, void **thread)
+{
+	(void)dwfl;
+	if (*thread)
+		return 0;
+	*thread = context;
+	return 1;
+}
+
+static bool get_thread(Dwfl *dwfl, pid_t tid, void *context, void **thread)
+{
+	(void)dwfl;
+	(void)tid;
+	*thread = context;
+	return true;
+}
+
+static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret_word, void *context)
+{
+	const struct unwinder *unwinder = context;
+	const struct unwind_overlay *overlay = find_overlay(unwinder, address);
+	uint64_t word;
+
+	(void)dwfl;
+	if (overlay) {
+		*ret_word = overlay->return_address;
+		return true;
+	}
+	if (!core_read_word(unwinder->core, address, &word))
+		return false;
+	*ret_word = word;
+	return true;
+}
+
+static bool set_registers(Dwfl_Thread *thread, void *context)
+{
+	const struct unwinder *unwinder = context;
+	Dwarf_Word values[DWARF_REGISTERS];
+
+	for (size_t i = 0; i < DWARF_REGISTERS; i++)
+		values[i] = unwinder->thread->registers[dwarf_registers[i]];
+	values[DWARF_RSP] = unwinder->start_sp;
+	values[DWARF_RETURN_ADDRESS] = unwinder->start_pc;
+	return dwfl_thread_state_registers(thread, 0, DWARF_REGISTERS, values);
+}
+
+static const Dwfl_Thread_Callbacks thread_callbacks = {
+	.next_thread = next_thread,
+	.get_thread = get_thread,
+	.memory_read = read_memory,
+	.set_initial_registers = set_registers,
+};
+
+static int find_elf(Dwfl_Module *handle, void **user, const char *name, Dwarf_Addr base, char **file_name, Elf **elf)
+{
+	const struct core_module *module = *user;
+
+	(void)handle, (void)name, (void)base, (void)file_name, (void)elf;
+	return module ? dup(module->elf_fd) : -1;
+}
+
+static int find_debuginfo(Dwfl_Module *handle, void **user, const char *name, Dwarf_Addr base, const char *file_name,
+			  const char *link_name, GElf_Word link_crc, char **debug_name)
+{
+	const struct core_module *module = *user;
+
+	(void)handle, (void)name, (void)base, (void)file_name, (void)link_name, (void)link_crc, (void)debug_name;
+	return module && module->debug_fd >= 0 ? dup(module->debug_fd) : -1;
+}
+
+static const Dwfl_Callbacks module_callbacks = {
+	.find_elf = find_elf,
+	.find_debuginfo = find_debuginfo,
+	.section_address = dwfl_offline_section_address,
+};
+
+/* libdwfl takes a module's start for the place of its first PT_LOAD, rounded down to that segment's alignment. */
+static bool module_start(const struct core_module *module, uint64_t *ret_start)
+{
+	cleanup_free Elf64_Phdr *programs = NULL;
+	Elf64_Ehdr header;
+	size_t size;
+
+	if (pread(module->elf_fd, &header, sizeof(header), 0) != sizeof(header) ||
+	    header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff > INT64_MAX)
+		return false;
+	size = header.e_phnum * sizeof(*programs);
+	programs = malloc(size + 1);
+	if (!programs || pread(module->elf_fd, programs, size, (off_t)header.e_phoff) != (ssize_t)size)
+		return false;
+	for (unsigned i = 0; i < header.e_phnum; i++) {
+		if (programs[i].p_type != PT_LOAD)
+			continue;
+		*ret_start = (programs[i].p_vaddr & -programs[i].p_align) + module->load_bias;
+		return true;
+	}
+	return false;
+}
+
+static bool report_modules(struct unwinder *unwinder)
+{
+	const struct core *core = unwinder->core;
+	uint64_t last_end = 0;
+
+	dwfl_report_begin(unwinder->dwfl);
+	for (size_t i = 0; i < core->module_count; i++) {
+		struct core_module *module = &core->modules[i];
+		Dwfl_Module *handle;
+		char name[24];
+		void **user;
+		uint64_t start;
+
+		if (module->elf_fd < 0 || !module_start(module, &start) || start < last_end || start >= module->end)
+			continue;
+		snprintf(name, sizeof(name), "%zu", i);
+		handle = dwfl_report_module(unwinder->dwfl, name, start, module->end);
+		if (!handle)
+			continue;
+		dwfl_module_info(handle, &user, NULL, NULL, NULL, NULL, NULL, NULL);
+		*user = module;
+		last_end = module->end;
+	}
+	return dwfl_report_end(unwinder->dwfl, NULL, NULL) == 0;
+}
+
+/* libdwfl wants a core only to know the machine. A header of our own cannot be cut short. */
+static Elf *machine_elf(void)
+{
+	static Elf64_Ehdr header = {
+		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+		.e_type = ET_CORE,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_ehsize = sizeof(header),
+	};
+
+	return elf_memory((char *)&header, sizeof(header));
+}
+
+static bool is_executable(const struct core *core, uint64_t address)
+{
+	const struct core_segment *segment = core_find_segment(core, address);
+
+	return segment && (segment->flags & PF_X);
+}
+
+/* Whether the instruction before `address` can be a call: e8 with a 32-bit displacement, or ff /2 in any of its
+ * lengths (Intel SDM volume 2, CALL, and 2.1.5 for the ModR/M forms). A prefix needs no check of its own. */
+static bool follows_call(const uint8_t before[7])
+{
+	if (before[2] == 0xe8)
+		return true;
+	for (unsigned length = 2; length <= 7; length++) {
+		const uint8_t *code = before + 7 - length;
+		uint8_t mode = length > 1 ? code[1] >> 6 : 0, operand = code[1] & 7;
+		unsigned expected = 2;
+
+		if (code[0] != 0xff || ((code[1] >> 3) & 7) != 2)
+			continue;
+		if (mode != 3 && operand == 4)
+			expected++;
+		if (mode == 1)
+			expected += 1;
+		else if (mode == 2 || (mode == 0 && operand == 5))
+			expected += 4;
+		else if (mode == 0 && operand == 4 && length > 2 && (code[2] & 7) == 5)
+			expected += 4;
+		if (expected == length)
+			return true;
+	}
+	return false;
+}
+
+enum call_check {
+	CALL_UNKNOWN, /* the code cannot be read */
+	CALL_YES,
+	CALL_NO,
+};
+
+static enum call_check check_call(const struct core *core, uint64_t return_address)
+{
+	uint8_t before[7];
+
+	if (return_address < sizeof(before) ||
+	    core_read(core, return_address - sizeof(before), before, sizeof(before)) != sizeof(before))
+		return CALL_UNKNOWN;
+	return follows_call(before) ? CALL_YES : CALL_NO;
+}
+
+static Dwarf_Frame *find_cfi(Dwfl *dwfl, uint64_t address)
+{
+	Dwfl_Module *module = dwfl_addrmodule(dwfl, address);
+	Dwarf_Frame *frame = NULL;
+	Dwarf_Addr bias;
+	Dwarf_CFI *cfi;
+
+	if (!module)
+		return NULL;
+	cfi = dwfl_module_eh_cfi(module, &bias);
+	if (cfi && dwarf_cfi_addrframe(cfi, address - bias, &frame) == 0)
+		return frame;
+	cfi = dwfl_module_dwarf_cfi(module, &bias);
+	if (cfi && dwarf_cfi_addrframe(cfi, address - bias, &frame) == 0)
+		return frame;
+	return NULL;
+}
+
+/* The CFA rule where it is a register and an offset. */
+static bool cfa_rule(Dwarf_Frame *frame, unsigned *ret_register, int64_t *ret_offset)
+{
+	Dwarf_Op *operations;
+	size_t count;
+
+	if (dwarf_frame_cfa(frame, &operations, &count) != 0 || count != 1)
+		return false;
+	if (operations[0].atom == DW_OP_bregx) {
+		*ret_register = (unsigned)operations[0].number;
+		*ret_offset = (int64_t)operations[0].number2;
+		return true;
+	}
+	if (operations[0].atom < DW_OP_breg0 || operations[0].atom > DW_OP_breg31)
+		return false;
+	*ret_register = operations[0].atom - DW_OP_breg0;
+	*ret_offset = (int64_t)operations[0].number;
+	return true;
+}
+
+int64_t unwind_child_return_slot(Dwfl *dwfl, uint64_t address)
+{
+	Dwarf_Frame *frame = find_cfi(dwfl, address);
+	int64_t offset, distance = -1;
+	unsigned number;
+
+	/* The return address is the word below the CFA (System V ABI, AMD64 supplement, "Stack Unwind Algorithm"). */
+	if (frame && cfa_rule(frame, &number, &offset) && number == DWARF_RSP && offset >= 8)
+		distance = offset - 8;
+	free(frame);
+	return distance;
+}
+
+static void describe_callee(struct unwinder *unwinder, Dwfl_Frame *state, uint64_t lookup_address)
+{
+	Dwarf_Frame *frame = find_cfi(unwinder->dwfl, lookup_address);
+	struct callee *callee = &unwinder->callee;
+	Dwarf_Op memory[3], *operations;
+	Dwarf_Addr start, end;
+	unsigned number;
+	int64_t offset;
+	Dwarf_Word base;
+	size_t count;
+
+	*callee = (struct callee){.has_cfi = frame != NULL};
+	if (!frame)
+		return;
+	dwarf_frame_info(frame, &start, &end, &callee->is_signal_frame);
+	if (cfa_rule(frame, &number, &offset) && dwfl_frame_reg(state, number, &base) == 0) {
+		callee->has_cfa = true;
+		callee->cfa = base + (uint64_t)offset;
+	}
+	/* "Undefined" is told from "same value" by where the operations point (libdw.h, dwarf_frame_register). */
+	if (dwarf_frame_register(frame, DWARF_RETURN_ADDRESS, memory, &operations, &count) == 0)
+		callee->is_outermost = count == 0 && operations == memory;
+	free(frame);
+}
+
+static void __attribute__((format(printf, 2, 3))) set_reason(struct unwinder *unwinder, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(unwinder->reason, sizeof(unwinder->reason), format, args);
+	va_end(args);
+}
+
+/* libdwfl does not say whether CFI or its own guess from the frame pointer gave the caller. Where CFI has a simple rule
+ * for the callee, its result can be compared. */
+static enum frame_trust judge_trust(const struct unwinder *unwinder, uint64_t pc, uint64_t sp)
+{
+	const struct unwind_overlay *overlay = find_overlay(unwinder, sp - 8);
+	const struct callee *callee = &unwinder->callee;
+
+	if (overlay && overlay->return_address == pc && !callee->is_signal_frame)
+		return overlay->trust;
+	if (callee->has_cfi && (!callee->has_cfa || callee->cfa == sp))
+		return FRAME_CFI;
+	return FRAME_POINTER;
+}
+
+/* Adds the caller that libdwfl found, or says why not. False ends the stack. */
+static bool add_caller(struct unwinder *unwinder, uint64_t pc, uint64_t sp, bool exact)
+{
+	const struct unwind_frame *last = &unwinder->frames[unwinder->frame_count - 1];
+	struct unwind_frame frame = {.pc = pc, .sp = sp, .exact = exact, .trust = judge_trust(unwinder, pc, sp)};
+	bool executable = is_executable(unwinder->core, pc);
+
+	/* A signal handler may have its own stack; every other caller's is above. */
+	if (sp <= last->sp && !unwinder->callee.is_signal_frame) {
+		set_reason(unwinder, "the stack pointer does not advance");
+		return false;
+	}
+	if (frame.trust == FRAME_POINTER) {
+		/* A guess that is no return address is no frame. */
+		if (!executable || check_call(unwinder->core, pc) == CALL_NO) {
+			set_reason(unwinder, "no call frame information, and no frame pointer");
+			return false;
+		}
+	}
+	if (unwinder->frame_count == unwinder->frame_limit) {
+		set_reason(unwinder, "limit reached");
+		return false;
+	}
+	if (!executable) {
+		frame.trust = FRAME_LOST;
+		set_reason(unwinder, "the return address 0x%llx is not in executable memory", (unsigned long long)pc);
+	}
+	unwinder->frames[unwinder->frame_count++] = frame;
+	return executable;
+}
+
+static int on_frame(Dwfl_Frame *state, void *context)
+{
+	struct unwinder *unwinder = context;
+	const struct unwind_frame *last;
+	Dwarf_Addr pc;
+	Dwarf_Word sp = 0;
+	bool activation;
+
+	if (!dwfl_frame_pc(state, &pc, &activation))
+		return DWARF_CB_ABORT;
+	if (dwfl_frame_reg(state, DWARF_RSP, &sp) != 0)
+		sp = 0;
+	if (unwinder->started && !add_caller(unwinder, pc, sp, activation))
+		return DWARF_CB_ABORT;
+	unwinder->started = true;
+	last = &unwinder->frames[unwinder->frame_count - 1];
+	describe_callee(unwinder, state, unwind_frame_lookup_address(last));
+	return DWARF_CB_OK;
+}
+
+static void start_at(struct unwinder *unwinder, uint64_t return_address, uint64_t slot, enum frame_trust trust)
+{
+	unwinder->frames[unwinder->frame_count++] =
+		(struct unwind_frame){.pc = return_address, .sp = slot + 8, .trust = trust};
+	/* libdwfl takes the first pc for exact, so it is given the call. */
+	unwinder->start_pc = return_address - 1;
+	unwinder->start_sp = slot + 8;
+}
+
+/* A thread that has just jumped to where no code is has its return address still at the stack pointer. One that died in
+ * the kernel's uretprobe trampoline has returned from the probed function (sp is above the slot), and may have pushed
+ * up to three registers since, the first of them into the slot (Linux arch/x86/kernel/uprobes.c). */
+static void find_start(struct unwinder *unwinder)
+{
+	static const int64_t trampoline_slots[] = {-8, 0, 8, 16};
+	const uint64_t pc = unwinder->thread->registers[CORE_RIP], sp = unwinder->thread->registers[CORE_RSP];
+	const struct core *core = unwinder->core;
+	bool executable = is_executable(core, pc);
+	const struct unwind_overlay *overlay;
+	uint64_t word;
+
+	unwinder->frame_count = 0;
+	unwinder->frames[unwinder->frame_count++] =
+		(struct unwind_frame){.pc = pc, .sp = sp, .trust = FRAME_REGISTERS, .exact = true};
+	unwinder->start_pc = pc;
+	unwinder->start_sp = sp;
+	if (unwinder->frame_limit < 2)
+		return;
+	if (executable && !core_find_module(core, pc) && !core_find_file(core, pc)) {
+		for (size_t i = 0; i < sizeof(trampoline_slots) / sizeof(trampoline_slots[0]); i++) {
+			overlay = find_overlay(unwinder, sp + (uint64_t)trampoline_slots[i]);
+			if (overlay) {
+				start_at(unwinder, overlay->return_address, overlay->slot, overlay->trust);
+				return;
+			}
+		}
+	}
+	if (executable)
+		return;
+	overlay = find_overlay(unwinder, sp);
+	if (overlay)
+		start_at(unwinder, overlay->return_address, sp, overlay->trust);
+	else if (core_read_word(core, sp, &word) && is_executable(core, word) && check_call(core, word) == CALL_YES)
+		start_at(unwinder, word, sp, FRAME_SCAN);
+}
+
+static void unwind_thread(struct unwinder *unwinder, const struct core_thread *thread)
+{
+	int result;
+
+	unwinder->thread = thread;
+	unwinder->started = false;
+	unwinder->reason[0] = '\0';
+	find_start(unwinder);
+	if (!is_executable(unwinder->core, unwinder->start_pc)) {
+		set_reason(unwinder, "the program counter is not in executable memory");
+		return;
+	}
+	unwinder->callee = (struct callee){0};
+	result = dwfl_getthread_frames(unwinder->dwfl, 1, on_frame, unwinder);
+	if (result < 0 && !unwinder->reason[0])
+		set_reason(unwinder, "%s", dwfl_errmsg(-1));
+	/* libdwfl takes a return address of zero for the end. CFI says undefined where a stack rightly ends. */
+	if (result == 0 && unwinder->callee.has_cfi && !unwinder->callee.is_outermost)
+		set_reason(unwinder, "the return address is zero");
+}
+
+static int address_compare(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+struct address_list {
+	uint64_t *addresses;
+	size_t count, capacity;
+};
+
+static bool address_list_add(struct address_list *list, uint64_t address)
+{
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 256;
+		uint64_t *addresses = reallocarray(list->addresses, capacity, sizeof(*addresses));
+
+		if (!addresses)
+			return false;
+		list->addresses = addresses;
+		list->capacity = capacity;
+	}
+	list->addresses[list->count++] = address;
+	return true;
+}
+
+/* All stacks first: they matter most, should the symbols be what libdw dies of. */
+static bool write_stacks(struct unwinder *unwinder, struct unwind_writer *writer, struct address_list *list)
+{
+	for (size_t i = 0; i < unwinder->core->thread_count; i++) {
+		unwind_thread(unwinder, &unwinder->core->threads[i]);
+		unwind_write_stack(writer, i, unwinder->frames, unwinder->frame_count,
+				   unwinder->reason[0] ? unwinder->reason : NULL);
+		unwind_writer_flush(writer);
+		for (size_t j = 0; j < unwinder->frame_count; j++) {
+			if (!address_list_add(list, unwind_frame_lookup_address(&unwinder->frames[j])))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool begin(struct unwinder *unwinder, const struct unwind_request *request)
+{
+	Elf *machine;
+
+	elf_version(EV_CURRENT);
+	unwinder->frames = calloc(unwinder->frame_limit, sizeof(*unwinder->frames));
+	unwinder->overlay = calloc(request->overlay_count + 1, sizeof(*unwinder->overlay));
+	unwinder->dwfl = dwfl_begin(&module_callbacks);
+	machine = machine_elf();
+	if (!unwinder->frames || !unwinder->overlay || !unwinder->dwfl || !machine)
+		return false;
+	if (request->overlay_count > 0) {
+		memcpy(unwinder->overlay, request->overlay, request->overlay_count * sizeof(*unwinder->overlay));
+		qsort(unwinder->overlay, request->overlay_count, sizeof(*unwinder->overlay), overlay_compare);
+		unwinder->overlay_count = request->overlay_count;
+	}
+	return report_modules(unwinder) && dwfl_attach_state(unwinder->dwfl, machine, 1, &thread_callbacks, unwinder);
+}
+
+bool unwind_child_run(const struct core *core, const struct unwind_request *request, size_t frame_limit, int output_fd)
+{
+	struct unwinder unwinder = {.core = core, .frame_limit = frame_limit};
+	struct unwind_writer writer = {.fd = output_fd};
+	struct address_list list = {0};
+
+	if (!begin(&unwinder, request) || !write_stacks(&unwinder, &writer, &list))
+		return false;
+	for (size_t i = 0; i < request->address_count; i++) {
+		int64_t offset = unwind_child_return_slot(unwinder.dwfl, request->addresses[i]);
+
+		if (offset >= 0)
+			unwind_write_slot(&writer, i, offset);
+		if (!address_list_add(&list, request->addresses[i]))
+			return false;
+	}
+	qsort(list.addresses, list.count, sizeof(*list.addresses), address_compare);
+	for (size_t i = 0; i < list.count; i++) {
+		if (i == 0 || list.addresses[i] != list.addresses[i - 1])
+			unwind_child_write_name(unwinder.dwfl, list.addresses[i], &writer);
+	}
+	unwind_write_done(&writer);
+	return !writer.failed;
+}

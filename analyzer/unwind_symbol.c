@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* In the child: what an address is called, by symbol tables and line tables. */
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+
+#include "analyzer/unwind_internal.h"
+
+/* libdwfl finds a compilation unit through .debug_aranges only, which clang and rustc do not write. */
+static Dwarf_Line *find_line_in_units(Dwfl_Module *module, uint64_t address)
+{
+	Dwarf_Addr bias;
+	Dwarf_Die *unit = NULL;
+
+	while ((unit = dwfl_module_nextcu(module, unit, &bias))) {
+		if (dwarf_haspc(unit, address - bias) == 1)
+			return dwarf_getsrc_die(unit, address - bias);
+	}
+	return NULL;
+}
+
+static void find_source(Dwfl_Module *module, uint64_t address, struct unwind_name *name)
+{
+	Dwfl_Line *found = dwfl_module_getsrc(module, address);
+	const char *file = NULL;
+	int line = 0;
+
+	if (found) {
+		file = dwfl_lineinfo(found, NULL, &line, NULL, NULL, NULL);
+	} else {
+		Dwarf_Line *unit_line = find_line_in_units(module, address);
+
+		file = unit_line ? dwarf_linesrc(unit_line, NULL, NULL) : NULL;
+		if (file && dwarf_lineno(unit_line, &line) != 0)
+			line = 0;
+	}
+	name->file = (char *)file;
+	name->line = file && line > 0 ? (uint32_t)line : 0;
+}
+
+void unwind_child_write_name(Dwfl *dwfl, uint64_t address, struct unwind_writer *writer)
+{
+	Dwfl_Module *module = dwfl_addrmodule(dwfl, address);
+	struct unwind_name name = {.address = address};
+	GElf_Off offset = 0;
+	GElf_Sym symbol;
+
+	if (!module)
+		return;
+	name.function = (char *)dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL);
+	name.function_offset = name.function ? offset : 0;
+	find_source(module, address, &name);
+	if (name.function || name.file)
+		unwind_write_name(writer, &name);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Turns records of the kernel side into rows of the store: keeps which process has which address space, gives every
+ * event its space, and keeps the books of what was stored and what was lost. Used by one thread. Knows no libbpf and no
+ * SQL.
+ */
+#ifndef COLLECTOR_INGEST_H
+#define COLLECTOR_INGEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/event.h"
+#include "common/error.h"
+#include "schema/store.h"
+
+struct ingest;
+
+/* `writer` must outlive the ingest; `recording_id` and `started_ns` are those of the recording's row. No event is
+ * stored once the store is larger than `quota_bytes` (0: no limit); it is counted as lost instead. */
+struct error *ingest_create(struct store_writer *writer, int64_t recording_id, uint64_t started_ns,
+			    uint64_t quota_bytes, struct ingest **ret_ingest) must_check;
+void ingest_destroy(struct ingest *ingest);
+
+/* Stores one record. A record that cannot be stored is counted as lost, with its time, and never an error here; the
+ * text of the first such failure is kept for ingest_failure(). */
+void ingest_record(struct ingest *ingest, const struct event_header *record);
+
+/* Losses that others saw. Adds to the books and to the next gap rows. */
+void ingest_add_loss(struct ingest *ingest, enum gap_cause cause, uint32_t pid, uint64_t from_ns, uint64_t to_ns,
+		     uint64_t lost);
+
+/* Commits rows and gaps; `complete_until_ns` as store_writer_commit() has it. Failures are counted, as above. */
+void ingest_commit(struct ingest *ingest, uint64_t complete_until_ns);
+
+/* Events stored and lost so far. After everything was drained their sum equals what was emitted. */
+void ingest_books(const struct ingest *ingest, uint64_t *ret_stored, uint64_t *ret_lost);
+
+/* Why storing failed for the first time since the last call, or NULL. The caller owns it. */
+struct error *ingest_failure(struct ingest *ingest);
+
+#endif

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * corelated: the recorder. One thread empties the ring buffer into a queue, this one stores what is in the queue. It
+ * parses no file of anyone else's, and it leaves the programs that it watches alone.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "collector/command.h"
+#include "collector/ingest.h"
+#include "collector/kernel.h"
+#include "collector/options.h"
+#include "collector/queue.h"
+#include "common/cleanup.h"
+
+#define EXIT_USAGE 2
+#define EXIT_FAILURE_RECORD 125 /* as env(1) and timeout(1) have it: the recorder, not the command, failed */
+
+#define COMMIT_INTERVAL_NS 100000000ULL
+#define BOOKS_INTERVAL_NS 100000000ULL
+#define IDLE_PAUSE_NS 10000000L
+
+static uint64_t boottime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int64_t realtime_offset_ns(void)
+{
+	struct timespec real;
+	uint64_t before = boottime_ns(), after;
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	after = boottime_ns();
+	return (int64_t)real.tv_sec * 1000000000 + real.tv_nsec - (int64_t)(before + (after - before) / 2);
+}
+
+struct recorder {
+	struct recorder_options options;
+	struct command command;
+	struct kernel *kernel;
+	struct queue *queue;
+	struct store_writer *writer;
+	struct ingest *ingest;
+	struct recording recording;
+	pthread_t drain_thread;
+	bool draining;
+	atomic_bool finish;	   /* the drain thread empties the ring once more and ends */
+	struct kernel_books books; /* as last read */
+	uint64_t books_ns;
+	bool warned;
+};
+
+/* ---- the draining thread ---- */
+
+struct drain_pass {
+	struct queue *queue;
+	size_t bytes;
+};
+
+static bool drain_record(void *context, const struct event_header *record)
+{
+	struct drain_pass *pass = context;
+
+	queue_push(pass->queue, record, record->size, record->time_ns);
+	pass->bytes += record->size;
+	/* End the pass now and then, so that a ring that never runs empty still hands on its chunks. */
+	return pass->bytes < QUEUE_CHUNK_BYTES / 2;
+}
+
+static void *drain_main(void *context)
+{
+	struct recorder *recorder = context;
+	struct timespec pause = {.tv_nsec = IDLE_PAUSE_NS};
+
+	for (;;) {
+		bool finishing = atomic_load(&recorder->finish);
+		struct drain_pass pass = {.queue = recorder->queue};
+		uint64_t started = boottime_ns();
+		bool emptied = false;
+		struct error *err = kernel_drain(recorder->kernel, drain_record, &pass, &emptied);
+
+		error_destroy(err); /* the books show what did not come through */
+		/* A record whose room was reserved before `started` may still be being written; it ends the pass, so
+		 * "emptied" holds back for it. */
+		if (pass.bytes || emptied)
+			queue_flush(recorder->queue, emptied ? started : 0);
+		if (!emptied)
+			continue;
+		if (finishing)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	queue_close(recorder->queue);
+	return NULL;
+}
+
+/* ---- the books ---- */
+
+struct loss_round {
+	struct ingest *ingest;
+	enum gap_cause cause;
+	uint64_t told;
+};
+
+static void tell_loss(void *context, uint32_t pid, const struct event_loss *loss)
+{
+	struct loss_round *round = context;
+
+	round->told += loss->count;
+	ingest_add_loss(round->ingest, round->cause, pid, loss->first_ns, loss->last_ns, loss->count);
+}
+
+/* Turns what the kernel side has lost since the last look into gaps. The span of a loss whose process is not known is
+ * the whole time between the two looks. */
+static void check_books(struct recorder *recorder)
+{
+	uint64_t now = boottime_ns();
+	struct kernel_books books;
+	struct loss_round round = {.ingest = recorder->ingest, .cause = GAP_RING_FULL};
+	uint64_t fresh_ring, fresh_state, fresh_missed;
+
+	kernel_read_books(recorder->kernel, &books);
+	fresh_ring = books.counters.lost - recorder->books.counters.lost;
+	fresh_state = books.counters.state_lost - recorder->books.counters.state_lost;
+	fresh_missed = books.missed - recorder->books.missed;
+	if (fresh_state && !fresh_ring)
+		round.cause = GAP_KERNEL_STATE;
+	if (fresh_ring + fresh_state) {
+		kernel_take_losses(recorder->kernel, tell_loss, &round);
+		if (fresh_ring + fresh_state > round.told)
+			ingest_add_loss(recorder->ingest, round.cause, 0, recorder->books_ns, now,
+					fresh_ring + fresh_state - round.told);
+	}
+	if (fresh_missed)
+		ingest_add_loss(recorder->ingest, GAP_MISSED, 0, recorder->books_ns, now, fresh_missed);
+	recorder->books = books;
+	recorder->books_ns = now;
+}
+
+/* ---- the storing thread ---- */
+
+static void store_chunk(struct recorder *recorder, const struct queue_chunk *chunk)
+{
+	size_t offset = 0;
+
+	if (chunk->lost)
+		ingest_add_loss(recorder->ingest, GAP_QUEUE_FULL, 0, chunk->lost_from_ns, chunk->lost_to_ns,
+				chunk->lost);
+	while (offset + sizeof(struct event_header) <= chunk->used) {
+		const struct event_header *record = (const void *)(chunk->bytes + offset);
+
+		ingest_record(recorder->ingest, record);
+		offset += (record->size + 7U) & ~7U;
+	}
+}
+
+static void warn_once(struct recorder *recorder)
+{
+	struct error *err = ingest_failure(recorder->ingest);
+
+	if (err && !recorder->warned) {
+		fprintf(stderr, "corelate: events are being lost: %s\n", err->message);
+		recorder->warned = true;
+	}
+	error_destroy(err);
+}
+
+/* Set by the signal handler; read by the storing loop. */
+static volatile sig_atomic_t stop_signal;
+
+static void note_stop(int number)
+{
+	stop_signal = number;
+}
+
+/* Stores until a signal says stop, the command has ended, or the drain thread has closed the queue. Returns the
+ * command's wait status, or -1. */
+static int store_until_stopped(struct recorder *recorder)
+{
+	uint64_t committed_ns = 0, complete_ns = recorder->recording.started_ns;
+	bool closed = false, stopping = false, dirty = true;
+	int status = -1;
+
+	while (!closed) {
+		struct queue_chunk *chunk = queue_pop(recorder->queue, 50, &closed);
+		uint64_t now = boottime_ns();
+
+		if (chunk) {
+			store_chunk(recorder, chunk);
+			dirty |= chunk->used || chunk->lost;
+			if (chunk->complete_until_ns)
+				complete_ns = chunk->complete_until_ns;
+			free(chunk);
+		}
+		if (now - recorder->books_ns >= BOOKS_INTERVAL_NS)
+			check_books(recorder);
+		/* An idle recorder commits once a second, to say that it was complete until then. */
+		if (now - committed_ns >= (dirty ? COMMIT_INTERVAL_NS : 10 * COMMIT_INTERVAL_NS)) {
+			ingest_commit(recorder->ingest, complete_ns);
+			warn_once(recorder);
+			committed_ns = now;
+			dirty = false;
+		}
+		if (recorder->command.pid > 0 &&
+		    waitpid(recorder->command.pid, &status, WNOHANG) == recorder->command.pid)
+			recorder->command.pid = 0;
+		else if (recorder->command.pid > 0 && stop_signal == SIGTERM)
+			kill(recorder->command.pid, SIGTERM); /* an interrupt reaches it from the terminal itself */
+		if (!stopping && (recorder->options.command ? recorder->command.pid == 0 : stop_signal != 0)) {
+			kernel_detach(recorder->kernel);
+			atomic_store(&recorder->finish, true);
+			stopping = true;
+		}
+		if (recorder->options.command)
+			stop_signal = 0;
+	}
+	return status;
+}
+
+/* ---- from start to end ---- */
+
+static struct error *read_boot_id(char out[37])
+{
+	cleanup_file FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!file || !fgets(out, 37, file))
+		return error_errno(errno, "cannot read the boot id");
+	return NULL;
+}
+
+/* The system's directory is made on first use; any other path must have its directory already. */
+static void make_system_directory(const char *database)
+{
+	if (strcmp(database, "/var/lib/corelate/corelate.db") == 0)
+		mkdir("/var/lib/corelate", 0700);
+}
+
+static struct error *begin_recording(struct recorder *recorder)
+{
+	struct utsname host;
+	struct error *err;
+
+	make_system_directory(recorder->options.database);
+	err = store_writer_create(recorder->options.database, &recorder->writer);
+	if (!err)
+		err = store_writer_close_abandoned(recorder->writer);
+	if (!err)
+		err = kernel_create(&recorder->options.filter, recorder->options.ring_bytes, &recorder->kernel);
+	for (size_t i = 0; !err && i < recorder->options.pid_count; i++)
+		err = kernel_follow(recorder->kernel, recorder->options.pids[i]);
+	if (!err && recorder->options.command)
+		err = kernel_follow(recorder->kernel, recorder->command.pid);
+	if (!err)
+		err = queue_create(recorder->options.queue_bytes, &recorder->queue);
+	if (!err)
+		err = read_boot_id(recorder->recording.boot_id);
+	if (!err)
+		err = kernel_attach(recorder->kernel);
+	if (err)
+		return err;
+	uname(&host);
+	recorder->recording.started_ns = boottime_ns();
+	recorder->recording.realtime_offset_ns = realtime_offset_ns();
+	recorder->recording.abi_version = EVENT_ABI_VERSION;
+	recorder->recording.kernel_release = host.release;
+	recorder->recording.filter = recorder->options.description;
+	recorder->recording.corelate_version = (char *)CORELATE_VERSION;
+	recorder->books_ns = recorder->recording.started_ns;
+	err = store_writer_add_recording(recorder->writer, &recorder->recording, &recorder->recording.id);
+	if (!err)
+		err = ingest_create(recorder->writer, recorder->recording.id, recorder->recording.started_ns,
+				    recorder->options.quota_bytes, &recorder->ingest);
+	return err;
+}
+
+static struct error *start_draining(struct recorder *recorder)
+{
+	int result = pthread_create(&recorder->drain_thread, NULL, drain_main, recorder);
+
+	if (result)
+		return error_errno(result, "cannot start a thread");
+	recorder->draining = true;
+	return NULL;
+}
+
+static struct error *end_recording(struct recorder *recorder)
+{
+	struct recording *recording = &recorder->recording;
+
+	check_books(recorder);
+	ingest_commit(recorder->ingest, boottime_ns());
+	warn_once(recorder);
+	recording->ended_ns = boottime_ns();
+	recording->emitted =
+		recorder->books.counters.emitted + recorder->books.counters.state_lost + recorder->books.missed;
+	ingest_books(recorder->ingest, &recording->stored, &recording->lost);
+	return store_writer_end_recording(recorder->writer, recording);
+}
+
+static int exit_status_of(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static struct error *record(struct recorder *recorder, int *ret_status)
+{
+	struct error *err;
+	int status;
+
+	*ret_status = 0;
+	if (recorder->options.command) {
+		recorder->options.filter.has_pid = 1;
+		err = command_prepare(recorder->options.command, recorder->options.user, &recorder->command);
+		if (err)
+			return err;
+	}
+	recorder->options.filter.recorder_pid = (uint32_t)getpid();
+	err = begin_recording(recorder);
+	if (!err)
+		err = start_draining(recorder);
+	if (!err)
+		err = kernel_snapshot(recorder->kernel);
+	if (err)
+		return err;
+	malloc_trim(0); /* libbpf's copy of the kernel's type information is gone by now */
+	fprintf(stderr, "corelate: recording %s into %s\n",
+		recorder->options.command	   ? recorder->options.command[0]
+		: recorder->options.description[0] ? recorder->options.description
+						   : "every process",
+		recorder->options.database);
+	sd_notify(0, "READY=1");
+	if (recorder->options.command)
+		command_release(&recorder->command);
+	status = store_until_stopped(recorder);
+	sd_notify(0, "STOPPING=1");
+	pthread_join(recorder->drain_thread, NULL);
+	recorder->draining = false;
+	err = end_recording(recorder);
+	if (!err)
+		fprintf(stderr, "corelate: %llu events stored, %llu lost\n",
+			(unsigned long long)recorder->recording.stored, (unsigned long long)recorder->recording.lost);
+	if (recorder->options.command)
+		*ret_status = exit_status_of(status);
+	return err;
+}
+
+static void recorder_deinit(struct recorder *recorder)
+{
+	if (recorder->draining) {
+		atomic_store(&recorder->finish, true);
+		pthread_join(recorder->drain_thread, NULL);
+	}
+	command_abandon(&recorder->command);
+	ingest_destroy(recorder->ingest);
+	kernel_destroy(recorder->kernel);
+	queue_destroy(recorder->queue);
+	store_writer_destroy(recorder->writer);
+}
+
+int main(int argc, char **argv)
+{
+	static struct recorder recorder;
+	struct sigaction stop = {.sa_handler = note_stop};
+	struct error *err = options_parse(argc, argv, &recorder.options);
+	int status = 0;
+
+	if (err) {
+		fprintf(stderr, "corelate: %s\n", err->message);
+		error_destroy(err);
+		return EXIT_USAGE;
+	}
+	if (recorder.options.help || recorder.options.version) {
+		fputs(recorder.options.help ? options_help : "corelated " CORELATE_VERSION "\n", stdout);
+		return 0;
+	}
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	err = record(&recorder, &status);
+	recorder_deinit(&recorder);
+	if (err) {
+		fprintf(stderr, "corelate: %s\n", err->message);
+		error_destroy(err);
+		return EXIT_FAILURE_RECORD;
+	}
+	return status;
+}

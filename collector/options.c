@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/paths.h"
+
+const char options_help[] =
+	"Usage: corelate record [OPTION...] [-- COMMAND [ARGUMENT...]]\n"
+	"\n"
+	"Records what happens to the memory of processes until interrupted, or until COMMAND ends.\n"
+	"Without a filter and a COMMAND every process is recorded. Several filters must all hold.\n"
+	"\n"
+	"  -p, --pid PID         this process and its descendants (may be repeated)\n"
+	"  -c, --comm NAME       processes of that command name\n"
+	"  -e, --exe PATH        processes that run this program\n"
+	"  -g, --cgroup PATH     processes in this cgroup (v2) or below it\n"
+	"  -u, --uid USER        processes of this user (name or number)\n"
+	"      --user USER       run COMMAND as USER (default: who called sudo)\n"
+	"      --db PATH         the database to write (default: $CORELATE_DB, else the system's)\n"
+	"      --quota SIZE      record no more events once the database has SIZE bytes (K, M, G)\n"
+	"      --ring SIZE       kernel buffer, a power of two (default 8M)\n"
+	"      --queue SIZE      most memory for events that wait to be stored (default 256M)\n"
+	"  -h, --help            this text\n"
+	"      --version         version\n"
+	"\n"
+	"With COMMAND the exit status is the command's (128 + signal number when a signal ended it).\n";
+
+static void describe(struct recorder_options *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void describe(struct recorder_options *options, const char *format, ...)
+{
+	size_t used = strlen(options->description);
+	va_list args;
+
+	if (used && used + 1 < sizeof(options->description))
+		options->description[used++] = ' ';
+	va_start(args, format);
+	vsnprintf(options->description + used, sizeof(options->description) - used, format, args);
+	va_end(args);
+}
+
+static struct error *parse_size(const char *name, const char *text, uint64_t *ret_bytes)
+{
+	char *end;
+	unsigned shift = 0;
+	unsigned long long number;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (*end == 'K')
+		shift = 10;
+	else if (*end == 'M')
+		shift = 20;
+	else if (*end == 'G')
+		shift = 30;
+	if (shift)
+		end++;
+	if (errno || end == text || *end || text[0] == '-' || number == 0 || number > UINT64_MAX >> shift)
+		return error_format(ERROR_INVALID, "%s takes a size such as 512K, 8M or 2G, not '%s'", name, text);
+	*ret_bytes = (uint64_t)number << shift;
+	return NULL;
+}
+
+static struct error *parse_pid(struct recorder_options *options, const char *text)
+{
+	char *end;
+	long number;
+
+	errno = 0;
+	number = strtol(text, &end, 10);
+	if (errno || *end || end == text || number <= 0 || number > INT32_MAX)
+		return error_format(ERROR_INVALID, "--pid takes a process id, not '%s'", text);
+	if (kill((pid_t)number, 0) && errno == ESRCH)
+		return error_format(ERROR_NOT_FOUND, "there is no process %ld", number);
+	if (options->pid_count == OPTIONS_MAX_PIDS)
+		return error_format(ERROR_INVALID, "at most %d processes can be named", OPTIONS_MAX_PIDS);
+	options->pids[options->pid_count++] = (int)number;
+	options->filter.has_pid = 1;
+	describe(options, "--pid %ld", number);
+	return NULL;
+}
+
+static struct error *parse_comm(struct recorder_options *options, const char *text)
+{
+	size_t length = strlen(text);
+
+	if (!length)
+		return error_format(ERROR_INVALID, "--comm takes a command name");
+	/* The kernel keeps fifteen bytes of a name; a longer one is meant by its beginning. */
+	if (length >= FILTER_COMM_BYTES)
+		length = FILTER_COMM_BYTES - 1;
+	memset(options->filter.comm, 0, sizeof(options->filter.comm));
+	memcpy(options->filter.comm, text, length);
+	options->filter.has_comm = 1;
+	describe(options, "--comm %s", text);
+	return NULL;
+}
+
+static struct error *parse_executable(struct recorder_options *options, const char *text)
+{
+	struct stat status;
+
+	if (stat(text, &status))
+		return error_errno(errno, "--exe %s", text);
+	if (!S_ISREG(status.st_mode))
+		return error_format(ERROR_INVALID, "--exe %s: not a program", text);
+	options->filter.executable_inode = status.st_ino;
+	options->filter.executable_device = major(status.st_dev) << 20 | minor(status.st_dev);
+	describe(options, "--exe %s", text);
+	return NULL;
+}
+
+static struct error *parse_cgroup(struct recorder_options *options, const char *text)
+{
+	static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+	char path[4096];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "%s", text);
+	/* Also as /proc/PID/cgroup and systemd write it: from the root of the hierarchy. */
+	for (size_t i = 0; i < 2 && stat(path, &status); i++)
+		snprintf(path, sizeof(path), "%s/%s", roots[i], text);
+	if (stat(path, &status))
+		return error_errno(errno, "--cgroup %s", text);
+	/* The cgroup's id is the inode number of its directory (kernfs). */
+	options->filter.cgroup_id = status.st_ino;
+	describe(options, "--cgroup %s", text);
+	return NULL;
+}
+
+static struct error *parse_uid(struct recorder_options *options, const char *text)
+{
+	struct passwd *entry = getpwnam(text);
+	char *end;
+	unsigned long number;
+
+	if (entry) {
+		options->filter.uid = entry->pw_uid;
+	} else {
+		errno = 0;
+		number = strtoul(text, &end, 10);
+		if (errno || *end || end == text || number >= (uid_t)-1)
+			return error_format(ERROR_NOT_FOUND, "no user is called '%s'", text);
+		options->filter.uid = (uint32_t)number;
+	}
+	options->filter.has_uid = 1;
+	describe(options, "--uid %s", text);
+	return NULL;
+}
+
+enum { OPTION_DB = 256, OPTION_USER, OPTION_QUOTA, OPTION_RING, OPTION_QUEUE, OPTION_VERSION };
+
+static struct error *parse_one(struct recorder_options *options, int option, const char *argument)
+{
+	uint64_t bytes = 0;
+	struct error *err = NULL;
+
+	switch (option) {
+	case 'p':
+		return parse_pid(options, argument);
+	case 'c':
+		return parse_comm(options, argument);
+	case 'e':
+		return parse_executable(options, argument);
+	case 'g':
+		return parse_cgroup(options, argument);
+	case 'u':
+		return parse_uid(options, argument);
+	case 'h':
+		options->help = true;
+		return NULL;
+	case OPTION_DB:
+		options->database = argument;
+		return NULL;
+	case OPTION_USER:
+		options->user = argument;
+		return NULL;
+	case OPTION_QUOTA:
+		return parse_size("--quota", argument, &options->quota_bytes);
+	case OPTION_RING:
+		err = parse_size("--ring", argument, &bytes);
+		if (!err && (bytes & (bytes - 1) || bytes < 4096 || bytes > 1U << 30))
+			err = error_format(ERROR_INVALID, "--ring takes a power of two from 4K to 1G, not '%s'",
+					   argument);
+		options->ring_bytes = bytes;
+		return err;
+	case OPTION_QUEUE:
+		err = parse_size("--queue", argument, &bytes);
+		options->queue_bytes = bytes;
+		return err;
+	case OPTION_VERSION:
+		options->version = true;
+		return NULL;
+	default:
+		return error_format(ERROR_INVALID, "see corelate record --help");
+	}
+}
+
+struct error *options_parse(int argc, char **argv, struct recorder_options *ret_options)
+{
+	static const struct option long_options[] = {
+		{"pid", required_argument, NULL, 'p'},
+		{"comm", required_argument, NULL, 'c'},
+		{"exe", required_argument, NULL, 'e'},
+		{"cgroup", required_argument, NULL, 'g'},
+		{"uid", required_argument, NULL, 'u'},
+		{"user", required_argument, NULL, OPTION_USER},
+		{"db", required_argument, NULL, OPTION_DB},
+		{"quota", required_argument, NULL, OPTION_QUOTA},
+		{"ring", required_argument, NULL, OPTION_RING},
+		{"queue", required_argument, NULL, OPTION_QUEUE},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, OPTION_VERSION},
+		{0},
+	};
+	int option;
+
+	*ret_options = (struct recorder_options){
+		.database = paths_database(),
+		.ring_bytes = 8U << 20,
+		.queue_bytes = 256U << 20,
+	};
+	while ((option = getopt_long(argc, argv, "+p:c:e:g:u:h", long_options, NULL)) != -1) {
+		struct error *err = parse_one(ret_options, option, optarg);
+
+		if (err)
+			return err;
+	}
+	if (optind < argc)
+		ret_options->command = argv + optind;
+	if (ret_options->command && ret_options->pid_count)
+		return error_format(ERROR_INVALID, "--pid and a COMMAND exclude each other");
+	if (ret_options->user && !ret_options->command)
+		return error_format(ERROR_INVALID, "--user needs a COMMAND");
+	if (!ret_options->database[0])
+		return error_format(ERROR_INVALID, "--db takes a path");
+	return NULL;
+}

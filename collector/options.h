@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* What corelated was asked to record, from its command line. */
+#ifndef COLLECTOR_OPTIONS_H
+#define COLLECTOR_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/event.h"
+#include "common/error.h"
+
+#define OPTIONS_MAX_PIDS 64
+
+struct recorder_options {
+	const char *database;	    /* never NULL */
+	const char *user;	    /* for the command; NULL: see command_prepare() */
+	char *const *command;	    /* NULL-terminated arguments, or NULL */
+	struct event_filter filter; /* recorder_pid and has_pid for a command are filled in later */
+	int pids[OPTIONS_MAX_PIDS];
+	size_t pid_count;
+	size_t ring_bytes;
+	size_t queue_bytes;
+	uint64_t quota_bytes; /* 0: no limit */
+	bool help;
+	bool version;
+	char description[512]; /* the filter in words; "" for every process */
+};
+
+/* Reads the command line. ERROR_INVALID for what makes no sense, ERROR_NOT_FOUND for a process, program, user or
+ * cgroup that is not there. */
+struct error *options_parse(int argc, char **argv, struct recorder_options *ret_options) must_check;
+
+extern const char options_help[];
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/paths.h"
+
+#include <stdlib.h>
+
+#define SYSTEM_DATABASE "/var/lib/corelate/corelate.db"
+
+const char *paths_database(void)
+{
+	const char *path = getenv("CORELATE_DB");
+
+	return path && path[0] ? path : SYSTEM_DATABASE;
+}

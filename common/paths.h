@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* Where things are on the host. */
+#ifndef COMMON_PATHS_H
+#define COMMON_PATHS_H
+
+/* The database when no --db is given: $CORELATE_DB, else the system's. Static storage; never NULL. */
+const char *paths_database(void);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a row to a struct. Columns are read in the order of migrations/001-tables.sql.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/store.h"
+#include "schema/store_internal.h"
+
+static int64_t take(struct columns *columns)
+{
+	return sqlite3_column_int64(columns->statement, columns->next++);
+}
+
+static uint32_t take_u32(struct columns *columns)
+{
+	return (uint32_t)take(columns);
+}
+
+static uint64_t take_word(struct columns *columns)
+{
+	return (uint64_t)take(columns);
+}
+
+/* NULL stays NULL. */
+static char *take_text(struct columns *columns)
+{
+	int column = columns->next++;
+	const char *text = (const char *)sqlite3_column_text(columns->statement, column);
+	char *copy = text ? strdup(text) : NULL;
+
+	if (!copy && sqlite3_column_type(columns->statement, column) != SQLITE_NULL)
+		columns->no_memory = true;
+	return copy;
+}
+
+/* Into an array that the caller has zeroed. */
+static void take_name(struct columns *columns, char *name, size_t size)
+{
+	const char *text = (const char *)sqlite3_column_text(columns->statement, columns->next++);
+
+	if (text)
+		memcpy(name, text, strnlen(text, size - 1));
+}
+
+static void read_recording(struct columns *row, void *ret)
+{
+	struct recording *recording = ret;
+
+	recording->id = take(row);
+	take_name(row, recording->boot_id, sizeof(recording->boot_id));
+	recording->started_ns = take_word(row);
+	recording->ended_ns = take_word(row);
+	recording->last_commit_ns = take_word(row);
+	recording->realtime_offset_ns = take(row);
+	recording->abi_version = take_u32(row);
+	recording->emitted = take_word(row);
+	recording->stored = take_word(row);
+	recording->lost = take_word(row);
+	recording->kernel_release = take_text(row);
+	recording->filter = take_text(row);
+	recording->corelate_version = take_text(row);
+}
+
+static void read_process(struct columns *row, void *ret)
+{
+	struct process *process = ret;
+
+	process->id = take(row);
+	process->recording_id = take(row);
+	process->pid = take_u32(row);
+	process->namespace_pid = take_u32(row);
+	process->parent_pid = take_u32(row);
+	process->uid = take_u32(row);
+	process->start_ns = take_word(row);
+	process->first_seen_ns = take_word(row);
+	process->exit_ns = take_word(row);
+	process->exit_status = (int32_t)take(row);
+	process->cgroup_id = take_word(row);
+	take_name(row, process->comm, sizeof(process->comm));
+}
+
+static void read_space(struct columns *row, void *ret)
+{
+	struct space *space = ret;
+
+	space->id = take(row);
+	space->process_id = take(row);
+	space->parent_space_id = take(row);
+	space->origin = (enum space_origin)take_u32(row);
+	space->from_ns = take_word(row);
+	space->to_ns = take_word(row);
+	space->auxv_sysinfo_ehdr = take_word(row);
+	space->auxv_random = take_word(row);
+	space->auxv_entry = take_word(row);
+	space->auxv_base = take_word(row);
+	take_name(row, space->comm, sizeof(space->comm));
+	space->executable_file_id = take(row);
+}
+
+static void read_file(struct columns *row, void *ret)
+{
+	struct file_identity *file = ret;
+
+	file->id = take(row);
+	file->device_major = take_u32(row);
+	file->device_minor = take_u32(row);
+	file->inode = take_word(row);
+	file->path = take_text(row);
+}
+
+static void read_signal(struct columns *row, void *ret)
+{
+	struct signal_event *signal = ret;
+
+	signal->id = take(row);
+	signal->process_id = take(row);
+	signal->space_id = take(row);
+	signal->tid = take_u32(row);
+	signal->namespace_tid = take_u32(row);
+	signal->time_ns = take_word(row);
+	signal->number = (int32_t)take(row);
+	signal->code = (int32_t)take(row);
+	signal->error_number = (int32_t)take(row);
+	signal->address = take_word(row);
+	signal->sender_pid = take_u32(row);
+	signal->sender_uid = take_u32(row);
+	signal->fatal = take(row) != 0;
+	signal->handler = take_word(row);
+	signal->trampoline = take_word(row);
+	for (int i = 0; i < 18; i++)
+		signal->registers[i] = take_word(row);
+	take_name(row, signal->comm, sizeof(signal->comm));
+	signal->directory = take_text(row);
+}
+
+static void read_marker(struct columns *row, void *ret)
+{
+	struct marker *marker = ret;
+
+	marker->id = take(row);
+	marker->space_id = take(row);
+	marker->tid = take_u32(row);
+	marker->enter_ns = take_word(row);
+	marker->exit_ns = take_word(row);
+	marker->ip = take_word(row);
+	marker->option = (int32_t)take(row);
+	for (int i = 0; i < 4; i++)
+		marker->args[i] = take_word(row);
+	marker->result = take(row);
+	marker->text = take_text(row);
+}
+
+static void read_gap(struct columns *row, void *ret)
+{
+	struct gap *gap = ret;
+
+	gap->id = take(row);
+	gap->recording_id = take(row);
+	gap->pid = take_u32(row);
+	gap->cause = (enum gap_cause)take_u32(row);
+	gap->from_ns = take_word(row);
+	gap->to_ns = take_word(row);
+	gap->lost = take_word(row);
+}
+
+static void read_return_instance(struct columns *row, void *ret)
+{
+	struct return_instance *instance = ret;
+
+	instance->id = take(row);
+	instance->signal_id = take(row);
+	instance->tid = take_u32(row);
+	instance->depth = take_u32(row);
+	instance->function = take_word(row);
+	instance->stack = take_word(row);
+	instance->return_address = take_word(row);
+	instance->chained = take(row) != 0;
+	instance->device_major = take_u32(row);
+	instance->device_minor = take_u32(row);
+	instance->inode = take_word(row);
+	instance->offset = take_word(row);
+}
+
+void read_event(sqlite3_stmt *statement, struct memory_event *ret_event)
+{
+	struct columns row = {.statement = statement};
+	uint64_t duration_ns;
+
+	ret_event->id = take(&row);
+	ret_event->space_id = take(&row);
+	ret_event->tid = take_u32(&row);
+	ret_event->kind = (enum memory_kind)take_u32(&row);
+	ret_event->enter_ns = take_word(&row);
+	duration_ns = take_word(&row);
+	ret_event->exit_ns = ret_event->enter_ns + duration_ns;
+	ret_event->ip = take_word(&row);
+	ret_event->sp = take_word(&row);
+	ret_event->top_word = take_word(&row);
+	ret_event->result = take(&row);
+	for (int i = 0; i < 6; i++)
+		ret_event->args[i] = take_word(&row);
+	ret_event->file_id = take(&row);
+}
+
+void recording_deinit(struct recording *recording)
+{
+	free(recording->kernel_release);
+	free(recording->filter);
+	free(recording->corelate_version);
+	recording->kernel_release = recording->filter = recording->corelate_version = NULL;
+}
+
+void file_identity_deinit(struct file_identity *file)
+{
+	free(file->path);
+	file->path = NULL;
+}
+
+void signal_event_deinit(struct signal_event *signal)
+{
+	free(signal->directory);
+	signal->directory = NULL;
+}
+
+void marker_deinit(struct marker *marker)
+{
+	free(marker->text);
+	marker->text = NULL;
+}
+
+void markers_destroy(struct marker *markers, size_t count)
+{
+	if (!markers)
+		return;
+	for (size_t i = 0; i < count; i++)
+		marker_deinit(&markers[i]);
+	free(markers);
+}
+
+static void deinit_recording(void *row)
+{
+	recording_deinit(row);
+}
+
+static void deinit_file(void *row)
+{
+	file_identity_deinit(row);
+}
+
+static void deinit_signal(void *row)
+{
+	signal_event_deinit(row);
+}
+
+static void deinit_marker(void *row)
+{
+	marker_deinit(row);
+}
+
+const struct row_type store_recording_type = {sizeof(struct recording), read_recording, deinit_recording};
+const struct row_type store_process_type = {sizeof(struct process), read_process, NULL};
+const struct row_type store_space_type = {sizeof(struct space), read_space, NULL};
+const struct row_type store_file_type = {sizeof(struct file_identity), read_file, deinit_file};
+const struct row_type store_signal_type = {sizeof(struct signal_event), read_signal, deinit_signal};
+const struct row_type store_marker_type = {sizeof(struct marker), read_marker, deinit_marker};
+const struct row_type store_gap_type = {sizeof(struct gap), read_gap, NULL};
+const struct row_type store_instance_type = {sizeof(struct return_instance), read_return_instance, NULL};
