@@ -7,7 +7,8 @@
 
 #define MODULE_DEPTH 16
 
-const struct core_segment *core_find_segment(const struct core *core, uint64_t address)
+/* The first segment that ends above `address`; segment_count when there is none. */
+static size_t segment_at_or_above(const struct core *core, uint64_t address)
 {
 	size_t low = 0, high = core->segment_count;
 
@@ -19,9 +20,24 @@ const struct core_segment *core_find_segment(const struct core *core, uint64_t a
 		else
 			high = middle;
 	}
-	if (low < core->segment_count && core->segments[low].start <= address)
-		return &core->segments[low];
+	return low;
+}
+
+const struct core_segment *core_find_segment(const struct core *core, uint64_t address)
+{
+	size_t index = segment_at_or_above(core, address);
+
+	if (index < core->segment_count && core->segments[index].start <= address)
+		return &core->segments[index];
 	return NULL;
+}
+
+/* Where the next segment begins above an address that is in none. */
+static uint64_t next_segment_start(const struct core *core, uint64_t address)
+{
+	size_t index = segment_at_or_above(core, address);
+
+	return index < core->segment_count ? core->segments[index].start : UINT64_MAX;
 }
 
 const struct core_file_mapping *core_find_file(const struct core *core, uint64_t address)
@@ -95,25 +111,29 @@ static size_t segment_read(const struct core *core, const struct core_segment *s
 	return size;
 }
 
-/* Copies from the file behind a read-only page that was left out of the core on purpose. Bytes that a cut-off core has
- * lost are not taken from the file: the process may have changed them (relocations, breakpoints). */
+/* Copies from the file behind a read-only page that was left out of the core on purpose. Where `segment`
+ * is NULL, no program header speaks of the address: GDB's gcore leaves out whole mappings that nobody wrote to. */
 static size_t file_read(const struct core *core, const struct core_segment *segment, uint64_t address, void *buffer,
 			size_t size)
 {
 	const struct core_file_mapping *file = core_find_file(core, address);
-	const struct core_module *module = core_find_module(core, address);
-	uint64_t position;
+	const struct core_module *module;
+	uint64_t position, limit;
 	ssize_t count;
 
-	if ((segment->flags & PF_W) ||
-	    address - segment->start < core->private_->promised_bytes[segment - core->segments])
+	/* Bytes that a cut-off core has lost are not taken from the file: the process may have changed them
+	 * (relocations, breakpoints). */
+	if (!file || (segment && ((segment->flags & PF_W) ||
+				  address - segment->start < core->private_->promised_bytes[segment - core->segments])))
 		return 0;
-	if (!file || !module || module->state != CORE_MODULE_FOUND || strcmp(module->path, file->path) != 0)
+	module = core_find_module(core, address);
+	if (!module || module->state != CORE_MODULE_FOUND || strcmp(module->path, file->path) != 0)
 		return 0;
-	if (size > file->end - address)
-		size = file->end - address;
-	if (size > segment->end - address)
-		size = segment->end - address;
+	limit = segment && segment->end < file->end ? segment->end : file->end;
+	if (!segment && next_segment_start(core, address) < limit)
+		limit = next_segment_start(core, address);
+	if (size > limit - address)
+		size = limit - address;
 	position = file->offset + (address - file->start);
 	if (position < file->offset || position > INT64_MAX)
 		return 0;
@@ -129,11 +149,10 @@ static size_t memory_read(const struct core *core, uint64_t address, void *buffe
 		uint64_t at = address + done;
 		const struct core_segment *segment = core_find_segment(core, at);
 		uint8_t *to = (uint8_t *)buffer + done;
-		size_t count;
+		size_t count = 0;
 
-		if (!segment)
-			break;
-		count = segment_read(core, segment, at, to, size - done);
+		if (segment)
+			count = segment_read(core, segment, at, to, size - done);
 		if (count == 0 && from_files)
 			count = file_read(core, segment, at, to, size - done);
 		if (count == 0)

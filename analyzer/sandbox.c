@@ -126,7 +126,8 @@ static bool close_others(const struct sandbox_task *task, int output_fd)
 
 	if (!kept)
 		return false;
-	memcpy(kept, task->descriptors, task->descriptor_count * sizeof(*kept));
+	for (size_t i = 0; i < task->descriptor_count; i++)
+		kept[i] = task->descriptors[i];
 	kept[task->descriptor_count] = output_fd;
 	qsort(kept, task->descriptor_count + 1, sizeof(*kept), fd_compare);
 	for (size_t i = 0; i <= task->descriptor_count; i++) {

@@ -38,7 +38,7 @@ const char *frame_trust_name(enum frame_trust trust); /* "registers", "cfi", "fr
 struct symbol {
 	char *module;	    /* path of the module, or NULL when no module holds the address */
 	char build_id[129]; /* hexadecimal, "" for none */
-	char *function;	    /* as the symbol table has it (not demangled) */
+	char *function;	    /* from the symbol table, not demangled, without a version */
 	uint64_t function_offset;
 	uint64_t module_offset; /* address minus the module's load bias: what addr2line and objdump understand */
 	char *file;		/* source file, with debug information */

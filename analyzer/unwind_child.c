@@ -3,7 +3,6 @@
  * The child's side: libdwfl, fed by us. It is given a range and a descriptor for each module and asks us for every word
  * of memory, so it has no reason to open anything, and is not able to. Nothing is freed: the process ends after this.
  */
-#include <dwarf.h>
 #include <elf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
@@ -14,8 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analyzer/unwind_internal.h"
-#include "common/cleanup.h"
+#include "analyzer/unwind_child.h"
 
 /* System V ABI, AMD64 supplement, "DWARF Register Number Mapping"; 16 is the return address. */
 static const enum core_register dwarf_registers[] = {
@@ -23,9 +21,6 @@ static const enum core_register dwarf_registers[] = {
 	CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15, CORE_RIP,
 };
 #define DWARF_REGISTERS (sizeof(dwarf_registers) / sizeof(dwarf_registers[0]))
-#define DWARF_RSP 7
-#define DWARF_RETURN_ADDRESS 16
-
 /* What is known of the frame whose caller is looked for. */
 struct callee {
 	bool has_cfi;
@@ -120,78 +115,6 @@ static const Dwfl_Thread_Callbacks thread_callbacks = {
 	.set_initial_registers = set_registers,
 };
 
-static int find_elf(Dwfl_Module *handle, void **user, const char *name, Dwarf_Addr base, char **file_name, Elf **elf)
-{
-	const struct core_module *module = *user;
-
-	(void)handle, (void)name, (void)base, (void)file_name, (void)elf;
-	return module ? dup(module->elf_fd) : -1;
-}
-
-static int find_debuginfo(Dwfl_Module *handle, void **user, const char *name, Dwarf_Addr base, const char *file_name,
-			  const char *link_name, GElf_Word link_crc, char **debug_name)
-{
-	const struct core_module *module = *user;
-
-	(void)handle, (void)name, (void)base, (void)file_name, (void)link_name, (void)link_crc, (void)debug_name;
-	return module && module->debug_fd >= 0 ? dup(module->debug_fd) : -1;
-}
-
-static const Dwfl_Callbacks module_callbacks = {
-	.find_elf = find_elf,
-	.find_debuginfo = find_debuginfo,
-	.section_address = dwfl_offline_section_address,
-};
-
-/* libdwfl takes a module's start for the place of its first PT_LOAD, rounded down to that segment's alignment. */
-static bool module_start(const struct core_module *module, uint64_t *ret_start)
-{
-	cleanup_free Elf64_Phdr *programs = NULL;
-	Elf64_Ehdr header;
-	size_t size;
-
-	if (pread(module->elf_fd, &header, sizeof(header), 0) != sizeof(header) ||
-	    header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff > INT64_MAX)
-		return false;
-	size = header.e_phnum * sizeof(*programs);
-	programs = malloc(size + 1);
-	if (!programs || pread(module->elf_fd, programs, size, (off_t)header.e_phoff) != (ssize_t)size)
-		return false;
-	for (unsigned i = 0; i < header.e_phnum; i++) {
-		if (programs[i].p_type != PT_LOAD)
-			continue;
-		*ret_start = (programs[i].p_vaddr & -programs[i].p_align) + module->load_bias;
-		return true;
-	}
-	return false;
-}
-
-static bool report_modules(struct unwinder *unwinder)
-{
-	const struct core *core = unwinder->core;
-	uint64_t last_end = 0;
-
-	dwfl_report_begin(unwinder->dwfl);
-	for (size_t i = 0; i < core->module_count; i++) {
-		struct core_module *module = &core->modules[i];
-		Dwfl_Module *handle;
-		char name[24];
-		void **user;
-		uint64_t start;
-
-		if (module->elf_fd < 0 || !module_start(module, &start) || start < last_end || start >= module->end)
-			continue;
-		snprintf(name, sizeof(name), "%zu", i);
-		handle = dwfl_report_module(unwinder->dwfl, name, start, module->end);
-		if (!handle)
-			continue;
-		dwfl_module_info(handle, &user, NULL, NULL, NULL, NULL, NULL, NULL);
-		*user = module;
-		last_end = module->end;
-	}
-	return dwfl_report_end(unwinder->dwfl, NULL, NULL) == 0;
-}
-
 /* libdwfl wants a core only to know the machine. A header of our own cannot be cut short. */
 static Elf *machine_elf(void)
 {
@@ -206,110 +129,9 @@ static Elf *machine_elf(void)
 	return elf_memory((char *)&header, sizeof(header));
 }
 
-static bool is_executable(const struct core *core, uint64_t address)
-{
-	const struct core_segment *segment = core_find_segment(core, address);
-
-	return segment && (segment->flags & PF_X);
-}
-
-/* Whether the instruction before `address` can be a call: e8 with a 32-bit displacement, or ff /2 in any of its
- * lengths (Intel SDM volume 2, CALL, and 2.1.5 for the ModR/M forms). A prefix needs no check of its own. */
-static bool follows_call(const uint8_t before[7])
-{
-	if (before[2] == 0xe8)
-		return true;
-	for (unsigned length = 2; length <= 7; length++) {
-		const uint8_t *code = before + 7 - length;
-		uint8_t mode = length > 1 ? code[1] >> 6 : 0, operand = code[1] & 7;
-		unsigned expected = 2;
-
-		if (code[0] != 0xff || ((code[1] >> 3) & 7) != 2)
-			continue;
-		if (mode != 3 && operand == 4)
-			expected++;
-		if (mode == 1)
-			expected += 1;
-		else if (mode == 2 || (mode == 0 && operand == 5))
-			expected += 4;
-		else if (mode == 0 && operand == 4 && length > 2 && (code[2] & 7) == 5)
-			expected += 4;
-		if (expected == length)
-			return true;
-	}
-	return false;
-}
-
-enum call_check {
-	CALL_UNKNOWN, /* the code cannot be read */
-	CALL_YES,
-	CALL_NO,
-};
-
-static enum call_check check_call(const struct core *core, uint64_t return_address)
-{
-	uint8_t before[7];
-
-	if (return_address < sizeof(before) ||
-	    core_read(core, return_address - sizeof(before), before, sizeof(before)) != sizeof(before))
-		return CALL_UNKNOWN;
-	return follows_call(before) ? CALL_YES : CALL_NO;
-}
-
-static Dwarf_Frame *find_cfi(Dwfl *dwfl, uint64_t address)
-{
-	Dwfl_Module *module = dwfl_addrmodule(dwfl, address);
-	Dwarf_Frame *frame = NULL;
-	Dwarf_Addr bias;
-	Dwarf_CFI *cfi;
-
-	if (!module)
-		return NULL;
-	cfi = dwfl_module_eh_cfi(module, &bias);
-	if (cfi && dwarf_cfi_addrframe(cfi, address - bias, &frame) == 0)
-		return frame;
-	cfi = dwfl_module_dwarf_cfi(module, &bias);
-	if (cfi && dwarf_cfi_addrframe(cfi, address - bias, &frame) == 0)
-		return frame;
-	return NULL;
-}
-
-/* The CFA rule where it is a register and an offset. */
-static bool cfa_rule(Dwarf_Frame *frame, unsigned *ret_register, int64_t *ret_offset)
-{
-	Dwarf_Op *operations;
-	size_t count;
-
-	if (dwarf_frame_cfa(frame, &operations, &count) != 0 || count != 1)
-		return false;
-	if (operations[0].atom == DW_OP_bregx) {
-		*ret_register = (unsigned)operations[0].number;
-		*ret_offset = (int64_t)operations[0].number2;
-		return true;
-	}
-	if (operations[0].atom < DW_OP_breg0 || operations[0].atom > DW_OP_breg31)
-		return false;
-	*ret_register = operations[0].atom - DW_OP_breg0;
-	*ret_offset = (int64_t)operations[0].number;
-	return true;
-}
-
-int64_t unwind_child_return_slot(Dwfl *dwfl, uint64_t address)
-{
-	Dwarf_Frame *frame = find_cfi(dwfl, address);
-	int64_t offset, distance = -1;
-	unsigned number;
-
-	/* The return address is the word below the CFA (System V ABI, AMD64 supplement, "Stack Unwind Algorithm"). */
-	if (frame && cfa_rule(frame, &number, &offset) && number == DWARF_RSP && offset >= 8)
-		distance = offset - 8;
-	free(frame);
-	return distance;
-}
-
 static void describe_callee(struct unwinder *unwinder, Dwfl_Frame *state, uint64_t lookup_address)
 {
-	Dwarf_Frame *frame = find_cfi(unwinder->dwfl, lookup_address);
+	Dwarf_Frame *frame = unwind_find_cfi(unwinder->dwfl, lookup_address);
 	struct callee *callee = &unwinder->callee;
 	Dwarf_Op memory[3], *operations;
 	Dwarf_Addr start, end;
@@ -322,7 +144,7 @@ static void describe_callee(struct unwinder *unwinder, Dwfl_Frame *state, uint64
 	if (!frame)
 		return;
 	dwarf_frame_info(frame, &start, &end, &callee->is_signal_frame);
-	if (cfa_rule(frame, &number, &offset) && dwfl_frame_reg(state, number, &base) == 0) {
+	if (unwind_cfa_rule(frame, &number, &offset) && dwfl_frame_reg(state, number, &base) == 0) {
 		callee->has_cfa = true;
 		callee->cfa = base + (uint64_t)offset;
 	}
@@ -360,7 +182,7 @@ static bool add_caller(struct unwinder *unwinder, uint64_t pc, uint64_t sp, bool
 {
 	const struct unwind_frame *last = &unwinder->frames[unwinder->frame_count - 1];
 	struct unwind_frame frame = {.pc = pc, .sp = sp, .exact = exact, .trust = judge_trust(unwinder, pc, sp)};
-	bool executable = is_executable(unwinder->core, pc);
+	bool executable = unwind_is_executable(unwinder->core, pc);
 
 	/* A signal handler may have its own stack; every other caller's is above. */
 	if (sp <= last->sp && !unwinder->callee.is_signal_frame) {
@@ -369,7 +191,7 @@ static bool add_caller(struct unwinder *unwinder, uint64_t pc, uint64_t sp, bool
 	}
 	if (frame.trust == FRAME_POINTER) {
 		/* A guess that is no return address is no frame. */
-		if (!executable || check_call(unwinder->core, pc) == CALL_NO) {
+		if (!executable || unwind_check_call(unwinder->core, pc) == CALL_NO) {
 			set_reason(unwinder, "no call frame information, and no frame pointer");
 			return false;
 		}
@@ -423,7 +245,7 @@ static void find_start(struct unwinder *unwinder)
 	static const int64_t trampoline_slots[] = {-8, 0, 8, 16};
 	const uint64_t pc = unwinder->thread->registers[CORE_RIP], sp = unwinder->thread->registers[CORE_RSP];
 	const struct core *core = unwinder->core;
-	bool executable = is_executable(core, pc);
+	bool executable = unwind_is_executable(core, pc);
 	const struct unwind_overlay *overlay;
 	uint64_t word;
 
@@ -448,7 +270,8 @@ static void find_start(struct unwinder *unwinder)
 	overlay = find_overlay(unwinder, sp);
 	if (overlay)
 		start_at(unwinder, overlay->return_address, sp, overlay->trust);
-	else if (core_read_word(core, sp, &word) && is_executable(core, word) && check_call(core, word) == CALL_YES)
+	else if (core_read_word(core, sp, &word) && unwind_is_executable(core, word) &&
+		 unwind_check_call(core, word) == CALL_YES)
 		start_at(unwinder, word, sp, FRAME_SCAN);
 }
 
@@ -460,7 +283,7 @@ static void unwind_thread(struct unwinder *unwinder, const struct core_thread *t
 	unwinder->started = false;
 	unwinder->reason[0] = '\0';
 	find_start(unwinder);
-	if (!is_executable(unwinder->core, unwinder->start_pc)) {
+	if (!unwind_is_executable(unwinder->core, unwinder->start_pc)) {
 		set_reason(unwinder, "the program counter is not in executable memory");
 		return;
 	}
@@ -523,7 +346,7 @@ static bool begin(struct unwinder *unwinder, const struct unwind_request *reques
 	elf_version(EV_CURRENT);
 	unwinder->frames = calloc(unwinder->frame_limit, sizeof(*unwinder->frames));
 	unwinder->overlay = calloc(request->overlay_count + 1, sizeof(*unwinder->overlay));
-	unwinder->dwfl = dwfl_begin(&module_callbacks);
+	unwinder->dwfl = dwfl_begin(&unwind_module_callbacks);
 	machine = machine_elf();
 	if (!unwinder->frames || !unwinder->overlay || !unwinder->dwfl || !machine)
 		return false;
@@ -532,7 +355,8 @@ static bool begin(struct unwinder *unwinder, const struct unwind_request *reques
 		qsort(unwinder->overlay, request->overlay_count, sizeof(*unwinder->overlay), overlay_compare);
 		unwinder->overlay_count = request->overlay_count;
 	}
-	return report_modules(unwinder) && dwfl_attach_state(unwinder->dwfl, machine, 1, &thread_callbacks, unwinder);
+	return unwind_report_modules(unwinder->dwfl, unwinder->core) &&
+	       dwfl_attach_state(unwinder->dwfl, machine, 1, &thread_callbacks, unwinder);
 }
 
 bool unwind_child_run(const struct core *core, const struct unwind_request *request, size_t frame_limit, int output_fd)
@@ -544,7 +368,7 @@ bool unwind_child_run(const struct core *core, const struct unwind_request *requ
 	if (!begin(&unwinder, request) || !write_stacks(&unwinder, &writer, &list))
 		return false;
 	for (size_t i = 0; i < request->address_count; i++) {
-		int64_t offset = unwind_child_return_slot(unwinder.dwfl, request->addresses[i]);
+		int64_t offset = unwind_return_slot(unwinder.dwfl, request->addresses[i]);
 
 		if (offset >= 0)
 			unwind_write_slot(&writer, i, offset);
@@ -554,7 +378,7 @@ bool unwind_child_run(const struct core *core, const struct unwind_request *requ
 	qsort(list.addresses, list.count, sizeof(*list.addresses), address_compare);
 	for (size_t i = 0; i < list.count; i++) {
 		if (i == 0 || list.addresses[i] != list.addresses[i - 1])
-			unwind_child_write_name(unwinder.dwfl, list.addresses[i], &writer);
+			unwind_write_name_of(unwinder.dwfl, list.addresses[i], &writer);
 	}
 	unwind_write_done(&writer);
 	return !writer.failed;

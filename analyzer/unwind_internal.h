@@ -2,7 +2,7 @@
 /*
  * What the two sides of the unwinder share: the messages in the pipe.
  *
- * The child (unwind_child.c, unwind_symbol.c) writes them, the parent (unwind.c) reads them through a reader that
+ * The child (unwind_child.c and its helpers) writes them, the parent (unwind.c) reads them through a reader that
  * believes no count, length or index in them. Nothing outside analyzer/unwind*.c includes this.
  */
 #ifndef ANALYZER_UNWIND_INTERNAL_H
@@ -83,10 +83,5 @@ bool unwind_reader_receive(struct unwind_reader *reader, const uint8_t *bytes, s
 
 /* Runs in the child: unwinds, looks up, writes. False when libdwfl could not even begin. */
 bool unwind_child_run(const struct core *core, const struct unwind_request *request, size_t frame_limit, int output_fd);
-
-/* In the child: names of an address, and the place of the return address. `dwfl` is a Dwfl. */
-struct Dwfl;
-void unwind_child_write_name(struct Dwfl *dwfl, uint64_t address, struct unwind_writer *writer);
-int64_t unwind_child_return_slot(struct Dwfl *dwfl, uint64_t address);
 
 #endif

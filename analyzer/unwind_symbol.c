@@ -3,8 +3,10 @@
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "analyzer/unwind_internal.h"
+#include "analyzer/unwind_child.h"
 
 /* libdwfl finds a compilation unit through .debug_aranges only, which clang and rustc do not write. */
 static Dwarf_Line *find_line_in_units(Dwfl_Module *module, uint64_t address)
@@ -17,6 +19,20 @@ static Dwarf_Line *find_line_in_units(Dwfl_Module *module, uint64_t address)
 			return dwarf_getsrc_die(unit, address - bias);
 	}
 	return NULL;
+}
+
+/* Lines inside the C library tell next to nothing, and its separate debug file is large and compressed: unpacking it
+ * takes ten times as long as all the rest. Its symbol table is used. */
+static bool is_c_library(Dwfl_Module *handle)
+{
+	const struct core_module *module;
+	const char *name;
+	void **user;
+
+	dwfl_module_info(handle, &user, NULL, NULL, NULL, NULL, NULL, NULL);
+	module = *user;
+	name = strrchr(module->path, '/');
+	return name && (strcmp(name, "/libc.so.6") == 0 || strncmp(name, "/ld-linux", 9) == 0);
 }
 
 static void find_source(Dwfl_Module *module, uint64_t address, struct unwind_name *name)
@@ -38,18 +54,25 @@ static void find_source(Dwfl_Module *module, uint64_t address, struct unwind_nam
 	name->line = file && line > 0 ? (uint32_t)line : 0;
 }
 
-void unwind_child_write_name(Dwfl *dwfl, uint64_t address, struct unwind_writer *writer)
+void unwind_write_name_of(Dwfl *dwfl, uint64_t address, struct unwind_writer *writer)
 {
 	Dwfl_Module *module = dwfl_addrmodule(dwfl, address);
 	struct unwind_name name = {.address = address};
-	GElf_Off offset = 0;
+	const char *found;
+	GElf_Off offset;
 	GElf_Sym symbol;
 
 	if (!module)
 		return;
-	name.function = (char *)dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL);
-	name.function_offset = name.function ? offset : 0;
-	find_source(module, address, &name);
+	found = dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL);
+	if (found) {
+		/* .symtab of a library appends versions (malloc@@GLIBC_2.2.5), .dynsym does not. */
+		name.function = strndup(found, found[0] == '@' ? strlen(found) : strcspn(found, "@"));
+		name.function_offset = offset;
+	}
+	if (!is_c_library(module))
+		find_source(module, address, &name);
 	if (name.function || name.file)
 		unwind_write_name(writer, &name);
+	free(name.function);
 }

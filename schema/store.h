@@ -31,7 +31,9 @@ int store_newest_version(void);
 struct store_writer;
 
 /* Opens `path` for writing, creating it (mode 0600) when missing, and brings it to the newest migration. A file that is
- * not ours is refused and left untouched. Each migration runs in one transaction. */
+ * not ours is refused and left untouched. Each migration runs in one transaction. The writer holds a lock on the file
+ * PATH-lock, which stays there, until it is destroyed or its process ends; ERROR_SYSTEM "another recorder is writing to
+ * PATH" when it is held. */
 struct error *store_writer_create(const char *path, struct store_writer **ret_writer) must_check;
 
 /* Commits what is pending and closes. NULL is fine. */
@@ -44,7 +46,11 @@ void store_writer_destroy(struct store_writer *writer);
 struct error *store_writer_commit(struct store_writer *writer, int64_t recording_id, uint64_t complete_until_ns,
 				  uint64_t *ret_discarded) must_check;
 
-/* Each of these inserts one row; `id` in the struct is ignored and the new row's id is returned. */
+/* Each of these inserts one row; `id` in the struct is ignored and the new row's id is returned. A row whose insertion
+ * failed is not in the store and not in a later *ret_discarded. A full disk makes SQLite take back the rows that were
+ * pending, too: the next commit then reports them, although it stores what came after. With the events go processes,
+ * spaces, files and signals of that transaction; their ids are never given again by this writer. Times beyond INT64_MAX
+ * are stored as INT64_MAX. */
 struct error *store_writer_add_recording(struct store_writer *, const struct recording *, int64_t *ret_id) must_check;
 struct error *store_writer_add_process(struct store_writer *, const struct process *, int64_t *ret_id) must_check;
 struct error *store_writer_add_space(struct store_writer *, const struct space *, int64_t *ret_id) must_check;
@@ -67,8 +73,9 @@ struct error *store_writer_end_process(struct store_writer *, int64_t process_id
 struct error *store_writer_end_space(struct store_writer *, int64_t space_id, uint64_t to_ns) must_check;
 struct error *store_writer_rename_process(struct store_writer *, int64_t process_id, const char *comm) must_check;
 
-/* Recordings of the running boot that were never ended and whose recorder is gone get a GAP_UNCLEAN_END gap from their
- * last commit on, and recordings of earlier boots likewise. Called once by a new recorder before it adds its own. */
+/* Recordings that were never ended get a GAP_UNCLEAN_END gap from their last commit on, without an end (to_ns is
+ * INT64_MAX); those that have one keep it. Called once by a new recorder before it adds its own: the lock tells that
+ * the others are gone. Commits. */
 struct error *store_writer_close_abandoned(struct store_writer *) must_check;
 
 /* Bytes that the database file and its write-ahead log take now. */

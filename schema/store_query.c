@@ -20,9 +20,8 @@ static const char *const argument_pragmas[] = {
 
 /* Pragmas that tell without an argument and change something with one. */
 static const char *const plain_pragmas[] = {
-	"application_id", "collation_list", "compile_options", "database_list", "encoding",
-	"freelist_count", "function_list",  "journal_mode",    "page_count",	"page_size",
-	"pragma_list",	  "schema_version", "user_version",
+	"application_id", "collation_list", "compile_options", "database_list", "encoding",	  "freelist_count",
+	"function_list",  "page_count",	    "page_size",       "pragma_list",	"schema_version", "user_version",
 };
 
 static bool is_listed(const char *name, const char *const *names, size_t count)
@@ -55,6 +54,10 @@ static int authorize(void *context, int action, const char *first, const char *s
 		return sqlite3_stricmp(second, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
 	case SQLITE_PRAGMA:
 		return pragma_is_harmless(first, second) ? SQLITE_OK : SQLITE_DENY;
+	case SQLITE_UPDATE:
+		/* How SQLite declares a table-valued function such as json_each(). A true update of that table is
+		 * refused by SQLite itself, and by sqlite3_stmt_readonly(). */
+		return sqlite3_stricmp(first, "sqlite_master") == 0 ? SQLITE_OK : SQLITE_DENY;
 	default:
 		return SQLITE_DENY;
 	}

@@ -47,13 +47,12 @@ static const char *const last_id_sql[COUNTED_TABLES] = {
 
 /* ---- transactions ---- */
 
-/* Takes note of a transaction that is no more. Consumes nothing; `cause` is kept as a copy of its text. */
+/* Takes note of a transaction that is no more, for the next commit to tell: even one without events may have held
+ * processes or spaces. Consumes nothing; `cause` is kept as a copy of its text. */
 static void note_rollback(struct store_writer *writer, const struct error *cause)
 {
 	writer->in_transaction = false;
 	writer->block = writer->committed_block;
-	if (writer->pending == 0)
-		return;
 	writer->discarded += writer->pending;
 	writer->pending = 0;
 	if (!writer->discard_cause)

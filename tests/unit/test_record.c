@@ -80,11 +80,7 @@ static const struct effect_case cases[] = {
 	{"mremap failed", MEMORY_MREMAP, -14, {BASE, 0x1000, 0x2000, 1}, {0}},
 	{"mremap lies", MEMORY_MREMAP, BASE, {BASE, UINT64_MAX, 0x2000, 1}, {0}},
 	{"mremap lies about the new size", MEMORY_MREMAP, BASE, {BASE, 0x1000, INT64_MAX, 1}, {0}},
-	{"mremap in place of the upper half",
-	 MEMORY_MREMAP,
-	 -8192,
-	 {(uint64_t)-8192, 0x4000, 0x3000, 1},
-	 {0}},
+	{"mremap in place of the upper half", MEMORY_MREMAP, -8192, {(uint64_t)-8192, 0x4000, 0x3000, 1}, {0}},
 	{"mprotect", MEMORY_MPROTECT, 0, {BASE, 1, 1}, {TOUCHED(BASE, BASE + 0x1000)}},
 	{"mprotect failed", MEMORY_MPROTECT, -22, {BASE + 1, 4096, 1}, {0}},
 	{"pkey_mprotect", MEMORY_PKEY_MPROTECT, 0, {BASE, 4097, 1, 2}, {TOUCHED(BASE, BASE + 0x2000)}},
@@ -95,8 +91,16 @@ static const struct effect_case cases[] = {
 	{"madvise guard", MEMORY_MADVISE, 0, {BASE, 4096, 102}, {TOUCHED(BASE, BASE + 0x1000)}},
 	{"madvise no guard", MEMORY_MADVISE, 0, {BASE, 4096, 103}, {TOUCHED(BASE, BASE + 0x1000)}},
 	{"madvise willneed", MEMORY_MADVISE, 0, {BASE, 4096, 3}, {0}},
-	{"brk grows", MEMORY_BRK, 0x555000021001, {0x555000021001, 0x555000000010}, {ADDED(0x555000001000, 0x555000022000)}},
-	{"brk shrinks", MEMORY_BRK, 0x555000001000, {0x555000001000, 0x555000021000}, {REMOVED(0x555000001000, 0x555000021000)}},
+	{"brk grows",
+	 MEMORY_BRK,
+	 0x555000021001,
+	 {0x555000021001, 0x555000000010},
+	 {ADDED(0x555000001000, 0x555000022000)}},
+	{"brk shrinks",
+	 MEMORY_BRK,
+	 0x555000001000,
+	 {0x555000001000, 0x555000021000},
+	 {REMOVED(0x555000001000, 0x555000021000)}},
 	{"brk in its page", MEMORY_BRK, 0x555000000020, {0x555000000020, 0x555000000010}, {0}},
 	{"brk asks", MEMORY_BRK, 0x555000021000, {0, 0x555000021000}, {0}},
 	{"brk lies", MEMORY_BRK, -4096, {0, 0x555000021000}, {0}},
@@ -163,9 +167,9 @@ static uint64_t random_word(uint64_t *seed)
 /* Mostly plausible, sometimes at the edges where sums overflow. */
 static uint64_t random_number(uint64_t *seed)
 {
-	static const uint64_t edges[] = {0,	  1,	   4095,	  4096,	     4097,	     TOP - 4096, TOP - 1, TOP,
-					 TOP + 1, TOP * 2, TOP * 2 - 1, TOP * 2 - 4096, UINT64_MAX, UINT64_MAX - 4095,
-					 UINT64_MAX - 4096};
+	static const uint64_t edges[] = {
+		0,	 1,	  4095,	       4096,	       4097,	   TOP - 4096,	      TOP - 1,		TOP,
+		TOP + 1, TOP * 2, TOP * 2 - 1, TOP * 2 - 4096, UINT64_MAX, UINT64_MAX - 4095, UINT64_MAX - 4096};
 	uint64_t choice = random_word(seed);
 
 	if (choice % 4 == 0)
@@ -235,10 +239,11 @@ static void view_agrees_with_function(void **state)
 	store_writer_destroy(writer);
 
 	reader = open_reader(place->path);
-	assert_no_error(store_reader_query(reader,
-					   "SELECT removed_start, removed_end, removed2_start, removed2_end, "
-					   "added_start, added_end, touched_start, touched_end FROM v_effect ORDER BY id",
-					   compare_row, &expectation));
+	assert_no_error(
+		store_reader_query(reader,
+				   "SELECT removed_start, removed_end, removed2_start, removed2_end, "
+				   "added_start, added_end, touched_start, touched_end FROM v_effect ORDER BY id",
+				   compare_row, &expectation));
 	assert_int_equal(expectation.next, count);
 	store_reader_destroy(reader);
 }

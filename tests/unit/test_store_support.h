@@ -115,7 +115,6 @@ static inline int64_t add_space(struct store_writer *writer, int64_t process_id,
 	return id;
 }
 
-
 /* Rows as lines of values between bars; NULL is "-". */
 static inline bool text_row(void *context, int columns, const char *const *names, const char *const *values)
 {

@@ -69,7 +69,8 @@ static void processes_come_back(void **state)
 			      .comm = "space",
 			      .executable_file_id = 1};
 	struct space *found = NULL;
-	struct file_identity file = {.device_major = 8, .device_minor = 1, .inode = HIGH, .path = (char *)"/bin/\"x'\n"};
+	struct file_identity file = {
+		.device_major = 8, .device_minor = 1, .inode = HIGH, .path = (char *)"/bin/\"x'\n"};
 	struct file_identity nameless = {.inode = 7};
 	int64_t recording_id, process_id, space_id, second_id, file_id, same_id, nameless_id;
 	struct store_reader *reader;
@@ -371,7 +372,8 @@ static void views_tell_the_story(void **state)
 	struct store_writer *writer = open_writer(place->path);
 	int64_t recording_id = add_recording(writer), process_id = add_process(writer, recording_id, 100), id;
 	int64_t space_id = add_space(writer, process_id, 0, 6 * SECOND);
-	struct memory_event event = {.space_id = space_id, .tid = 101, .enter_ns = 10 * SECOND, .exit_ns = 10 * SECOND + 2500};
+	struct memory_event event = {
+		.space_id = space_id, .tid = 101, .enter_ns = 10 * SECOND, .exit_ns = 10 * SECOND + 2500};
 	const struct signal_event signal = {.process_id = process_id,
 					    .space_id = space_id,
 					    .tid = 102,
@@ -382,8 +384,11 @@ static void views_tell_the_story(void **state)
 					    .fatal = true,
 					    .comm = "reader",
 					    .directory = (char *)"/"};
-	const struct gap gap = {
-		.recording_id = recording_id, .cause = GAP_RING_FULL, .from_ns = SECOND, .to_ns = 2 * SECOND, .lost = 4};
+	const struct gap gap = {.recording_id = recording_id,
+				.cause = GAP_RING_FULL,
+				.from_ns = SECOND,
+				.to_ns = 2 * SECOND,
+				.lost = 4};
 	struct store_reader *reader;
 
 	event.kind = MEMORY_MMAP;

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/detect.h"
+
+#include "analyzer/words.h"
+
+/* The list. The order means nothing: a test shuffles it. */
+const struct detector detectors[] = {
+	{"double-munmap", detect_double_munmap},
+	{"use-after-munmap", detect_use_after_munmap},
+};
+
+const size_t detector_count = sizeof(detectors) / sizeof(detectors[0]);
+
+/* Nothing stands: say what is known all the same, and what would help. */
+static struct error *append_unknown(const struct crash *crash, struct finding_list *list)
+{
+	struct words signal, code;
+	struct finding *finding;
+	struct error *err = finding_append(list, FINDING_UNKNOWN, &finding);
+
+	if (!err)
+		err = finding_set_summary(finding, "Signal %s (%s) ended the process; no cause can be shown.",
+					  words_signal(&signal, crash->signal.number),
+					  words_signal_code(&code, crash->signal.number, crash->signal.code));
+	if (!err && !crash->recorded)
+		err = finding_add_missing(finding, "a record of the process's life: nobody recorded it");
+	if (!err && !crash->core)
+		err = finding_add_missing(finding, "the core of the process");
+	if (!err)
+		err = finding_set_next_step(finding, "%s", crash->recorded ? "look at the stack of the crashed thread and at corelate why ADDRESS for "
+								       "the pointers in it"
+								     : "run the program under corelate record, so that the next crash has a "
+								       "history");
+	return err;
+}
+
+struct error *detect_all(const struct crash *crash, struct finding_list *ret_findings)
+{
+	struct error *err = NULL;
+
+	*ret_findings = (struct finding_list){0};
+	for (size_t i = 0; i < detector_count && !err; i++)
+		err = detectors[i].run(crash, ret_findings);
+	if (!err && !ret_findings->count)
+		err = append_unknown(crash, ret_findings);
+	if (err) {
+		finding_list_deinit(ret_findings);
+		return err;
+	}
+	finding_rank(ret_findings);
+	return NULL;
+}

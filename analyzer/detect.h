@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The detectors. To add one: write analyzer/detect/NAME.c with a function of this type, name its class in finding.h and
+ * finding.c, and add one row to the list in detect.c.
+ *
+ * A detector is a pure function of the crash: no I/O, no statics, no view of what another found. It appends a finding only
+ * when its class fits, with the confidence that its evidence carries.
+ */
+#ifndef ANALYZER_DETECT_H
+#define ANALYZER_DETECT_H
+
+#include <stddef.h>
+
+#include "analyzer/crash.h"
+#include "analyzer/finding.h"
+
+typedef struct error *(*detector_function)(const struct crash *crash, struct finding_list *findings);
+
+struct detector {
+	const char *name;
+	detector_function run;
+};
+
+extern const struct detector detectors[];
+extern const size_t detector_count;
+
+/* Runs all, ranks, and puts `unknown` in when nothing stands. findings[0] is the verdict. */
+struct error *detect_all(const struct crash *crash, struct finding_list *ret_findings) must_check;
+
+struct error *detect_double_munmap(const struct crash *, struct finding_list *) must_check;
+struct error *detect_use_after_munmap(const struct crash *, struct finding_list *) must_check;
+
+#endif

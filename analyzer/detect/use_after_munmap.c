@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * use-after-munmap: the fault address lies where a mapping was until somebody unmapped it.
+ *
+ * What is seen: the page is not mapped in the dead process, and the last recorded thing about it is a call that took its
+ * mapping away (munmap, shmdt, or an mremap that moved it).
+ *
+ * What it could be mistaken for: double-munmap, when the call named another range than the mapping's, or when the same range
+ * had been unmapped before: then whoever used the memory may have been in the right; both lower the confidence. A heap block
+ * that malloc took by mmap and free gave back looks the same, and is a use after free; without a record of heap calls the
+ * two cannot be told apart, and the finding says so.
+ */
+#include <inttypes.h>
+
+#include "analyzer/detect.h"
+#include "analyzer/evidence.h"
+#include "analyzer/words.h"
+
+static bool takes_away(enum memory_kind kind)
+{
+	return kind == MEMORY_MUNMAP || kind == MEMORY_MREMAP || kind == MEMORY_SHMDT;
+}
+
+/* An earlier call that unmapped the very range of event `index`, or SIZE_MAX. */
+static size_t same_unmap_before(const struct biography *biography, size_t index)
+{
+	struct memory_effect last = memory_event_effect(&biography->events[index]);
+
+	for (size_t i = index; i-- > 0;) {
+		struct memory_effect effect = memory_event_effect(&biography->events[i]);
+
+		if (biography->events[i].kind == MEMORY_MUNMAP && effect.removed_start == last.removed_start &&
+		    effect.removed_end == last.removed_end)
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+static struct error *judge(const struct crash *crash, const struct life *life, struct finding *finding)
+{
+	const struct biography *biography = &crash->biography;
+	const struct memory_event *born = &biography->events[life->born];
+	const struct memory_event *died = &biography->events[life->died];
+	size_t earlier = same_unmap_before(biography, life->died);
+	uint64_t born_start, born_end, died_start, died_end;
+	struct words caller, when;
+	struct error *err;
+
+	timeline_added_range(born, &born_start, &born_end);
+	timeline_removed_range(died, &died_start, &died_end);
+	finding->confidence = CONFIDENCE_PROVEN;
+	err = evidence_weigh(crash, finding, born->enter_ns, "another mapping may have come and gone there unseen");
+	if (!err && (died_start < born_start || died_end > born_end))
+		err = evidence_doubt(finding,
+				     "the call unmapped 0x%" PRIx64 "-0x%" PRIx64 ", which is more than this mapping: it may have been "
+				     "meant for something else",
+				     died_start, died_end);
+	if (!err && earlier != SIZE_MAX)
+		err = evidence_doubt(finding,
+				     "the same range had been unmapped before, by thread %" PRIu32 " in %s, %s: if that caller unmapped it "
+				     "again with a stale pointer, this is a double munmap",
+				     biography->events[earlier].tid, words_caller(&caller, crash, earlier),
+				     words_before_crash(&when, crash, biography->events[earlier].exit_ns));
+	return err;
+}
+
+struct error *detect_use_after_munmap(const struct crash *crash, struct finding_list *findings)
+{
+	const struct biography *biography = &crash->biography;
+	const struct memory_event *born, *died;
+	const struct life *life;
+	uint64_t born_start, born_end;
+	struct words when, lived, caller;
+	struct finding *finding;
+	struct error *err;
+
+	life = evidence_ended_life(crash);
+	if (!life || !takes_away(biography->events[life->died].kind))
+		return NULL;
+	born = &biography->events[life->born];
+	died = &biography->events[life->died];
+	timeline_added_range(born, &born_start, &born_end);
+	err = finding_append(findings, FINDING_USE_AFTER_MUNMAP, &finding);
+	if (!err)
+		err = judge(crash, life, finding);
+	if (!err)
+		err = finding_set_summary(
+			finding,
+			"Thread %" PRIu32 " used 0x%" PRIx64 ", in a mapping of %" PRIu64 " bytes at 0x%" PRIx64
+			" that thread %" PRIu32 " had unmapped in %s, %s, after a life of %s.",
+			evidence_dead_thread(crash), crash->fault.address, born_end - born_start,
+			born_start, died->tid, words_caller(&caller, crash, life->died),
+			words_before_crash(&when, crash, died->exit_ns), words_duration(&lived, died->exit_ns - born->exit_ns));
+	if (!err)
+		err = finding_set_offender(finding, "%s", words_caller(&caller, crash, life->died));
+	if (!err)
+		err = evidence_add_call(crash, finding, life->born, "mapped");
+	if (!err)
+		err = evidence_add_call(crash, finding, life->died, "unmapped");
+	if (!err)
+		err = evidence_add_fault(crash, finding);
+	if (!err)
+		err = finding_add_missing(finding, "heap calls were not recorded: a large block of malloc is a mapping too, and this may be "
+						   "its use after free");
+	if (!err)
+		err = finding_set_next_step(finding, "look at who still holds 0x%" PRIx64 " after %s unmapped it", crash->fault.address,
+					    words_caller(&caller, crash, life->died));
+	return err;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/finding.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One row a class. A specific class says more than a general one that the same facts also fit. */
+static const struct class_row {
+	const char *name;
+	int specificity;
+} class_rows[FINDING_CLASS_COUNT] = {
+	[FINDING_UNKNOWN] = {"unknown", 0},
+	[FINDING_USE_AFTER_MUNMAP] = {"use-after-munmap", 1},
+	[FINDING_DOUBLE_MUNMAP] = {"double-munmap", 2},
+};
+
+const char *finding_class_name(enum finding_class class)
+{
+	return class < FINDING_CLASS_COUNT ? class_rows[class].name : class_rows[FINDING_UNKNOWN].name;
+}
+
+const char *finding_confidence_name(enum finding_confidence confidence)
+{
+	static const char *const names[] = {"none", "possible", "likely", "proven"};
+
+	return names[confidence];
+}
+
+const char *evidence_kind_name(enum evidence_kind kind)
+{
+	static const char *const names[] = {"event", "signal", "memory", "frame"};
+
+	return names[kind];
+}
+
+static void finding_deinit(struct finding *finding)
+{
+	free(finding->summary);
+	for (size_t i = 0; i < finding->evidence_count; i++)
+		free(finding->evidence[i].text);
+	free(finding->evidence);
+	for (size_t i = 0; i < finding->counter_count; i++)
+		free(finding->counter[i]);
+	free(finding->counter);
+	for (size_t i = 0; i < finding->missing_count; i++)
+		free(finding->missing[i]);
+	free(finding->missing);
+	free(finding->next_step);
+	free(finding->offender);
+}
+
+void finding_list_deinit(struct finding_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		finding_deinit(&list->findings[i]);
+	free(list->findings);
+	*list = (struct finding_list){0};
+}
+
+struct error *finding_append(struct finding_list *list, enum finding_class class, struct finding **ret_finding)
+{
+	struct finding *grown = reallocarray(list->findings, list->count + 1, sizeof(*grown));
+
+	if (!grown)
+		return &error_no_memory;
+	list->findings = grown;
+	*ret_finding = &grown[list->count++];
+	**ret_finding = (struct finding){.class = class};
+	return NULL;
+}
+
+static struct error *set_text(char **text, const char *format, va_list args)
+{
+	free(*text);
+	if (vasprintf(text, format, args) < 0) {
+		*text = NULL;
+		return &error_no_memory;
+	}
+	return NULL;
+}
+
+static struct error *add_text(char ***texts, size_t *count, const char *format, va_list args)
+{
+	char **grown = reallocarray(*texts, *count + 1, sizeof(*grown));
+	struct error *err;
+
+	if (!grown)
+		return &error_no_memory;
+	*texts = grown;
+	grown[*count] = NULL;
+	err = set_text(&grown[*count], format, args);
+	if (!err)
+		(*count)++;
+	return err;
+}
+
+#define WITH_ARGUMENTS(expression)      \
+	({                              \
+		struct error *err_;     \
+		va_list args;           \
+                                        \
+		va_start(args, format); \
+		err_ = (expression);    \
+		va_end(args);           \
+		err_;                   \
+	})
+
+struct error *finding_set_summary(struct finding *finding, const char *format, ...)
+{
+	return WITH_ARGUMENTS(set_text(&finding->summary, format, args));
+}
+
+struct error *finding_set_next_step(struct finding *finding, const char *format, ...)
+{
+	return WITH_ARGUMENTS(set_text(&finding->next_step, format, args));
+}
+
+struct error *finding_set_offender(struct finding *finding, const char *format, ...)
+{
+	return WITH_ARGUMENTS(set_text(&finding->offender, format, args));
+}
+
+struct error *finding_add_counter(struct finding *finding, const char *format, ...)
+{
+	return WITH_ARGUMENTS(add_text(&finding->counter, &finding->counter_count, format, args));
+}
+
+struct error *finding_add_missing(struct finding *finding, const char *format, ...)
+{
+	return WITH_ARGUMENTS(add_text(&finding->missing, &finding->missing_count, format, args));
+}
+
+struct error *finding_add_evidence(struct finding *finding, enum evidence_kind kind, int64_t id, uint64_t address,
+				   const char *format, ...)
+{
+	struct evidence *grown = reallocarray(finding->evidence, finding->evidence_count + 1, sizeof(*grown));
+	struct error *err;
+
+	if (!grown)
+		return &error_no_memory;
+	finding->evidence = grown;
+	grown += finding->evidence_count;
+	*grown = (struct evidence){.kind = kind, .id = id, .address = address};
+	err = WITH_ARGUMENTS(set_text(&grown->text, format, args));
+	if (!err)
+		finding->evidence_count++;
+	return err;
+}
+
+static int compare_findings(const void *a, const void *b)
+{
+	const struct finding *left = a, *right = b;
+	int left_specificity = class_rows[left->class].specificity;
+	int right_specificity = class_rows[right->class].specificity;
+
+	if (left->confidence != right->confidence)
+		return left->confidence > right->confidence ? -1 : 1;
+	if (left_specificity != right_specificity)
+		return left_specificity > right_specificity ? -1 : 1;
+	if (left->evidence_count != right->evidence_count)
+		return left->evidence_count > right->evidence_count ? -1 : 1;
+	/* Total, so that the order of the detectors cannot show. */
+	return (left->class > right->class) - (left->class < right->class);
+}
+
+void finding_rank(struct finding_list *list)
+{
+	if (list->count)
+		qsort(list->findings, list->count, sizeof(*list->findings), compare_findings);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The address space over time, rebuilt from recorded events. A pure module: plain data in, plain data out.
+ *
+ * A window [start, end) of addresses is replayed. The result is a list of lives: a life is a piece of a mapping, from the
+ * event that made it to the event that took it away. Pieces split where a part is unmapped or replaced.
+ *
+ * Events are taken in the order of their ids, which is the order in which the calls returned. Two calls whose intervals
+ * [enter_ns, exit_ns] overlap have no known order: timeline_ordered() says whether two events have one.
+ * A MEMORY_SEEN event over a range that is known to be mapped already confirms it and makes no new life; that is how a
+ * snapshot and the calls that ran beside it fold together.
+ */
+#ifndef ANALYZER_TIMELINE_H
+#define ANALYZER_TIMELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "schema/record.h"
+
+/* An index into the events that stands for "still there at the end". */
+#define TIMELINE_ALIVE SIZE_MAX
+
+struct life {
+	uint64_t start, end; /* the piece, clipped to the window */
+	size_t born;         /* index of the event that made it */
+	size_t died;         /* index of the event that took it away, or TIMELINE_ALIVE */
+	int protection;      /* PROT_* at the end of its life; -1 when it was never told */
+	size_t protected_by; /* index of the last event that changed its protection; equal to `born` when none did */
+};
+
+struct timeline {
+	const struct memory_event *events; /* the caller's */
+	size_t event_count;
+	uint64_t start, end;
+	struct life *lives; /* by the order of birth, then address */
+	size_t life_count;
+};
+
+/* Replays `events` (by rising id, none failed) over the window. The events must outlive the timeline. */
+struct error *timeline_build(const struct memory_event *events, size_t event_count, uint64_t start, uint64_t end,
+			     struct timeline *ret_timeline) must_check;
+void timeline_deinit(struct timeline *timeline);
+
+/* The life that covered `address` last, dead or alive, or NULL. */
+const struct life *timeline_last_life(const struct timeline *timeline, uint64_t address);
+
+/* The life that covered `address` just before event number `index` took effect, or NULL. */
+const struct life *timeline_life_before(const struct timeline *timeline, uint64_t address, size_t index);
+
+/* How many bytes of the window event number `index` took away from lives. */
+uint64_t timeline_bytes_removed(const struct timeline *timeline, size_t index);
+
+/* True when `first` had certainly ended before `second` began. */
+bool timeline_ordered(const struct memory_event *first, const struct memory_event *second);
+
+/* What an event made or removed, unclipped: [start, end) of the mapping made by mmap, or of the range unmapped. */
+void timeline_added_range(const struct memory_event *event, uint64_t *ret_start, uint64_t *ret_end);
+void timeline_removed_range(const struct memory_event *event, uint64_t *ret_start, uint64_t *ret_end);
+
+#endif

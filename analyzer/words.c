@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/words.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static const char *put(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static const char *put(struct words *words, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(words->text, sizeof(words->text), format, args);
+	va_end(args);
+	return words->text;
+}
+
+const char *words_duration(struct words *words, uint64_t ns)
+{
+	uint64_t seconds = ns / 1000000000;
+
+	if (ns < 1000)
+		return put(words, "%" PRIu64 " ns", ns);
+	if (ns < 1000000)
+		return put(words, "%.1f us", (double)ns / 1e3);
+	if (ns < 1000000000)
+		return put(words, "%.1f ms", (double)ns / 1e6);
+	if (seconds < 120)
+		return put(words, "%.2f s", (double)ns / 1e9);
+	if (seconds < 7200)
+		return put(words, "%" PRIu64 " min %02" PRIu64 " s", seconds / 60, seconds % 60);
+	return put(words, "%" PRIu64 " h %02" PRIu64 " min", seconds / 3600, seconds / 60 % 60);
+}
+
+const char *words_before_crash(struct words *words, const struct crash *crash, uint64_t time_ns)
+{
+	struct words duration;
+
+	if (!crash->time_ns)
+		return put(words, "at an unknown time before the crash");
+	if (time_ns > crash->time_ns)
+		return put(words, "%s after the signal", words_duration(&duration, time_ns - crash->time_ns));
+	return put(words, "%s before the crash", words_duration(&duration, crash->time_ns - time_ns));
+}
+
+const char *words_call(struct words *words, const struct memory_event *event)
+{
+	const uint64_t *a = event->args;
+	const char *name = memory_kind_name(event->kind);
+
+	switch (event->kind) {
+	case MEMORY_SEEN:
+		return put(words, "found in place: 0x%" PRIx64 "-0x%" PRIx64, a[0], a[0] + a[1]);
+	case MEMORY_MMAP:
+		return put(words, "mmap(0x%" PRIx64 ", %" PRIu64 ", prot %d, flags 0x%x) = 0x%" PRIx64, a[0], a[1], (int)a[2],
+			   (unsigned)a[3], (uint64_t)event->result);
+	case MEMORY_MREMAP:
+		return put(words, "mremap(0x%" PRIx64 ", %" PRIu64 ", %" PRIu64 ", flags 0x%x) = 0x%" PRIx64, a[0], a[1], a[2],
+			   (unsigned)a[3], (uint64_t)event->result);
+	case MEMORY_BRK:
+		return put(words, "brk(0x%" PRIx64 ") from 0x%" PRIx64, a[0], a[1]);
+	case MEMORY_SHMAT:
+		return put(words, "shmat(%d) = 0x%" PRIx64 ", %" PRIu64 " bytes", (int)a[0], (uint64_t)event->result, a[3]);
+	case MEMORY_SHMDT:
+		return put(words, "shmdt(0x%" PRIx64 "), %" PRIu64 " bytes", a[0], a[1]);
+	case MEMORY_MPROTECT:
+	case MEMORY_PKEY_MPROTECT:
+		return put(words, "%s(0x%" PRIx64 ", %" PRIu64 ", prot %d)", name, a[0], a[1], (int)a[2]);
+	case MEMORY_MADVISE:
+		return put(words, "madvise(0x%" PRIx64 ", %" PRIu64 ", %d)", a[0], a[1], (int)a[2]);
+	default:
+		return put(words, "%s(0x%" PRIx64 ", %" PRIu64 ")", name, a[0], a[1]);
+	}
+}
+
+const char *words_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+const char *words_symbol(struct words *words, const struct symbol *symbol)
+{
+	char place[256] = "";
+
+	if (!symbol->module)
+		return put(words, "%s", "");
+	if (symbol->file)
+		snprintf(place, sizeof(place), " (%s:%d)", words_base_name(symbol->file), symbol->line);
+	if (symbol->function)
+		return put(words, "%s %s+0x%" PRIx64 "%s", words_base_name(symbol->module), symbol->function,
+			   symbol->function_offset, place);
+	return put(words, "%s+0x%" PRIx64, words_base_name(symbol->module), symbol->module_offset);
+}
+
+const char *words_caller(struct words *words, const struct crash *crash, size_t index)
+{
+	const struct event_context *context = &crash->biography.contexts[index];
+
+	if (context->caller.module)
+		return words_symbol(words, &context->caller);
+	if (context->at.module)
+		return words_symbol(words, &context->at);
+	if (crash->biography.events[index].ip)
+		return put(words, "code at 0x%" PRIx64, crash->biography.events[index].ip);
+	return put(words, "the kernel");
+}
+
+const char *words_caller_module(struct words *words, const struct crash *crash, size_t index)
+{
+	const struct symbol *caller = &crash->biography.contexts[index].caller;
+
+	return caller->module ? put(words, "%s", words_base_name(caller->module)) : NULL;
+}
+
+static void marker_name(const struct marker *marker, char *out, size_t size)
+{
+	if (marker->text && marker->option == MARKER_OPTION)
+		snprintf(out, size, "%" PRIu64 " \"%s\"", marker->args[0], marker->text);
+	else if (marker->option == MARKER_OPTION)
+		snprintf(out, size, "%" PRIu64, marker->args[0]);
+	else if (marker->text)
+		snprintf(out, size, "prctl %d \"%s\"", marker->option, marker->text);
+	else
+		snprintf(out, size, "prctl %d", marker->option);
+}
+
+const char *words_markers(struct words *words, const struct event_context *context)
+{
+	char before[160], after[160];
+
+	marker_name(&context->before, before, sizeof(before));
+	marker_name(&context->after, after, sizeof(after));
+	if (context->before.id && context->after.id)
+		return put(words, "between markers %s and %s", before, after);
+	if (context->before.id)
+		return put(words, "after marker %s", before);
+	if (context->after.id)
+		return put(words, "before marker %s", after);
+	return put(words, "%s", "");
+}
+
+const char *words_protection(struct words *words, int protection)
+{
+	if (protection < 0)
+		return put(words, "???");
+	return put(words, "%c%c%c", protection & PROT_READ ? 'r' : '-', protection & PROT_WRITE ? 'w' : '-',
+		   protection & PROT_EXEC ? 'x' : '-');
+}
+
+const char *words_signal(struct words *words, int number)
+{
+	const char *abbreviation = sigabbrev_np(number);
+
+	if (abbreviation)
+		return put(words, "SIG%s", abbreviation);
+	return put(words, "signal %d", number);
+}
+
+/* include/uapi/asm-generic/siginfo.h */
+static const struct code_name {
+	int number; /* 0: any signal */
+	int code;
+	const char *name;
+} code_names[] = {
+	{0, SI_USER, "SI_USER"},	       {0, SI_KERNEL, "SI_KERNEL"},	      {0, SI_QUEUE, "SI_QUEUE"},
+	{0, SI_TKILL, "SI_TKILL"},	       {0, SI_TIMER, "SI_TIMER"},	      {SIGSEGV, 1, "SEGV_MAPERR"},
+	{SIGSEGV, 2, "SEGV_ACCERR"},	       {SIGSEGV, 3, "SEGV_BNDERR"},	      {SIGSEGV, 4, "SEGV_PKUERR"},
+	{SIGSEGV, 10, "SEGV_CPERR"},	       {SIGBUS, 1, "BUS_ADRALN"},	      {SIGBUS, 2, "BUS_ADRERR"},
+	{SIGBUS, 3, "BUS_OBJERR"},	       {SIGBUS, 4, "BUS_MCEERR_AR"},	      {SIGBUS, 5, "BUS_MCEERR_AO"},
+	{SIGILL, 1, "ILL_ILLOPC"},	       {SIGILL, 2, "ILL_ILLOPN"},	      {SIGILL, 3, "ILL_ILLADR"},
+	{SIGILL, 4, "ILL_ILLTRP"},	       {SIGILL, 5, "ILL_PRVOPC"},	      {SIGFPE, 1, "FPE_INTDIV"},
+	{SIGFPE, 2, "FPE_INTOVF"},	       {SIGFPE, 3, "FPE_FLTDIV"},	      {SIGFPE, 4, "FPE_FLTOVF"},
+	{SIGFPE, 5, "FPE_FLTUND"},	       {SIGFPE, 6, "FPE_FLTRES"},	      {SIGFPE, 7, "FPE_FLTINV"},
+	{SIGTRAP, 1, "TRAP_BRKPT"},	       {SIGTRAP, 2, "TRAP_TRACE"},	      {SIGSYS, 1, "SYS_SECCOMP"},
+};
+
+const char *words_signal_code(struct words *words, int number, int code)
+{
+	for (size_t i = 0; i < sizeof(code_names) / sizeof(code_names[0]); i++) {
+		if ((code_names[i].number == 0 || code_names[i].number == number) && code_names[i].code == code)
+			return put(words, "%s", code_names[i].name);
+	}
+	return put(words, "code %d", code);
+}
+
+const char *words_access(enum access_kind access)
+{
+	static const char *const names[] = {"access", "read", "write", "execute"};
+
+	return names[access];
+}

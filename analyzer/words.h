@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Facts in words, the same everywhere: durations, times, events. Pure; each returns a pointer into the caller's buffer. */
+#ifndef ANALYZER_WORDS_H
+#define ANALYZER_WORDS_H
+
+#include <stdint.h>
+
+#include "analyzer/crash.h"
+
+struct words {
+	char text[512];
+};
+
+/* "812 ns", "3.2 us", "14.1 ms", "2.50 s", "3 min 12 s", "5 h 02 min". */
+const char *words_duration(struct words *words, uint64_t ns);
+
+/* "203.1 ms before the crash". */
+const char *words_before_crash(struct words *words, const struct crash *crash, uint64_t time_ns);
+
+/* "munmap(0x7f…, 578560)": the call as its caller wrote it. */
+const char *words_call(struct words *words, const struct memory_event *event);
+
+/* Who made the call of biography event `index`: "libwalker.so walker_step+0x12 (walker.c:31)", as far as it is known; the
+ * instruction's address when nothing is. */
+const char *words_caller(struct words *words, const struct crash *crash, size_t index);
+
+/* The module of whoever made it ("libwalker.so"), or NULL. */
+const char *words_caller_module(struct words *words, const struct crash *crash, size_t index);
+
+/* "between markers 8888 and 9999", "after marker 2222", or "". */
+const char *words_markers(struct words *words, const struct event_context *context);
+
+/* "libc.so.6 read+0x1c (file.c:12)" for a symbol, or "" when it has no module. */
+const char *words_symbol(struct words *words, const struct symbol *symbol);
+
+/* The last component of a path. */
+const char *words_base_name(const char *path);
+
+/* "rw-" for PROT_* bits, "???" for -1. */
+const char *words_protection(struct words *words, int protection);
+
+/* "SIGSEGV", "SEGV_MAPERR"; "signal 77" and "code 99" for what has no name. */
+const char *words_signal(struct words *words, int number);
+const char *words_signal_code(struct words *words, int number, int code);
+
+/* "read", "write", "execute", "access". */
+const char *words_access(enum access_kind access);
+
+#endif
