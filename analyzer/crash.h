@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything that is known of one crash, as plain data: what the core says, what was recorded, and what was worked out from
- * both without judging. It is what every detector gets, const. A part that is not known says so; nothing is made up.
+ * Everything that is known of one crash, as plain data: what the core says, what was recorded, and what was worked out
+ * from both without judging. It is what every detector gets, const. A part that is not known says so; nothing is made
+ * up.
  *
  * Addresses are of the dead process, times CLOCK_BOOTTIME nanoseconds, ranges half-open.
  */
@@ -19,7 +20,7 @@
 
 enum address_source {
 	ADDRESS_UNKNOWN = 0,
-	ADDRESS_SIGNAL,      /* si_addr */
+	ADDRESS_SIGNAL,	     /* si_addr */
 	ADDRESS_INSTRUCTION, /* worked out from the instruction's operands and the registers */
 };
 
@@ -29,7 +30,7 @@ enum access_kind { ACCESS_UNKNOWN = 0, ACCESS_READ, ACCESS_WRITE, ACCESS_EXECUTE
 
 /* One memory operand of the faulting instruction. */
 struct fault_operand {
-	char text[48];    /* as in the disassembly: "[rbx+0x0c]" */
+	char text[48]; /* as in the disassembly: "[rbx+0x0c]" */
 	uint64_t address;
 	uint32_t bytes;
 	bool reads;
@@ -38,7 +39,7 @@ struct fault_operand {
 
 struct fault {
 	char instruction[96]; /* "mov edi, dword ptr [rbx+0x0c]"; "" when it could not be read */
-	bool is_fault;        /* the signal reports a fault of this instruction (not kill, not abort) */
+	bool is_fault;	      /* the signal reports a fault of this instruction (not kill, not abort) */
 	uint64_t address;
 	enum address_source source;
 	enum access_kind access;
@@ -49,7 +50,7 @@ struct fault {
 struct crash_signal {
 	int32_t number;
 	int32_t code;
-	uint64_t address;    /* si_addr; meaningful when `has_address` */
+	uint64_t address; /* si_addr; meaningful when `has_address` */
 	bool has_address;
 	uint32_t sender_pid; /* 0 for none */
 	bool trustworthy;    /* code and address describe what the processor saw: not re-raised, not sent, not zeroed */
@@ -57,31 +58,31 @@ struct crash_signal {
 
 /* Who called, as far as one recorded event tells. */
 struct event_context {
-	struct symbol at;            /* the instruction after the system call: mostly libc's wrapper */
-	struct symbol caller;        /* whoever called that wrapper; module is NULL when it cannot be told */
+	struct symbol at;	     /* the instruction after the system call: mostly libc's wrapper */
+	struct symbol caller;	     /* whoever called that wrapper; module is NULL when it cannot be told */
 	uint64_t caller_address;     /* return address into the caller; 0 when it cannot be told */
 	struct marker before, after; /* nearest markers of the same thread; id 0 for none */
-	char *file;                  /* path of the mapped file; NULL for none */
+	char *file;		     /* path of the mapped file; NULL for none */
 };
 
 /* The recorded life of the memory around the fault address. */
 struct biography {
-	uint64_t address;              /* the address asked for */
-	struct memory_event *events;   /* those that touch [timeline.start, timeline.end), oldest first */
-	struct event_context *contexts;/* one an event; all empty for events that do not touch the address's page */
+	uint64_t address;		/* the address asked for */
+	struct memory_event *events;	/* those that touch [timeline.start, timeline.end), oldest first */
+	struct event_context *contexts; /* one an event; all empty for events that do not touch the address's page */
 	size_t event_count;
-	bool truncated;                /* older events were left out */
+	bool truncated; /* older events were left out */
 	struct timeline timeline;
 };
 
 struct crash {
-	char id[17];             /* 16 hexadecimal digits; the same from the core and from the record */
+	char id[17]; /* 16 hexadecimal digits; the same from the core and from the record */
 	/* from the core; NULL and zeros without one */
 	const struct core *core;
 	/* from the core, else from the record */
-	uint32_t pid, tid;       /* as the process itself saw them */
+	uint32_t pid, tid; /* as the process itself saw them */
 	char comm[17];
-	char *executable;        /* path; NULL when not known */
+	char *executable; /* path; NULL when not known */
 	char *core_path;
 	bool has_registers;
 	uint64_t registers[CORE_REGISTERS];
@@ -98,10 +99,10 @@ struct crash {
 	struct space space;
 	bool has_signal_event;
 	struct signal_event signal_event;
-	uint64_t time_ns;        /* of the death; 0 when not recorded */
-	uint64_t known_from_ns;  /* the memory's history is known from here on; 0: from its first mapping */
+	uint64_t time_ns;	/* of the death; 0 when not recorded */
+	uint64_t known_from_ns; /* the memory's history is known from here on; 0: from its first mapping */
 	uint64_t event_count;
-	struct gap *gaps;        /* that concern this process, from its start to its death */
+	struct gap *gaps; /* that concern this process, from its start to its death */
 	size_t gap_count;
 	bool has_biography;
 	struct biography biography;
@@ -117,6 +118,7 @@ bool crash_unseen_between(const struct crash *crash, uint64_t from_ns, uint64_t 
 /* Frees all but the core. */
 void crash_deinit(struct crash *crash);
 
-struct error *crash_add_note(struct crash *crash, const char *format, ...) __attribute__((format(printf, 2, 3))) must_check;
+struct error *crash_add_note(struct crash *crash, const char *format, ...)
+	__attribute__((format(printf, 2, 3))) must_check;
 
 #endif

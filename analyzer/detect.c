@@ -27,10 +27,12 @@ static struct error *append_unknown(const struct crash *crash, struct finding_li
 	if (!err && !crash->core)
 		err = finding_add_missing(finding, "the core of the process");
 	if (!err)
-		err = finding_set_next_step(finding, "%s", crash->recorded ? "look at the stack of the crashed thread and at corelate why ADDRESS for "
-								       "the pointers in it"
-								     : "run the program under corelate record, so that the next crash has a "
-								       "history");
+		err = finding_set_next_step(
+			finding, "%s",
+			crash->recorded ? "look at the stack of the crashed thread and at corelate why ADDRESS for "
+					  "the pointers in it"
+					: "run the program under corelate record, so that the next crash has a "
+					  "history");
 	return err;
 }
 

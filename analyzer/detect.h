@@ -3,8 +3,8 @@
  * The detectors. To add one: write analyzer/detect/NAME.c with a function of this type, name its class in finding.h and
  * finding.c, and add one row to the list in detect.c.
  *
- * A detector is a pure function of the crash: no I/O, no statics, no view of what another found. It appends a finding only
- * when its class fits, with the confidence that its evidence carries.
+ * A detector is a pure function of the crash: no I/O, no statics, no view of what another found. It appends a finding
+ * only when its class fits, with the confidence that its evidence carries.
  */
 #ifndef ANALYZER_DETECT_H
 #define ANALYZER_DETECT_H

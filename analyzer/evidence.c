@@ -31,8 +31,8 @@ struct error *evidence_add_call(const struct crash *crash, struct finding *findi
 	struct words call, caller, when, markers;
 	const char *between = words_markers(&markers, &crash->biography.contexts[index]);
 
-	return finding_add_evidence(finding, EVIDENCE_EVENT, event->id, 0, "%s: %s by thread %" PRIu32 " in %s, %s%s%s", what,
-				    words_call(&call, event), event->tid, words_caller(&caller, crash, index),
+	return finding_add_evidence(finding, EVIDENCE_EVENT, event->id, 0, "%s: %s by thread %" PRIu32 " in %s, %s%s%s",
+				    what, words_call(&call, event), event->tid, words_caller(&caller, crash, index),
 				    words_before_crash(&when, crash, event->exit_ns), between[0] ? ", " : "", between);
 }
 
@@ -40,8 +40,9 @@ struct error *evidence_add_fault(const struct crash *crash, struct finding *find
 {
 	return finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0,
 				    crash->fault.address, "the %s of 0x%" PRIx64 " by thread %" PRIu32 " faulted%s%s",
-				    words_access(crash->fault.access), crash->fault.address, evidence_dead_thread(crash),
-				    crash->fault.instruction[0] ? ": " : "", crash->fault.instruction);
+				    words_access(crash->fault.access), crash->fault.address,
+				    evidence_dead_thread(crash), crash->fault.instruction[0] ? ": " : "",
+				    crash->fault.instruction);
 }
 
 static void lower(struct finding *finding)
@@ -67,7 +68,8 @@ struct error *evidence_doubt(struct finding *finding, const char *format, ...)
 	return finding_add_counter(finding, "%s", text);
 }
 
-struct error *evidence_weigh(const struct crash *crash, struct finding *finding, uint64_t from_ns, const char *consequence)
+struct error *evidence_weigh(const struct crash *crash, struct finding *finding, uint64_t from_ns,
+			     const char *consequence)
 {
 	const struct gap *gap = NULL;
 	struct words span, when;
@@ -76,12 +78,14 @@ struct error *evidence_weigh(const struct crash *crash, struct finding *finding,
 	if (crash_unseen_between(crash, from_ns, crash->time_ns, &gap)) {
 		lower(finding);
 		if (gap && gap->lost)
-			err = finding_add_missing(finding, "%" PRIu64 " events were lost (%s) in a span of %s that ended %s: %s", gap->lost,
-						  gap_cause_name(gap->cause), words_duration(&span, gap->to_ns - gap->from_ns),
-						  words_before_crash(&when, crash, gap->to_ns), consequence);
+			err = finding_add_missing(
+				finding, "%" PRIu64 " events were lost (%s) in a span of %s that ended %s: %s",
+				gap->lost, gap_cause_name(gap->cause), words_duration(&span, gap->to_ns - gap->from_ns),
+				words_before_crash(&when, crash, gap->to_ns), consequence);
 		else
 			err = finding_add_missing(finding, "not all of the time before the crash was recorded (%s): %s",
-						  gap ? gap_cause_name(gap->cause) : "the recording began later or ended earlier",
+						  gap ? gap_cause_name(gap->cause)
+						      : "the recording began later or ended earlier",
 						  consequence);
 	}
 	if (!err && !crash->fault_mapping_known) {
@@ -89,6 +93,7 @@ struct error *evidence_weigh(const struct crash *crash, struct finding *finding,
 		err = finding_add_missing(finding, "the core, which would show that the page is not mapped");
 	}
 	if (!err && !crash->signal.trustworthy)
-		err = evidence_doubt(finding, "the signal's own address cannot be trusted; it was worked out from the instruction");
+		err = evidence_doubt(
+			finding, "the signal's own address cannot be trusted; it was worked out from the instruction");
 	return err;
 }

@@ -25,7 +25,8 @@ static void fill_context(const uint64_t registers[CORE_REGISTERS], ZydisRegister
 
 static bool non_canonical(uint64_t address)
 {
-	/* Bits 63 to 47 must agree; with five-level paging bits 63 to 56. The smaller set is the one that always faults so. */
+	/* Bits 63 to 47 must agree; with five-level paging bits 63 to 56. The smaller set is the one that always faults
+	 * so. */
 	int64_t high = (int64_t)address >> 56;
 
 	return ((int64_t)address >> 47 != 0 && (int64_t)address >> 47 != -1) || (high != 0 && high != -1);
@@ -83,7 +84,8 @@ static void choose_operand(struct fault *fault)
 		fault->source = ADDRESS_INSTRUCTION;
 	}
 	for (size_t i = 0; i < fault->operand_count && !chosen; i++) {
-		/* An access that straddles a page faults at the page's start, so the address may lie inside the operand. */
+		/* An access that straddles a page faults at the page's start, so the address may lie inside the
+		 * operand. */
 		if (fault->address - fault->operands[i].address < (fault->operands[i].bytes ?: 1))
 			chosen = &fault->operands[i];
 	}
@@ -103,9 +105,9 @@ void fault_decode(const uint8_t *bytes, size_t size, const uint64_t registers[CO
 	    ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size, &instruction, operands)) ||
 	    ZYAN_FAILED(ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL)))
 		return;
-	if (ZYAN_FAILED(ZydisFormatterFormatInstruction(&formatter, &instruction, operands, instruction.operand_count_visible,
-							fault->instruction, sizeof(fault->instruction), registers[CORE_RIP],
-							NULL)))
+	if (ZYAN_FAILED(ZydisFormatterFormatInstruction(&formatter, &instruction, operands,
+							instruction.operand_count_visible, fault->instruction,
+							sizeof(fault->instruction), registers[CORE_RIP], NULL)))
 		fault->instruction[0] = 0;
 	if (!fault->is_fault)
 		return;

@@ -96,15 +96,15 @@ static struct error *add_text(char ***texts, size_t *count, const char *format, 
 	return err;
 }
 
-#define WITH_ARGUMENTS(expression)      \
-	({                              \
-		struct error *err_;     \
-		va_list args;           \
-                                        \
-		va_start(args, format); \
-		err_ = (expression);    \
-		va_end(args);           \
-		err_;                   \
+#define WITH_ARGUMENTS(expression)                                                                                     \
+	({                                                                                                             \
+		struct error *err_;                                                                                    \
+		va_list args;                                                                                          \
+                                                                                                                       \
+		va_start(args, format);                                                                                \
+		err_ = (expression);                                                                                   \
+		va_end(args);                                                                                          \
+		err_;                                                                                                  \
 	})
 
 struct error *finding_set_summary(struct finding *finding, const char *format, ...)

@@ -31,10 +31,10 @@ enum finding_confidence {
 const char *finding_confidence_name(enum finding_confidence confidence);
 
 enum evidence_kind {
-	EVIDENCE_EVENT,  /* a recorded event: `id` is its row in the table event */
+	EVIDENCE_EVENT,	 /* a recorded event: `id` is its row in the table event */
 	EVIDENCE_SIGNAL, /* the signal, from the core or the table signal */
 	EVIDENCE_MEMORY, /* memory of the dead process at `address` */
-	EVIDENCE_FRAME,  /* a frame of the crashed thread: `id` is its number */
+	EVIDENCE_FRAME,	 /* a frame of the crashed thread: `id` is its number */
 };
 
 const char *evidence_kind_name(enum evidence_kind kind);
@@ -49,15 +49,15 @@ struct evidence {
 struct finding {
 	enum finding_class class;
 	enum finding_confidence confidence;
-	char *summary;             /* one sentence */
+	char *summary;		   /* one sentence */
 	struct evidence *evidence; /* what it stands on */
 	size_t evidence_count;
-	char **counter;            /* what speaks against it */
+	char **counter; /* what speaks against it */
 	size_t counter_count;
-	char **missing;            /* what was not seen */
+	char **missing; /* what was not seen */
 	size_t missing_count;
-	char *next_step;           /* what to measure next; may be NULL */
-	char *offender;            /* the code that did it, for the signature: module and function or offset; NULL: not known */
+	char *next_step; /* what to measure next; may be NULL */
+	char *offender;	 /* the code that did it, for the signature: module and function or offset; NULL: not known */
 };
 
 struct finding_list {
@@ -68,18 +68,22 @@ struct finding_list {
 void finding_list_deinit(struct finding_list *list);
 
 /* Appends an empty finding; *ret_finding belongs to the list and is valid until the next append. */
-struct error *finding_append(struct finding_list *list, enum finding_class class, struct finding **ret_finding) must_check;
+struct error *finding_append(struct finding_list *list, enum finding_class class,
+			     struct finding **ret_finding) must_check;
 
 /* Each formats one line. `summary`, `next_step` and `offender` replace what was there. */
-struct error *finding_set_summary(struct finding *, const char *format, ...) __attribute__((format(printf, 2, 3))) must_check;
+struct error *finding_set_summary(struct finding *, const char *format, ...)
+	__attribute__((format(printf, 2, 3))) must_check;
 struct error *finding_set_next_step(struct finding *, const char *format, ...)
 	__attribute__((format(printf, 2, 3))) must_check;
 struct error *finding_set_offender(struct finding *, const char *format, ...)
 	__attribute__((format(printf, 2, 3))) must_check;
 struct error *finding_add_evidence(struct finding *, enum evidence_kind kind, int64_t id, uint64_t address,
 				   const char *format, ...) __attribute__((format(printf, 5, 6))) must_check;
-struct error *finding_add_counter(struct finding *, const char *format, ...) __attribute__((format(printf, 2, 3))) must_check;
-struct error *finding_add_missing(struct finding *, const char *format, ...) __attribute__((format(printf, 2, 3))) must_check;
+struct error *finding_add_counter(struct finding *, const char *format, ...)
+	__attribute__((format(printf, 2, 3))) must_check;
+struct error *finding_add_missing(struct finding *, const char *format, ...)
+	__attribute__((format(printf, 2, 3))) must_check;
 
 /* Orders findings: the verdict first. The one place that weighs them: confidence, then how specific the class is, then
  * the amount of evidence. */

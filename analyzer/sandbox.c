@@ -84,7 +84,7 @@ static bool allow_bounded_calls(scmp_filter_ctx filter, int output_fd)
 {
 #if !UNDER_SANITIZER
 	if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
-			     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)output_fd)) < 0 ||
+			     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)output_fd, 0)) < 0 ||
 	    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
 			     SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_TYPE, MAP_PRIVATE)) < 0 ||
 	    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) <
@@ -93,10 +93,10 @@ static bool allow_bounded_calls(scmp_filter_ctx filter, int output_fd)
 #else
 	(void)output_fd;
 #endif
-	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFD)) >= 0 &&
-	       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL)) >= 0 &&
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFD, 0)) >= 0 &&
+	       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0)) >= 0 &&
 	       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) >= 0;
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)) >= 0;
 }
 
 static bool confine_calls(int output_fd)

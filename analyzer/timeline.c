@@ -61,7 +61,8 @@ static struct error *add_life(struct replay *replay, const struct life *life, si
 	return NULL;
 }
 
-/* Splits the living piece at alive[position] at `address`, which lies inside it: the upper part becomes a life of its own. */
+/* Splits the living piece at alive[position] at `address`, which lies inside it: the upper part becomes a life of its
+ * own. */
 static struct error *split(struct replay *replay, size_t position, uint64_t address)
 {
 	struct life upper = replay->timeline->lives[replay->alive[position]];
@@ -82,7 +83,8 @@ static struct error *cut(struct replay *replay, uint64_t start, uint64_t end)
 	for (int i = 0; i < 2; i++) {
 		size_t position = first_alive_above(replay, edges[i]);
 
-		if (position < replay->alive_count && replay->timeline->lives[replay->alive[position]].start < edges[i]) {
+		if (position < replay->alive_count &&
+		    replay->timeline->lives[replay->alive[position]].start < edges[i]) {
 			struct error *err = split(replay, position, edges[i]);
 
 			if (err)
@@ -185,8 +187,9 @@ static struct error *replay_event(struct replay *replay, size_t index)
 	if (!err && clip(replay->timeline, &effect.removed2_start, &effect.removed2_end))
 		err = remove_range(replay, effect.removed2_start, effect.removed2_end, index);
 	if (!err && clip(replay->timeline, &effect.added_start, &effect.added_end)) {
-		/* The kernel gives out free addresses only. A living piece there means that its end was not seen (it was lost,
-		 * or it ran beside this call): the new mapping is what counts. What a snapshot saw is the same mapping. */
+		/* The kernel gives out free addresses only. A living piece there means that its end was not seen (it
+		 * was lost, or it ran beside this call): the new mapping is what counts. What a snapshot saw is the
+		 * same mapping. */
 		if (event->kind != MEMORY_SEEN)
 			err = remove_range(replay, effect.added_start, effect.added_end, index);
 		if (!err)

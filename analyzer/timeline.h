@@ -2,8 +2,8 @@
 /*
  * The address space over time, rebuilt from recorded events. A pure module: plain data in, plain data out.
  *
- * A window [start, end) of addresses is replayed. The result is a list of lives: a life is a piece of a mapping, from the
- * event that made it to the event that took it away. Pieces split where a part is unmapped or replaced.
+ * A window [start, end) of addresses is replayed. The result is a list of lives: a life is a piece of a mapping, from
+ * the event that made it to the event that took it away. Pieces split where a part is unmapped or replaced.
  *
  * Events are taken in the order of their ids, which is the order in which the calls returned. Two calls whose intervals
  * [enter_ns, exit_ns] overlap have no known order: timeline_ordered() says whether two events have one.
@@ -25,9 +25,9 @@
 
 struct life {
 	uint64_t start, end; /* the piece, clipped to the window */
-	size_t born;         /* index of the event that made it */
-	size_t died;         /* index of the event that took it away, or TIMELINE_ALIVE */
-	int protection;      /* PROT_* at the end of its life; -1 when it was never told */
+	size_t born;	     /* index of the event that made it */
+	size_t died;	     /* index of the event that took it away, or TIMELINE_ALIVE */
+	int protection;	     /* PROT_* at the end of its life; -1 when it was never told */
 	size_t protected_by; /* index of the last event that changed its protection; equal to `born` when none did */
 };
 

@@ -375,6 +375,7 @@ bool unwind_child_run(const struct core *core, const struct unwind_request *requ
 		if (!address_list_add(&list, request->addresses[i]))
 			return false;
 	}
+	unwind_begin_names();
 	qsort(list.addresses, list.count, sizeof(*list.addresses), address_compare);
 	for (size_t i = 0; i < list.count; i++) {
 		if (i == 0 || list.addresses[i] != list.addresses[i - 1])

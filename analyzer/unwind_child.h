@@ -23,6 +23,12 @@ extern const Dwfl_Callbacks unwind_module_callbacks;
 /* Tells libdwfl where each module with a file is; the user pointer of its Dwfl_Module is the struct core_module. */
 bool unwind_report_modules(Dwfl *dwfl, const struct core *core);
 
+/* Whether a module is libc or the dynamic linker. Lines inside them tell next to nothing, and their separate debug
+ * files are large and compressed: unpacking one takes ten times as long as all the rest of a small core. Their symbol
+ * tables, which are not compressed, are used: unwind_begin_names() makes the callbacks hand those debug files out. */
+bool unwind_is_c_library(Dwfl_Module *module);
+void unwind_begin_names(void);
+
 /* Whether the process could run what is at `address`. */
 bool unwind_is_executable(const struct core *core, uint64_t address);
 

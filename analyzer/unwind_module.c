@@ -18,12 +18,35 @@ static int find_elf(Dwfl_Module *handle, void **user, const char *name, Dwarf_Ad
 	return module ? dup(module->elf_fd) : -1;
 }
 
+static bool names_wanted;
+
+void unwind_begin_names(void)
+{
+	names_wanted = true;
+}
+
+bool unwind_is_c_library(Dwfl_Module *handle)
+{
+	const struct core_module *module;
+	const char *name;
+	void **user;
+
+	dwfl_module_info(handle, &user, NULL, NULL, NULL, NULL, NULL, NULL);
+	module = *user;
+	name = strrchr(module->path, '/');
+	return name && (strcmp(name, "/libc.so.6") == 0 || strncmp(name, "/ld-linux", 9) == 0);
+}
+
 static int find_debuginfo(Dwfl_Module *handle, void **user, const char *name, Dwarf_Addr base, const char *file_name,
 			  const char *link_name, GElf_Word link_crc, char **debug_name)
 {
 	const struct core_module *module = *user;
 
-	(void)handle, (void)name, (void)base, (void)file_name, (void)link_name, (void)link_crc, (void)debug_name;
+	(void)name, (void)base, (void)file_name, (void)link_name, (void)link_crc, (void)debug_name;
+	/* It has no call frame information that .eh_frame lacks, but where .eh_frame has none (clone), libdwfl looks.
+	 */
+	if (!names_wanted && unwind_is_c_library(handle))
+		return -1;
 	return module && module->debug_fd >= 0 ? dup(module->debug_fd) : -1;
 }
 

@@ -21,20 +21,6 @@ static Dwarf_Line *find_line_in_units(Dwfl_Module *module, uint64_t address)
 	return NULL;
 }
 
-/* Lines inside the C library tell next to nothing, and its separate debug file is large and compressed: unpacking it
- * takes ten times as long as all the rest. Its symbol table is used. */
-static bool is_c_library(Dwfl_Module *handle)
-{
-	const struct core_module *module;
-	const char *name;
-	void **user;
-
-	dwfl_module_info(handle, &user, NULL, NULL, NULL, NULL, NULL, NULL);
-	module = *user;
-	name = strrchr(module->path, '/');
-	return name && (strcmp(name, "/libc.so.6") == 0 || strncmp(name, "/ld-linux", 9) == 0);
-}
-
 static void find_source(Dwfl_Module *module, uint64_t address, struct unwind_name *name)
 {
 	Dwfl_Line *found = dwfl_module_getsrc(module, address);
@@ -70,7 +56,7 @@ void unwind_write_name_of(Dwfl *dwfl, uint64_t address, struct unwind_writer *wr
 		name.function = strndup(found, found[0] == '@' ? strlen(found) : strcspn(found, "@"));
 		name.function_offset = offset;
 	}
-	if (!is_c_library(module))
+	if (!unwind_is_c_library(module))
 		find_source(module, address, &name);
 	if (name.function || name.file)
 		unwind_write_name(writer, &name);

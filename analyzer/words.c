@@ -57,15 +57,16 @@ const char *words_call(struct words *words, const struct memory_event *event)
 	case MEMORY_SEEN:
 		return put(words, "found in place: 0x%" PRIx64 "-0x%" PRIx64, a[0], a[0] + a[1]);
 	case MEMORY_MMAP:
-		return put(words, "mmap(0x%" PRIx64 ", %" PRIu64 ", prot %d, flags 0x%x) = 0x%" PRIx64, a[0], a[1], (int)a[2],
-			   (unsigned)a[3], (uint64_t)event->result);
+		return put(words, "mmap(0x%" PRIx64 ", %" PRIu64 ", prot %d, flags 0x%x) = 0x%" PRIx64, a[0], a[1],
+			   (int)a[2], (unsigned)a[3], (uint64_t)event->result);
 	case MEMORY_MREMAP:
-		return put(words, "mremap(0x%" PRIx64 ", %" PRIu64 ", %" PRIu64 ", flags 0x%x) = 0x%" PRIx64, a[0], a[1], a[2],
-			   (unsigned)a[3], (uint64_t)event->result);
+		return put(words, "mremap(0x%" PRIx64 ", %" PRIu64 ", %" PRIu64 ", flags 0x%x) = 0x%" PRIx64, a[0],
+			   a[1], a[2], (unsigned)a[3], (uint64_t)event->result);
 	case MEMORY_BRK:
 		return put(words, "brk(0x%" PRIx64 ") from 0x%" PRIx64, a[0], a[1]);
 	case MEMORY_SHMAT:
-		return put(words, "shmat(%d) = 0x%" PRIx64 ", %" PRIu64 " bytes", (int)a[0], (uint64_t)event->result, a[3]);
+		return put(words, "shmat(%d) = 0x%" PRIx64 ", %" PRIu64 " bytes", (int)a[0], (uint64_t)event->result,
+			   a[3]);
 	case MEMORY_SHMDT:
 		return put(words, "shmdt(0x%" PRIx64 "), %" PRIu64 " bytes", a[0], a[1]);
 	case MEMORY_MPROTECT:
@@ -169,16 +170,16 @@ static const struct code_name {
 	int code;
 	const char *name;
 } code_names[] = {
-	{0, SI_USER, "SI_USER"},	       {0, SI_KERNEL, "SI_KERNEL"},	      {0, SI_QUEUE, "SI_QUEUE"},
-	{0, SI_TKILL, "SI_TKILL"},	       {0, SI_TIMER, "SI_TIMER"},	      {SIGSEGV, 1, "SEGV_MAPERR"},
-	{SIGSEGV, 2, "SEGV_ACCERR"},	       {SIGSEGV, 3, "SEGV_BNDERR"},	      {SIGSEGV, 4, "SEGV_PKUERR"},
-	{SIGSEGV, 10, "SEGV_CPERR"},	       {SIGBUS, 1, "BUS_ADRALN"},	      {SIGBUS, 2, "BUS_ADRERR"},
-	{SIGBUS, 3, "BUS_OBJERR"},	       {SIGBUS, 4, "BUS_MCEERR_AR"},	      {SIGBUS, 5, "BUS_MCEERR_AO"},
-	{SIGILL, 1, "ILL_ILLOPC"},	       {SIGILL, 2, "ILL_ILLOPN"},	      {SIGILL, 3, "ILL_ILLADR"},
-	{SIGILL, 4, "ILL_ILLTRP"},	       {SIGILL, 5, "ILL_PRVOPC"},	      {SIGFPE, 1, "FPE_INTDIV"},
-	{SIGFPE, 2, "FPE_INTOVF"},	       {SIGFPE, 3, "FPE_FLTDIV"},	      {SIGFPE, 4, "FPE_FLTOVF"},
-	{SIGFPE, 5, "FPE_FLTUND"},	       {SIGFPE, 6, "FPE_FLTRES"},	      {SIGFPE, 7, "FPE_FLTINV"},
-	{SIGTRAP, 1, "TRAP_BRKPT"},	       {SIGTRAP, 2, "TRAP_TRACE"},	      {SIGSYS, 1, "SYS_SECCOMP"},
+	{0, SI_USER, "SI_USER"},     {0, SI_KERNEL, "SI_KERNEL"},  {0, SI_QUEUE, "SI_QUEUE"},
+	{0, SI_TKILL, "SI_TKILL"},   {0, SI_TIMER, "SI_TIMER"},	   {SIGSEGV, 1, "SEGV_MAPERR"},
+	{SIGSEGV, 2, "SEGV_ACCERR"}, {SIGSEGV, 3, "SEGV_BNDERR"},  {SIGSEGV, 4, "SEGV_PKUERR"},
+	{SIGSEGV, 10, "SEGV_CPERR"}, {SIGBUS, 1, "BUS_ADRALN"},	   {SIGBUS, 2, "BUS_ADRERR"},
+	{SIGBUS, 3, "BUS_OBJERR"},   {SIGBUS, 4, "BUS_MCEERR_AR"}, {SIGBUS, 5, "BUS_MCEERR_AO"},
+	{SIGILL, 1, "ILL_ILLOPC"},   {SIGILL, 2, "ILL_ILLOPN"},	   {SIGILL, 3, "ILL_ILLADR"},
+	{SIGILL, 4, "ILL_ILLTRP"},   {SIGILL, 5, "ILL_PRVOPC"},	   {SIGFPE, 1, "FPE_INTDIV"},
+	{SIGFPE, 2, "FPE_INTOVF"},   {SIGFPE, 3, "FPE_FLTDIV"},	   {SIGFPE, 4, "FPE_FLTOVF"},
+	{SIGFPE, 5, "FPE_FLTUND"},   {SIGFPE, 6, "FPE_FLTRES"},	   {SIGFPE, 7, "FPE_FLTINV"},
+	{SIGTRAP, 1, "TRAP_BRKPT"},  {SIGTRAP, 2, "TRAP_TRACE"},   {SIGSYS, 1, "SYS_SECCOMP"},
 };
 
 const char *words_signal_code(struct words *words, int number, int code)

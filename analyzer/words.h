@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Facts in words, the same everywhere: durations, times, events. Pure; each returns a pointer into the caller's buffer. */
+/* Facts in words, the same everywhere: durations, times, events. Pure; each returns a pointer into the caller's buffer.
+ */
 #ifndef ANALYZER_WORDS_H
 #define ANALYZER_WORDS_H
 
@@ -20,8 +21,8 @@ const char *words_before_crash(struct words *words, const struct crash *crash, u
 /* "munmap(0x7f…, 578560)": the call as its caller wrote it. */
 const char *words_call(struct words *words, const struct memory_event *event);
 
-/* Who made the call of biography event `index`: "libwalker.so walker_step+0x12 (walker.c:31)", as far as it is known; the
- * instruction's address when nothing is. */
+/* Who made the call of biography event `index`: "libwalker.so walker_step+0x12 (walker.c:31)", as far as it is known;
+ * the instruction's address when nothing is. */
 const char *words_caller(struct words *words, const struct crash *crash, size_t index);
 
 /* The module of whoever made it ("libwalker.so"), or NULL. */

@@ -724,11 +724,11 @@ void ingest_commit(struct ingest *ingest, uint64_t complete_until_ns)
 		ingest->gap_count = 0;
 	} else {
 		keep_failure(ingest, err);
-		/* Gap rows went with the rollback and stay queued; the events went for good. */
-		ingest->stored -= ingest->pending;
-		if (ingest->pending)
+		/* Gap rows that went with the rollback stay queued; the events went for good. */
+		ingest->stored -= discarded < ingest->stored ? discarded : ingest->stored;
+		if (discarded)
 			ingest_add_loss(ingest, GAP_DATABASE, 0, ingest->oldest_pending_ns, ingest->newest_pending_ns,
-					ingest->pending);
+					discarded);
 	}
 	if (!kept || ingest->pending) {
 		twalk_r(ingest->tenants, settle_tenant, &kept);

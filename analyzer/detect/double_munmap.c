@@ -2,17 +2,18 @@
 /*
  * double-munmap: a range is unmapped twice by the same call, and the second time somebody else lives there.
  *
- * The story: A maps a range and unmaps it. The kernel gives a part of the free range to B. A, with a stale pointer, unmaps the
- * range again, and B's memory is gone. B dies on it later and looks guilty.
+ * The story: A maps a range and unmaps it. The kernel gives a part of the free range to B. A, with a stale pointer,
+ * unmaps the range again, and B's memory is gone. B dies on it later and looks guilty.
  *
- * What is seen: the page of the fault address is unmapped; the call D2 that took it away has the same start and length as an
- * earlier call D1; the mapping that D2 destroyed was made between the two, and is not the range that D2 names; and nobody
- * mapped that range as a whole in between, which is what would have made D2 legitimate.
+ * What is seen: the page of the fault address is unmapped; the call D2 that took it away has the same start and length
+ * as an earlier call D1; the mapping that D2 destroyed was made between the two, and is not the range that D2 names;
+ * and nobody mapped that range as a whole in between, which is what would have made D2 legitimate.
  *
- * What it could be mistaken for: a program that maps, unmaps and maps the same range again and then unmaps it properly: the
- * mapping that D2 ends is then exactly D2's range, and this detector is silent (use-after-munmap speaks). An allocator that
- * maps a range piece by piece and unmaps it in one call: then D2's range has no hole, which lowers the confidence. Where a gap
- * lies between D1 and the crash, a mapping of the whole range may have been missed: never proven.
+ * What it could be mistaken for: a program that maps, unmaps and maps the same range again and then unmaps it properly:
+ * the mapping that D2 ends is then exactly D2's range, and this detector is silent (use-after-munmap speaks). An
+ * allocator that maps a range piece by piece and unmaps it in one call: then D2's range has no hole, which lowers the
+ * confidence. Where a gap lies between D1 and the crash, a mapping of the whole range may have been missed: never
+ * proven.
  */
 #include <inttypes.h>
 
@@ -21,14 +22,14 @@
 #include "analyzer/words.h"
 
 struct story {
-	size_t first;        /* D1 */
-	size_t second;       /* D2 */
+	size_t first;  /* D1 */
+	size_t second; /* D2 */
 	const struct life *victim;
 	uint64_t start, end; /* of D1 and D2 */
 };
 
-/* The newest call before `victim` was born that unmapped the very range of `second`; SIZE_MAX when there is none, or when the
- * whole range was mapped by one call since. */
+/* The newest call before `victim` was born that unmapped the very range of `second`; SIZE_MAX when there is none, or
+ * when the whole range was mapped by one call since. */
 static size_t find_first(const struct biography *biography, const struct life *victim, uint64_t start, uint64_t end)
 {
 	const struct memory_event *second = &biography->events[victim->died];
@@ -74,8 +75,9 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 	finding->confidence = CONFIDENCE_PROVEN;
 	err = evidence_weigh(crash, finding, first->enter_ns, "someone may have mapped the whole range again unseen");
 	if (!err && timeline_bytes_removed(&biography->timeline, story->second) >= story->end - story->start)
-		err = evidence_doubt(finding, "every page of the range was mapped again when the second call came: it may have been "
-					      "meant for what was there");
+		err = evidence_doubt(
+			finding, "every page of the range was mapped again when the second call came: it may have been "
+				 "meant for what was there");
 	if (!err && (!timeline_ordered(first, born) || !timeline_ordered(born, second)))
 		err = evidence_doubt(finding, "two of the calls ran at the same time: their order is not known");
 	return err;
@@ -104,13 +106,14 @@ struct error *detect_double_munmap(const struct crash *crash, struct finding_lis
 	if (err)
 		return err;
 	offender = words_caller_module(&module, crash, story.second);
-	err = finding_set_summary(
-		finding,
-		"%s unmapped 0x%" PRIx64 "-0x%" PRIx64 " a second time, %s (thread %" PRIu32 "), and so destroyed a block of %" PRIu64
-		" bytes at 0x%" PRIx64 " that was not its own and had lived %s; thread %" PRIu32 " died on it.",
-		offender ? offender : "The process", story.start, story.end, words_before_crash(&when, crash, second->exit_ns),
-		second->tid, born_end - born_start, born_start, words_duration(&lived, second->exit_ns - born->exit_ns),
-		evidence_dead_thread(crash));
+	err = finding_set_summary(finding,
+				  "%s unmapped 0x%" PRIx64 "-0x%" PRIx64 " a second time, %s (thread %" PRIu32
+				  "), and so destroyed a block of %" PRIu64 " bytes at 0x%" PRIx64
+				  " that was not its own and had lived %s; thread %" PRIu32 " died on it.",
+				  offender ? offender : "The process", story.start, story.end,
+				  words_before_crash(&when, crash, second->exit_ns), second->tid, born_end - born_start,
+				  born_start, words_duration(&lived, second->exit_ns - born->exit_ns),
+				  evidence_dead_thread(crash));
 	if (!err)
 		err = finding_set_offender(finding, "%s", words_caller(&caller, crash, story.second));
 	for (size_t i = story.first; !err && i-- > 0;) {
@@ -131,11 +134,14 @@ struct error *detect_double_munmap(const struct crash *crash, struct finding_lis
 	if (!err)
 		err = evidence_add_fault(crash, finding);
 	if (!err && !offender)
-		err = finding_add_missing(finding, "the function that called munmap: its return address did not lie on top of the stack");
+		err = finding_add_missing(
+			finding, "the function that called munmap: its return address did not lie on top of the stack");
 	if (!err)
-		err = finding_set_next_step(finding, "look at why %s still holds the address that it unmapped %s; setting the pointer to "
-						     "NULL after the first munmap is the usual cure",
-					    words_caller(&caller, crash, story.second),
-					    words_before_crash(&when, crash, biography->events[story.first].exit_ns));
+		err = finding_set_next_step(
+			finding,
+			"look at why %s still holds the address that it unmapped %s; setting the pointer to "
+			"NULL after the first munmap is the usual cure",
+			words_caller(&caller, crash, story.second),
+			words_before_crash(&when, crash, biography->events[story.first].exit_ns));
 	return err;
 }

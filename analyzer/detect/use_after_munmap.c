@@ -2,13 +2,13 @@
 /*
  * use-after-munmap: the fault address lies where a mapping was until somebody unmapped it.
  *
- * What is seen: the page is not mapped in the dead process, and the last recorded thing about it is a call that took its
- * mapping away (munmap, shmdt, or an mremap that moved it).
+ * What is seen: the page is not mapped in the dead process, and the last recorded thing about it is a call that took
+ * its mapping away (munmap, shmdt, or an mremap that moved it).
  *
- * What it could be mistaken for: double-munmap, when the call named another range than the mapping's, or when the same range
- * had been unmapped before: then whoever used the memory may have been in the right; both lower the confidence. A heap block
- * that malloc took by mmap and free gave back looks the same, and is a use after free; without a record of heap calls the
- * two cannot be told apart, and the finding says so.
+ * What it could be mistaken for: double-munmap, when the call named another range than the mapping's, or when the same
+ * range had been unmapped before: then whoever used the memory may have been in the right; both lower the confidence. A
+ * heap block that malloc took by mmap and free gave back looks the same, and is a use after free; without a record of
+ * heap calls the two cannot be told apart, and the finding says so.
  */
 #include <inttypes.h>
 
@@ -52,12 +52,14 @@ static struct error *judge(const struct crash *crash, const struct life *life, s
 	err = evidence_weigh(crash, finding, born->enter_ns, "another mapping may have come and gone there unseen");
 	if (!err && (died_start < born_start || died_end > born_end))
 		err = evidence_doubt(finding,
-				     "the call unmapped 0x%" PRIx64 "-0x%" PRIx64 ", which is more than this mapping: it may have been "
+				     "the call unmapped 0x%" PRIx64 "-0x%" PRIx64
+				     ", which is more than this mapping: it may have been "
 				     "meant for something else",
 				     died_start, died_end);
 	if (!err && earlier != SIZE_MAX)
 		err = evidence_doubt(finding,
-				     "the same range had been unmapped before, by thread %" PRIu32 " in %s, %s: if that caller unmapped it "
+				     "the same range had been unmapped before, by thread %" PRIu32
+				     " in %s, %s: if that caller unmapped it "
 				     "again with a stale pointer, this is a double munmap",
 				     biography->events[earlier].tid, words_caller(&caller, crash, earlier),
 				     words_before_crash(&when, crash, biography->events[earlier].exit_ns));
@@ -88,9 +90,9 @@ struct error *detect_use_after_munmap(const struct crash *crash, struct finding_
 			finding,
 			"Thread %" PRIu32 " used 0x%" PRIx64 ", in a mapping of %" PRIu64 " bytes at 0x%" PRIx64
 			" that thread %" PRIu32 " had unmapped in %s, %s, after a life of %s.",
-			evidence_dead_thread(crash), crash->fault.address, born_end - born_start,
-			born_start, died->tid, words_caller(&caller, crash, life->died),
-			words_before_crash(&when, crash, died->exit_ns), words_duration(&lived, died->exit_ns - born->exit_ns));
+			evidence_dead_thread(crash), crash->fault.address, born_end - born_start, born_start, died->tid,
+			words_caller(&caller, crash, life->died), words_before_crash(&when, crash, died->exit_ns),
+			words_duration(&lived, died->exit_ns - born->exit_ns));
 	if (!err)
 		err = finding_set_offender(finding, "%s", words_caller(&caller, crash, life->died));
 	if (!err)
@@ -100,10 +102,12 @@ struct error *detect_use_after_munmap(const struct crash *crash, struct finding_
 	if (!err)
 		err = evidence_add_fault(crash, finding);
 	if (!err)
-		err = finding_add_missing(finding, "heap calls were not recorded: a large block of malloc is a mapping too, and this may be "
-						   "its use after free");
+		err = finding_add_missing(
+			finding,
+			"heap calls were not recorded: a large block of malloc is a mapping too, and this may be "
+			"its use after free");
 	if (!err)
-		err = finding_set_next_step(finding, "look at who still holds 0x%" PRIx64 " after %s unmapped it", crash->fault.address,
-					    words_caller(&caller, crash, life->died));
+		err = finding_set_next_step(finding, "look at who still holds 0x%" PRIx64 " after %s unmapped it",
+					    crash->fault.address, words_caller(&caller, crash, life->died));
 	return err;
 }

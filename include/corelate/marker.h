@@ -7,8 +7,8 @@
  *     CORELATE_MARK_TEXT(9999, "after unw_step");
  *
  * A marker is one system call that changes nothing: prctl(PR_GET_DUMPABLE), which ignores its further arguments. The
- * recorder sees the number and the text (up to 127 bytes); without a recorder it costs a system call and no more. errno is
- * left alone. Where seccomp forbids prctl, so it does a marker.
+ * recorder sees the number and the text (up to 127 bytes); without a recorder it costs a system call and no more. errno
+ * is left alone. Where seccomp forbids prctl, so it does a marker.
  */
 #ifndef CORELATE_MARKER_H
 #define CORELATE_MARKER_H

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/explain.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/fault.h"
+#include "analyzer/words.h"
+#include "common/cleanup.h"
+
+#define HISTORY_LIMIT 20000
+#define CONTEXT_LIMIT 64
+
+/* ---- who died ---- */
+
+static bool has_thread(const struct core *core, uint32_t tid)
+{
+	return core_find_thread(core, tid) != NULL;
+}
+
+struct error *explain_match_core(const struct core *core, struct store_reader *store, struct space *ret_space)
+{
+	cleanup_free struct space *spaces = NULL;
+	const struct space *best = NULL;
+	int best_score = -1;
+	size_t count;
+	struct error *err;
+
+	if (!core->has_auxv)
+		return &error_not_found;
+	err = store_reader_find_spaces(store, core->auxv_sysinfo_ehdr, core->auxv_random, core->auxv_entry,
+				       core->auxv_base, &spaces, &count);
+	if (err)
+		return err;
+	for (size_t i = 0; i < count; i++) {
+		struct signal_event signal;
+		struct process process;
+		int score = 0;
+
+		err = store_reader_process(store, spaces[i].process_id, &process);
+		if (err)
+			return err;
+		/* A fork has its parent's auxiliary vector: the process id tells them apart. One that was not learnt is
+		 * 0. */
+		if (process.namespace_pid && process.namespace_pid != core->pid)
+			continue;
+		err = store_reader_space_fatal_signal(store, spaces[i].id, &signal);
+		if (!err) {
+			score = has_thread(core, signal.namespace_tid) ? 2 : 1;
+			signal_event_deinit(&signal);
+		} else if (err->code != ERROR_NOT_FOUND) {
+			return err;
+		}
+		error_destroy(err);
+		if (score > best_score) {
+			best = &spaces[i];
+			best_score = score;
+		}
+	}
+	if (!best)
+		return &error_not_found;
+	*ret_space = *best;
+	return NULL;
+}
+
+static struct error *load_record(struct store_reader *store, struct crash *crash)
+{
+	struct error *err = store_reader_process(store, crash->space.process_id, &crash->process);
+
+	if (!err)
+		err = store_reader_recording(store, crash->process.recording_id, &crash->recording);
+	if (err)
+		return err;
+	crash->recorded = true;
+	err = store_reader_space_fatal_signal(store, crash->space.id, &crash->signal_event);
+	if (!err) {
+		crash->has_signal_event = true;
+		crash->time_ns = crash->signal_event.time_ns;
+	} else if (err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		err = crash_add_note(crash,
+				     "the death of the process was not recorded: the recorder had ended, or lost it");
+	}
+	if (!err)
+		err = store_reader_count_events(store, crash->space.id, &crash->event_count);
+	if (!err)
+		err = store_reader_gaps(store, crash->recording.id, crash->process.pid, 0, crash->time_ns ?: UINT64_MAX,
+					&crash->gaps, &crash->gap_count);
+	if (crash->space.origin == SPACE_SNAPSHOT || crash->space.origin == SPACE_SEEN)
+		crash->known_from_ns = crash->space.from_ns;
+	return err;
+}
+
+static struct error *set_text(char **text, const char *value)
+{
+	free(*text);
+	*text = value ? strdup(value) : NULL;
+	return value && !*text ? &error_no_memory : NULL;
+}
+
+static struct error *load_executable(struct store_reader *store, struct crash *crash)
+{
+	struct file_identity file;
+	struct error *err;
+
+	if (crash->executable || !crash->space.executable_file_id)
+		return NULL;
+	err = store_reader_file(store, crash->space.executable_file_id, &file);
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		return NULL;
+	}
+	if (err)
+		return err;
+	err = set_text(&crash->executable, file.path);
+	file_identity_deinit(&file);
+	return err;
+}
+
+/* ---- what the core and the signal say ---- */
+
+static bool is_fault_signal(int number)
+{
+	return number == SIGSEGV || number == SIGBUS;
+}
+
+static void take_signal(struct crash *crash, int number, int code, uint64_t address, uint32_t sender_pid)
+{
+	bool by_kernel = code > 0 && code != SI_KERNEL;
+
+	crash->signal = (struct crash_signal){
+		.number = number,
+		.code = code,
+		.address = address,
+		.has_address = by_kernel &&
+			       (is_fault_signal(number) || number == SIGILL || number == SIGFPE || number == SIGTRAP),
+		.sender_pid = sender_pid,
+		.trustworthy = by_kernel,
+	};
+	crash->fault.is_fault = is_fault_signal(number) && code > 0;
+	if (crash->fault.is_fault && crash->signal.has_address) {
+		crash->fault.address = address;
+		crash->fault.source = ADDRESS_SIGNAL;
+	}
+}
+
+static const char *executable_of_core(const struct core *core)
+{
+	const struct core_module *module = core->has_auxv ? core_find_module(core, core->auxv_entry) : NULL;
+
+	return module ? module->path : NULL;
+}
+
+static struct error *note_modules(struct crash *crash)
+{
+	struct error *err = NULL;
+
+	for (size_t i = 0; i < crash->core->module_count && !err; i++) {
+		const struct core_module *module = &crash->core->modules[i];
+
+		if (module->state == CORE_MODULE_MISMATCH)
+			err = crash_add_note(
+				crash, "%s is not the file that was running (its build-id differs): no symbols from it",
+				module->path);
+		else if (module->state == CORE_MODULE_MISSING)
+			err = crash_add_note(crash, "%s is not there any more: no symbols from it", module->path);
+	}
+	return err;
+}
+
+static struct error *take_core(struct crash *crash)
+{
+	const struct core *core = crash->core;
+	struct error *err;
+
+	crash->pid = core->pid;
+	crash->tid = core->threads[0].tid;
+	snprintf(crash->comm, sizeof(crash->comm), "%s", core->comm);
+	memcpy(crash->registers, core->threads[0].registers, sizeof(crash->registers));
+	crash->has_registers = true;
+	take_signal(crash, core->signal.number, core->signal.code, core->signal.address, core->signal.sender_pid);
+	if (!core->signal.has_siginfo)
+		crash->signal.trustworthy = crash->signal.has_address = crash->fault.is_fault = false;
+	err = set_text(&crash->core_path, core->path);
+	if (!err)
+		err = set_text(&crash->executable, executable_of_core(core));
+	if (!err)
+		err = note_modules(crash);
+	if (!err && core->truncated)
+		err = crash_add_note(crash, "the core is cut short: %" PRIu64 " bytes of memory are missing",
+				     core->missing_bytes);
+	return err;
+}
+
+/* Without a core: what the recorder saw of the dying thread. */
+static void take_signal_event(struct crash *crash)
+{
+	/* signal_event.registers against user_regs_struct, in the order of the former. */
+	static const enum core_register order[] = {
+		CORE_R15, CORE_R14, CORE_R13, CORE_R12, CORE_RBP, CORE_RBX, CORE_R11, CORE_R10,	   CORE_R9,
+		CORE_R8,  CORE_RAX, CORE_RCX, CORE_RDX, CORE_RSI, CORE_RDI, CORE_RIP, CORE_EFLAGS, CORE_RSP,
+	};
+	const struct signal_event *signal = &crash->signal_event;
+
+	crash->pid = crash->process.namespace_pid ?: crash->process.pid;
+	crash->tid = signal->namespace_tid ?: signal->tid;
+	snprintf(crash->comm, sizeof(crash->comm), "%.*s", (int)sizeof(crash->process.comm), crash->process.comm);
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		crash->registers[order[i]] = signal->registers[i];
+		crash->has_registers |= signal->registers[i] != 0;
+	}
+	take_signal(crash, signal->number, signal->code, signal->address, signal->sender_pid);
+}
+
+static void decode_fault(struct crash *crash)
+{
+	uint8_t bytes[15]; /* the longest x86 instruction */
+	size_t size;
+
+	if (!crash->core || !crash->has_registers)
+		return;
+	size = core_read(crash->core, crash->registers[CORE_RIP], bytes, sizeof(bytes));
+	if (size)
+		fault_decode(bytes, size, crash->registers, &crash->fault);
+	if (crash->fault.source != ADDRESS_UNKNOWN && crash->fault.address == crash->registers[CORE_RIP])
+		crash->fault.access = ACCESS_EXECUTE;
+}
+
+static void look_up_fault_mapping(struct crash *crash)
+{
+	const struct core *core = crash->core;
+
+	if (!core || !core->segment_count || crash->fault.source == ADDRESS_UNKNOWN)
+		return;
+	crash->fault_mapping_known = true;
+	crash->fault_mapped = core_find_segment(core, crash->fault.address) != NULL;
+}
+
+/* ---- the life of the fault's memory ---- */
+
+static struct error *read_history(struct store_reader *store, struct crash *crash, uint64_t start, uint64_t end)
+{
+	struct biography *biography = &crash->biography;
+	struct history_query query = {
+		.space_id = crash->space.id,
+		.start = start,
+		.end = end,
+		.until_ns = crash->time_ns ?: UINT64_MAX,
+		.limit = HISTORY_LIMIT,
+	};
+	struct error *err;
+
+	timeline_deinit(&biography->timeline);
+	free(biography->events);
+	biography->events = NULL;
+	err = store_reader_history(store, &query, &biography->events, &biography->event_count, &biography->truncated);
+	if (err)
+		return err;
+	return timeline_build(biography->events, biography->event_count, start, end, &biography->timeline);
+}
+
+/* First the page alone; then, if a call took its mapping away, all that this call covered: what else it hit tells whose
+ * memory it was meant for. */
+static struct error *load_biography(struct store_reader *store, struct crash *crash, uint64_t address)
+{
+	struct biography *biography = &crash->biography;
+	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
+	const struct life *life;
+	uint64_t start, end;
+	struct error *err;
+
+	biography->address = address;
+	crash->has_biography = true;
+	if (page + RECORD_PAGE_BYTES < page) /* the last page of all: nothing is ever mapped there */
+		return NULL;
+	err = read_history(store, crash, page, page + RECORD_PAGE_BYTES);
+	if (err)
+		return err;
+	life = timeline_last_life(&biography->timeline, address);
+	if (!life || life->died == TIMELINE_ALIVE)
+		return NULL;
+	timeline_removed_range(&biography->events[life->died], &start, &end);
+	if (address >= start && address < end && end - start > RECORD_PAGE_BYTES)
+		err = read_history(store, crash, start, end);
+	return err;
+}
+
+static bool touches_page(const struct memory_event *event, uint64_t address)
+{
+	struct memory_effect effect = memory_event_effect(event);
+	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
+
+	return memory_effect_overlaps(&effect, page, page + RECORD_PAGE_BYTES);
+}
+
+static struct error *nearest_marker(struct error *err, struct marker *marker)
+{
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		*marker = (struct marker){0};
+		return NULL;
+	}
+	return err;
+}
+
+static struct error *load_context(struct store_reader *store, struct crash *crash, size_t index)
+{
+	const struct memory_event *event = &crash->biography.events[index];
+	struct event_context *context = &crash->biography.contexts[index];
+	struct file_identity file;
+	struct error *err;
+
+	err = nearest_marker(
+		store_reader_marker_before(store, crash->space.id, event->tid, event->enter_ns, &context->before),
+		&context->before);
+	if (!err)
+		err = nearest_marker(
+			store_reader_marker_after(store, crash->space.id, event->tid, event->exit_ns, &context->after),
+			&context->after);
+	if (err || !event->file_id)
+		return err;
+	err = store_reader_file(store, event->file_id, &file);
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		return NULL;
+	}
+	if (err)
+		return err;
+	context->file = take_pointer(file.path);
+	file_identity_deinit(&file);
+	return NULL;
+}
+
+static struct error *load_contexts(struct store_reader *store, struct crash *crash)
+{
+	struct biography *biography = &crash->biography;
+	size_t loaded = 0;
+	struct error *err = NULL;
+
+	biography->contexts = calloc(biography->event_count ?: 1, sizeof(*biography->contexts));
+	if (!biography->contexts)
+		return &error_no_memory;
+	for (size_t i = biography->event_count; i-- > 0 && loaded < CONTEXT_LIMIT && !err;) {
+		if (!touches_page(&biography->events[i], biography->address))
+			continue;
+		err = load_context(store, crash, i);
+		loaded++;
+	}
+	return err;
+}
+
+/* ---- stacks and symbols ---- */
+
+/* Two addresses an event: where the system call was made, and the word on top of the stack, less one to name the call's
+ * line. */
+static size_t collect_addresses(const struct crash *crash, uint64_t *addresses)
+{
+	const struct biography *biography = &crash->biography;
+	size_t count = 0;
+
+	for (size_t i = biography->event_count; i-- > 0 && count < 2 * CONTEXT_LIMIT;) {
+		if (!biography->events[i].ip || !touches_page(&biography->events[i], biography->address))
+			continue;
+		addresses[count++] = biography->events[i].ip;
+		addresses[count++] = biography->events[i].top_word - 1;
+	}
+	return count;
+}
+
+static void spread_symbols(struct crash *crash)
+{
+	struct biography *biography = &crash->biography;
+	struct unwind_result *result = &crash->stacks;
+	size_t used = 0;
+
+	for (size_t i = biography->event_count; i-- > 0 && used + 1 < result->symbol_count;) {
+		struct event_context *context = &biography->contexts[i];
+
+		if (!biography->events[i].ip || !touches_page(&biography->events[i], biography->address))
+			continue;
+		context->at = result->symbols[used];
+		result->symbols[used] = (struct symbol){0};
+		/* The word on top of the stack is the return address only where nothing has been pushed. */
+		if (result->return_slot_offsets[used] == 0 && result->symbols[used + 1].module) {
+			context->caller_address = biography->events[i].top_word;
+			context->caller = result->symbols[used + 1];
+			context->caller.function_offset++;
+			context->caller.module_offset++;
+			result->symbols[used + 1] = (struct symbol){0};
+		}
+		used += 2;
+	}
+}
+
+static struct error *unwind(struct crash *crash)
+{
+	uint64_t addresses[2 * CONTEXT_LIMIT];
+	struct unwind_request unwind_request = {.addresses = addresses};
+	struct error *err;
+
+	if (crash->has_biography)
+		unwind_request.address_count = collect_addresses(crash, addresses);
+	err = unwind_core(crash->core, &unwind_request, &crash->stacks);
+	if (err)
+		return err;
+	if (crash->has_biography)
+		spread_symbols(crash);
+	if (crash->stacks.failure)
+		err = crash_add_note(crash, "unwinding did not finish: %s", crash->stacks.failure);
+	return err;
+}
+
+/* ---- a name for the crash ---- */
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	/* FNV-1a, byte by byte. */
+	for (int i = 0; i < 8; i++) {
+		hash ^= value >> (8 * i) & 0xff;
+		hash *= 0x100000001b3ULL;
+	}
+	return hash;
+}
+
+static void set_id(struct crash *crash)
+{
+	const struct core *core = crash->core;
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	hash = mix(hash, core && core->has_auxv ? core->auxv_sysinfo_ehdr : crash->space.auxv_sysinfo_ehdr);
+	hash = mix(hash, core && core->has_auxv ? core->auxv_random : crash->space.auxv_random);
+	hash = mix(hash, core && core->has_auxv ? core->auxv_entry : crash->space.auxv_entry);
+	hash = mix(hash, core && core->has_auxv ? core->auxv_base : crash->space.auxv_base);
+	hash = mix(hash, crash->pid);
+	hash = mix(hash, crash->tid);
+	snprintf(crash->id, sizeof(crash->id), "%016" PRIx64, hash);
+}
+
+static struct error *fill(const struct explain_request *request, struct crash *crash)
+{
+	struct error *err = NULL;
+
+	crash->core = request->core;
+	if (request->core) {
+		err = take_core(crash);
+		if (!err && request->store) {
+			err = explain_match_core(request->core, request->store, &crash->space);
+			if (!err) {
+				err = load_record(request->store, crash);
+			} else if (err->code == ERROR_NOT_FOUND) {
+				error_destroy(err);
+				err = crash_add_note(crash, "this process was not recorded");
+			}
+		}
+	} else if (request->store && request->signal) {
+		err = store_reader_space(request->store, request->signal->space_id, &crash->space);
+		if (!err)
+			err = load_record(request->store, crash);
+		if (!err && crash->has_signal_event)
+			take_signal_event(crash);
+		if (!err)
+			err = crash_add_note(crash, "no core: stacks, memory and symbols cannot be shown");
+	}
+	if (!err && crash->recorded)
+		err = load_executable(request->store, crash);
+	if (err)
+		return err;
+	decode_fault(crash);
+	look_up_fault_mapping(crash);
+	set_id(crash);
+	if (crash->recorded && (request->has_address || crash->fault.source != ADDRESS_UNKNOWN)) {
+		err = load_biography(request->store, crash,
+				     request->has_address ? request->address : crash->fault.address);
+		if (!err)
+			err = load_contexts(request->store, crash);
+	}
+	if (!err && crash->core)
+		err = unwind(crash);
+	return err;
+}
+
+struct error *explain_crash(const struct explain_request *request, struct crash *ret_crash)
+{
+	struct error *err;
+
+	*ret_crash = (struct crash){0};
+	err = fill(request, ret_crash);
+	if (err)
+		crash_deinit(ret_crash);
+	return err;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The report: a crash and its findings, rendered. One shape, several forms; each form is one function that writes to a
+ * stream and decides nothing.
+ */
+#ifndef ANALYZER_REPORT_H
+#define ANALYZER_REPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "analyzer/crash.h"
+#include "analyzer/finding.h"
+
+#define REPORT_SCHEMA_VERSION 1
+
+struct report {
+	const struct crash *crash;
+	const struct finding_list *findings;
+	char signature[17]; /* 16 hexadecimal digits */
+};
+
+/* The signature groups crashes by their cause: class and offender; never by the victim's stack or by addresses. With no
+ * offender known it falls back to the class, the signal and the function that died. */
+void report_init(struct report *report, const struct crash *crash, const struct finding_list *findings);
+
+struct report_style {
+	bool colour;
+	bool all; /* every thread and every event, not the first few */
+};
+
+/* For a person: the verdict first, then the time around the fault address, then the evidence. */
+void report_write_text(const struct report *report, const struct report_style *style, FILE *out);
+
+/* Only who died, when and how; no judgement. */
+void report_write_facts(const struct report *report, FILE *out);
+
+/* Only the stacks, as `corelate stack` shows them. */
+void report_write_stacks(const struct report *report, const struct report_style *style, FILE *out);
+
+/* Only the life of the biography's address, as `corelate why` shows it. */
+void report_write_biography(const struct report *report, const struct report_style *style, FILE *out);
+
+/* The JSON of report.schema.json, with a newline at its end. */
+struct error *report_write_json(const struct report *report, FILE *out) must_check;
+
+/* Writes `text` so that a terminal shows it and obeys nothing in it: control characters and bytes that are not UTF-8
+ * come out as \xNN. NULL gives "?". */
+void report_write_inert(const char *text, FILE *out);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* The report as JSON: the shape of report.schema.json. What is not known is null, never left out. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "analyzer/report.h"
+#include "analyzer/words.h"
+
+static json_t *hex(uint64_t value)
+{
+	char text[19];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, value);
+	return json_string(text);
+}
+
+/* Names come from the dead process and need not be UTF-8: each bad byte becomes U+FFFD. */
+static json_t *text_or_null(const char *text)
+{
+	json_t *value;
+	size_t length;
+	char *clean;
+
+	if (!text)
+		return json_null();
+	value = json_string(text);
+	if (value)
+		return value;
+	length = strlen(text);
+	clean = malloc(3 * length + 1);
+	if (!clean)
+		return NULL;
+	for (size_t i = 0, used = 0; i <= length; i++) {
+		if ((unsigned char)text[i] < 0x80) {
+			clean[used++] = text[i];
+		} else {
+			memcpy(clean + used, "\xef\xbf\xbd", 3);
+			used += 3;
+		}
+	}
+	value = json_string(clean);
+	free(clean);
+	return value;
+}
+
+static json_t *integer_or_null(bool known, json_int_t value)
+{
+	return known ? json_integer(value) : json_null();
+}
+
+static json_t *time_or_null(const struct crash *crash, uint64_t time_ns)
+{
+	int64_t real_ns = (int64_t)time_ns + crash->recording.realtime_offset_ns;
+	time_t seconds = real_ns / 1000000000;
+	char date[40], text[64];
+	struct tm when;
+
+	/* A gap that never ended reaches to INT64_MAX. */
+	if (!crash->recorded || !time_ns || time_ns >= INT64_MAX || !gmtime_r(&seconds, &when))
+		return json_null();
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &when);
+	snprintf(text, sizeof(text), "%s.%09dZ", date, (int)(real_ns % 1000000000));
+	return json_string(text);
+}
+
+static json_t *crash_json(const struct report *report)
+{
+	const struct crash *crash = report->crash;
+	json_t *object = json_object();
+
+	json_object_set_new(object, "id", json_string(crash->id));
+	json_object_set_new(object, "pid", json_integer(crash->pid));
+	json_object_set_new(object, "tid", json_integer(crash->tid));
+	json_object_set_new(object, "comm", text_or_null(crash->comm));
+	json_object_set_new(object, "exe", text_or_null(crash->executable));
+	json_object_set_new(object, "time", time_or_null(crash, crash->time_ns));
+	json_object_set_new(object, "boot_id", text_or_null(crash->recorded ? crash->recording.boot_id : NULL));
+	json_object_set_new(object, "core", text_or_null(crash->core_path));
+	json_object_set_new(object, "signature", json_string(report->signature));
+	return object;
+}
+
+static json_t *signal_json(const struct crash_signal *signal)
+{
+	json_t *object = json_object();
+	struct words words;
+
+	json_object_set_new(object, "number", json_integer(signal->number));
+	json_object_set_new(object, "name", json_string(words_signal(&words, signal->number)));
+	json_object_set_new(object, "code", json_integer(signal->code));
+	json_object_set_new(object, "code_name", json_string(words_signal_code(&words, signal->number, signal->code)));
+	json_object_set_new(object, "address", signal->has_address ? hex(signal->address) : json_null());
+	json_object_set_new(object, "sender_pid", integer_or_null(signal->sender_pid != 0, signal->sender_pid));
+	json_object_set_new(object, "trustworthy", json_boolean(signal->trustworthy));
+	return object;
+}
+
+static json_t *fault_json(const struct fault *fault)
+{
+	static const char *const sources[] = {NULL, "signal", "instruction"};
+	json_t *object = json_object();
+	json_t *operands = json_array();
+
+	json_object_set_new(object, "instruction", text_or_null(fault->instruction[0] ? fault->instruction : NULL));
+	json_object_set_new(object, "access", text_or_null(fault->access ? words_access(fault->access) : NULL));
+	json_object_set_new(object, "address", fault->source ? hex(fault->address) : json_null());
+	json_object_set_new(object, "address_source", text_or_null(sources[fault->source]));
+	for (size_t i = 0; i < fault->operand_count; i++) {
+		const struct fault_operand *operand = &fault->operands[i];
+		json_t *entry = json_object();
+
+		json_object_set_new(entry, "text", text_or_null(operand->text));
+		json_object_set_new(entry, "address", hex(operand->address));
+		json_object_set_new(entry, "bytes", json_integer(operand->bytes));
+		json_object_set_new(entry, "reads", json_boolean(operand->reads));
+		json_object_set_new(entry, "writes", json_boolean(operand->writes));
+		json_array_append_new(operands, entry);
+	}
+	json_object_set_new(object, "operands", operands);
+	return object;
+}
+
+static json_t *frame_json(const struct frame *frame)
+{
+	const struct symbol *symbol = &frame->symbol;
+	json_t *object = json_object();
+
+	json_object_set_new(object, "pc", hex(frame->pc));
+	json_object_set_new(object, "sp", frame->sp ? hex(frame->sp) : json_null());
+	json_object_set_new(object, "function", text_or_null(symbol->function));
+	json_object_set_new(object, "offset",
+			    integer_or_null(symbol->function != NULL, (json_int_t)symbol->function_offset));
+	json_object_set_new(object, "module", text_or_null(symbol->module));
+	json_object_set_new(object, "build_id", text_or_null(symbol->build_id[0] ? symbol->build_id : NULL));
+	json_object_set_new(object, "file", text_or_null(symbol->file));
+	json_object_set_new(object, "line", integer_or_null(symbol->line != 0, symbol->line));
+	json_object_set_new(object, "trust", json_string(frame_trust_name(frame->trust)));
+	return object;
+}
+
+static json_t *threads_json(const struct unwind_result *stacks)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < stacks->thread_count; i++) {
+		const struct thread_stack *thread = &stacks->threads[i];
+		json_t *object = json_object();
+		json_t *frames = json_array();
+
+		json_object_set_new(object, "tid", json_integer(thread->tid));
+		json_object_set_new(object, "name", json_null()); /* a core does not carry threads' names */
+		json_object_set_new(object, "crashed", json_boolean(thread->crashed));
+		for (size_t j = 0; j < thread->frame_count; j++)
+			json_array_append_new(frames, frame_json(&thread->frames[j]));
+		json_object_set_new(object, "frames", frames);
+		json_object_set_new(object, "end_reason", text_or_null(thread->end_reason));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+static json_t *lines_json(char *const *lines, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, text_or_null(lines[i]));
+	return array;
+}
+
+static json_t *findings_json(const struct finding_list *findings)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *finding = &findings->findings[i];
+		json_t *object = json_object();
+		json_t *evidence = json_array();
+
+		json_object_set_new(object, "class", json_string(finding_class_name(finding->class)));
+		json_object_set_new(object, "confidence", json_string(finding_confidence_name(finding->confidence)));
+		json_object_set_new(object, "summary", text_or_null(finding->summary));
+		for (size_t j = 0; j < finding->evidence_count; j++) {
+			const struct evidence *one = &finding->evidence[j];
+			json_t *entry = json_object();
+
+			json_object_set_new(entry, "kind", json_string(evidence_kind_name(one->kind)));
+			json_object_set_new(entry, "id", integer_or_null(one->id != 0, one->id));
+			json_object_set_new(entry, "address", one->address ? hex(one->address) : json_null());
+			json_object_set_new(entry, "text", text_or_null(one->text));
+			json_array_append_new(evidence, entry);
+		}
+		json_object_set_new(object, "evidence", evidence);
+		json_object_set_new(object, "counter_evidence", lines_json(finding->counter, finding->counter_count));
+		json_object_set_new(object, "missing", lines_json(finding->missing, finding->missing_count));
+		json_object_set_new(object, "next_step", text_or_null(finding->next_step));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+static json_t *coverage_json(const struct crash *crash)
+{
+	json_t *object = json_object();
+	json_t *gaps = json_array();
+	uint64_t from = crash->known_from_ns ?: crash->recorded ? crash->process.first_seen_ns : 0;
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < crash->gap_count; i++) {
+		const struct gap *gap = &crash->gaps[i];
+		json_t *entry = json_object();
+
+		lost += gap->lost;
+		json_object_set_new(entry, "cause", json_string(gap_cause_name(gap->cause)));
+		json_object_set_new(entry, "from", time_or_null(crash, gap->from_ns));
+		json_object_set_new(entry, "to", time_or_null(crash, gap->to_ns));
+		json_object_set_new(entry, "lost", json_integer((json_int_t)gap->lost));
+		json_array_append_new(gaps, entry);
+	}
+	json_object_set_new(object, "recorded", json_boolean(crash->recorded));
+	json_object_set_new(object, "from", time_or_null(crash, from));
+	json_object_set_new(object, "to", time_or_null(crash, crash->time_ns));
+	json_object_set_new(object, "events", json_integer((json_int_t)crash->event_count));
+	json_object_set_new(object, "lost", json_integer((json_int_t)lost));
+	json_object_set_new(object, "gaps", gaps);
+	json_object_set_new(object, "notes", lines_json(crash->notes, crash->note_count));
+	return object;
+}
+
+struct error *report_write_json(const struct report *report, FILE *out)
+{
+	json_t *root = json_object();
+	int failed;
+
+	json_object_set_new(root, "schema_version", json_integer(REPORT_SCHEMA_VERSION));
+	json_object_set_new(root, "corelate_version", json_string(CORELATE_VERSION));
+	json_object_set_new(root, "crash", crash_json(report));
+	json_object_set_new(root, "signal", signal_json(&report->crash->signal));
+	json_object_set_new(root, "fault", fault_json(&report->crash->fault));
+	json_object_set_new(root, "threads", threads_json(&report->crash->stacks));
+	json_object_set_new(root, "probes", json_array());
+	json_object_set_new(root, "findings", findings_json(report->findings));
+	json_object_set_new(root, "coverage", coverage_json(report->crash));
+	failed = json_dumpf(root, out, JSON_INDENT(2));
+	json_decref(root);
+	if (failed || fputc('\n', out) == EOF)
+		return error_format(ERROR_SYSTEM, "cannot write the report");
+	return NULL;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/* The report for a person who is tired: what happened, then when, then why that is believed. */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "analyzer/report.h"
+#include "analyzer/words.h"
+
+#define SHOWN_EVENTS 12
+#define SHOWN_FRAMES 24
+
+enum colour { PLAIN, BOLD, RED, YELLOW, GREEN, DIM };
+
+static void paint(const struct report_style *style, enum colour colour, FILE *out)
+{
+	static const char *const codes[] = {"\033[0m", "\033[1m", "\033[1;31m", "\033[1;33m", "\033[1;32m", "\033[2m"};
+
+	if (style->colour)
+		fputs(codes[colour], out);
+}
+
+static void painted(const struct report_style *style, enum colour colour, const char *text, FILE *out)
+{
+	paint(style, colour, out);
+	report_write_inert(text, out);
+	paint(style, PLAIN, out);
+}
+
+static void heading(const struct report_style *style, const char *text, FILE *out)
+{
+	fputc('\n', out);
+	painted(style, BOLD, text, out);
+	fputc('\n', out);
+}
+
+static void write_time(const struct crash *crash, FILE *out)
+{
+	int64_t real_ns = (int64_t)crash->time_ns + crash->recording.realtime_offset_ns;
+	time_t seconds = real_ns / 1000000000;
+	struct tm when;
+	char text[64];
+
+	if (!crash->recorded || !crash->time_ns || !localtime_r(&seconds, &when))
+		return;
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &when);
+	fprintf(out, "  time     %s.%03d\n", text, (int)(real_ns / 1000000 % 1000));
+}
+
+static void write_verdict(const struct report *report, const struct report_style *style, FILE *out)
+{
+	const struct finding *verdict = &report->findings->findings[0];
+	enum colour colour = verdict->confidence == CONFIDENCE_PROVEN ? RED
+			     : verdict->confidence == CONFIDENCE_NONE ? DIM
+								      : YELLOW;
+
+	painted(style, colour, finding_class_name(verdict->class), out);
+	if (verdict->confidence != CONFIDENCE_NONE) {
+		fputs(", ", out);
+		painted(style, BOLD, finding_confidence_name(verdict->confidence), out);
+	}
+	fputs(": ", out);
+	report_write_inert(verdict->summary, out);
+	fputc('\n', out);
+}
+
+void report_write_facts(const struct report *report, FILE *out)
+{
+	const struct crash *crash = report->crash;
+	struct words signal, code;
+
+	fputs("\n  process  ", out);
+	report_write_inert(crash->comm, out);
+	fprintf(out, " (pid %" PRIu32 ", thread %" PRIu32 ")", crash->pid, crash->tid);
+	if (crash->executable) {
+		fputs("  ", out);
+		report_write_inert(crash->executable, out);
+	}
+	fputc('\n', out);
+	write_time(crash, out);
+	fprintf(out, "  signal   %s, %s", words_signal(&signal, crash->signal.number),
+		words_signal_code(&code, crash->signal.number, crash->signal.code));
+	if (crash->signal.has_address)
+		fprintf(out, " at 0x%" PRIx64, crash->signal.address);
+	if (crash->signal.sender_pid)
+		fprintf(out, ", sent by pid %" PRIu32, crash->signal.sender_pid);
+	fputc('\n', out);
+	if (crash->fault.instruction[0])
+		fprintf(out, "  fault    %s%s%s\n", crash->fault.instruction, crash->fault.access ? "  : " : "",
+			crash->fault.access ? words_access(crash->fault.access) : "");
+	if (crash->core_path) {
+		fputs("  core     ", out);
+		report_write_inert(crash->core_path, out);
+		fputc('\n', out);
+	}
+	if (crash->recorded) {
+		uint64_t lost = 0;
+
+		for (size_t i = 0; i < crash->gap_count; i++)
+			lost += crash->gaps[i].lost;
+		fprintf(out, "  record   %" PRIu64 " events of this process", crash->event_count);
+		if (crash->gap_count)
+			fprintf(out, ", %" PRIu64 " lost in %zu gaps", lost, crash->gap_count);
+		fputc('\n', out);
+	}
+	fprintf(out, "  id       %s   signature %s\n", crash->id, report->signature);
+}
+
+/* ---- the time around the fault address ---- */
+
+static void write_when(const struct crash *crash, uint64_t time_ns, FILE *out)
+{
+	struct words duration;
+
+	if (!crash->time_ns || time_ns > crash->time_ns)
+		fprintf(out, "  %12s  ", "");
+	else
+		fprintf(out, "  %12s  ", words_duration(&duration, crash->time_ns - time_ns));
+}
+
+static const char *marker_text(struct words *words, const struct marker *marker)
+{
+	struct event_context context = {.before = *marker};
+	const char *text = words_markers(words, &context);
+
+	return text + sizeof("after marker ") - 1;
+}
+
+static void write_marker(const struct crash *crash, const struct report_style *style, const struct marker *marker,
+			 FILE *out)
+{
+	struct words words;
+
+	write_when(crash, marker->exit_ns, out);
+	paint(style, DIM, out);
+	fputs("-- marker ", out);
+	report_write_inert(marker_text(&words, marker), out);
+	fprintf(out, "  (thread %" PRIu32 ")", marker->tid);
+	paint(style, PLAIN, out);
+	fputc('\n', out);
+}
+
+static void write_event(const struct crash *crash, const struct report_style *style, size_t index, FILE *out)
+{
+	const struct memory_event *event = &crash->biography.events[index];
+	const struct event_context *context = &crash->biography.contexts[index];
+	struct memory_effect effect = memory_event_effect(event);
+	bool removes = effect.removed_start < effect.removed_end;
+	struct words call, caller;
+
+	write_when(crash, event->exit_ns, out);
+	painted(style,
+		removes					? YELLOW
+		: effect.added_start < effect.added_end ? GREEN
+							: PLAIN,
+		words_call(&call, event), out);
+	if (context->file) {
+		fputs("  ", out);
+		report_write_inert(context->file, out);
+	}
+	fprintf(out, "\n  %12s    by thread %" PRIu32 " in ", "", event->tid);
+	report_write_inert(words_caller(&caller, crash, index), out);
+	fputc('\n', out);
+}
+
+static bool touches(const struct memory_event *event, uint64_t address)
+{
+	struct memory_effect effect = memory_event_effect(event);
+	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
+
+	return memory_effect_overlaps(&effect, page, page + RECORD_PAGE_BYTES);
+}
+
+void report_write_biography(const struct report *report, const struct report_style *style, FILE *out)
+{
+	const struct crash *crash = report->crash;
+	const struct biography *biography = &crash->biography;
+	size_t touching = 0, skipped = 0, limit = style->all ? SIZE_MAX : SHOWN_EVENTS;
+	int64_t told_marker = 0;
+
+	if (!crash->has_biography) {
+		fputs("  nothing was recorded about it\n", out);
+		return;
+	}
+	for (size_t i = 0; i < biography->event_count; i++)
+		touching += touches(&biography->events[i], biography->address);
+	if (!touching)
+		fprintf(out, "  no recorded call ever touched the page of 0x%" PRIx64 "\n", biography->address);
+	if (touching > limit)
+		fprintf(out, "  (%zu earlier calls are not shown)\n", touching - limit);
+	for (size_t i = 0; i < biography->event_count; i++) {
+		const struct event_context *context = &biography->contexts[i];
+
+		if (!touches(&biography->events[i], biography->address))
+			continue;
+		if (touching > limit && skipped < touching - limit) {
+			skipped++;
+			continue;
+		}
+		if (context->before.id && context->before.id > told_marker)
+			write_marker(crash, style, &context->before, out);
+		write_event(crash, style, i, out);
+		if (context->after.id && context->after.enter_ns <= (crash->time_ns ?: UINT64_MAX) &&
+		    (i + 1 == biography->event_count || biography->events[i + 1].enter_ns > context->after.enter_ns))
+			write_marker(crash, style, &context->after, out);
+		if (context->before.id > told_marker)
+			told_marker = context->before.id;
+		if (context->after.id > told_marker)
+			told_marker = context->after.id;
+	}
+	if (crash->time_ns && crash->fault.source != ADDRESS_UNKNOWN && crash->fault.address == biography->address) {
+		write_when(crash, crash->time_ns, out);
+		painted(style, RED, "the crash", out);
+		fprintf(out, ": %s of 0x%" PRIx64 "\n", words_access(crash->fault.access), crash->fault.address);
+	}
+}
+
+/* ---- stacks ---- */
+
+static void write_frame(const struct report_style *style, size_t number, const struct frame *frame, FILE *out)
+{
+	struct words words;
+	const char *symbol = words_symbol(&words, &frame->symbol);
+
+	fprintf(out, "  #%-3zu 0x%016" PRIx64 "  ", number, frame->pc);
+	report_write_inert(symbol[0] ? symbol : "?", out);
+	if (frame->trust != FRAME_REGISTERS && frame->trust != FRAME_CFI) {
+		fputs("  ", out);
+		paint(style, DIM, out);
+		fprintf(out, "[%s]", frame_trust_name(frame->trust));
+		paint(style, PLAIN, out);
+	}
+	fputc('\n', out);
+}
+
+static void write_thread(const struct report_style *style, const struct thread_stack *thread, FILE *out)
+{
+	char title[96];
+
+	snprintf(title, sizeof(title), "Thread %" PRIu32 "%s", thread->tid, thread->crashed ? ", crashed" : "");
+	heading(style, title, out);
+	for (size_t i = 0; i < thread->frame_count; i++) {
+		if (!style->all && i == SHOWN_FRAMES && thread->frame_count > SHOWN_FRAMES + 4) {
+			fprintf(out, "  ... %zu more frames\n", thread->frame_count - i);
+			break;
+		}
+		write_frame(style, i, &thread->frames[i], out);
+	}
+	if (thread->end_reason) {
+		fputs("  the stack ends here: ", out);
+		report_write_inert(thread->end_reason, out);
+		fputc('\n', out);
+	}
+}
+
+void report_write_stacks(const struct report *report, const struct report_style *style, FILE *out)
+{
+	const struct unwind_result *stacks = &report->crash->stacks;
+
+	for (size_t i = 0; i < stacks->thread_count; i++)
+		write_thread(style, &stacks->threads[i], out);
+}
+
+/* ---- findings ---- */
+
+static void write_lines(const char *title, char *const *lines, size_t count, const struct report_style *style,
+			FILE *out)
+{
+	if (!count)
+		return;
+	heading(style, title, out);
+	for (size_t i = 0; i < count; i++) {
+		fputs("  - ", out);
+		report_write_inert(lines[i], out);
+		fputc('\n', out);
+	}
+}
+
+static void write_evidence(const struct finding *finding, const struct report_style *style, FILE *out)
+{
+	if (finding->evidence_count)
+		heading(style, "Evidence", out);
+	for (size_t i = 0; i < finding->evidence_count; i++) {
+		const struct evidence *evidence = &finding->evidence[i];
+
+		fputs("  - ", out);
+		report_write_inert(evidence->text, out);
+		if (evidence->kind == EVIDENCE_EVENT)
+			fprintf(out, "  [event %" PRId64 "]", evidence->id);
+		fputc('\n', out);
+	}
+	write_lines("Against it", finding->counter, finding->counter_count, style, out);
+	write_lines("Not seen", finding->missing, finding->missing_count, style, out);
+	if (finding->next_step) {
+		heading(style, "Next", out);
+		fputs("  ", out);
+		report_write_inert(finding->next_step, out);
+		fputc('\n', out);
+	}
+}
+
+void report_write_text(const struct report *report, const struct report_style *style, FILE *out)
+{
+	const struct crash *crash = report->crash;
+
+	write_verdict(report, style, out);
+	report_write_facts(report, out);
+	if (crash->has_biography && crash->biography.event_count) {
+		char title[96];
+
+		snprintf(title, sizeof(title), "The page of 0x%" PRIx64 ", times before the crash",
+			 crash->biography.address);
+		heading(style, title, out);
+		report_write_biography(report, style, out);
+	}
+	if (crash->stacks.thread_count)
+		write_thread(style, &crash->stacks.threads[0], out);
+	if (crash->stacks.thread_count > 1)
+		fprintf(out, "  (%zu more threads: corelate stack)\n", crash->stacks.thread_count - 1);
+	write_evidence(&report->findings->findings[0], style, out);
+	for (size_t i = 1; i < report->findings->count; i++) {
+		const struct finding *other = &report->findings->findings[i];
+
+		if (i == 1)
+			heading(style, "Other findings", out);
+		fprintf(out, "  - %s, %s: ", finding_class_name(other->class),
+			finding_confidence_name(other->confidence));
+		report_write_inert(other->summary, out);
+		fputc('\n', out);
+	}
+	write_lines("Notes", crash->notes, crash->note_count, style, out);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the verbs share: the table entry that each verb ends in, its options, and the search for the crash that is
+ * meant.
+ *
+ * Exit status of corelate: 0 success, 1 failure, 2 a command line that makes no sense, 3 nothing of that name. `record`
+ * returns the status of its command, and 125 when recording itself failed.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "analyzer/crash.h"
+#include "analyzer/explain.h"
+#include "analyzer/finding.h"
+#include "analyzer/report.h"
+#include "common/error.h"
+#include "schema/store.h"
+
+enum cli_status { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NOT_FOUND = 3 };
+
+enum cli_flag {
+	CLI_DB = 1,   /* --db PATH */
+	CLI_JSON = 2, /* --json */
+	CLI_ALL = 4,  /* -a, --all */
+	CLI_RAW = 8,  /* the verb reads its own command line */
+};
+
+struct cli_options {
+	const char *database;
+	bool database_given; /* by --db or by $CORELATE_DB: then it must be there */
+	bool json;
+	bool all;
+	char **arguments; /* what is not an option */
+	int argument_count;
+};
+
+struct cli_command {
+	const char *name;
+	const char *arguments; /* "[CRASH]" */
+	const char *summary;   /* one line */
+	const char *details;   /* further lines for its own help; may be NULL */
+	unsigned flags;
+	int least, most; /* how many arguments */
+	struct error *(*run)(const struct cli_options *options, int *ret_status);
+	int (*run_raw)(int argc, char **argv); /* with CLI_RAW */
+};
+
+extern const struct cli_command cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql;
+
+/* Colour when standard output is a terminal and NO_COLOR is not set. */
+struct report_style cli_style(const struct cli_options *options);
+
+/* A crash that was named, opened: its core, its record, or both. */
+struct cli_crash {
+	struct core *core;	    /* NULL when there is none */
+	struct store_reader *store; /* NULL when there is none */
+	bool has_signal;
+	struct signal_event signal; /* the recorded death, when the crash was found in the record */
+};
+
+/* `name` is a core file's path, a pid, an id, a command name, an executable, or NULL for the newest recorded crash.
+ * ERROR_NOT_FOUND with a message that says what was looked for. */
+struct error *cli_find_crash(const struct cli_options *options, const char *name, struct cli_crash *ret) must_check;
+void cli_crash_deinit(struct cli_crash *found);
+
+/* Opens the store: NULL in *ret when it is not there and nobody named it. */
+struct error *cli_open_store(const struct cli_options *options, struct store_reader **ret) must_check;
+
+/* The core of a recorded death, where the present core_pattern says that it lies and its auxiliary vector agrees; NULL
+ * when there is none. */
+struct error *cli_find_core(struct store_reader *store, const struct signal_event *signal,
+			    struct core **ret_core) must_check;
+
+/* Everything from name to findings. */
+struct cli_explained {
+	struct cli_crash found;
+	struct crash crash;
+	struct finding_list findings;
+	struct report report;
+};
+struct error *cli_explain_crash(const struct cli_options *options, const char *name, const uint64_t *address,
+				struct cli_explained *ret) must_check;
+void cli_explained_deinit(struct cli_explained *explained);
+
+#endif

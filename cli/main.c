@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* corelate: explains why a process crashed. One table of verbs; help and usage are made from it. */
+#include <getopt.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "common/paths.h"
+
+static const struct cli_command *const commands[] = {
+	&cli_record, &cli_list, &cli_info, &cli_explain, &cli_stack, &cli_why, &cli_sql,
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(FILE *out)
+{
+	fputs("corelate explains why a Linux process crashed.\n\nUsage: corelate VERB [OPTION...] [ARGUMENT...]\n\n",
+	      out);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(out, "  %-8s %-22s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->summary);
+	fputs("\nCRASH is a core file, a pid, an id, a command name or an executable; without it, the newest recorded "
+	      "crash.\n"
+	      "\n"
+	      "      --db PATH   the database (default: $CORELATE_DB, else the system's)\n"
+	      "      --json      machine-readable output\n"
+	      "  -a, --all       all threads' frames, all events\n"
+	      "  -h, --help      this text, or that of a verb\n"
+	      "      --version   version\n"
+	      "\n"
+	      "Exit status: 0 success, 1 failure, 2 bad usage, 3 nothing of that name.\n",
+	      out);
+}
+
+static void print_command_help(const struct cli_command *command, FILE *out)
+{
+	fprintf(out, "Usage: corelate %s%s%s %s\n\n%s.\n", command->name, command->flags & CLI_JSON ? " [--json]" : "",
+		command->flags & CLI_ALL ? " [--all]" : "", command->arguments, command->summary);
+	if (command->details)
+		fprintf(out, "\n%s", command->details);
+}
+
+struct report_style cli_style(const struct cli_options *options)
+{
+	const char *no_colour = getenv("NO_COLOR");
+
+	return (struct report_style){
+		.colour = isatty(STDOUT_FILENO) && !(no_colour && no_colour[0]),
+		.all = options->all,
+	};
+}
+
+static const struct cli_command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	}
+	return NULL;
+}
+
+enum { OPTION_DB = 256, OPTION_JSON };
+
+/* Returns -1 to go on, else the exit status. */
+static int parse_options(const struct cli_command *command, int argc, char **argv, struct cli_options *ret)
+{
+	static const struct option long_options[] = {
+		{"db", required_argument, NULL, OPTION_DB},
+		{"json", no_argument, NULL, OPTION_JSON},
+		{"all", no_argument, NULL, 'a'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	const char *environment = getenv("CORELATE_DB");
+	int option;
+
+	*ret = (struct cli_options){
+		.database = paths_database(),
+		.database_given = environment && environment[0],
+	};
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "ah", long_options, NULL)) != -1) {
+		unsigned needed = option == OPTION_JSON ? CLI_JSON : option == 'a' ? CLI_ALL : 0;
+
+		if (option == 'h') {
+			print_command_help(command, stdout);
+			return CLI_OK;
+		}
+		if (option == '?' || (needed && !(command->flags & needed))) {
+			if (option != '?')
+				fprintf(stderr, "corelate: %s takes no --%s\n", command->name,
+					needed == CLI_JSON ? "json" : "all");
+			fprintf(stderr, "corelate: see corelate %s --help\n", command->name);
+			return CLI_USAGE;
+		}
+		if (option == OPTION_DB) {
+			ret->database = optarg;
+			ret->database_given = true;
+		}
+		ret->json |= option == OPTION_JSON;
+		ret->all |= option == 'a';
+	}
+	ret->arguments = argv + optind;
+	ret->argument_count = argc - optind;
+	if (ret->argument_count < command->least || ret->argument_count > command->most) {
+		fprintf(stderr, "corelate: usage: corelate %s %s\n", command->name, command->arguments);
+		return CLI_USAGE;
+	}
+	return -1;
+}
+
+static int status_of(const struct error *err)
+{
+	return err->code == ERROR_NOT_FOUND ? CLI_NOT_FOUND : CLI_FAILED;
+}
+
+static int run(const struct cli_command *command, int argc, char **argv)
+{
+	struct cli_options options;
+	struct error *err;
+	int status;
+
+	if (command->flags & CLI_RAW)
+		return command->run_raw(argc, argv);
+	status = parse_options(command, argc, argv, &options);
+	if (status >= 0)
+		return status;
+	status = CLI_OK;
+	err = command->run(&options, &status);
+	if (!err && (fflush(stdout) || ferror(stdout)))
+		err = error_format(ERROR_SYSTEM, "cannot write to standard output");
+	if (err) {
+		fputs("corelate: ", stderr);
+		report_write_inert(err->message, stderr);
+		fputc('\n', stderr);
+		status = status_of(err);
+		error_destroy(err);
+	}
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const struct cli_command *command;
+
+	setlocale(LC_TIME, "");
+	if (argc < 2) {
+		print_help(stderr);
+		return CLI_USAGE;
+	}
+	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		command = argc > 2 ? find_command(argv[2]) : NULL;
+		if (argc > 2 && !command) {
+			fprintf(stderr, "corelate: there is no verb '%s'; see corelate --help\n", argv[2]);
+			return CLI_USAGE;
+		}
+		if (command && !(command->flags & CLI_RAW))
+			print_command_help(command, stdout);
+		else if (command)
+			return command->run_raw(2, (char *[]){argv[2], (char *)"--help", NULL});
+		else
+			print_help(stdout);
+		return CLI_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("corelate " CORELATE_VERSION);
+		return CLI_OK;
+	}
+	command = find_command(argv[1]);
+	if (!command) {
+		fputs("corelate: there is no verb '", stderr);
+		report_write_inert(argv[1], stderr);
+		fputs("'; see corelate --help\n", stderr);
+		return CLI_USAGE;
+	}
+	return run(command, argc - 1, argv + 1);
+}
