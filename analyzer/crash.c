@@ -45,6 +45,7 @@ static void context_deinit(struct event_context *context)
 {
 	symbol_deinit(&context->at);
 	symbol_deinit(&context->caller);
+	symbol_deinit(&context->jumper);
 	marker_deinit(&context->before);
 	marker_deinit(&context->after);
 	free(context->file);

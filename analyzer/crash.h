@@ -58,9 +58,11 @@ struct crash_signal {
 
 /* Who called, as far as one recorded event tells. */
 struct event_context {
-	struct symbol at;	     /* the instruction after the system call: mostly libc's wrapper */
-	struct symbol caller;	     /* whoever called that wrapper; module is NULL when it cannot be told */
-	uint64_t caller_address;     /* return address into the caller; 0 when it cannot be told */
+	struct symbol at;	 /* the instruction after the system call: mostly libc's wrapper */
+	struct symbol caller;	 /* whoever called that wrapper; module is NULL when it cannot be told */
+	uint64_t caller_address; /* return address into the caller; 0 when it cannot be told */
+	struct symbol jumper; /* the function that the caller called, when it is another than `at`: it reached `at` by a
+			       * tail call, so the stack does not show it; module NULL for none */
 	struct marker before, after; /* nearest markers of the same thread; id 0 for none */
 	char *file;		     /* path of the mapped file; NULL for none */
 };

@@ -24,6 +24,8 @@ const char *words_duration(struct words *words, uint64_t ns)
 {
 	uint64_t seconds = ns / 1000000000;
 
+	if (ns == 0)
+		return put(words, "0");
 	if (ns < 1000)
 		return put(words, "%" PRIu64 " ns", ns);
 	if (ns < 1000000)
@@ -104,6 +106,14 @@ const char *words_caller(struct words *words, const struct crash *crash, size_t 
 {
 	const struct event_context *context = &crash->biography.contexts[index];
 
+	struct words jumper;
+
+	if (context->jumper.module) {
+		struct words caller;
+
+		words_symbol(&jumper, &context->jumper);
+		return put(words, "%s, called by %s", jumper.text, words_symbol(&caller, &context->caller));
+	}
 	if (context->caller.module)
 		return words_symbol(words, &context->caller);
 	if (context->at.module)
@@ -115,16 +125,17 @@ const char *words_caller(struct words *words, const struct crash *crash, size_t 
 
 const char *words_caller_module(struct words *words, const struct crash *crash, size_t index)
 {
-	const struct symbol *caller = &crash->biography.contexts[index].caller;
+	const struct event_context *context = &crash->biography.contexts[index];
+	const struct symbol *caller = context->jumper.module ? &context->jumper : &context->caller;
 
 	return caller->module ? put(words, "%s", words_base_name(caller->module)) : NULL;
 }
 
 static void marker_name(const struct marker *marker, char *out, size_t size)
 {
-	if (marker->text && marker->option == MARKER_OPTION)
+	if (marker->text && marker_has_number(marker))
 		snprintf(out, size, "%" PRIu64 " \"%s\"", marker->args[0], marker->text);
-	else if (marker->option == MARKER_OPTION)
+	else if (marker_has_number(marker))
 		snprintf(out, size, "%" PRIu64, marker->args[0]);
 	else if (marker->text)
 		snprintf(out, size, "prctl %d \"%s\"", marker->option, marker->text);

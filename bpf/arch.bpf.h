@@ -13,13 +13,13 @@
 #define ARCH_SYSCALL_ARG5(regs) ((regs)->r9)
 
 /* Order of event_signal.registers. */
-#define ARCH_COPY_REGISTERS(out, regs)                                                                        \
-	do {                                                                                                  \
-		(out)[0] = (regs)->r15, (out)[1] = (regs)->r14, (out)[2] = (regs)->r13, (out)[3] = (regs)->r12; \
-		(out)[4] = (regs)->bp, (out)[5] = (regs)->bx, (out)[6] = (regs)->r11, (out)[7] = (regs)->r10; \
-		(out)[8] = (regs)->r9, (out)[9] = (regs)->r8, (out)[10] = (regs)->ax, (out)[11] = (regs)->cx; \
-		(out)[12] = (regs)->dx, (out)[13] = (regs)->si, (out)[14] = (regs)->di, (out)[15] = (regs)->ip; \
-		(out)[16] = (regs)->flags, (out)[17] = (regs)->sp;                                            \
+#define ARCH_COPY_REGISTERS(out, regs)                                                                                 \
+	do {                                                                                                           \
+		(out)[0] = (regs)->r15, (out)[1] = (regs)->r14, (out)[2] = (regs)->r13, (out)[3] = (regs)->r12;        \
+		(out)[4] = (regs)->bp, (out)[5] = (regs)->bx, (out)[6] = (regs)->r11, (out)[7] = (regs)->r10;          \
+		(out)[8] = (regs)->r9, (out)[9] = (regs)->r8, (out)[10] = (regs)->ax, (out)[11] = (regs)->cx;          \
+		(out)[12] = (regs)->dx, (out)[13] = (regs)->si, (out)[14] = (regs)->di, (out)[15] = (regs)->ip;        \
+		(out)[16] = (regs)->flags, (out)[17] = (regs)->sp;                                                     \
 	} while (0)
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
- * Files: identity and path. The path is read from the dentries in the kernel, so that it is right even when the process is
- * gone a moment later. bpf_d_path() would do it, but only for programs that this kernel may refuse (fentry, LSM).
+ * Files: identity and path. The path is read from the dentries in the kernel, so that it is right even when the process
+ * is gone a moment later. bpf_d_path() would do it, but only for programs that this kernel may refuse (fentry, LSM).
  */
 #ifndef BPF_FILE_H
 #define BPF_FILE_H
@@ -51,7 +51,8 @@ static long path_step(u32 index, struct path_walk *walk)
 }
 
 /* Writes the names of `dentry` up to the root, leaf first, each NUL-terminated; returns the bytes used. */
-static __always_inline u32 path_components(struct dentry *dentry, struct vfsmount *vfsmount, char *out, u8 *ret_truncated)
+static __always_inline u32 path_components(struct dentry *dentry, struct vfsmount *vfsmount, char *out,
+					   u8 *ret_truncated)
 {
 	struct path_walk walk = {
 		.dentry = dentry,

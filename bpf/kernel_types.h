@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
- * Kernel structures, declared by hand: only the fields that are read, relocated by CO-RE to wherever the running kernel has
- * them. A name with ___ is a flavour: the same structure as another kernel version lays it out; which one fits is asked
- * with bpf_core_field_exists(), never by version.
+ * Kernel structures, declared by hand: only the fields that are read, relocated by CO-RE to wherever the running kernel
+ * has them. A name with ___ is a flavour: the same structure as another kernel version lays it out; which one fits is
+ * asked with bpf_core_field_exists(), never by version.
  */
 #ifndef BPF_KERNEL_TYPES_H
 #define BPF_KERNEL_TYPES_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
- * Memory system calls and prctl: one record a call, made at its return, with the time of its entry. The arguments are taken
- * from the saved user registers at the return: the kernel leaves them as the caller set them.
+ * Memory system calls and prctl: one record a call, made at its return, with the time of its entry. The arguments are
+ * taken from the saved user registers at the return: the kernel leaves them as the caller set them.
  */
 #ifndef BPF_MEMORY_H
 #define BPF_MEMORY_H
@@ -9,7 +9,8 @@
 #include "arch.bpf.h"
 #include "process.bpf.h"
 
-static __always_inline struct thread_state *syscall_begin(struct trace_event_raw_sys_enter *ctx, struct task_struct *task)
+static __always_inline struct thread_state *syscall_begin(struct trace_event_raw_sys_enter *ctx,
+							  struct task_struct *task)
 {
 	struct thread_state *state = recorded_thread(task);
 
@@ -213,7 +214,7 @@ int shmdt_exit(struct trace_event_raw_sys_exit *ctx)
 }
 
 /* include/uapi/linux/prctl.h */
-enum { PR_GET_DUMPABLE = 4, PR_SET_NAME = 15, PR_SET_VMA = 0x53564d41, PR_SET_VMA_ANON_NAME = 0 };
+enum { PR_GET_DUMPABLE = 3, PR_SET_NAME = 15, PR_SET_VMA = 0x53564d41, PR_SET_VMA_ANON_NAME = 0 };
 /* MARKER_MAGIC of include/corelate/marker.h */
 #define MARKER_MAGIC 0x6574616c65726f63ULL
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
- * Signals at delivery, and for a fatal one what only the kernel knows of the dying process: the address of the [uprobes]
- * page and the true return addresses of its pending uretprobes.
+ * Signals at delivery, and for a fatal one what only the kernel knows of the dying process: the address of the
+ * [uprobes] page and the true return addresses of its pending uretprobes.
  */
 #ifndef BPF_SIGNAL_H
 #define BPF_SIGNAL_H
 
 #include "life.bpf.h"
 
-enum { SIGILL = 4, SIGTRAP = 5, SIGABRT = 6, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11, SIGSYS = 31 };
+enum { SIGILL = 4, SIGTRAP = 5, SIGABRT = 6, SIGBUS = 7, SIGFPE = 8, SIGKILL = 9, SIGSEGV = 11, SIGSYS = 31 };
 
 static __always_inline u64 signal_bit(int number)
 {
@@ -16,7 +16,8 @@ static __always_inline u64 signal_bit(int number)
 }
 
 /* include/linux/signal.h: CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH do not end a process by default. */
-#define HARMLESS_SIGNALS (1ULL << 16 | 1ULL << 17 | 1ULL << 18 | 1ULL << 19 | 1ULL << 20 | 1ULL << 21 | 1ULL << 22 | 1ULL << 27)
+#define HARMLESS_SIGNALS                                                                                               \
+	(1ULL << 16 | 1ULL << 17 | 1ULL << 18 | 1ULL << 19 | 1ULL << 20 | 1ULL << 21 | 1ULL << 22 | 1ULL << 27)
 #define FAULT_SIGNALS (1ULL << 3 | 1ULL << 4 | 1ULL << 5 | 1ULL << 6 | 1ULL << 7 | 1ULL << 10 | 1ULL << 30)
 
 #define MAX_INSTANCES 128
@@ -95,6 +96,10 @@ int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_s
 	if (!fatal && !(bit & FAULT_SIGNALS))
 		return 0;
 	if (handler == 1 || process_verdict(task) != VERDICT_RECORD)
+		return 0;
+	/* When a process ends, the kernel kills its other threads; only a SIGKILL that was sent is a cause
+	 * (kernel/signal.c: group_exit_code is the signal that was, or a status << 8). */
+	if (number == SIGKILL && (BPF_CORE_READ(task, signal, group_exit_code) & 0x7f) != SIGKILL)
 		return 0;
 	record = event_reserve(EVENT_SIGNAL, sizeof(*record));
 	if (!record)

@@ -10,7 +10,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-/* The one ring: records come out in the order in which room was reserved, across CPUs. Its size is set before loading. */
+/* The one ring: records come out in the order in which room was reserved, across CPUs. Its size is set before loading.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 8 << 20);

@@ -248,3 +248,8 @@ const char *gap_cause_name(enum gap_cause cause)
 	}
 	return "unknown";
 }
+
+bool marker_has_number(const struct marker *marker)
+{
+	return marker->option == 3 || (marker->option == 4 && marker->result < 0);
+}

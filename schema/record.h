@@ -151,8 +151,9 @@ struct marker {
 	char *text; /* what the call names (PR_SET_NAME, PR_SET_VMA_ANON_NAME, CORELATE_MARK_TEXT); NULL for none */
 };
 
-/* prctl's PR_GET_DUMPABLE ignores its other arguments, which makes it a free marker: args[0] is the marker's number. */
-#define MARKER_OPTION 4
+/* Is args[0] a number that someone chose as a marker? prctl's PR_GET_DUMPABLE (3) ignores its other arguments, and
+ * PR_SET_DUMPABLE (4) refuses what is not a mode: both are used as markers that change nothing. */
+bool marker_has_number(const struct marker *marker);
 /* Third prctl argument of the macros in include/corelate/marker.h ("corelate" in ASCII, first letter lowest). */
 #define MARKER_MAGIC 0x6574616c65726f63ULL
 

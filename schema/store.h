@@ -104,11 +104,12 @@ void signal_event_deinit(struct signal_event *);
 struct error *store_reader_find_spaces(struct store_reader *, uint64_t sysinfo_ehdr, uint64_t random, uint64_t entry,
 				       uint64_t base, struct space **ret_spaces, size_t *ret_count) must_check;
 
-/* Fatal signals, newest first, at most `limit`. Free each element with signal_event_deinit() and then the array. */
+/* The signals that processes died of (the first fatal one of each), newest first, at most `limit`. Free each element
+ * with signal_event_deinit() and then the array. */
 struct error *store_reader_fatal_signals(struct store_reader *, size_t limit, struct signal_event **ret_signals,
 					 size_t *ret_count) must_check;
 
-/* The fatal signal of a space, the last one if there are several. ERROR_NOT_FOUND when there is none. */
+/* The signal that the process died of for which the space was made. ERROR_NOT_FOUND when there is none. */
 struct error *store_reader_space_fatal_signal(struct store_reader *, int64_t space_id,
 					      struct signal_event *ret) must_check;
 

@@ -159,17 +159,24 @@ struct error *store_reader_find_spaces(struct store_reader *reader, uint64_t sys
 			  (void **)ret_spaces, ret_count);
 }
 
+/* The first fatal signal of a process is the one that it died of. */
+#define FIRST_DEATHS                                                                                                   \
+	"SELECT * FROM signal WHERE fatal = 1 AND NOT EXISTS (SELECT 1 FROM signal AS earlier "                        \
+	"WHERE earlier.fatal = 1 AND earlier.process_id = signal.process_id AND earlier.id < signal.id)"
+
 struct error *store_reader_fatal_signals(struct store_reader *reader, size_t limit, struct signal_event **ret_signals,
 					 size_t *ret_count)
 {
-	return select_all(reader, &store_signal_type, "SELECT * FROM signal WHERE fatal = 1 ORDER BY id DESC LIMIT ?",
+	return select_all(reader, &store_signal_type, FIRST_DEATHS " ORDER BY id DESC LIMIT ?",
 			  VALUES(sql_limit(limit)), (void **)ret_signals, ret_count);
 }
 
 struct error *store_reader_space_fatal_signal(struct store_reader *reader, int64_t space_id, struct signal_event *ret)
 {
 	return select_one(reader, &store_signal_type,
-			  "SELECT * FROM signal WHERE space_id = ? AND fatal = 1 ORDER BY id DESC LIMIT 1",
+			  "SELECT signal.* FROM signal JOIN space ON space.id = signal.space_id "
+			  "WHERE signal.space_id = ? AND signal.fatal = 1 AND signal.process_id = space.process_id "
+			  "ORDER BY signal.id LIMIT 1",
 			  VALUES(space_id), ret);
 }
 

@@ -32,10 +32,10 @@ static inline __attribute__((always_inline, unused)) void corelate_mark_(unsigne
 	/* The recorder reads the text without being able to wait for its page: see that it is there. */
 	if (text)
 		(void)*(const volatile char *)text;
-	/* 4 is PR_GET_DUMPABLE; the third argument spells "corelate". */
+	/* 3 is PR_GET_DUMPABLE; the third argument spells "corelate". */
 	__asm__ volatile("syscall"
 			 : "+a"(result)
-			 : "D"(4UL), "S"(id), "d"(0x6574616c65726f63UL), "r"(argument4), "r"(argument5)
+			 : "D"(3UL), "S"(id), "d"(0x6574616c65726f63UL), "r"(argument4), "r"(argument5)
 			 : "rcx", "r11", "memory");
 }
 

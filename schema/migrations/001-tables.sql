@@ -121,7 +121,7 @@ CREATE TABLE marker (
 	enter_ns INTEGER NOT NULL, -- ns; entry of the call
 	exit_ns INTEGER NOT NULL,  -- ns; its return
 	ip INTEGER NOT NULL,       -- address; just after the system call instruction
-	option INTEGER NOT NULL,   -- first argument; 4 (PR_GET_DUMPABLE) ignores the others, so they carry the marker
+	option INTEGER NOT NULL,   -- first argument; 3 (PR_GET_DUMPABLE) ignores the others, so they carry the marker
 	a0 INTEGER NOT NULL,       -- second argument; the marker's number when option is 4
 	a1 INTEGER NOT NULL,       -- third argument; 0x6574616c65726f63 ("corelate") from the project's own macros
 	a2 INTEGER NOT NULL,       -- fourth argument
@@ -182,7 +182,7 @@ CREATE TABLE signal (
 
 -- Signals that do not kill can be many.
 CREATE INDEX signal_space ON signal (space_id, fatal);
-CREATE INDEX signal_fatal ON signal (fatal) WHERE fatal = 1;
+CREATE INDEX signal_fatal ON signal (process_id) WHERE fatal = 1;
 
 CREATE TABLE return_instance (
 	-- A uretprobe that was pending in a thread of a dying process: the kernel's struct return_instance. Permanent.

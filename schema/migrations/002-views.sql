@@ -210,8 +210,8 @@ SELECT marker.id AS id,
 	marker.tid AS tid,
 	space.comm AS comm,
 	marker.option AS option,
-	marker.option = 4 AND marker.a1 = 0x6574616c65726f63 AS own,
-	CASE WHEN marker.option = 4 THEN marker.a0 END AS number,
+	marker.option = 3 AND marker.a1 = 0x6574616c65726f63 AS own,
+	CASE WHEN marker.option = 3 OR (marker.option = 4 AND marker.result < 0) THEN marker.a0 END AS number,
 	marker.text AS text,
 	printf('0x%x', marker.a0) AS a0,
 	printf('0x%x', marker.a1) AS a1,
@@ -246,7 +246,7 @@ FROM process
 LEFT JOIN recording ON recording.id = process.recording_id;
 
 CREATE VIEW v_crash AS
--- Fatal signals, newest last.
+-- Deaths by signal, newest last: of each process the first fatal signal.
 SELECT signal.id AS id,
 	datetime((signal.time_ns + recording.realtime_offset_ns) / 1000000000, 'unixepoch')
 		|| printf('.%06d', (signal.time_ns + recording.realtime_offset_ns) / 1000 % 1000000) AS date,
@@ -270,6 +270,8 @@ LEFT JOIN signal_name ON signal_name.number = signal.number
 LEFT JOIN signal_code_name AS own_code ON own_code.number = signal.number AND own_code.code = signal.code
 LEFT JOIN signal_code_name AS any_code ON any_code.number = 0 AND any_code.code = signal.code
 WHERE signal.fatal = 1
+	AND NOT EXISTS (SELECT 1 FROM signal AS earlier
+		WHERE earlier.fatal = 1 AND earlier.process_id = signal.process_id AND earlier.id < signal.id)
 ORDER BY signal.id;
 
 CREATE VIEW v_gap AS

@@ -269,7 +269,7 @@ static int64_t add_marker(struct store_writer *writer, int64_t space_id, uint32_
 				      .enter_ns = enter_ns,
 				      .exit_ns = enter_ns + 5,
 				      .ip = HIGH,
-				      .option = MARKER_OPTION,
+				      .option = 3,
 				      .args = {enter_ns, MARKER_MAGIC, 1, HIGH},
 				      .result = 1,
 				      .text = (char *)text};

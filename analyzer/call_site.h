@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What was called, told from the return address: the call instruction before it, followed through the procedure linkage
+ * table. Reads the dead process's memory; no ELF, no symbols.
+ */
+#ifndef ANALYZER_CALL_SITE_H
+#define ANALYZER_CALL_SITE_H
+
+#include <stdint.h>
+
+#include "analyzer/core.h"
+
+/* Address of the function that the call before `return_address` entered, or 0 when the call goes through a register or
+ * the bytes are no call. Knows call rel32 and call [rip+disp32], and jumps through a table slot behind them: the shapes
+ * that compilers and linkers emit (System V ABI, AMD64 supplement, "Procedure Linkage Table"). */
+uint64_t call_site_target(const struct core *core, uint64_t return_address);
+
+#endif
