@@ -116,7 +116,8 @@ static struct error *load_executable(struct store_reader *store, struct crash *c
 	}
 	if (err)
 		return err;
-	err = set_text(&crash->executable, file.path);
+	if (file.path[0]) /* else its path was lost */
+		err = set_text(&crash->executable, file.path);
 	file_identity_deinit(&file);
 	return err;
 }

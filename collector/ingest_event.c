@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "collector/ingest_internal.h"
+#include "common/cleanup.h"
+
+static enum memory_kind kind_of_syscall(uint32_t number)
+{
+	switch (number) {
+	case SYS_mmap:
+		return MEMORY_MMAP;
+	case SYS_munmap:
+		return MEMORY_MUNMAP;
+	case SYS_mremap:
+		return MEMORY_MREMAP;
+	case SYS_mprotect:
+		return MEMORY_MPROTECT;
+	case SYS_pkey_mprotect:
+		return MEMORY_PKEY_MPROTECT;
+	case SYS_madvise:
+		return MEMORY_MADVISE;
+	case SYS_brk:
+		return MEMORY_BRK;
+	case SYS_shmat:
+		return MEMORY_SHMAT;
+	case SYS_shmdt:
+		return MEMORY_SHMDT;
+	default:
+		return 0;
+	}
+}
+
+struct error *ingest_take_syscall(struct ingest *ingest, const struct event_syscall *record)
+{
+	struct memory_event event = {
+		.tid = record->header.tid,
+		.kind = kind_of_syscall(record->number),
+		/* A call that began before the recording did. */
+		.enter_ns = record->enter_ns ? record->enter_ns : ingest->started_ns,
+		.exit_ns = record->header.time_ns,
+		.ip = record->ip,
+		.sp = record->sp,
+		.top_word = record->top_word,
+		.result = record->result,
+	};
+	struct tenant *tenant;
+	struct error *err = ingest_tenant_of(ingest, &record->header, &tenant);
+	int64_t id;
+
+	if (err)
+		return err;
+	if (!event.kind)
+		return error_format(ERROR_INVALID, "system call %u is not one that is recorded", record->number);
+	err = ingest_file_row(ingest, &record->file, &event.file_id);
+	if (err)
+		return err;
+	event.space_id = tenant->space.id;
+	memcpy(event.args, record->args, sizeof(event.args));
+	return store_writer_add_memory_event(ingest->writer, &event, &id);
+}
+
+/* include/linux/mm.h */
+enum { VM_READ = 1, VM_WRITE = 2, VM_EXEC = 4, VM_SHARED = 8, VM_GROWSDOWN = 0x100 };
+
+struct error *ingest_take_mapping(struct ingest *ingest, const struct event_mapping *record)
+{
+	struct memory_event event = {
+		.tid = record->header.tid,
+		.kind = MEMORY_SEEN,
+		.enter_ns = record->header.time_ns,
+		.exit_ns = record->header.time_ns,
+	};
+	struct tenant *tenant;
+	struct error *err = ingest_tenant_of(ingest, &record->header, &tenant);
+	int64_t id;
+
+	if (!err)
+		err = ingest_file_row(ingest, &record->file, &event.file_id);
+	if (err)
+		return err;
+	event.space_id = tenant->space.id;
+	event.args[0] = record->start;
+	event.args[1] = record->end - record->start;
+	event.args[2] = (record->vm_flags & VM_READ ? PROT_READ : 0) | (record->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
+			(record->vm_flags & VM_EXEC ? PROT_EXEC : 0);
+	event.args[3] = (record->vm_flags & VM_SHARED ? MAP_SHARED : MAP_PRIVATE) |
+			(record->vm_flags & VM_GROWSDOWN ? MAP_GROWSDOWN : 0) | (event.file_id ? 0 : MAP_ANONYMOUS);
+	event.args[5] = event.file_id ? record->page_offset * RECORD_PAGE_BYTES : 0;
+	return store_writer_add_memory_event(ingest->writer, &event, &id);
+}
+
+struct error *ingest_take_prctl(struct ingest *ingest, const struct event_prctl *record)
+{
+	char text[EVENT_TEXT_BYTES];
+	struct marker marker = {
+		.tid = record->header.tid,
+		.enter_ns = record->enter_ns ? record->enter_ns : ingest->started_ns,
+		.exit_ns = record->header.time_ns,
+		.ip = record->ip,
+		.option = (int32_t)record->args[0],
+		.args = {record->args[1], record->args[2], record->args[3], record->args[4]},
+		.result = record->result,
+	};
+	struct tenant *tenant;
+	struct error *err = ingest_tenant_of(ingest, &record->header, &tenant);
+	int64_t id;
+
+	if (err)
+		return err;
+	memcpy(text, record->text, sizeof(text));
+	text[sizeof(text) - 1] = 0;
+	marker.text = text[0] ? text : NULL;
+	marker.space_id = tenant->space.id;
+	return store_writer_add_marker(ingest->writer, &marker, &id);
+}
+
+struct error *ingest_take_thread(struct ingest *ingest, const struct event_thread *record)
+{
+	struct thread_start thread = {.tid = record->tid, .time_ns = record->header.time_ns};
+	struct tenant *tenant;
+	struct error *err = ingest_tenant_of(ingest, &record->header, &tenant);
+	int64_t id;
+
+	if (err)
+		return err;
+	thread.process_id = tenant->process.id;
+	return store_writer_add_thread_start(ingest->writer, &thread, &id);
+}
+
+struct error *ingest_take_signal(struct ingest *ingest, const struct event_signal *record)
+{
+	uint32_t used = record->directory_used < EVENT_PATH_BYTES ? record->directory_used : EVENT_PATH_BYTES;
+	cleanup_free char *directory =
+		record->fatal ? ingest_join_path(record->directory, used, false, false) : strdup("");
+	struct signal_event signal = {
+		.tid = record->header.tid,
+		.namespace_tid = record->namespace_tid,
+		.time_ns = record->header.time_ns,
+		.number = record->number,
+		.code = record->code,
+		.error_number = record->error_number,
+		.address = record->address,
+		.sender_pid = record->sender_pid,
+		.sender_uid = record->sender_uid,
+		.fatal = record->fatal,
+		.handler = record->handler,
+		.trampoline = record->trampoline,
+		.directory = directory,
+	};
+	struct tenant *tenant;
+	struct error *err = directory ? ingest_tenant_of(ingest, &record->header, &tenant) : &error_no_memory;
+
+	if (err)
+		return err;
+	static_assert(sizeof(signal.registers) == sizeof(record->registers), "one order of registers");
+	memcpy(signal.registers, record->registers, sizeof(signal.registers));
+	memcpy(signal.comm, record->comm, sizeof(signal.comm));
+	signal.process_id = tenant->process.id;
+	signal.space_id = tenant->space.id;
+	err = store_writer_add_signal(ingest->writer, &signal, &ingest->latest_signal_id);
+	ingest->latest_signal_pid = record->header.pid;
+	return err;
+}
+
+struct error *ingest_take_return_instance(struct ingest *ingest, const struct event_return_instance *record)
+{
+	struct return_instance instance = {
+		.signal_id = ingest->latest_signal_id,
+		.tid = record->thread,
+		.depth = record->depth,
+		.function = record->function,
+		.stack = record->stack,
+		.return_address = record->return_address,
+		.chained = record->chained,
+		.device_major = record->device >> 20,
+		.device_minor = record->device & 0xfffff,
+		.inode = record->inode,
+		.offset = record->offset,
+	};
+	int64_t id;
+
+	if (!ingest->latest_signal_id || ingest->latest_signal_pid != record->header.pid)
+		return error_format(ERROR_INVALID, "a return instance without its signal");
+	return store_writer_add_return_instance(ingest->writer, &instance, &id);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the ingest share: its state, and who makes which rows. Not for others. */
+#ifndef COLLECTOR_INGEST_INTERNAL_H
+#define COLLECTOR_INGEST_INTERNAL_H
+
+#include "collector/ingest.h"
+
+/* A process and the address space that it uses now. Rows have an id of 0 until they are in the store. */
+struct tenant {
+	struct process process;
+	struct space space;
+	bool shares_space; /* the space's row belongs to the parent (vfork) */
+	bool committed;	   /* both rows outlive a rollback */
+	struct event_file_id executable;
+};
+
+struct file_entry {
+	struct event_file_id key;
+	int64_t id;
+	bool committed;
+	struct file_identity identity;
+};
+
+struct ingest {
+	struct store_writer *writer;
+	int64_t recording_id;
+	uint64_t started_ns;
+	uint64_t quota_bytes;
+	bool over_quota;
+	void *tenants; /* tsearch trees */
+	void *files;
+	struct tenant *latest; /* most events come from the process of the event before */
+	struct gap *gaps;      /* waiting for the next commit */
+	size_t gap_count, gap_room;
+	int64_t latest_signal_id;
+	uint32_t latest_signal_pid;
+	uint64_t pending; /* events added since the last commit */
+	uint64_t oldest_pending_ns, newest_pending_ns;
+	uint64_t stored, lost;
+	struct error *failure;
+};
+
+/* ingest_file.c: files by identity. */
+
+/* The row of a file, made when it is not there; *ret_id is 0 for no file. One whose path is not known has the path "".
+ */
+struct error *ingest_file_row(struct ingest *ingest, const struct event_file_id *key, int64_t *ret_id) must_check;
+struct error *ingest_take_file(struct ingest *ingest, const struct event_file *record) must_check;
+/* After a commit: what was added is there to stay, or (`kept` false) gone. */
+void ingest_settle_files(struct ingest *ingest, bool kept);
+void ingest_free_files(struct ingest *ingest);
+/* "/usr/lib/x" from the components "x", "lib", "usr", each with its NUL. The caller frees it; NULL without memory. */
+char *ingest_join_path(const char *components, uint32_t used, bool truncated, bool deleted);
+
+/* ingest_tenant.c: processes and their address spaces. */
+
+/* The tenant of an event, with its rows in the store. One whose announcement was lost is made up as "seen". */
+struct error *ingest_tenant_of(struct ingest *ingest, const struct event_header *header,
+			       struct tenant **ret_tenant) must_check;
+struct error *ingest_take_process(struct ingest *ingest, const struct event_process *record) must_check;
+struct error *ingest_take_exit(struct ingest *ingest, const struct event_exit *record) must_check;
+void ingest_settle_tenants(struct ingest *ingest, bool kept);
+void ingest_free_tenants(struct ingest *ingest);
+
+/* ingest_event.c: what happens to processes. */
+struct error *ingest_take_syscall(struct ingest *ingest, const struct event_syscall *record) must_check;
+struct error *ingest_take_mapping(struct ingest *ingest, const struct event_mapping *record) must_check;
+struct error *ingest_take_prctl(struct ingest *ingest, const struct event_prctl *record) must_check;
+struct error *ingest_take_thread(struct ingest *ingest, const struct event_thread *record) must_check;
+struct error *ingest_take_signal(struct ingest *ingest, const struct event_signal *record) must_check;
+struct error *ingest_take_return_instance(struct ingest *ingest, const struct event_return_instance *record) must_check;
+
+#endif

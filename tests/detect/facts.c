@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/detect/facts.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+
+#include "common/cleanup.h"
+
+#define MAX_EVENTS 256
+#define MAX_NAMES 64
+#define MAX_LINE 1024
+
+struct named_value {
+	char name[32];
+	uint64_t value;
+};
+
+struct parser {
+	const char *path;
+	unsigned line;
+	const char *at; /* the rest of the line */
+	struct named_value names[MAX_NAMES];
+	size_t name_count;
+	struct memory_event events[MAX_EVENTS]; /* of the whole address space */
+	struct event_context contexts[MAX_EVENTS];
+	size_t event_count;
+	uint64_t newest_exit_ns;
+	bool has_signal, has_page, has_death, has_record;
+	struct crash *crash;
+};
+
+static const struct named_value constants[] = {
+	{"NONE", PROT_NONE},
+	{"READ", PROT_READ},
+	{"WRITE", PROT_WRITE},
+	{"EXEC", PROT_EXEC},
+	{"PRIVATE", MAP_PRIVATE},
+	{"ANONYMOUS", MAP_ANONYMOUS},
+	{"FIXED", MAP_FIXED},
+	{"FIXED_NOREPLACE", MAP_FIXED_NOREPLACE},
+	{"MREMAP_MAYMOVE", MREMAP_MAYMOVE},
+	{"MREMAP_FIXED", MREMAP_FIXED},
+	{"MREMAP_DONTUNMAP", MREMAP_DONTUNMAP},
+	{"SHM_REMAP", SHM_REMAP},
+	{"ok", 0},
+	{"EINVAL", EINVAL},
+	{"ENOMEM", ENOMEM},
+};
+
+static void bad(const struct parser *parser, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
+
+static void bad(const struct parser *parser, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s:%u: ", parser->path, parser->line);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(BAD_INPUT_STATUS);
+}
+
+/* ---- words and numbers ---- */
+
+static void skip_blanks(struct parser *parser)
+{
+	while (*parser->at == ' ' || *parser->at == '\t')
+		parser->at++;
+}
+
+static bool at_end(struct parser *parser)
+{
+	skip_blanks(parser);
+	return !*parser->at;
+}
+
+static void read_word(struct parser *parser, char *word, size_t size)
+{
+	size_t length;
+
+	skip_blanks(parser);
+	length = strcspn(parser->at, " \t(),=");
+	if (!length)
+		bad(parser, "a word is missing before \"%s\"", parser->at);
+	if (length >= size)
+		bad(parser, "a word is too long: \"%s\"", parser->at);
+	memcpy(word, parser->at, length);
+	word[length] = 0;
+	parser->at += length;
+}
+
+/* Takes `text` if it comes next as a whole word or mark. */
+static bool accept(struct parser *parser, const char *text)
+{
+	size_t length = strlen(text);
+
+	skip_blanks(parser);
+	if (strncmp(parser->at, text, length) != 0)
+		return false;
+	if (isalnum((unsigned char)text[length - 1]) && parser->at[length] && !strchr(" \t(),=", parser->at[length]))
+		return false;
+	parser->at += length;
+	return true;
+}
+
+static void expect(struct parser *parser, const char *text)
+{
+	if (!accept(parser, text))
+		bad(parser, "expected \"%s\" before \"%s\"", text, parser->at);
+}
+
+static uint64_t read_term(struct parser *parser)
+{
+	uint64_t value;
+	char *end;
+
+	skip_blanks(parser);
+	if (isdigit((unsigned char)*parser->at)) {
+		errno = 0;
+		value = strtoull(parser->at, &end, 0);
+		if (errno)
+			bad(parser, "a number is too large: \"%s\"", parser->at);
+		if (*end == 'p') {
+			value *= RECORD_PAGE_BYTES;
+			end++;
+		}
+		if (isalnum((unsigned char)*end) || *end == '_')
+			bad(parser, "not a number: \"%s\"", parser->at);
+		parser->at = end;
+		return value;
+	}
+	for (size_t i = 0; i < sizeof(constants) / sizeof(constants[0]) + parser->name_count; i++) {
+		size_t own = sizeof(constants) / sizeof(constants[0]);
+		const struct named_value *named = i < own ? &constants[i] : &parser->names[i - own];
+		size_t length = strlen(named->name);
+
+		if (strncmp(parser->at, named->name, length) != 0 || isalnum((unsigned char)parser->at[length]) ||
+		    parser->at[length] == '_')
+			continue;
+		parser->at += length;
+		return named->value;
+	}
+	bad(parser, "not a number or a known name: \"%s\"", parser->at);
+}
+
+/* Terms joined by +, - and |, from left to right; a leading - negates. */
+static uint64_t read_number(struct parser *parser)
+{
+	uint64_t value = accept(parser, "-") ? -read_term(parser) : read_term(parser);
+
+	for (;;) {
+		if (accept(parser, "+"))
+			value += read_term(parser);
+		else if (accept(parser, "-"))
+			value -= read_term(parser);
+		else if (accept(parser, "|"))
+			value |= read_term(parser);
+		else
+			return value;
+	}
+}
+
+/* A whole number with its unit: "250us". "end" is the end of time. */
+static uint64_t read_time(struct parser *parser)
+{
+	static const struct named_value units[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
+	char word[32], *end;
+	uint64_t value;
+
+	read_word(parser, word, sizeof(word));
+	if (strcmp(word, "end") == 0)
+		return INT64_MAX;
+	value = strtoull(word, &end, 10);
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]) && end != word; i++) {
+		if (strcmp(end, units[i].name) == 0)
+			return value * units[i].value;
+	}
+	bad(parser, "not a time with a unit (ns, us, ms, s): \"%s\"", word);
+}
+
+static char *copy(const char *text)
+{
+	char *copied = strdup(text);
+
+	if (!copied)
+		abort();
+	return copied;
+}
+
+/* ---- lines ---- */
+
+static void read_name(struct parser *parser)
+{
+	struct named_value *named = &parser->names[parser->name_count];
+
+	if (parser->name_count == MAX_NAMES)
+		bad(parser, "too many names");
+	read_word(parser, named->name, sizeof(named->name));
+	if (!isalpha((unsigned char)named->name[0]))
+		bad(parser, "a name begins with a letter: \"%s\"", named->name);
+	expect(parser, "=");
+	named->value = read_number(parser);
+	parser->name_count++;
+}
+
+/* signal NUMBER CODE [untrustworthy] */
+static void read_signal(struct parser *parser)
+{
+	static const struct {
+		const char *name;
+		int number, code;
+	} signals[] = {
+		{"SEGV_MAPERR", SIGSEGV, SEGV_MAPERR}, {"SEGV_ACCERR", SIGSEGV, SEGV_ACCERR},
+		{"BUS_ADRERR", SIGBUS, BUS_ADRERR},    {"SEGV_KERNEL", SIGSEGV, SI_KERNEL},
+		{"SEGV_USER", SIGSEGV, SI_USER},       {"ABRT_TKILL", SIGABRT, SI_TKILL},
+	};
+	struct crash_signal *signal = &parser->crash->signal;
+	char word[32];
+
+	read_word(parser, word, sizeof(word));
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		if (strcmp(word, signals[i].name) == 0) {
+			signal->number = signals[i].number;
+			signal->code = signals[i].code;
+		}
+	}
+	if (!signal->number)
+		bad(parser, "unknown signal: \"%s\"", word);
+	signal->trustworthy = signal->code > 0 && signal->code != SI_KERNEL;
+	if (accept(parser, "untrustworthy"))
+		signal->trustworthy = false;
+	parser->has_signal = true;
+}
+
+/* fault ADDRESS read|write|execute [from-instruction] [not-a-fault] */
+static void read_fault(struct parser *parser)
+{
+	struct fault *fault = &parser->crash->fault;
+
+	fault->address = read_number(parser);
+	fault->is_fault = true;
+	fault->source = ADDRESS_SIGNAL;
+	if (accept(parser, "read"))
+		fault->access = ACCESS_READ;
+	else if (accept(parser, "write"))
+		fault->access = ACCESS_WRITE;
+	else if (accept(parser, "execute"))
+		fault->access = ACCESS_EXECUTE;
+	else
+		bad(parser, "expected read, write or execute before \"%s\"", parser->at);
+	if (accept(parser, "from-instruction"))
+		fault->source = ADDRESS_INSTRUCTION;
+	if (accept(parser, "not-a-fault"))
+		fault->is_fault = false;
+	parser->crash->signal.has_address = fault->source == ADDRESS_SIGNAL;
+	parser->crash->signal.address = parser->crash->signal.has_address ? fault->address : 0;
+}
+
+/* page mapped|unmapped|no-core */
+static void read_page(struct parser *parser)
+{
+	struct crash *crash = parser->crash;
+
+	if (accept(parser, "mapped"))
+		crash->fault_mapped = crash->fault_mapping_known = true;
+	else if (accept(parser, "unmapped"))
+		crash->fault_mapping_known = true;
+	else if (!accept(parser, "no-core"))
+		bad(parser, "expected mapped, unmapped or no-core before \"%s\"", parser->at);
+	parser->has_page = true;
+}
+
+/* death TIME THREAD | death unrecorded THREAD */
+static void read_death(struct parser *parser)
+{
+	struct crash *crash = parser->crash;
+
+	if (!accept(parser, "unrecorded")) {
+		crash->time_ns = read_time(parser);
+		crash->has_signal_event = true;
+		crash->signal_event.id = 1;
+		crash->signal_event.time_ns = crash->time_ns;
+	}
+	crash->tid = (uint32_t)read_number(parser);
+	crash->pid = crash->tid;
+	if (crash->has_signal_event)
+		crash->signal_event.tid = crash->tid;
+	parser->has_death = true;
+}
+
+/* record from TIME | record none */
+static void read_record(struct parser *parser)
+{
+	if (!accept(parser, "none")) {
+		expect(parser, "from");
+		parser->crash->recorded = true;
+		parser->crash->recording.started_ns = read_time(parser);
+	}
+	parser->has_record = true;
+}
+
+/* gap CAUSE FROM TO LOST */
+static void read_gap(struct parser *parser)
+{
+	static const char *const causes[] = {"",	 "ring-full", "queue-full",   "quota",
+					     "database", "missed",    "kernel-state", "unclean-end"};
+	struct crash *crash = parser->crash;
+	struct gap gap = {0};
+	char word[32];
+
+	read_word(parser, word, sizeof(word));
+	for (int i = GAP_RING_FULL; i <= GAP_UNCLEAN_END; i++) {
+		if (strcmp(word, causes[i]) == 0)
+			gap.cause = (enum gap_cause)i;
+	}
+	if (!gap.cause)
+		bad(parser, "unknown cause: \"%s\"", word);
+	gap.from_ns = read_time(parser);
+	gap.to_ns = read_time(parser);
+	gap.lost = read_number(parser);
+	if (gap.from_ns > gap.to_ns)
+		bad(parser, "a gap that ends before it begins");
+	crash->gaps = reallocarray(crash->gaps, crash->gap_count + 1, sizeof(gap));
+	if (!crash->gaps)
+		abort();
+	crash->gaps[crash->gap_count++] = gap;
+}
+
+/* by MODULE [FUNCTION+OFFSET] */
+static void read_caller(struct parser *parser, struct symbol *symbol)
+{
+	char module[64], function[64], *plus, *end;
+
+	read_word(parser, module, sizeof(module));
+	symbol->module = copy(module);
+	if (at_end(parser) || strncmp(parser->at, "after-marker", 12) == 0 ||
+	    strncmp(parser->at, "before-marker", 13) == 0)
+		return;
+	read_word(parser, function, sizeof(function));
+	plus = strchr(function, '+');
+	if (!plus)
+		bad(parser, "a function comes with its offset: \"%s\"", function);
+	*plus = 0;
+	symbol->function = copy(function);
+	symbol->function_offset = strtoull(plus + 1, &end, 0);
+	if (end == plus + 1 || *end)
+		bad(parser, "not an offset: \"%s\"", plus + 1);
+}
+
+/* Which arguments the words of a call are, in the file's order; the others are zero. */
+static const struct call_shape {
+	const char *name;
+	enum memory_kind kind;
+	int argument_count;
+	bool returns_address; /* else 0 or an error */
+} call_shapes[] = {
+	{"seen", MEMORY_SEEN, 4, false},
+	{"mmap", MEMORY_MMAP, 4, true},
+	{"munmap", MEMORY_MUNMAP, 2, false},
+	{"mremap", MEMORY_MREMAP, 5, true},
+	{"mprotect", MEMORY_MPROTECT, 3, false},
+	{"madvise", MEMORY_MADVISE, 3, false},
+	{"brk", MEMORY_BRK, 2, true},
+	{"shmat", MEMORY_SHMAT, 4, true},
+	{"shmdt", MEMORY_SHMDT, 2, false},
+};
+
+static void read_call(struct parser *parser, struct memory_event *event)
+{
+	const struct call_shape *shape = NULL;
+	char name[16];
+
+	read_word(parser, name, sizeof(name));
+	for (size_t i = 0; i < sizeof(call_shapes) / sizeof(call_shapes[0]); i++) {
+		if (strcmp(name, call_shapes[i].name) == 0)
+			shape = &call_shapes[i];
+	}
+	if (!shape)
+		bad(parser, "unknown call: \"%s\"", name);
+	event->kind = shape->kind;
+	expect(parser, "(");
+	for (int i = 0; i < shape->argument_count; i++) {
+		if (i)
+			expect(parser, ",");
+		event->args[i] = read_number(parser);
+	}
+	expect(parser, ")");
+	expect(parser, "=");
+	event->result = (int64_t)read_number(parser);
+	if (!shape->returns_address && event->result > 0)
+		bad(parser, "%s returns ok or an error", name);
+	if (event->kind == MEMORY_SEEN ? event->enter_ns != event->exit_ns : event->enter_ns > event->exit_ns)
+		bad(parser, "the times of %s are the wrong way round", name);
+}
+
+/* event ENTER EXIT THREAD CALL(ARGUMENTS) = RESULT [by MODULE [FUNCTION+OFFSET]] [after-marker N] [before-marker N] */
+static void read_event(struct parser *parser, bool seen)
+{
+	struct memory_event *event = &parser->events[parser->event_count];
+	struct event_context *context = &parser->contexts[parser->event_count];
+	static int64_t marker_id;
+
+	if (parser->event_count == MAX_EVENTS)
+		bad(parser, "too many events");
+	*event = (struct memory_event){.id = (int64_t)parser->event_count + 1, .space_id = 1};
+	*context = (struct event_context){0};
+	event->enter_ns = read_time(parser);
+	event->exit_ns = read_time(parser);
+	event->tid = (uint32_t)read_number(parser);
+	read_call(parser, event);
+	if (event->kind != MEMORY_SEEN)
+		event->ip = 0x400000;
+	if (accept(parser, "by"))
+		read_caller(parser, &context->caller);
+	if (accept(parser, "after-marker"))
+		context->before =
+			(struct marker){.id = ++marker_id, .option = MARKER_OPTION, .args = {read_number(parser)}};
+	if (accept(parser, "before-marker"))
+		context->after =
+			(struct marker){.id = ++marker_id, .option = MARKER_OPTION, .args = {read_number(parser)}};
+	if (event->exit_ns < parser->newest_exit_ns)
+		bad(parser, "events are listed in the order in which they returned");
+	parser->newest_exit_ns = event->exit_ns;
+	if (!seen) {
+		symbol_deinit(&context->caller);
+		return;
+	}
+	if (!parser->crash->recorded || event->exit_ns < parser->crash->recording.started_ns)
+		bad(parser, "nobody recorded yet: write \"unseen\"");
+	parser->event_count++;
+}
+
+static void read_line(struct parser *parser)
+{
+	char keyword[16];
+
+	if (at_end(parser) || *parser->at == '#')
+		return;
+	read_word(parser, keyword, sizeof(keyword));
+	if (strcmp(keyword, "name") == 0)
+		read_name(parser);
+	else if (strcmp(keyword, "signal") == 0)
+		read_signal(parser);
+	else if (strcmp(keyword, "fault") == 0)
+		read_fault(parser);
+	else if (strcmp(keyword, "page") == 0)
+		read_page(parser);
+	else if (strcmp(keyword, "death") == 0)
+		read_death(parser);
+	else if (strcmp(keyword, "record") == 0)
+		read_record(parser);
+	else if (strcmp(keyword, "gap") == 0)
+		read_gap(parser);
+	else if (strcmp(keyword, "event") == 0 || strcmp(keyword, "unseen") == 0)
+		read_event(parser, keyword[0] == 'e');
+	else
+		bad(parser, "unknown keyword: \"%s\"", keyword);
+	if (!at_end(parser))
+		bad(parser, "too much on the line: \"%s\"", parser->at);
+}
+
+/* ---- the biography ---- */
+
+static bool in_window(const struct memory_event *event, uint64_t start, uint64_t end)
+{
+	struct memory_effect effect = memory_event_effect(event);
+
+	return memory_effect_overlaps(&effect, start, end);
+}
+
+/* As the store answers: the events that changed something in [start, end) and began before the death. Contexts are
+ * loaded for those that touch the page. */
+static void load_window(struct parser *parser, uint64_t start, uint64_t end)
+{
+	struct biography *biography = &parser->crash->biography;
+	uint64_t page = biography->address & ~(RECORD_PAGE_BYTES - 1);
+	uint64_t until_ns = parser->crash->time_ns ?: UINT64_MAX;
+	struct error *err;
+
+	timeline_deinit(&biography->timeline);
+	free(biography->events);
+	free(biography->contexts);
+	biography->events = calloc(parser->event_count + 1, sizeof(*biography->events));
+	biography->contexts = calloc(parser->event_count + 1, sizeof(*biography->contexts));
+	if (!biography->events || !biography->contexts)
+		abort();
+	biography->event_count = 0;
+	for (size_t i = 0; i < parser->event_count; i++) {
+		if (parser->events[i].enter_ns >= until_ns || !in_window(&parser->events[i], start, end))
+			continue;
+		biography->events[biography->event_count] = parser->events[i];
+		if (in_window(&parser->events[i], page, page + RECORD_PAGE_BYTES))
+			biography->contexts[biography->event_count] = parser->contexts[i];
+		biography->event_count++;
+	}
+	err = timeline_build(biography->events, biography->event_count, start, end, &biography->timeline);
+	if (err)
+		bad(parser, "timeline_build: %s", err->message);
+}
+
+/* The page first; when its mapping was taken away, all that this call took: the analyzer asks the store in these two
+ * steps. */
+static void load_biography(struct parser *parser)
+{
+	struct biography *biography = &parser->crash->biography;
+	uint64_t page = parser->crash->fault.address & ~(RECORD_PAGE_BYTES - 1);
+	const struct life *life;
+	uint64_t start, end;
+
+	if (!parser->crash->recorded || parser->crash->fault.source == ADDRESS_UNKNOWN)
+		return;
+	parser->crash->has_biography = true;
+	biography->address = parser->crash->fault.address;
+	load_window(parser, page, page + RECORD_PAGE_BYTES);
+	life = timeline_last_life(&biography->timeline, biography->address);
+	if (!life || life->died == TIMELINE_ALIVE)
+		return;
+	timeline_removed_range(&biography->events[life->died], &start, &end);
+	if (biography->address >= start && biography->address < end)
+		load_window(parser, start, end);
+}
+
+/* Contexts that the biography did not take over still own their strings. */
+static void drop_unused_contexts(struct parser *parser)
+{
+	const struct biography *biography = &parser->crash->biography;
+
+	for (size_t i = 0; i < parser->event_count; i++) {
+		bool used = false;
+
+		for (size_t j = 0; j < biography->event_count; j++)
+			used |= parser->contexts[i].caller.module &&
+				biography->contexts[j].caller.module == parser->contexts[i].caller.module;
+		if (!used)
+			symbol_deinit(&parser->contexts[i].caller);
+	}
+}
+
+void facts_read(const char *path, struct crash *ret_crash)
+{
+	cleanup_file FILE *file = fopen(path, "r");
+	cleanup_free struct parser *parser = calloc(1, sizeof(*parser));
+	char line[MAX_LINE];
+
+	if (!parser)
+		abort();
+	*ret_crash = (struct crash){0};
+	parser->path = path;
+	parser->crash = ret_crash;
+	if (!file)
+		bad(parser, "%s", strerror(errno));
+	while (fgets(line, sizeof(line), file)) {
+		size_t length = strlen(line);
+
+		parser->line++;
+		if (length == sizeof(line) - 1 && line[length - 1] != '\n')
+			bad(parser, "the line is too long");
+		if (length && line[length - 1] == '\n')
+			line[length - 1] = 0;
+		parser->at = line;
+		read_line(parser);
+	}
+	if (!parser->has_signal || !parser->has_page || !parser->has_death || !parser->has_record)
+		bad(parser, "one of the lines signal, page, death and record is missing");
+	ret_crash->event_count = parser->event_count;
+	load_biography(parser);
+	drop_unused_contexts(parser);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Facts of a made-up crash, read from a small text file into the struct that detectors get. README.md has the format.
+ * There is no core and no store: what the analyzer would have looked up there is said by the file. Test code: a bad
+ * file ends the program with status 2 and a line that names the place.
+ */
+#ifndef TESTS_DETECT_FACTS_H
+#define TESTS_DETECT_FACTS_H
+
+#include "analyzer/crash.h"
+
+#define BAD_INPUT_STATUS 2
+
+/* Reads `path`; the result is released with crash_deinit(). */
+void facts_read(const char *path, struct crash *ret_crash);
+
+#endif
