@@ -11,8 +11,8 @@ static int32_t read_displacement(const uint8_t *bytes)
 	return displacement;
 }
 
-/* A stub of the linkage table: [endbr64] [bnd] jmp [rip+disp32]. Returns what the slot holds, or `address` itself. */
-static uint64_t through_stub(const struct core *core, uint64_t address)
+/* A stub is [endbr64] [bnd] jmp [rip+disp32]; its slot holds the target. */
+uint64_t call_site_through_stub(const struct core *core, uint64_t address)
 {
 	static const uint8_t endbr64[4] = {0xf3, 0x0f, 0x1e, 0xfa};
 	uint8_t bytes[11] = {0};
@@ -39,7 +39,7 @@ uint64_t call_site_target(const struct core *core, uint64_t return_address)
 	if (core_read(core, return_address - sizeof(bytes), bytes, sizeof(bytes)) < sizeof(bytes))
 		return 0;
 	if (bytes[1] == 0xe8)
-		return through_stub(core, return_address + (uint64_t)(int64_t)read_displacement(bytes + 2));
+		return call_site_through_stub(core, return_address + (uint64_t)(int64_t)read_displacement(bytes + 2));
 	if (bytes[0] == 0xff && bytes[1] == 0x15) {
 		slot = return_address + (uint64_t)(int64_t)read_displacement(bytes + 2);
 		return core_read_word(core, slot, &target) ? target : 0;

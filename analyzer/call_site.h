@@ -15,4 +15,7 @@
  * that compilers and linkers emit (System V ABI, AMD64 supplement, "Procedure Linkage Table"). */
 uint64_t call_site_target(const struct core *core, uint64_t return_address);
 
+/* Where a stub of the linkage table at `address` leads; `address` itself when there is no stub. */
+uint64_t call_site_through_stub(const struct core *core, uint64_t address);
+
 #endif

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "analyzer/core.h"
+#include "analyzer/repair.h"
 #include "analyzer/timeline.h"
 #include "analyzer/unwind.h"
 #include "schema/record.h"
@@ -93,7 +94,8 @@ struct crash {
 	/* Is the page of fault.address mapped in the dead process? Known only with a core. */
 	bool fault_mapping_known;
 	bool fault_mapped;
-	struct unwind_result stacks; /* empty without a core */
+	struct unwind_result stacks; /* of all threads, repaired; empty without a core */
+	struct repair repair;	     /* what uretprobes did, its `stacks` moved out to the field above */
 	/* from the record */
 	bool recorded;
 	struct recording recording;

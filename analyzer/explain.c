@@ -420,17 +420,27 @@ static void spread_symbols(struct crash *crash, const uint64_t *addresses)
 	}
 }
 
-static struct error *unwind(struct crash *crash)
+static struct error *unwind(const struct explain_request *request, struct crash *crash)
 {
 	uint64_t addresses[ADDRESSES_AN_EVENT * CONTEXT_LIMIT];
-	struct unwind_request unwind_request = {.addresses = addresses};
-	struct error *err;
+	cleanup_free struct return_instance *instances = NULL;
+	struct repair_request repair_request = {.core = request->core, .addresses = addresses};
+	struct error *err = NULL;
 
 	if (crash->has_biography)
-		unwind_request.address_count = collect_addresses(crash, addresses);
-	err = unwind_core(crash->core, &unwind_request, &crash->stacks);
+		repair_request.address_count = collect_addresses(crash, addresses);
+	if (crash->has_signal_event) {
+		repair_request.recorded_trampoline = crash->signal_event.trampoline;
+		err = store_reader_return_instances(request->store, crash->signal_event.id, &instances,
+						    &repair_request.instance_count);
+		repair_request.instances = instances;
+	}
+	if (!err)
+		err = repair_core(&repair_request, &crash->repair);
 	if (err)
 		return err;
+	crash->stacks = crash->repair.stacks;
+	crash->repair.stacks = (struct unwind_result){0};
 	if (crash->has_biography)
 		spread_symbols(crash, addresses);
 	if (crash->stacks.failure)
@@ -503,7 +513,7 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 			err = load_contexts(request->store, crash);
 	}
 	if (!err && crash->core)
-		err = unwind(crash);
+		err = unwind(request, crash);
 	return err;
 }
 

@@ -22,10 +22,11 @@
 enum cli_status { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NOT_FOUND = 3 };
 
 enum cli_flag {
-	CLI_DB = 1,   /* --db PATH */
-	CLI_JSON = 2, /* --json */
-	CLI_ALL = 4,  /* -a, --all */
-	CLI_RAW = 8,  /* the verb reads its own command line */
+	CLI_DB = 1,	 /* --db PATH */
+	CLI_JSON = 2,	 /* --json */
+	CLI_ALL = 4,	 /* -a, --all */
+	CLI_RAW = 8,	 /* the verb reads its own command line */
+	CLI_OUTPUT = 16, /* -o OUT, --dry-run */
 };
 
 struct cli_options {
@@ -33,6 +34,8 @@ struct cli_options {
 	bool database_given; /* by --db or by $CORELATE_DB: then it must be there */
 	bool json;
 	bool all;
+	const char *output; /* NULL for none */
+	bool dry_run;
 	char **arguments; /* what is not an option */
 	int argument_count;
 };
@@ -48,7 +51,7 @@ struct cli_command {
 	int (*run_raw)(int argc, char **argv); /* with CLI_RAW */
 };
 
-extern const struct cli_command cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql;
+extern const struct cli_command cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql, cli_repair;
 
 /* Colour when standard output is a terminal and NO_COLOR is not set. */
 struct report_style cli_style(const struct cli_options *options);

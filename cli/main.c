@@ -10,7 +10,7 @@
 #include "common/paths.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_record, &cli_list, &cli_info, &cli_explain, &cli_stack, &cli_why, &cli_sql,
+	&cli_record, &cli_list, &cli_info, &cli_explain, &cli_stack, &cli_why, &cli_repair, &cli_sql,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -61,7 +61,23 @@ static const struct cli_command *find_command(const char *name)
 	return NULL;
 }
 
-enum { OPTION_DB = 256, OPTION_JSON };
+enum { OPTION_DB = 256, OPTION_JSON, OPTION_DRY_RUN };
+
+/* The flag that a verb must have to take this option; 0 for those that all take. */
+static unsigned needed_flag(int option)
+{
+	switch (option) {
+	case OPTION_JSON:
+		return CLI_JSON;
+	case 'a':
+		return CLI_ALL;
+	case 'o':
+	case OPTION_DRY_RUN:
+		return CLI_OUTPUT;
+	default:
+		return 0;
+	}
+}
 
 /* Returns -1 to go on, else the exit status. */
 static int parse_options(const struct cli_command *command, int argc, char **argv, struct cli_options *ret)
@@ -70,6 +86,8 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 		{"db", required_argument, NULL, OPTION_DB},
 		{"json", no_argument, NULL, OPTION_JSON},
 		{"all", no_argument, NULL, 'a'},
+		{"output", required_argument, NULL, 'o'},
+		{"dry-run", no_argument, NULL, OPTION_DRY_RUN},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -81,8 +99,8 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 		.database_given = environment && environment[0],
 	};
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "ah", long_options, NULL)) != -1) {
-		unsigned needed = option == OPTION_JSON ? CLI_JSON : option == 'a' ? CLI_ALL : 0;
+	while ((option = getopt_long(argc, argv, "aho:", long_options, NULL)) != -1) {
+		unsigned needed = needed_flag(option);
 
 		if (option == 'h') {
 			print_command_help(command, stdout);
@@ -90,8 +108,7 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 		}
 		if (option == '?' || (needed && !(command->flags & needed))) {
 			if (option != '?')
-				fprintf(stderr, "corelate: %s takes no --%s\n", command->name,
-					needed == CLI_JSON ? "json" : "all");
+				fprintf(stderr, "corelate: %s does not take that option\n", command->name);
 			fprintf(stderr, "corelate: see corelate %s --help\n", command->name);
 			return CLI_USAGE;
 		}
@@ -101,6 +118,9 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 		}
 		ret->json |= option == OPTION_JSON;
 		ret->all |= option == 'a';
+		ret->dry_run |= option == OPTION_DRY_RUN;
+		if (option == 'o')
+			ret->output = optarg;
 	}
 	ret->arguments = argv + optind;
 	ret->argument_count = argc - optind;

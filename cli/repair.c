@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* corelate repair: a copy of a core with the true return addresses in it. */
+#include <inttypes.h>
+
+#include "cli/cli.h"
+
+static void list_slots(const struct repair *repair)
+{
+	for (size_t i = 0; i < repair->slot_count; i++) {
+		const struct repaired_slot *slot = &repair->slots[i];
+
+		printf("0x%" PRIx64 "  ", slot->slot);
+		if (slot->trust == FRAME_LOST)
+			printf("left as it is: lost, %zu return sites fit\n", slot->candidates);
+		else
+			printf("0x%" PRIx64 " -> 0x%" PRIx64 "  %s\n", repair->trampoline, slot->return_address,
+			       frame_trust_name(slot->trust));
+	}
+}
+
+static struct error *run_repair(const struct cli_options *options, int *ret_status)
+{
+	struct cli_explained explained;
+	const struct repair *repair;
+	size_t repaired = 0;
+	struct error *err;
+
+	if (!options->output == !options->dry_run) {
+		*ret_status = CLI_USAGE;
+		return error_format(ERROR_INVALID, "repair takes either -o OUT or --dry-run");
+	}
+	err = cli_explain_crash(options, options->arguments[0], NULL, &explained);
+	if (err)
+		return err;
+	repair = &explained.crash.repair;
+	for (size_t i = 0; i < repair->slot_count; i++)
+		repaired += repair->slots[i].trust != FRAME_LOST;
+	if (!explained.crash.core)
+		err = error_format(ERROR_NOT_FOUND,
+				   "this crash left no core that could be found; name it: corelate repair CORE");
+	else if (options->output)
+		err = repair_write_core(explained.crash.core, repair, options->output);
+	if (!err) {
+		list_slots(repair);
+		printf("%zu of %zu return addresses %s\n", repaired, repair->slot_count,
+		       options->output ? "put back" : "would be put back");
+	}
+	cli_explained_deinit(&explained);
+	return err;
+}
+
+const struct cli_command cli_repair = {
+	.name = "repair",
+	.arguments = "CRASH -o OUT | --dry-run",
+	.summary = "copy a core with the return addresses that uretprobes took put back",
+	.details = "The copy is for gdb, lldb, eu-stack. The core itself is never changed. --dry-run lists what would "
+		   "be.\n",
+	.flags = CLI_DB | CLI_OUTPUT,
+	.least = 1,
+	.most = 1,
+	.run = run_repair,
+};
