@@ -65,6 +65,7 @@ void crash_deinit(struct crash *crash)
 	biography_deinit(&crash->biography);
 	unwind_result_deinit(&crash->stacks);
 	repair_deinit(&crash->repair);
+	free(crash->instances);
 	if (crash->recorded)
 		recording_deinit(&crash->recording);
 	if (crash->has_signal_event)

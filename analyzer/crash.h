@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "analyzer/core.h"
+#include "analyzer/exception_table.h"
 #include "analyzer/repair.h"
 #include "analyzer/timeline.h"
 #include "analyzer/unwind.h"
@@ -78,6 +79,13 @@ struct biography {
 	struct timeline timeline;
 };
 
+/* The exception that ended the process, on the crashed thread's stack. */
+struct exception_path {
+	size_t thrown_at; /* frame of the function that raised it (__cxa_throw and the like); SIZE_MAX: no exception */
+	size_t caught_at; /* first frame above with a handler around its call; SIZE_MAX: none was found */
+	enum exception_handler handler; /* HANDLER_TYPED or HANDLER_ALL of that frame */
+};
+
 struct crash {
 	char id[17]; /* 16 hexadecimal digits; the same from the core and from the record */
 	/* from the core; NULL and zeros without one */
@@ -94,8 +102,11 @@ struct crash {
 	/* Is the page of fault.address mapped in the dead process? Known only with a core. */
 	bool fault_mapping_known;
 	bool fault_mapped;
-	struct unwind_result stacks; /* of all threads, repaired; empty without a core */
-	struct repair repair;	     /* what uretprobes did, its `stacks` moved out to the field above */
+	struct unwind_result stacks;	   /* of all threads, repaired; empty without a core */
+	struct repair repair;		   /* what uretprobes did, its `stacks` moved out to the field above */
+	struct return_instance *instances; /* uretprobes that were pending when it died, as recorded */
+	size_t instance_count;
+	struct exception_path exception;
 	/* from the record */
 	bool recorded;
 	struct recording recording;

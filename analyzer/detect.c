@@ -5,7 +5,9 @@
 
 /* The list. The order means nothing: a test shuffles it. */
 const struct detector detectors[] = {
-	{"double-munmap", detect_double_munmap},
+	{"double-munmap", detect_double_munmap},	 {"stray-breakpoint", detect_stray_breakpoint},
+	{"uretprobe-seccomp", detect_uretprobe_seccomp}, {"uretprobe-sigill", detect_uretprobe_sigill},
+	{"uretprobe-unwind", detect_uretprobe_unwind},	 {"uretprobe-wrong-return", detect_uretprobe_wrong_return},
 	{"use-after-munmap", detect_use_after_munmap},
 };
 

@@ -27,6 +27,11 @@ extern const size_t detector_count;
 /* Runs all, ranks, and puts `unknown` in when nothing stands. findings[0] is the verdict. */
 struct error *detect_all(const struct crash *crash, struct finding_list *ret_findings) must_check;
 
+struct error *detect_stray_breakpoint(const struct crash *, struct finding_list *) must_check;
+struct error *detect_uretprobe_seccomp(const struct crash *, struct finding_list *) must_check;
+struct error *detect_uretprobe_sigill(const struct crash *, struct finding_list *) must_check;
+struct error *detect_uretprobe_unwind(const struct crash *, struct finding_list *) must_check;
+struct error *detect_uretprobe_wrong_return(const struct crash *, struct finding_list *) must_check;
 struct error *detect_double_munmap(const struct crash *, struct finding_list *) must_check;
 struct error *detect_use_after_munmap(const struct crash *, struct finding_list *) must_check;
 

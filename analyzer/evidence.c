@@ -2,9 +2,11 @@
 #include "analyzer/evidence.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analyzer/words.h"
 #include "common/cleanup.h"
@@ -16,8 +18,24 @@ const struct life *evidence_ended_life(const struct crash *crash)
 	if (!crash->has_biography || !crash->fault.is_fault || crash->fault.source == ADDRESS_UNKNOWN ||
 	    (crash->fault_mapping_known && crash->fault_mapped))
 		return NULL;
+	/* Every other code says that a mapping was there: without permission, or without a page of its file behind it.
+	 */
+	if (crash->fault.source == ADDRESS_SIGNAL &&
+	    (crash->signal.number != SIGSEGV || crash->signal.code != SEGV_MAPERR))
+		return NULL;
 	life = timeline_last_life(&crash->biography.timeline, crash->biography.address);
 	return life && life->died != TIMELINE_ALIVE ? life : NULL;
+}
+
+bool evidence_same_party(const struct crash *crash, size_t first, size_t second)
+{
+	struct words a, b;
+	const char *first_module = words_caller_module(&a, crash, first);
+	const char *second_module = words_caller_module(&b, crash, second);
+
+	if (first_module && second_module)
+		return strcmp(first_module, second_module) == 0;
+	return crash->biography.events[first].tid == crash->biography.events[second].tid;
 }
 
 uint32_t evidence_dead_thread(const struct crash *crash)
@@ -87,6 +105,11 @@ struct error *evidence_weigh(const struct crash *crash, struct finding *finding,
 						  gap ? gap_cause_name(gap->cause)
 						      : "the recording began later or ended earlier",
 						  consequence);
+	}
+	if (!err && crash->biography.truncated) {
+		lower(finding);
+		err = finding_add_missing(finding, "the older history of this memory, which is too long to be read: %s",
+					  consequence);
 	}
 	if (!err && !crash->fault_mapping_known) {
 		lower(finding);

@@ -13,6 +13,10 @@
  * when there is no fault, no history, or the page never was mapped. */
 const struct life *evidence_ended_life(const struct crash *crash);
 
+/* True when nothing tells the callers of two biography events apart: they lie in the same module, or, where that is not
+ * known, made them in the same thread. */
+bool evidence_same_party(const struct crash *crash, size_t first, size_t second);
+
 /* Adds the call of biography event `index`: what it was, by whom, when, between which markers. */
 struct error *evidence_add_call(const struct crash *crash, struct finding *finding, size_t index,
 				const char *what) must_check;

@@ -423,7 +423,6 @@ static void spread_symbols(struct crash *crash, const uint64_t *addresses)
 static struct error *unwind(const struct explain_request *request, struct crash *crash)
 {
 	uint64_t addresses[ADDRESSES_AN_EVENT * CONTEXT_LIMIT];
-	cleanup_free struct return_instance *instances = NULL;
 	struct repair_request repair_request = {.core = request->core, .addresses = addresses};
 	struct error *err = NULL;
 
@@ -431,9 +430,10 @@ static struct error *unwind(const struct explain_request *request, struct crash 
 		repair_request.address_count = collect_addresses(crash, addresses);
 	if (crash->has_signal_event) {
 		repair_request.recorded_trampoline = crash->signal_event.trampoline;
-		err = store_reader_return_instances(request->store, crash->signal_event.id, &instances,
-						    &repair_request.instance_count);
-		repair_request.instances = instances;
+		err = store_reader_return_instances(request->store, crash->signal_event.id, &crash->instances,
+						    &crash->instance_count);
+		repair_request.instances = crash->instances;
+		repair_request.instance_count = crash->instance_count;
 	}
 	if (!err)
 		err = repair_core(&repair_request, &crash->repair);
@@ -446,6 +446,48 @@ static struct error *unwind(const struct explain_request *request, struct crash 
 	if (crash->stacks.failure)
 		err = crash_add_note(crash, "unwinding did not finish: %s", crash->stacks.failure);
 	return err;
+}
+
+/* What raises exceptions: C++ (libstdc++, libc++), Rust, Crystal, by way of the unwinding library. */
+static bool raises(const char *function)
+{
+	static const char *const names[] = {"__cxa_throw",
+					    "__cxa_rethrow",
+					    "_Unwind_RaiseException",
+					    "_Unwind_Resume",
+					    "_Unwind_Resume_or_Rethrow",
+					    "rust_panic",
+					    "__crystal_raise"};
+
+	for (size_t i = 0; function && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(function, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void follow_exception(struct crash *crash)
+{
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+
+	crash->exception = (struct exception_path){.thrown_at = SIZE_MAX, .caught_at = SIZE_MAX};
+	if (!stack)
+		return;
+	for (size_t i = 0; i < stack->frame_count; i++) {
+		enum exception_handler handler;
+
+		if (raises(stack->frames[i].symbol.function)) {
+			crash->exception.thrown_at = i;
+			continue;
+		}
+		if (crash->exception.thrown_at == SIZE_MAX || crash->exception.caught_at != SIZE_MAX)
+			continue;
+		handler = exception_handler_at(crash->core, stack->frames[i].pc);
+		if (handler == HANDLER_TYPED || handler == HANDLER_ALL) {
+			crash->exception.caught_at = i;
+			crash->exception.handler = handler;
+		}
+	}
 }
 
 /* ---- a name for the crash ---- */
@@ -514,6 +556,8 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 	}
 	if (!err && crash->core)
 		err = unwind(request, crash);
+	if (!err)
+		follow_exception(crash);
 	return err;
 }
 

@@ -25,11 +25,11 @@ static void fill_context(const uint64_t registers[CORE_REGISTERS], ZydisRegister
 
 static bool non_canonical(uint64_t address)
 {
-	/* Bits 63 to 47 must agree; with five-level paging bits 63 to 56. The smaller set is the one that always faults
-	 * so. */
-	int64_t high = (int64_t)address >> 56;
+	/* Bits 63 to 47 must agree. With five-level paging it is bits 63 to 56, but the kernel hands addresses above
+	 * 2^47 only to programs that ask for them. */
+	int64_t high = (int64_t)address >> 47;
 
-	return ((int64_t)address >> 47 != 0 && (int64_t)address >> 47 != -1) || (high != 0 && high != -1);
+	return high != 0 && high != -1;
 }
 
 static void add_operand(const ZydisDecodedInstruction *instruction, const ZydisDecodedOperand *operand,
@@ -53,6 +53,10 @@ static void add_operand(const ZydisDecodedInstruction *instruction, const ZydisD
 	if (operand->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN && operand->mem.base == ZYDIS_REGISTER_RSP &&
 	    operand->actions & ZYDIS_OPERAND_ACTION_WRITE)
 		address -= operand->size / 8;
+	/* A pop to memory computes its address with the stack pointer already moved (Intel SDM, POP). */
+	if (instruction->mnemonic == ZYDIS_MNEMONIC_POP && operand->visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT &&
+	    operand->mem.base == ZYDIS_REGISTER_RSP)
+		address += operand->size / 8;
 	*out = (struct fault_operand){
 		.address = address,
 		.bytes = operand->size / 8,

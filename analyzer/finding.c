@@ -14,6 +14,11 @@ static const struct class_row {
 	[FINDING_UNKNOWN] = {"unknown", 0},
 	[FINDING_USE_AFTER_MUNMAP] = {"use-after-munmap", 1},
 	[FINDING_DOUBLE_MUNMAP] = {"double-munmap", 2},
+	[FINDING_URETPROBE_UNWIND] = {"uretprobe-unwind", 2},
+	[FINDING_URETPROBE_SIGILL] = {"uretprobe-sigill", 2},
+	[FINDING_URETPROBE_WRONG_RETURN] = {"uretprobe-wrong-return", 2},
+	[FINDING_URETPROBE_SECCOMP] = {"uretprobe-seccomp", 2},
+	[FINDING_STRAY_BREAKPOINT] = {"stray-breakpoint", 2},
 };
 
 const char *finding_class_name(enum finding_class class)
@@ -73,11 +78,13 @@ struct error *finding_append(struct finding_list *list, enum finding_class class
 
 static struct error *set_text(char **text, const char *format, va_list args)
 {
-	free(*text);
-	if (vasprintf(text, format, args) < 0) {
-		*text = NULL;
+	char *formatted;
+
+	/* The old text may be one of the arguments. */
+	if (vasprintf(&formatted, format, args) < 0)
 		return &error_no_memory;
-	}
+	free(*text);
+	*text = formatted;
 	return NULL;
 }
 
@@ -162,7 +169,9 @@ static int compare_findings(const void *a, const void *b)
 	if (left->evidence_count != right->evidence_count)
 		return left->evidence_count > right->evidence_count ? -1 : 1;
 	/* Total, so that the order of the detectors cannot show. */
-	return (left->class > right->class) - (left->class < right->class);
+	if (left->class != right->class)
+		return left->class > right->class ? 1 : -1;
+	return strcmp(left->summary ? left->summary : "", right->summary ? right->summary : "");
 }
 
 void finding_rank(struct finding_list *list)

@@ -82,6 +82,30 @@ static struct error *compare_mapping(const struct core *core, const struct core_
 	return err;
 }
 
+/* Go's linker writes no build-id that could be compared. Then the text itself must agree, but for as many bytes as
+ * probes change. */
+#define PROBED_BYTES_MAX 256
+
+static bool is_same_text(const struct core *core, const struct core_file_mapping *file,
+			 const struct core_module *module)
+{
+	uint8_t now[PAGE_BYTES], before[PAGE_BYTES];
+	size_t different = 0, compared = 0;
+
+	for (uint64_t address = file->start; address < file->end && different <= PROBED_BYTES_MAX;
+	     address += PAGE_BYTES) {
+		size_t dumped = core_read_dumped(core, address, now, sizeof(now));
+		ssize_t read =
+			dumped ? pread(module->elf_fd, before, dumped, (off_t)(file->offset + (address - file->start)))
+			       : 0;
+
+		for (ssize_t i = 0; i < read; i++)
+			different += now[i] != before[i];
+		compared += read > 0 ? (size_t)read : 0;
+	}
+	return compared && different <= PROBED_BYTES_MAX;
+}
+
 struct error *repair_find_probes(const struct core *core, struct repair *repair)
 {
 	struct error *err = NULL;
@@ -91,8 +115,8 @@ struct error *repair_find_probes(const struct core *core, struct repair *repair)
 		const struct core_segment *segment = core_find_segment(core, file->start);
 		const struct core_module *module = core_find_module(core, file->start);
 
-		if (segment && segment->flags & PF_X && segment->dumped_bytes && module &&
-		    module->state == CORE_MODULE_FOUND && module->elf_fd >= 0)
+		if (segment && segment->flags & PF_X && segment->dumped_bytes && module && module->elf_fd >= 0 &&
+		    (module->state == CORE_MODULE_FOUND || is_same_text(core, file, module)))
 			err = compare_mapping(core, file, module, repair);
 	}
 	return err;

@@ -8,6 +8,7 @@
 
 #include "analyzer/report.h"
 #include "analyzer/words.h"
+#include "common/utf8.h"
 
 static json_t *hex(uint64_t value)
 {
@@ -33,13 +34,12 @@ static json_t *text_or_null(const char *text)
 	clean = malloc(3 * length + 1);
 	if (!clean)
 		return NULL;
-	for (size_t i = 0, used = 0; i <= length; i++) {
-		if ((unsigned char)text[i] < 0x80) {
-			clean[used++] = text[i];
-		} else {
-			memcpy(clean + used, "\xef\xbf\xbd", 3);
-			used += 3;
-		}
+	for (size_t i = 0, used = 0; i <= length;) {
+		size_t good = (unsigned char)text[i] < 0x80 ? 1 : utf8_length((const unsigned char *)text + i);
+
+		memcpy(clean + used, good ? text + i : "\xef\xbf\xbd", good ? good : 3);
+		used += good ? good : 3;
+		i += good ? good : 1;
 	}
 	value = json_string(clean);
 	free(clean);
@@ -53,13 +53,18 @@ static json_t *integer_or_null(bool known, json_int_t value)
 
 static json_t *time_or_null(const struct crash *crash, uint64_t time_ns)
 {
-	int64_t real_ns = (int64_t)time_ns + crash->recording.realtime_offset_ns;
-	time_t seconds = real_ns / 1000000000;
 	char date[40], text[64];
+	int64_t real_ns;
+	time_t seconds;
 	struct tm when;
 
 	/* A gap that never ended reaches to INT64_MAX. */
-	if (!crash->recorded || !time_ns || time_ns >= INT64_MAX || !gmtime_r(&seconds, &when))
+	if (!crash->recorded || !time_ns ||
+	    __builtin_add_overflow((int64_t)time_ns, crash->recording.realtime_offset_ns, &real_ns) ||
+	    time_ns >= INT64_MAX)
+		return json_null();
+	seconds = real_ns / 1000000000;
+	if (real_ns < 0 || !gmtime_r(&seconds, &when))
 		return json_null();
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &when);
 	snprintf(text, sizeof(text), "%s.%09dZ", date, (int)(real_ns % 1000000000));

@@ -36,12 +36,17 @@ static void heading(const struct report_style *style, const char *text, FILE *ou
 
 static void write_time(const struct crash *crash, FILE *out)
 {
-	int64_t real_ns = (int64_t)crash->time_ns + crash->recording.realtime_offset_ns;
-	time_t seconds = real_ns / 1000000000;
+	int64_t real_ns;
+	time_t seconds;
 	struct tm when;
 	char text[64];
 
-	if (!crash->recorded || !crash->time_ns || !localtime_r(&seconds, &when))
+	if (!crash->recorded || !crash->time_ns ||
+	    __builtin_add_overflow((int64_t)crash->time_ns, crash->recording.realtime_offset_ns, &real_ns) ||
+	    real_ns < 0)
+		return;
+	seconds = real_ns / 1000000000;
+	if (!localtime_r(&seconds, &when))
 		return;
 	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &when);
 	fprintf(out, "  time     %s.%03d\n", text, (int)(real_ns / 1000000 % 1000));

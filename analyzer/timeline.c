@@ -104,7 +104,9 @@ static struct error *remove_range(struct replay *replay, uint64_t start, uint64_
 	first = last = first_alive_above(replay, start);
 	while (last < replay->alive_count && replay->timeline->lives[replay->alive[last]].start < end)
 		replay->timeline->lives[replay->alive[last++]].died = index;
-	memmove(replay->alive + first, replay->alive + last, (replay->alive_count - last) * sizeof(*replay->alive));
+	if (last > first)
+		memmove(replay->alive + first, replay->alive + last,
+			(replay->alive_count - last) * sizeof(*replay->alive));
 	replay->alive_count -= last - first;
 	return NULL;
 }
@@ -201,6 +203,15 @@ static struct error *replay_event(struct replay *replay, size_t index)
 	return err;
 }
 
+static int compare_lives(const void *a, const void *b)
+{
+	const struct life *left = a, *right = b;
+
+	if (left->born != right->born)
+		return left->born < right->born ? -1 : 1;
+	return (left->start > right->start) - (left->start < right->start);
+}
+
 struct error *timeline_build(const struct memory_event *events, size_t event_count, uint64_t start, uint64_t end,
 			     struct timeline *ret_timeline)
 {
@@ -211,6 +222,9 @@ struct error *timeline_build(const struct memory_event *events, size_t event_cou
 	for (size_t i = 0; i < event_count && !err; i++)
 		err = replay_event(&replay, i);
 	free(replay.alive);
+	/* Splitting left the upper parts at the end. */
+	if (ret_timeline->life_count)
+		qsort(ret_timeline->lives, ret_timeline->life_count, sizeof(*ret_timeline->lives), compare_lives);
 	if (err)
 		timeline_deinit(ret_timeline);
 	return err;
@@ -224,21 +238,27 @@ void timeline_deinit(struct timeline *timeline)
 
 const struct life *timeline_last_life(const struct timeline *timeline, uint64_t address)
 {
-	return timeline_life_before(timeline, address, TIMELINE_ALIVE);
-}
-
-const struct life *timeline_life_before(const struct timeline *timeline, uint64_t address, size_t index)
-{
 	const struct life *last = NULL;
 
 	for (size_t i = 0; i < timeline->life_count; i++) {
 		const struct life *life = &timeline->lives[i];
 
-		if (address >= life->start && address < life->end && life->born < index &&
-		    (!last || life->born > last->born))
+		if (address >= life->start && address < life->end && (!last || life->born > last->born))
 			last = life;
 	}
 	return last;
+}
+
+const struct life *timeline_life_before(const struct timeline *timeline, uint64_t address, size_t index)
+{
+	for (size_t i = 0; i < timeline->life_count; i++) {
+		const struct life *life = &timeline->lives[i];
+
+		if (address >= life->start && address < life->end && life->born < index &&
+		    (life->died == TIMELINE_ALIVE || life->died >= index))
+			return life;
+	}
+	return NULL;
 }
 
 uint64_t timeline_bytes_removed(const struct timeline *timeline, size_t index)
@@ -257,12 +277,37 @@ bool timeline_ordered(const struct memory_event *first, const struct memory_even
 	return first->exit_ns < second->enter_ns;
 }
 
+static bool grows_in_place(const struct memory_event *event)
+{
+	return event->kind == MEMORY_MREMAP && (uint64_t)event->result == event->args[0];
+}
+
 void timeline_added_range(const struct memory_event *event, uint64_t *ret_start, uint64_t *ret_end)
 {
 	struct memory_effect effect = memory_event_effect(event);
 
 	*ret_start = effect.added_start;
 	*ret_end = effect.added_end;
+	/* Only the new part is added; the mapping is the old part and the new. */
+	if (grows_in_place(event) && effect.added_start < effect.added_end && event->args[0] < effect.added_start)
+		*ret_start = event->args[0];
+}
+
+void timeline_mapping_range(const struct timeline *timeline, const struct life *life, uint64_t *ret_start,
+			    uint64_t *ret_end)
+{
+	size_t until = life->died == TIMELINE_ALIVE ? timeline->event_count : life->died;
+
+	timeline_added_range(&timeline->events[life->born], ret_start, ret_end);
+	for (size_t i = life->born + 1; i < until; i++) {
+		uint64_t start, end;
+
+		if (!grows_in_place(&timeline->events[i]))
+			continue;
+		timeline_added_range(&timeline->events[i], &start, &end);
+		if (start >= *ret_start && start < *ret_end && end > *ret_end)
+			*ret_end = end;
+	}
 }
 
 void timeline_removed_range(const struct memory_event *event, uint64_t *ret_start, uint64_t *ret_end)

@@ -47,7 +47,7 @@ void timeline_deinit(struct timeline *timeline);
 /* The life that covered `address` last, dead or alive, or NULL. */
 const struct life *timeline_last_life(const struct timeline *timeline, uint64_t address);
 
-/* The life that covered `address` just before event number `index` took effect, or NULL. */
+/* The life that covered `address` just before event number `index` took effect, or NULL when it was not mapped then. */
 const struct life *timeline_life_before(const struct timeline *timeline, uint64_t address, size_t index);
 
 /* How many bytes of the window event number `index` took away from lives. */
@@ -56,7 +56,13 @@ uint64_t timeline_bytes_removed(const struct timeline *timeline, size_t index);
 /* True when `first` had certainly ended before `second` began. */
 bool timeline_ordered(const struct memory_event *first, const struct memory_event *second);
 
-/* What an event made or removed, unclipped: [start, end) of the mapping made by mmap, or of the range unmapped. */
+/* The mapping that `life` is a piece of, at its largest: as it was made, and as mremap let it grow in place. Unclipped.
+ */
+void timeline_mapping_range(const struct timeline *timeline, const struct life *life, uint64_t *ret_start,
+			    uint64_t *ret_end);
+
+/* What an event made or removed, unclipped: [start, end) of the mapping made by mmap (the whole mapping where mremap
+ * grew one in place), or of the range unmapped. */
 void timeline_added_range(const struct memory_event *event, uint64_t *ret_start, uint64_t *ret_end);
 void timeline_removed_range(const struct memory_event *event, uint64_t *ret_start, uint64_t *ret_end);
 

@@ -37,8 +37,8 @@ struct unwinder {
 	size_t frame_limit;
 	Dwfl *dwfl;
 	/* The thread at hand. */
-	const struct core_thread *thread;
-	struct unwind_frame *frames; /* frame_limit of them */
+	uint64_t registers[CORE_REGISTERS]; /* of the thread, or of what its signal handler interrupted */
+	struct unwind_frame *frames;	    /* frame_limit of them */
 	size_t frame_count;
 	bool started; /* libdwfl has shown us its first frame, which we have already */
 	uint64_t start_pc, start_sp;
@@ -102,7 +102,7 @@ static bool set_registers(Dwfl_Thread *thread, void *context)
 	Dwarf_Word values[DWARF_REGISTERS];
 
 	for (size_t i = 0; i < DWARF_REGISTERS; i++)
-		values[i] = unwinder->thread->registers[dwarf_registers[i]];
+		values[i] = unwinder->registers[dwarf_registers[i]];
 	values[DWARF_RSP] = unwinder->start_sp;
 	values[DWARF_RETURN_ADDRESS] = unwinder->start_pc;
 	return dwfl_thread_state_registers(thread, 0, DWARF_REGISTERS, values);
@@ -243,7 +243,7 @@ static void start_at(struct unwinder *unwinder, uint64_t return_address, uint64_
 static void find_start(struct unwinder *unwinder)
 {
 	static const int64_t trampoline_slots[] = {-8, 0, 8, 16};
-	const uint64_t pc = unwinder->thread->registers[CORE_RIP], sp = unwinder->thread->registers[CORE_RSP];
+	const uint64_t pc = unwinder->registers[CORE_RIP], sp = unwinder->registers[CORE_RSP];
 	const struct core *core = unwinder->core;
 	bool executable = unwind_is_executable(core, pc);
 	const struct unwind_overlay *overlay;
@@ -275,25 +275,59 @@ static void find_start(struct unwinder *unwinder)
 		start_at(unwinder, word, sp, FRAME_SCAN);
 }
 
+/* Runtimes that bring their own signal trampoline (Go) describe it by no CFI. Its code is always the same: mov $15,
+ * %rax; syscall, which is rt_sigreturn. Then the stack pointer is at the ucontext of the frame that the kernel pushed,
+ * and the interrupted registers are in it (Linux arch/x86/include/uapi/asm/sigcontext.h: struct rt_sigframe,
+ * sigcontext_64). */
+static bool enter_interrupted(struct unwinder *unwinder)
+{
+	static const uint8_t sigreturn[] = {0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
+	static const enum core_register order[] = {
+		CORE_R8,  CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15, CORE_RDI,
+		CORE_RSI, CORE_RBP, CORE_RBX, CORE_RDX, CORE_RAX, CORE_RCX, CORE_RSP, CORE_RIP,
+	};
+	enum { SIGCONTEXT_OFFSET = 40 };
+	const struct unwind_frame *last = &unwinder->frames[unwinder->frame_count - 1];
+	uint64_t values[sizeof(order) / sizeof(order[0])];
+	uint8_t code[sizeof(sigreturn)];
+
+	if (unwinder->callee.has_cfi || unwinder->frame_count < 2 || unwinder->frame_count == unwinder->frame_limit ||
+	    core_read(unwinder->core, last->pc, code, sizeof(code)) < sizeof(code) ||
+	    memcmp(code, sigreturn, sizeof(code)) != 0 ||
+	    core_read(unwinder->core, last->sp + SIGCONTEXT_OFFSET, values, sizeof(values)) < sizeof(values))
+		return false;
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		unwinder->registers[order[i]] = values[i];
+	unwinder->start_pc = unwinder->registers[CORE_RIP];
+	unwinder->start_sp = unwinder->registers[CORE_RSP];
+	unwinder->frames[unwinder->frame_count++] = (struct unwind_frame){
+		.pc = unwinder->start_pc, .sp = unwinder->start_sp, .trust = FRAME_CFI, .exact = true};
+	return unwind_is_executable(unwinder->core, unwinder->start_pc);
+}
+
+#define INTERRUPTIONS_MAX 8
+
 static void unwind_thread(struct unwinder *unwinder, const struct core_thread *thread)
 {
-	int result;
+	int result, interruptions = 0;
 
-	unwinder->thread = thread;
-	unwinder->started = false;
-	unwinder->reason[0] = '\0';
+	memcpy(unwinder->registers, thread->registers, sizeof(unwinder->registers));
 	find_start(unwinder);
-	if (!unwind_is_executable(unwinder->core, unwinder->start_pc)) {
-		set_reason(unwinder, "the program counter is not in executable memory");
-		return;
-	}
-	unwinder->callee = (struct callee){0};
-	result = dwfl_getthread_frames(unwinder->dwfl, 1, on_frame, unwinder);
-	if (result < 0 && !unwinder->reason[0])
-		set_reason(unwinder, "%s", dwfl_errmsg(-1));
-	/* libdwfl takes a return address of zero for the end. CFI says undefined where a stack rightly ends. */
-	if (result == 0 && unwinder->callee.has_cfi && !unwinder->callee.is_outermost)
-		set_reason(unwinder, "the return address is zero");
+	do {
+		unwinder->started = false;
+		unwinder->reason[0] = '\0';
+		if (!unwind_is_executable(unwinder->core, unwinder->start_pc)) {
+			set_reason(unwinder, "the program counter is not in executable memory");
+			return;
+		}
+		unwinder->callee = (struct callee){0};
+		result = dwfl_getthread_frames(unwinder->dwfl, 1, on_frame, unwinder);
+		if (result < 0 && !unwinder->reason[0])
+			set_reason(unwinder, "%s", dwfl_errmsg(-1));
+		/* libdwfl takes a return address of zero for the end. CFI says undefined where a stack rightly ends. */
+		if (result == 0 && unwinder->callee.has_cfi && !unwinder->callee.is_outermost)
+			set_reason(unwinder, "the return address is zero");
+	} while (interruptions++ < INTERRUPTIONS_MAX && enter_interrupted(unwinder));
 }
 
 static int address_compare(const void *left, const void *right)

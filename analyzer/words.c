@@ -24,15 +24,16 @@ const char *words_duration(struct words *words, uint64_t ns)
 {
 	uint64_t seconds = ns / 1000000000;
 
+	/* Each border lies where rounding would reach the next unit. */
 	if (ns == 0)
 		return put(words, "0");
 	if (ns < 1000)
 		return put(words, "%" PRIu64 " ns", ns);
-	if (ns < 1000000)
+	if (ns < 999950)
 		return put(words, "%.1f us", (double)ns / 1e3);
-	if (ns < 1000000000)
+	if (ns < 999950000)
 		return put(words, "%.1f ms", (double)ns / 1e6);
-	if (seconds < 120)
+	if (ns < 119995000000)
 		return put(words, "%.2f s", (double)ns / 1e9);
 	if (seconds < 7200)
 		return put(words, "%" PRIu64 " min %02" PRIu64 " s", seconds / 60, seconds % 60);
@@ -129,6 +130,20 @@ const char *words_caller_module(struct words *words, const struct crash *crash, 
 	const struct symbol *caller = context->jumper.module ? &context->jumper : &context->caller;
 
 	return caller->module ? put(words, "%s", words_base_name(caller->module)) : NULL;
+}
+
+const char *words_offender(struct words *words, const struct crash *crash, size_t index)
+{
+	const struct event_context *context = &crash->biography.contexts[index];
+	const struct symbol *symbol = context->jumper.module   ? &context->jumper
+				      : context->caller.module ? &context->caller
+							       : &context->at;
+
+	if (!symbol->module)
+		return NULL;
+	if (symbol->function)
+		return put(words, "%s %s", words_base_name(symbol->module), symbol->function);
+	return put(words, "%s+0x%" PRIx64, words_base_name(symbol->module), symbol->module_offset);
 }
 
 static void marker_name(const struct marker *marker, char *out, size_t size)

@@ -30,7 +30,7 @@ forbid 'the analyzer sees the collector or bpf' '#include *"(collector|bpf)/' an
 pure=(analyzer/timeline.[ch] analyzer/evidence.[ch] analyzer/finding.[ch] analyzer/detect.[ch] analyzer/detect/*.c analyzer/words.[ch])
 forbid 'I/O in a pure module' '\b(fopen|open|printf|fprintf|fputs|puts|getenv|store_reader_[a-z_]+|core_open|fork|time|localtime|gmtime)\(' "${pure[@]}"
 forbid 'exit below main' '\b(exit|abort)\(.*\);' analyzer/**/*.[ch] schema/**/*.[ch] common/*.[ch]
-forbid 'a static in a detector' '^[[:space:]]+static [^(]*[;=]' analyzer/detect/*.c
+forbid 'a static in a detector' '^[[:space:]]+static (const )?[a-z_ ]+(\*)? *[a-z_]+(\[[^]]*\])? *;|^[[:space:]]+static [^c(][^(]*[;=]' analyzer/detect/*.c
 
 for header in common/*.h schema/*.h analyzer/*.h cli/*.h collector/*.h bpf/event.h include/corelate/*.h; do
 	if ! cc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-function -I. -fsyntax-only -x c "$header" 2>/tmp/walls.$$; then

@@ -9,6 +9,10 @@
  * as an earlier call D1; the mapping that D2 destroyed was made between the two, and is not the range that D2 names;
  * and nobody mapped that range as a whole in between, which is what would have made D2 legitimate.
  *
+ * Whose the block was is told by who mapped it: another module than the unmapper's, or, where modules are not known,
+ * another thread. Where nothing tells them apart the confidence is lower, and lowest where the block's maker chose its
+ * address.
+ *
  * What it could be mistaken for: a program that maps, unmaps and maps the same range again and then unmaps it properly:
  * the mapping that D2 ends is then exactly D2's range, and this detector is silent (use-after-munmap speaks). An
  * allocator that maps a range piece by piece and unmaps it in one call: then D2's range has no hole, which lowers the
@@ -37,8 +41,10 @@ static size_t find_first(const struct biography *biography, const struct life *v
 	for (size_t i = victim->died; i-- > 0;) {
 		const struct memory_event *event = &biography->events[i];
 		struct memory_effect effect = memory_event_effect(event);
+		uint64_t made_start, made_end;
 
-		if (effect.added_start <= start && effect.added_end >= end)
+		timeline_added_range(event, &made_start, &made_end);
+		if (made_start < made_end && made_start <= start && made_end >= end)
 			return SIZE_MAX;
 		if (i < victim->born && event->kind == second->kind && effect.removed_start == start &&
 		    effect.removed_end == end)
@@ -57,11 +63,28 @@ static bool find_story(const struct crash *crash, struct story *ret)
 		return false;
 	ret->second = ret->victim->died;
 	timeline_removed_range(&biography->events[ret->second], &ret->start, &ret->end);
-	timeline_added_range(&biography->events[ret->victim->born], &born_start, &born_end);
+	timeline_mapping_range(&biography->timeline, ret->victim, &born_start, &born_end);
 	if (born_start <= ret->start && born_end >= ret->end)
 		return false; /* the call unmapped the victim or a part of it: nothing says that it was a stranger's */
 	ret->first = find_first(biography, ret->victim, ret->start, ret->end);
 	return ret->first != SIZE_MAX;
+}
+
+/* The unmapper made the block too, as far as can be told. */
+static bool is_own(const struct crash *crash, const struct story *story)
+{
+	return evidence_same_party(crash, story->victim->born, story->second);
+}
+
+/* The block stands where its maker asked for it, not where the kernel happened to put it. */
+static bool was_placed(const struct memory_event *born)
+{
+	return born->kind != MEMORY_MMAP || born->args[0] != 0;
+}
+
+static bool covers_all(const struct biography *biography, const struct story *story)
+{
+	return timeline_bytes_removed(&biography->timeline, story->second) >= story->end - story->start;
 }
 
 static struct error *judge(const struct crash *crash, const struct story *story, struct finding *finding)
@@ -74,12 +97,20 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 
 	finding->confidence = CONFIDENCE_PROVEN;
 	err = evidence_weigh(crash, finding, first->enter_ns, "someone may have mapped the whole range again unseen");
-	if (!err && timeline_bytes_removed(&biography->timeline, story->second) >= story->end - story->start)
+	if (!err && covers_all(biography, story))
 		err = evidence_doubt(
 			finding, "every page of the range was mapped again when the second call came: it may have been "
 				 "meant for what was there");
 	if (!err && (!timeline_ordered(first, born) || !timeline_ordered(born, second)))
 		err = evidence_doubt(finding, "two of the calls ran at the same time: their order is not known");
+	if (!err && is_own(crash, story)) {
+		err = evidence_doubt(
+			finding,
+			"nothing tells the maker of the block and the unmapper apart: it may have unmapped what was "
+			"its own");
+		if (was_placed(born))
+			finding->confidence = CONFIDENCE_POSSIBLE;
+	}
 	return err;
 }
 
@@ -96,9 +127,12 @@ struct error *detect_double_munmap(const struct crash *crash, struct finding_lis
 
 	if (!find_story(crash, &story))
 		return NULL;
+	/* Pieces of its own, mapped one by one and unmapped in one call. */
+	if (is_own(crash, &story) && covers_all(biography, &story))
+		return NULL;
 	second = &biography->events[story.second];
 	born = &biography->events[story.victim->born];
-	timeline_added_range(born, &born_start, &born_end);
+	timeline_mapping_range(&biography->timeline, story.victim, &born_start, &born_end);
 	err = finding_append(findings, FINDING_DOUBLE_MUNMAP, &finding);
 	if (err)
 		return err;
@@ -109,18 +143,19 @@ struct error *detect_double_munmap(const struct crash *crash, struct finding_lis
 	err = finding_set_summary(finding,
 				  "%s unmapped 0x%" PRIx64 "-0x%" PRIx64 " a second time, %s (thread %" PRIu32
 				  "), and so destroyed a block of %" PRIu64 " bytes at 0x%" PRIx64
-				  " that was not its own and had lived %s; thread %" PRIu32 " died on it.",
+				  " that %shad lived %s; thread %" PRIu32 " died on it.",
 				  offender ? offender : "The process", story.start, story.end,
 				  words_before_crash(&when, crash, second->exit_ns), second->tid, born_end - born_start,
-				  born_start, words_duration(&lived, second->exit_ns - born->exit_ns),
-				  evidence_dead_thread(crash));
-	if (!err)
-		err = finding_set_offender(finding, "%s", words_caller(&caller, crash, story.second));
+				  born_start, is_own(crash, &story) ? "" : "was not its own and ",
+				  words_duration(&lived, second->exit_ns - born->exit_ns), evidence_dead_thread(crash));
+	if (!err && words_offender(&caller, crash, story.second))
+		err = finding_set_offender(finding, "%s", caller.text);
 	for (size_t i = story.first; !err && i-- > 0;) {
 		/* Whose range it was at first. */
-		struct memory_effect effect = memory_event_effect(&biography->events[i]);
+		uint64_t made_start, made_end;
 
-		if (effect.added_start <= story.start && effect.added_end >= story.end) {
+		timeline_added_range(&biography->events[i], &made_start, &made_end);
+		if (made_start < made_end && made_start <= story.start && made_end >= story.end) {
 			err = evidence_add_call(crash, finding, i, "the range was mapped");
 			break;
 		}

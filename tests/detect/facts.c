@@ -18,6 +18,9 @@
 #define MAX_NAMES 64
 #define MAX_LINE 1024
 
+/* PR_GET_DUMPABLE: a marker's number is its next argument (marker_has_number()). */
+#define MARKER_OPTION_GET_DUMPABLE 3
+
 struct named_value {
 	char name[32];
 	uint64_t value;
@@ -422,11 +425,11 @@ static void read_event(struct parser *parser, bool seen)
 	if (accept(parser, "by"))
 		read_caller(parser, &context->caller);
 	if (accept(parser, "after-marker"))
-		context->before =
-			(struct marker){.id = ++marker_id, .option = MARKER_OPTION, .args = {read_number(parser)}};
+		context->before = (struct marker){
+			.id = ++marker_id, .option = MARKER_OPTION_GET_DUMPABLE, .args = {read_number(parser)}};
 	if (accept(parser, "before-marker"))
-		context->after =
-			(struct marker){.id = ++marker_id, .option = MARKER_OPTION, .args = {read_number(parser)}};
+		context->after = (struct marker){
+			.id = ++marker_id, .option = MARKER_OPTION_GET_DUMPABLE, .args = {read_number(parser)}};
 	if (event->exit_ns < parser->newest_exit_ns)
 		bad(parser, "events are listed in the order in which they returned");
 	parser->newest_exit_ns = event->exit_ns;

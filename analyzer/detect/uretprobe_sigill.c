@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uretprobe-sigill: a probed function returned into the kernel's trampoline, and the kernel found no return instance
+ * for it.
+ *
+ * The kernel keeps the true return addresses in a list of the thread that called. Where a stack has moved, was switched
+ * or goes on in another thread, the list does not fit the stack any more, and the kernel says so with SIGILL: code
+ * SI_KERNEL, the instruction pointer inside the trampoline page (uprobe_handle_trampoline in kernel/events/uprobes.c:
+ * "handle uretprobe, sending SIGILL").
+ *
+ * Nothing else runs in that page, so a SIGILL there has no other cause; which function had been probed is told when
+ * only one is, or when the recorder saw which were pending.
+ */
+#include <inttypes.h>
+#include <signal.h>
+
+#include "analyzer/detect.h"
+#include "analyzer/evidence_probe.h"
+
+struct error *detect_uretprobe_sigill(const struct crash *crash, struct finding_list *findings)
+{
+	uint64_t pc = crash->registers[CORE_RIP];
+	const struct probe *probe = evidence_likely_probe(crash);
+	struct words words, function;
+	struct finding *finding;
+	struct error *err;
+
+	if (crash->signal.number != SIGILL || crash->signal.code != SI_KERNEL || !crash->has_registers ||
+	    !crash->repair.trampoline || pc - crash->repair.trampoline >= RECORD_PAGE_BYTES)
+		return NULL;
+	err = finding_append(findings, FINDING_URETPROBE_SIGILL, &finding);
+	if (err)
+		return err;
+	finding->confidence = CONFIDENCE_PROVEN;
+	err = finding_set_summary(
+		finding,
+		"A probed function returned into the kernel's uretprobe trampoline on a stack that the kernel did not "
+		"know (%s): the stack was switched, moved, or went on in another thread, and the kernel sent SIGILL.",
+		words_probe(&words, probe));
+	if (!err && probe)
+		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
+	if (!err)
+		err = finding_add_evidence(
+			finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0, pc,
+			"SIGILL from the kernel at trampoline + 0x%" PRIx64, pc - crash->repair.trampoline);
+	if (!err)
+		err = evidence_add_probes(crash, finding);
+	if (!err && !probe && crash->repair.probe_count > 1)
+		err = finding_add_missing(finding, "which of the probed functions it was that returned");
+	if (!err)
+		err = evidence_set_advice(finding, probe);
+	return err;
+}

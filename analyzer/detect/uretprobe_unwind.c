@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uretprobe-unwind: a runtime unwound the stack, met the kernel's trampoline where a return address should be, and gave
+ * up.
+ *
+ * Two shapes are known. An exception: the unwinder that looks for a handler stops at the trampoline, finds none and the
+ * runtime calls terminate or abort, although a frame above the trampoline would have caught it. And Go, whose own
+ * unwinder checks every return address when it grows or scans a stack, and throws "unexpected return pc".
+ *
+ * A trampoline on the stack is not enough. For an exception the handler must lie above the hijacked frame: with the
+ * handler below it, or with no handler at all, the exception was uncaught or caught without the probe mattering. For Go
+ * the throw must come from its unwinder.
+ *
+ * Heuristic: a handler for some types is taken for one that would have caught, which lowers the confidence.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "analyzer/detect.h"
+#include "analyzer/evidence_probe.h"
+
+static bool is_hijacked(const struct crash *crash, const struct frame *frame)
+{
+	return frame->trust == FRAME_RESTORED || frame->trust == FRAME_INFERRED || frame->trust == FRAME_LOST ||
+	       (crash->repair.trampoline && frame->pc == crash->repair.trampoline);
+}
+
+/* The first frame above the throw whose return address a uretprobe had taken, or SIZE_MAX. */
+static size_t first_hijacked(const struct crash *crash, const struct thread_stack *stack)
+{
+	for (size_t i = crash->exception.thrown_at + 1; i < stack->frame_count; i++) {
+		if (is_hijacked(crash, &stack->frames[i]))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+static struct error *add_frame(struct finding *finding, const struct thread_stack *stack, size_t index,
+			       const char *what)
+{
+	struct words words;
+
+	return finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)index, stack->frames[index].pc,
+				    "%s: frame %zu, %s", what, index,
+				    words_symbol(&words, &stack->frames[index].symbol));
+}
+
+static struct error *blame_exception(const struct crash *crash, struct finding_list *findings)
+{
+	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct exception_path *exception = &crash->exception;
+	size_t hijacked = first_hijacked(crash, stack);
+	const struct probe *probe;
+	struct words thrower, catcher, words, function;
+	struct finding *finding;
+	bool handler_known;
+	struct error *err;
+
+	if (hijacked == SIZE_MAX || exception->thrown_at + 1 >= stack->frame_count)
+		return NULL;
+	/* A stack that is lost at the trampoline may have its handler in the part that is not seen. */
+	handler_known = exception->caught_at != SIZE_MAX;
+	if (handler_known ? exception->caught_at < hijacked : stack->frames[hijacked].trust != FRAME_LOST)
+		return NULL;
+	probe = evidence_probe_of_frame(crash, hijacked);
+	err = finding_append(findings, FINDING_URETPROBE_UNWIND, &finding);
+	if (err)
+		return err;
+	finding->confidence = !handler_known			  ? CONFIDENCE_POSSIBLE
+			      : exception->handler == HANDLER_ALL ? CONFIDENCE_PROVEN
+								  : CONFIDENCE_LIKELY;
+	err = finding_set_summary(
+		finding,
+		"An exception thrown in %s was not caught%s%s, because the unwinder stopped at %s: the kernel had put "
+		"its trampoline "
+		"in the place of the return address.",
+		words_symbol(&thrower, &stack->frames[exception->thrown_at + 1].symbol), handler_known ? " in " : "",
+		handler_known ? words_symbol(&catcher, &stack->frames[exception->caught_at].symbol) : "",
+		words_probe(&words, probe));
+	if (!err && probe)
+		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
+	if (!err)
+		err = add_frame(finding, stack, exception->thrown_at, "the exception was raised");
+	if (!err)
+		err = add_frame(finding, stack, hijacked, "the return address that the trampoline had replaced");
+	if (!err && handler_known)
+		err = add_frame(finding, stack, exception->caught_at,
+				exception->handler == HANDLER_ALL ? "a handler for every exception" : "a handler");
+	if (!err)
+		err = evidence_add_probes(crash, finding);
+	if (!err && exception->handler == HANDLER_TYPED && handler_known)
+		err = finding_add_missing(finding,
+					  "whether the handler takes an exception of the type that was thrown");
+	if (!err && !handler_known)
+		err = finding_add_missing(finding, "the frames above the trampoline, where a handler would be");
+	if (!err)
+		err = evidence_set_advice(finding, probe);
+	return err;
+}
+
+static bool is_function(const struct frame *frame, const char *name)
+{
+	return frame->symbol.function && strcmp(frame->symbol.function, name) == 0;
+}
+
+/* Where Go's unwinder threw: runtime.throw, called by what walks a stack. */
+static size_t go_unwinder_threw(const struct thread_stack *stack)
+{
+	static const char *const walkers[] = {"runtime.gentraceback",	    "runtime.copystack",
+					      "runtime.adjustframe",	    "runtime.(*unwinder).next",
+					      "runtime.(*unwinder).initAt", "runtime.unwindm"};
+
+	for (size_t i = 0; i + 1 < stack->frame_count; i++) {
+		if (!is_function(&stack->frames[i], "runtime.throw"))
+			continue;
+		for (size_t j = 0; j < sizeof(walkers) / sizeof(walkers[0]); j++) {
+			if (is_function(&stack->frames[i + 1], walkers[j]))
+				return i;
+		}
+	}
+	return SIZE_MAX;
+}
+
+static struct error *blame_go(const struct crash *crash, const struct thread_stack *stack, size_t threw,
+			      struct finding_list *findings)
+{
+	const struct probe *probe = evidence_likely_probe(crash);
+	struct words words, function;
+	struct finding *finding;
+	struct error *err = finding_append(findings, FINDING_URETPROBE_UNWIND, &finding);
+
+	if (err)
+		return err;
+	finding->confidence = crash->repair.probe_count ? CONFIDENCE_PROVEN : CONFIDENCE_LIKELY;
+	err = finding_set_summary(
+		finding,
+		"Go's runtime walked a goroutine's stack, met the kernel's trampoline where a return address should be "
+		"(\"unexpected return pc\"), and ended the process. It was put there by %s.",
+		words_probe(&words, probe));
+	if (!err && probe)
+		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
+	if (!err)
+		err = add_frame(finding, stack, threw + 1, "Go's unwinder threw");
+	for (size_t i = 0; i < crash->repair.word_count && i < 4 && !err; i++)
+		err = finding_add_evidence(
+			finding, EVIDENCE_MEMORY, 0, crash->repair.words[i].address,
+			"the trampoline's address lies at 0x%" PRIx64 "%s", crash->repair.words[i].address,
+			crash->repair.words[i].thread == SIZE_MAX ? ", on no thread's own stack: a goroutine's" : "");
+	if (!err)
+		err = evidence_add_probes(crash, finding);
+	if (!err)
+		err = evidence_set_advice(finding, probe);
+	return err;
+}
+
+struct error *detect_uretprobe_unwind(const struct crash *crash, struct finding_list *findings)
+{
+	if (!crash->repair.trampoline || !crash->stacks.thread_count || !crash->repair.word_count)
+		return NULL;
+	for (size_t i = 0; i < crash->stacks.thread_count; i++) {
+		size_t threw = go_unwinder_threw(&crash->stacks.threads[i]);
+
+		if (threw != SIZE_MAX)
+			return blame_go(crash, &crash->stacks.threads[i], threw, findings);
+	}
+	if (crash->signal.number != SIGABRT || crash->exception.thrown_at == SIZE_MAX)
+		return NULL;
+	return blame_exception(crash, findings);
+}
