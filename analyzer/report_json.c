@@ -167,6 +167,45 @@ static json_t *threads_json(const struct unwind_result *stacks)
 	return array;
 }
 
+static json_t *probes_json(const struct repair *repair)
+{
+	static const struct {
+		enum probe_source source;
+		const char *name;
+	} sources[] = {{PROBE_IN_TEXT, "text"}, {PROBE_ON_STACK, "stack"}, {PROBE_RECORDED, "record"}};
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < repair->probe_count; i++) {
+		const struct probe *probe = &repair->probes[i];
+		json_t *object = json_object();
+		json_t *holder = probe->attached_pid ? json_object() : json_null();
+		json_t *seen = json_array();
+		char comm[sizeof(probe->attached_comm) + 1] = "";
+
+		memcpy(comm, probe->attached_comm, sizeof(probe->attached_comm));
+		if (probe->attached_pid) {
+			json_object_set_new(holder, "pid", json_integer(probe->attached_pid));
+			json_object_set_new(holder, "comm", text_or_null(comm));
+		}
+		for (size_t j = 0; j < sizeof(sources) / sizeof(sources[0]); j++) {
+			if (probe->sources & sources[j].source)
+				json_array_append_new(seen, json_string(sources[j].name));
+		}
+		/* A breakpoint in the text alone does not tell a uprobe from a uretprobe. */
+		json_object_set_new(object, "kind", json_string(probe->at_return ? "uretprobe" : "breakpoint"));
+		json_object_set_new(object, "module", text_or_null(probe->symbol.module));
+		json_object_set_new(object, "function", text_or_null(probe->symbol.function));
+		json_object_set_new(
+			object, "offset",
+			integer_or_null(probe->symbol.function != NULL, (json_int_t)probe->symbol.function_offset));
+		json_object_set_new(object, "address", hex(probe->address));
+		json_object_set_new(object, "attached_by", holder);
+		json_object_set_new(object, "seen_in", seen);
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
 static json_t *lines_json(char *const *lines, size_t count)
 {
 	json_t *array = json_array();
@@ -246,7 +285,7 @@ struct error *report_write_json(const struct report *report, FILE *out)
 	json_object_set_new(root, "signal", signal_json(&report->crash->signal));
 	json_object_set_new(root, "fault", fault_json(&report->crash->fault));
 	json_object_set_new(root, "threads", threads_json(&report->crash->stacks));
-	json_object_set_new(root, "probes", json_array());
+	json_object_set_new(root, "probes", probes_json(&report->crash->repair));
 	json_object_set_new(root, "findings", findings_json(report->findings));
 	json_object_set_new(root, "coverage", coverage_json(report->crash));
 	failed = json_dumpf(root, out, JSON_INDENT(2));

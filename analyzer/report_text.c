@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "analyzer/evidence_probe.h"
 #include "analyzer/report.h"
 #include "analyzer/words.h"
 
@@ -304,6 +305,19 @@ static void write_evidence(const struct finding *finding, const struct report_st
 	}
 }
 
+static void write_probes(const struct crash *crash, const struct report_style *style, FILE *out)
+{
+	if (crash->repair.probe_count)
+		heading(style, "Probes in this process", out);
+	for (size_t i = 0; i < crash->repair.probe_count; i++) {
+		struct words words;
+
+		fputs("  - ", out);
+		report_write_inert(words_probe(&words, &crash->repair.probes[i]), out);
+		fputc('\n', out);
+	}
+}
+
 void report_write_text(const struct report *report, const struct report_style *style, FILE *out)
 {
 	const struct crash *crash = report->crash;
@@ -322,6 +336,7 @@ void report_write_text(const struct report *report, const struct report_style *s
 		write_thread(style, &crash->stacks.threads[0], out);
 	if (crash->stacks.thread_count > 1)
 		fprintf(out, "  (%zu more threads: corelate stack)\n", crash->stacks.thread_count - 1);
+	write_probes(crash, style, out);
 	write_evidence(&report->findings->findings[0], style, out);
 	for (size_t i = 1; i < report->findings->count; i++) {
 		const struct finding *other = &report->findings->findings[i];
