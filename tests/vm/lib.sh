@@ -57,7 +57,6 @@ vm_root() {
 		mount -t proc proc /proc
 		mount -t sysfs sysfs /sys
 		mount -t devtmpfs dev /dev
-		mount -t tmpfs tmp /tmp
 		sh /work/main.sh
 		echo "VM-EXIT $?"
 		poweroff -f
