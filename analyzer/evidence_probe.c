@@ -85,6 +85,27 @@ const char *words_probe(struct words *words, const struct probe *probe)
 	return words->text;
 }
 
+static const char *words_probe_sources(struct words *words, const struct probe *probe)
+{
+	static const struct {
+		enum probe_source source;
+		const char *text;
+	} rows[] = {
+		{PROBE_RECORDED, "pending in the kernel when the process died"},
+		{PROBE_IN_TEXT, "its breakpoint is in the dumped text"},
+		{PROBE_ON_STACK, "its trampoline is a return address on a stack"},
+	};
+	size_t used = 0;
+
+	words->text[0] = 0;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (probe->sources & rows[i].source)
+			used += (size_t)snprintf(words->text + used, sizeof(words->text) - used, "%s%s",
+						 used ? ", " : "", rows[i].text);
+	}
+	return words->text;
+}
+
 struct error *evidence_add_probes(const struct crash *crash, struct finding *finding)
 {
 	const struct repair *repair = &crash->repair;
@@ -97,13 +118,10 @@ struct error *evidence_add_probes(const struct crash *crash, struct finding *fin
 					   repair->trampoline_recorded ? ", as recorded" : ", told by its shape");
 	for (size_t i = 0; i < repair->probe_count && !err; i++) {
 		const struct probe *probe = &repair->probes[i];
-		struct words words;
+		struct words words, known;
 
-		err = finding_add_evidence(
-			finding, EVIDENCE_MEMORY, 0, probe->address, "%s:%s%s%s", words_probe(&words, probe),
-			probe->sources & PROBE_RECORDED ? " pending in the kernel when the process died;" : "",
-			probe->sources & PROBE_IN_TEXT ? " its breakpoint is in the dumped text;" : "",
-			probe->sources & PROBE_ON_STACK ? " its trampoline is a return address on a stack;" : "");
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, probe->address, "%s: %s",
+					   words_probe(&words, probe), words_probe_sources(&known, probe));
 	}
 	if (!err && !repair->probe_count)
 		err = finding_add_missing(finding,

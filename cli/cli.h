@@ -3,7 +3,8 @@
  * What the verbs share: the table entry that each verb ends in, its options, and the search for the crash that is
  * meant.
  *
- * Exit status of corelate: 0 success, 1 failure, 2 a command line that makes no sense, 3 nothing of that name. `record`
+ * Exit status of corelate: 0 success, 1 failure, 2 a command line that makes no sense, 3 nothing of that name, 4 unsafe
+ * (`check`). `record`
  * returns the status of its command, and 125 when recording itself failed.
  */
 #ifndef CLI_CLI_H
@@ -51,7 +52,8 @@ struct cli_command {
 	int (*run_raw)(int argc, char **argv); /* with CLI_RAW */
 };
 
-extern const struct cli_command cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql, cli_repair;
+extern const struct cli_command cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql, cli_repair,
+	cli_check;
 
 /* Colour when standard output is a terminal and NO_COLOR is not set. */
 struct report_style cli_style(const struct cli_options *options);

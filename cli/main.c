@@ -10,7 +10,7 @@
 #include "common/paths.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_record, &cli_list, &cli_info, &cli_explain, &cli_stack, &cli_why, &cli_repair, &cli_sql,
+	&cli_record, &cli_list, &cli_info, &cli_explain, &cli_stack, &cli_why, &cli_repair, &cli_check, &cli_sql,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -20,7 +20,7 @@ static void print_help(FILE *out)
 	fputs("corelate explains why a Linux process crashed.\n\nUsage: corelate VERB [OPTION...] [ARGUMENT...]\n\n",
 	      out);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(out, "  %-8s %-22s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->summary);
+		fprintf(out, "  %-8s %-30s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->summary);
 	fputs("\nCRASH is a core file, a pid, an id, a command name or an executable; without it, the newest recorded "
 	      "crash.\n"
 	      "\n"
@@ -30,7 +30,7 @@ static void print_help(FILE *out)
 	      "  -h, --help      this text, or that of a verb\n"
 	      "      --version   version\n"
 	      "\n"
-	      "Exit status: 0 success, 1 failure, 2 bad usage, 3 nothing of that name.\n",
+	      "Exit status: 0 success, 1 failure, 2 bad usage, 3 nothing of that name, 4 unsafe (check).\n",
 	      out);
 }
 

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An ELF file of this machine, opened for questions about its code: what is called what, which bytes lie at an address,
+ * and what a slot that the dynamic linker fills will point to.
+ *
+ * Everything is read with pread() and checked against the file's size, because the file may be anybody's: a program of
+ * another user, or one that is being written. Addresses are the file's own (no load bias). Knows nothing of
+ * instructions, processes or probes. Layouts: elf(5), gABI; relocations: System V ABI, AMD64 supplement.
+ */
+#ifndef ANALYZER_CORE_ELF_H
+#define ANALYZER_CORE_ELF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+struct core_elf_symbol {
+	const char *name; /* without a version (foo@@V is foo); belongs to the core_elf; never empty */
+	uint64_t address; /* 0 when it is imported */
+	uint64_t size;	  /* bytes; 0 in much hand-written assembly */
+	uint8_t type;	  /* STT_* */
+	uint8_t binding;  /* STB_* */
+	bool is_import;	  /* used here, defined elsewhere */
+	bool is_code;	  /* lies in an executable segment */
+};
+
+/* An eight-byte word that the dynamic linker fills in: of the GOT, or a pointer in data. */
+struct core_elf_slot {
+	uint64_t address;
+	const char *name; /* the symbol it will point to, or NULL: then it will point to `target` */
+	uint64_t target;
+};
+
+struct core_elf {
+	const char *path;      /* as given; a copy */
+	bool is_executable;    /* a program, not a shared library: ET_EXEC, or ET_DYN with DF_1_PIE or an interpreter */
+	bool is_dynamic;       /* has a dynamic section that needs libraries */
+	bool has_symbol_table; /* .symtab, here or in the debug file; otherwise only dynamic symbols are known */
+	bool has_debug_file;   /* a separate debug file was found and used */
+	const char *soname;    /* or NULL */
+	const char **needed;   /* DT_NEEDED */
+	size_t needed_count;
+	struct core_elf_symbol *symbols; /* all, by rising address, imports first; aliases of one address: best first */
+	size_t symbol_count;
+	struct core_elf_symbol *code; /* copies of those with is_code, in the same order */
+	size_t code_count;
+	struct core_elf_slot *slots; /* by rising address */
+	size_t slot_count;
+	struct core_elf_private *private_;
+};
+
+/* Opens the file behind `fd`, which stays the caller's; `path` is for messages. A separate debug file is looked for as
+ * DIRECTORY/.build-id/xx/rest.debug (GDB's manual, "Separate Debug Files") in each of `debug_directories`,
+ * NULL-terminated; NULL means /usr/lib/debug. ERROR_INVALID: not an ELF file, or not an executable or library;
+ * ERROR_UNSUPPORTED: of another architecture, which the message names; ERROR_SYSTEM, ERROR_NO_MEMORY. A file without
+ * section headers opens, with no symbols. */
+struct error *core_elf_open(int fd, const char *path, const char *const *debug_directories,
+			    struct core_elf **ret) must_check;
+
+/* As above, opening `path`: ERROR_NOT_FOUND, ERROR_PERMISSION; what is not a regular file is ERROR_INVALID. */
+struct error *core_elf_open_path(const char *path, struct core_elf **ret) must_check;
+void core_elf_destroy(struct core_elf *elf);
+
+/* Where the byte at `address` is in the file; false when it is in no PT_LOAD's file part. `executable` asks for a
+ * segment with PF_X. */
+bool core_elf_file_offset(const struct core_elf *elf, uint64_t address, bool executable, uint64_t *ret_offset);
+
+/* The inverse: the address at which the byte at `offset` of the file is loaded, executable segments first. */
+bool core_elf_address_of_offset(const struct core_elf *elf, uint64_t offset, uint64_t *ret_address);
+
+/* Copies up to `size` bytes at `address` as the file has them; returns how many. */
+size_t core_elf_read(const struct core_elf *elf, uint64_t address, void *buffer, size_t size);
+
+/* The code symbol that starts at `address` (the best of several: a typed one, a global one), or NULL. */
+const struct core_elf_symbol *core_elf_symbol_at(const struct core_elf *elf, uint64_t address);
+
+/* The code symbol whose [address, address + size) holds `address`, or NULL. */
+const struct core_elf_symbol *core_elf_symbol_around(const struct core_elf *elf, uint64_t address);
+
+/* The lowest start of a code symbol above `address`, but not above the end of the section (or, without section headers,
+ * segment) that holds `address`, which is given when there is none. 0 when nothing holds `address`. */
+uint64_t core_elf_next_start(const struct core_elf *elf, uint64_t address);
+
+/* The range [start, end) of the frame description entry that covers `address`, from .eh_frame_hdr's table. Compilers
+ * write one a function (and one a split part), so that it tells a function's extent even in a stripped file. */
+bool core_elf_find_frame(const struct core_elf *elf, uint64_t address, uint64_t *ret_start, uint64_t *ret_end);
+
+/* What the slot at `address` will point to, or NULL when the dynamic linker does not fill it. */
+const struct core_elf_slot *core_elf_find_slot(const struct core_elf *elf, uint64_t address);
+
+/* The name of the section that holds `address`, or NULL. */
+const char *core_elf_section_of(const struct core_elf *elf, uint64_t address);
+
+/* The name of the first section called one of `names` (NULL-terminated) or NULL. */
+const char *core_elf_has_section(const struct core_elf *elf, const char *const *names);
+
+#endif
