@@ -90,4 +90,8 @@ struct error *cli_explain_crash(const struct cli_options *options, const char *n
 				struct cli_explained *ret) must_check;
 void cli_explained_deinit(struct cli_explained *explained);
 
+/* Explains the crash that the first argument names (or the newest) and renders it. */
+typedef struct error *(*cli_render_function)(const struct cli_options *options, const struct cli_explained *explained);
+struct error *cli_render_crash(const struct cli_options *options, cli_render_function render) must_check;
+
 #endif

@@ -2,22 +2,20 @@
 /* corelate explain: what killed it, who did it, how sure that is. */
 #include "cli/cli.h"
 
-static struct error *run_explain(const struct cli_options *options, int *ret_status)
+static struct error *render_explain(const struct cli_options *options, const struct cli_explained *explained)
 {
 	struct report_style style = cli_style(options);
-	struct cli_explained explained;
-	struct error *err;
 
-	(void)ret_status;
-	err = cli_explain_crash(options, options->argument_count ? options->arguments[0] : NULL, NULL, &explained);
-	if (err)
-		return err;
 	if (options->json)
-		err = report_write_json(&explained.report, stdout);
-	else
-		report_write_text(&explained.report, &style, stdout);
-	cli_explained_deinit(&explained);
-	return err;
+		return report_write_json(&explained->report, stdout);
+	report_write_text(&explained->report, &style, stdout);
+	return NULL;
+}
+
+static struct error *run_explain(const struct cli_options *options, int *ret_status)
+{
+	(void)ret_status;
+	return cli_render_crash(options, render_explain);
 }
 
 const struct cli_command cli_explain = {

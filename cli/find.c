@@ -339,3 +339,16 @@ void cli_explained_deinit(struct cli_explained *explained)
 	crash_deinit(&explained->crash);
 	cli_crash_deinit(&explained->found);
 }
+
+struct error *cli_render_crash(const struct cli_options *options, cli_render_function render)
+{
+	struct cli_explained explained;
+	struct error *err =
+		cli_explain_crash(options, options->argument_count ? options->arguments[0] : NULL, NULL, &explained);
+
+	if (err)
+		return err;
+	err = render(options, &explained);
+	cli_explained_deinit(&explained);
+	return err;
+}

@@ -2,25 +2,24 @@
 /* corelate info: who died, when and how; no judgement. */
 #include "cli/cli.h"
 
-static struct error *run_info(const struct cli_options *options, int *ret_status)
+static struct error *render_info(const struct cli_options *options, const struct cli_explained *explained)
 {
 	struct report_style style = cli_style(options);
-	struct cli_explained explained;
-	struct error *err;
 
-	(void)ret_status;
-	err = cli_explain_crash(options, options->argument_count ? options->arguments[0] : NULL, NULL, &explained);
-	if (err)
-		return err;
-	report_write_facts(&explained.report, stdout);
-	report_write_stacks(&explained.report, &style, stdout);
-	for (size_t i = 0; i < explained.crash.note_count; i++) {
+	report_write_facts(&explained->report, stdout);
+	report_write_stacks(&explained->report, &style, stdout);
+	for (size_t i = 0; i < explained->crash.note_count; i++) {
 		fputs(i ? "  - " : "\nNotes\n  - ", stdout);
-		report_write_inert(explained.crash.notes[i], stdout);
+		report_write_inert(explained->crash.notes[i], stdout);
 		fputc('\n', stdout);
 	}
-	cli_explained_deinit(&explained);
 	return NULL;
+}
+
+static struct error *run_info(const struct cli_options *options, int *ret_status)
+{
+	(void)ret_status;
+	return cli_render_crash(options, render_info);
 }
 
 const struct cli_command cli_info = {

@@ -2,23 +2,21 @@
 /* corelate stack: the stacks of all threads. */
 #include "cli/cli.h"
 
-static struct error *run_stack(const struct cli_options *options, int *ret_status)
+static struct error *render_stack(const struct cli_options *options, const struct cli_explained *explained)
 {
 	struct report_style style = cli_style(options);
-	struct cli_explained explained;
-	struct error *err;
 
+	if (!explained->crash.core)
+		return error_format(ERROR_NOT_FOUND,
+				    "this crash left no core that could be found; name it: corelate stack CORE");
+	report_write_stacks(&explained->report, &style, stdout);
+	return NULL;
+}
+
+static struct error *run_stack(const struct cli_options *options, int *ret_status)
+{
 	(void)ret_status;
-	err = cli_explain_crash(options, options->argument_count ? options->arguments[0] : NULL, NULL, &explained);
-	if (err)
-		return err;
-	if (!explained.crash.core)
-		err = error_format(ERROR_NOT_FOUND,
-				   "this crash left no core that could be found; name it: corelate stack CORE");
-	else
-		report_write_stacks(&explained.report, &style, stdout);
-	cli_explained_deinit(&explained);
-	return err;
+	return cli_render_crash(options, render_stack);
 }
 
 const struct cli_command cli_stack = {
