@@ -23,6 +23,12 @@ bool crash_unseen_between(const struct crash *crash, uint64_t from_ns, uint64_t 
 	return !crash->recorded || !crash->has_signal_event || from_ns < crash->recording.started_ns;
 }
 
+bool crash_realtime_ns(const struct recording *recording, uint64_t time_ns, int64_t *ret_ns)
+{
+	return time_ns < INT64_MAX &&
+	       !__builtin_add_overflow((int64_t)time_ns, recording->realtime_offset_ns, ret_ns) && *ret_ns >= 0;
+}
+
 struct error *crash_add_note(struct crash *crash, const char *format, ...)
 {
 	char **grown = reallocarray(crash->notes, crash->note_count + 1, sizeof(*grown));

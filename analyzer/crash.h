@@ -130,6 +130,9 @@ struct crash {
  * NULL, gets the first such gap, or NULL when the recording had not begun by `from_ns`. */
 bool crash_unseen_between(const struct crash *crash, uint64_t from_ns, uint64_t to_ns, const struct gap **ret_gap);
 
+/* The date of a recorded moment, in nanoseconds since the epoch; false when it cannot be one (a damaged database). */
+bool crash_realtime_ns(const struct recording *recording, uint64_t time_ns, int64_t *ret_ns);
+
 /* Frees all but the core. */
 void crash_deinit(struct crash *crash);
 

@@ -106,9 +106,8 @@ static struct error *note_probe(struct repair *repair, uint64_t address, unsigne
 static uint64_t entry_of(const struct frame *frames, size_t index)
 {
 	const struct frame *frame = &frames[index];
-	uint64_t looked_up = frame->pc - (index > 0 && frame->trust != FRAME_REGISTERS ? 1 : 0);
 
-	return frame->symbol.function ? looked_up - frame->symbol.function_offset : 0;
+	return frame->symbol.function ? frame->pc - frame->symbol.function_offset : 0;
 }
 
 /* ---- does a stack hold together? ---- */

@@ -44,8 +44,4 @@ void report_write_biography(const struct report *report, const struct report_sty
 /* The JSON of report.schema.json, with a newline at its end. */
 struct error *report_write_json(const struct report *report, FILE *out) must_check;
 
-/* Writes `text` so that a terminal shows it and obeys nothing in it: control characters and bytes that are not UTF-8
- * come out as \xNN. NULL gives "?". */
-void report_write_inert(const char *text, FILE *out);
-
 #endif

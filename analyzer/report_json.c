@@ -58,13 +58,10 @@ static json_t *time_or_null(const struct crash *crash, uint64_t time_ns)
 	time_t seconds;
 	struct tm when;
 
-	/* A gap that never ended reaches to INT64_MAX. */
-	if (!crash->recorded || !time_ns ||
-	    __builtin_add_overflow((int64_t)time_ns, crash->recording.realtime_offset_ns, &real_ns) ||
-	    time_ns >= INT64_MAX)
-		return json_null();
+	if (!crash->recorded || !time_ns || !crash_realtime_ns(&crash->recording, time_ns, &real_ns))
+		return json_null(); /* a gap that never ended reaches to INT64_MAX */
 	seconds = real_ns / 1000000000;
-	if (real_ns < 0 || !gmtime_r(&seconds, &when))
+	if (!gmtime_r(&seconds, &when))
 		return json_null();
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &when);
 	snprintf(text, sizeof(text), "%s.%09dZ", date, (int)(real_ns % 1000000000));

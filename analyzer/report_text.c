@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The report for a person who is tired: what happened, then when, then why that is believed. */
 #include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "analyzer/evidence_probe.h"
 #include "analyzer/report.h"
 #include "analyzer/words.h"
+#include "common/inert.h"
 
 #define SHOWN_EVENTS 12
 #define SHOWN_FRAMES 24
@@ -24,7 +27,7 @@ static void paint(const struct report_style *style, enum colour colour, FILE *ou
 static void painted(const struct report_style *style, enum colour colour, const char *text, FILE *out)
 {
 	paint(style, colour, out);
-	report_write_inert(text, out);
+	inert_write(text, out);
 	paint(style, PLAIN, out);
 }
 
@@ -42,9 +45,7 @@ static void write_time(const struct crash *crash, FILE *out)
 	struct tm when;
 	char text[64];
 
-	if (!crash->recorded || !crash->time_ns ||
-	    __builtin_add_overflow((int64_t)crash->time_ns, crash->recording.realtime_offset_ns, &real_ns) ||
-	    real_ns < 0)
+	if (!crash->recorded || !crash->time_ns || !crash_realtime_ns(&crash->recording, crash->time_ns, &real_ns))
 		return;
 	seconds = real_ns / 1000000000;
 	if (!localtime_r(&seconds, &when))
@@ -66,8 +67,14 @@ static void write_verdict(const struct report *report, const struct report_style
 		painted(style, BOLD, finding_confidence_name(verdict->confidence), out);
 	}
 	fputs(": ", out);
-	report_write_inert(verdict->summary, out);
+	inert_write(verdict->summary, out);
 	fputc('\n', out);
+}
+
+/* Signals that the instruction itself raises. */
+static bool is_synchronous(int number)
+{
+	return number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE || number == SIGTRAP;
 }
 
 void report_write_facts(const struct report *report, FILE *out)
@@ -76,11 +83,11 @@ void report_write_facts(const struct report *report, FILE *out)
 	struct words signal, code;
 
 	fputs("\n  process  ", out);
-	report_write_inert(crash->comm, out);
+	inert_write(crash->comm, out);
 	fprintf(out, " (pid %" PRIu32 ", thread %" PRIu32 ")", crash->pid, crash->tid);
 	if (crash->executable) {
 		fputs("  ", out);
-		report_write_inert(crash->executable, out);
+		inert_write(crash->executable, out);
 	}
 	fputc('\n', out);
 	write_time(crash, out);
@@ -91,12 +98,12 @@ void report_write_facts(const struct report *report, FILE *out)
 	if (crash->signal.sender_pid)
 		fprintf(out, ", sent by pid %" PRIu32, crash->signal.sender_pid);
 	fputc('\n', out);
-	if (crash->fault.instruction[0])
+	if (crash->fault.instruction[0] && is_synchronous(crash->signal.number))
 		fprintf(out, "  fault    %s%s%s\n", crash->fault.instruction, crash->fault.access ? "  : " : "",
 			crash->fault.access ? words_access(crash->fault.access) : "");
 	if (crash->core_path) {
 		fputs("  core     ", out);
-		report_write_inert(crash->core_path, out);
+		inert_write(crash->core_path, out);
 		fputc('\n', out);
 	}
 	if (crash->recorded) {
@@ -106,7 +113,8 @@ void report_write_facts(const struct report *report, FILE *out)
 			lost += crash->gaps[i].lost;
 		fprintf(out, "  record   %" PRIu64 " events of this process", crash->event_count);
 		if (crash->gap_count)
-			fprintf(out, ", %" PRIu64 " lost in %zu gaps", lost, crash->gap_count);
+			fprintf(out, ", %" PRIu64 " lost in %zu gap%s", lost, crash->gap_count,
+				crash->gap_count == 1 ? "" : "s");
 		fputc('\n', out);
 	}
 	fprintf(out, "  id       %s   signature %s\n", crash->id, report->signature);
@@ -140,7 +148,7 @@ static void write_marker(const struct crash *crash, const struct report_style *s
 	write_when(crash, marker->exit_ns, out);
 	paint(style, DIM, out);
 	fputs("-- marker ", out);
-	report_write_inert(marker_text(&words, marker), out);
+	inert_write(marker_text(&words, marker), out);
 	fprintf(out, "  (thread %" PRIu32 ")", marker->tid);
 	paint(style, PLAIN, out);
 	fputc('\n', out);
@@ -162,10 +170,10 @@ static void write_event(const struct crash *crash, const struct report_style *st
 		words_call(&call, event), out);
 	if (context->file) {
 		fputs("  ", out);
-		report_write_inert(context->file, out);
+		inert_write(context->file, out);
 	}
 	fprintf(out, "\n  %12s    by thread %" PRIu32 " in ", "", event->tid);
-	report_write_inert(words_caller(&caller, crash, index), out);
+	inert_write(words_caller(&caller, crash, index), out);
 	fputc('\n', out);
 }
 
@@ -177,12 +185,69 @@ static bool touches(const struct memory_event *event, uint64_t address)
 	return memory_effect_overlaps(&effect, page, page + RECORD_PAGE_BYTES);
 }
 
+/* A line of the biography: a call, or a marker near one. */
+struct line {
+	uint64_t time_ns;
+	size_t event; /* SIZE_MAX for a marker */
+	const struct marker *marker;
+};
+
+static int compare_lines(const void *a, const void *b)
+{
+	const struct line *left = a, *right = b;
+
+	if (left->time_ns != right->time_ns)
+		return left->time_ns < right->time_ns ? -1 : 1;
+	if (left->event != right->event)
+		return left->event < right->event ? -1 : 1;
+	return !left->marker || left->marker->id == right->marker->id ? 0
+	       : left->marker->id < right->marker->id		      ? -1
+								      : 1;
+}
+
+static bool is_new_marker(const struct crash *crash, const struct line *lines, size_t count,
+			  const struct marker *marker)
+{
+	if (!marker->id || (crash->time_ns && marker->enter_ns > crash->time_ns))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (lines[i].marker && lines[i].marker->id == marker->id)
+			return false;
+	}
+	return true;
+}
+
+/* The last `limit` calls that touch the page, and the markers around them, in the order of time. The caller frees them.
+ */
+static struct line *collect_lines(const struct crash *crash, size_t skip, size_t limit, size_t *ret_count)
+{
+	const struct biography *biography = &crash->biography;
+	struct line *lines = calloc(3 * limit + 1, sizeof(*lines));
+	size_t count = 0;
+
+	for (size_t i = 0; lines && i < biography->event_count; i++) {
+		const struct event_context *context = &biography->contexts[i];
+
+		if (!touches(&biography->events[i], biography->address) || (skip && skip--))
+			continue;
+		if (is_new_marker(crash, lines, count, &context->before))
+			lines[count++] = (struct line){context->before.exit_ns, SIZE_MAX, &context->before};
+		lines[count++] = (struct line){biography->events[i].exit_ns, i, NULL};
+		if (is_new_marker(crash, lines, count, &context->after))
+			lines[count++] = (struct line){context->after.exit_ns, SIZE_MAX, &context->after};
+	}
+	if (count)
+		qsort(lines, count, sizeof(*lines), compare_lines);
+	*ret_count = count;
+	return lines;
+}
+
 void report_write_biography(const struct report *report, const struct report_style *style, FILE *out)
 {
 	const struct crash *crash = report->crash;
 	const struct biography *biography = &crash->biography;
-	size_t touching = 0, skipped = 0, limit = style->all ? SIZE_MAX : SHOWN_EVENTS;
-	int64_t told_marker = 0;
+	size_t touching = 0, skip, count;
+	struct line *lines;
 
 	if (!crash->has_biography) {
 		fputs("  nothing was recorded about it\n", out);
@@ -192,28 +257,17 @@ void report_write_biography(const struct report *report, const struct report_sty
 		touching += touches(&biography->events[i], biography->address);
 	if (!touching)
 		fprintf(out, "  no recorded call ever touched the page of 0x%" PRIx64 "\n", biography->address);
-	if (touching > limit)
-		fprintf(out, "  (%zu earlier calls are not shown)\n", touching - limit);
-	for (size_t i = 0; i < biography->event_count; i++) {
-		const struct event_context *context = &biography->contexts[i];
-
-		if (!touches(&biography->events[i], biography->address))
-			continue;
-		if (touching > limit && skipped < touching - limit) {
-			skipped++;
-			continue;
-		}
-		if (context->before.id && context->before.id > told_marker)
-			write_marker(crash, style, &context->before, out);
-		write_event(crash, style, i, out);
-		if (context->after.id && context->after.enter_ns <= (crash->time_ns ?: UINT64_MAX) &&
-		    (i + 1 == biography->event_count || biography->events[i + 1].enter_ns > context->after.enter_ns))
-			write_marker(crash, style, &context->after, out);
-		if (context->before.id > told_marker)
-			told_marker = context->before.id;
-		if (context->after.id > told_marker)
-			told_marker = context->after.id;
+	skip = style->all || touching <= SHOWN_EVENTS ? 0 : touching - SHOWN_EVENTS;
+	if (skip || biography->truncated)
+		fprintf(out, "  (%s%zu earlier calls are not shown)\n", biography->truncated ? "more than " : "", skip);
+	lines = collect_lines(crash, skip, touching - skip, &count);
+	for (size_t i = 0; lines && i < count; i++) {
+		if (lines[i].marker)
+			write_marker(crash, style, lines[i].marker, out);
+		else
+			write_event(crash, style, lines[i].event, out);
 	}
+	free(lines);
 	if (crash->time_ns && crash->fault.source != ADDRESS_UNKNOWN && crash->fault.address == biography->address) {
 		write_when(crash, crash->time_ns, out);
 		painted(style, RED, "the crash", out);
@@ -229,7 +283,7 @@ static void write_frame(const struct report_style *style, size_t number, const s
 	const char *symbol = words_symbol(&words, &frame->symbol);
 
 	fprintf(out, "  #%-3zu 0x%016" PRIx64 "  ", number, frame->pc);
-	report_write_inert(symbol[0] ? symbol : "?", out);
+	inert_write(symbol[0] ? symbol : "?", out);
 	if (frame->trust != FRAME_REGISTERS && frame->trust != FRAME_CFI) {
 		fputs("  ", out);
 		paint(style, DIM, out);
@@ -254,7 +308,7 @@ static void write_thread(const struct report_style *style, const struct thread_s
 	}
 	if (thread->end_reason) {
 		fputs("  the stack ends here: ", out);
-		report_write_inert(thread->end_reason, out);
+		inert_write(thread->end_reason, out);
 		fputc('\n', out);
 	}
 }
@@ -277,7 +331,7 @@ static void write_lines(const char *title, char *const *lines, size_t count, con
 	heading(style, title, out);
 	for (size_t i = 0; i < count; i++) {
 		fputs("  - ", out);
-		report_write_inert(lines[i], out);
+		inert_write(lines[i], out);
 		fputc('\n', out);
 	}
 }
@@ -290,7 +344,7 @@ static void write_evidence(const struct finding *finding, const struct report_st
 		const struct evidence *evidence = &finding->evidence[i];
 
 		fputs("  - ", out);
-		report_write_inert(evidence->text, out);
+		inert_write(evidence->text, out);
 		if (evidence->kind == EVIDENCE_EVENT)
 			fprintf(out, "  [event %" PRId64 "]", evidence->id);
 		fputc('\n', out);
@@ -300,7 +354,7 @@ static void write_evidence(const struct finding *finding, const struct report_st
 	if (finding->next_step) {
 		heading(style, "Next", out);
 		fputs("  ", out);
-		report_write_inert(finding->next_step, out);
+		inert_write(finding->next_step, out);
 		fputc('\n', out);
 	}
 }
@@ -313,7 +367,7 @@ static void write_probes(const struct crash *crash, const struct report_style *s
 		struct words words;
 
 		fputs("  - ", out);
-		report_write_inert(words_probe(&words, &crash->repair.probes[i]), out);
+		inert_write(words_probe(&words, &crash->repair.probes[i]), out);
 		fputc('\n', out);
 	}
 }
@@ -335,7 +389,8 @@ void report_write_text(const struct report *report, const struct report_style *s
 	if (crash->stacks.thread_count)
 		write_thread(style, &crash->stacks.threads[0], out);
 	if (crash->stacks.thread_count > 1)
-		fprintf(out, "  (%zu more threads: corelate stack)\n", crash->stacks.thread_count - 1);
+		fprintf(out, "  (%zu more thread%s: corelate stack)\n", crash->stacks.thread_count - 1,
+			crash->stacks.thread_count == 2 ? "" : "s");
 	write_probes(crash, style, out);
 	write_evidence(&report->findings->findings[0], style, out);
 	for (size_t i = 1; i < report->findings->count; i++) {
@@ -345,7 +400,7 @@ void report_write_text(const struct report *report, const struct report_style *s
 			heading(style, "Other findings", out);
 		fprintf(out, "  - %s, %s: ", finding_class_name(other->class),
 			finding_confidence_name(other->confidence));
-		report_write_inert(other->summary, out);
+		inert_write(other->summary, out);
 		fputc('\n', out);
 	}
 	write_lines("Notes", crash->notes, crash->note_count, style, out);

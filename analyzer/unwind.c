@@ -143,6 +143,10 @@ static bool fill_stack(struct unwind_task *task, size_t index, struct thread_sta
 		frame->trust = from->frames[i].trust;
 		if (!fill_symbol(task, unwind_frame_lookup_address(&from->frames[i]), &frame->symbol))
 			return false;
+		if (!from->frames[i].exact) { /* looked up one byte earlier; the offsets are those of pc itself */
+			frame->symbol.function_offset++;
+			frame->symbol.module_offset++;
+		}
 	}
 	return true;
 }

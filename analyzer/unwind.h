@@ -50,7 +50,8 @@ struct frame {
 	uint64_t pc; /* of a caller: its return address, not decremented */
 	uint64_t sp; /* stack pointer in that frame; 0 when not known */
 	enum frame_trust trust;
-	struct symbol symbol; /* looked up at pc - 1 for callers, so that the call's line is named */
+	struct symbol symbol; /* of a caller: looked up at pc - 1, so that the call's line is named; the offsets are
+				 those of pc */
 };
 
 struct thread_stack {

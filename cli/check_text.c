@@ -7,6 +7,7 @@
 #include "cli/check.h"
 #include "cli/cli.h"
 #include "common/cleanup.h"
+#include "common/inert.h"
 
 #define TEXT_WIDTH 96
 
@@ -52,10 +53,10 @@ static void write_reason(const struct check *check, const struct core_hazard *ha
 	if (severity < hazard->severity)
 		write_wrapped("This function calls nothing, so it cannot happen while it runs.", "    ", out);
 	fputs("    seen: ", out);
-	report_write_inert(hazard->evidence, out);
+	inert_write(hazard->evidence, out);
 	if (hazard->file) {
 		fputs(" in ", out);
-		report_write_inert(hazard->file, out);
+		inert_write(hazard->file, out);
 	}
 	if (hazard->pid)
 		fprintf(out, " (process %" PRIu32 ")", hazard->pid);
@@ -66,7 +67,7 @@ static void write_reason(const struct check *check, const struct core_hazard *ha
 
 static void write_place(const struct core_return_site *site, FILE *out)
 {
-	report_write_inert(site->symbol ? site->symbol : "entry", out);
+	inert_write(site->symbol ? site->symbol : "entry", out);
 	fprintf(out, "+%" PRIu64 " (0x%" PRIx64 ")", site->offset, site->address);
 }
 
@@ -88,7 +89,7 @@ static void write_tail_calls(const struct core_return_sites *sites, FILE *out)
 		write_place(site, out);
 		fputs(" -> ", out);
 		if (site->target_name)
-			report_write_inert(site->target_name, out);
+			inert_write(site->target_name, out);
 		else if (site->target)
 			fprintf(out, "0x%" PRIx64, site->target);
 		else
@@ -129,7 +130,7 @@ static void write_function(const struct check *check, const struct core_return_s
 	cleanup_free char *lines = check_tracefs_lines(check, sites, "    ");
 
 	fputc('\n', out);
-	report_write_inert(sites->function.name ? sites->function.name : check->function, out);
+	inert_write(sites->function.name ? sites->function.name : check->function, out);
 	fprintf(out, " at 0x%" PRIx64 ", file offset 0x%" PRIx64 ", %" PRIu64 " bytes: ", sites->function.address,
 		sites->function.file_offset, sites->function.size);
 	if (sites->count == 0 && sites->complete)
@@ -154,7 +155,7 @@ void check_write_text(const struct check *check, FILE *out)
 	cleanup_free char *verdict = check_verdict(check);
 	size_t notes = 0;
 
-	report_write_inert(verdict ? verdict : "out of memory", out);
+	inert_write(verdict ? verdict : "out of memory", out);
 	fputc('\n', out);
 	for (size_t i = 0; i < check->safety.count; i++) {
 		const struct core_hazard *hazard = &check->safety.hazards[i];

@@ -130,7 +130,7 @@ static char *read_setting(const char *path)
 struct pattern_facts {
 	const struct signal_event *signal;
 	const struct process *process;
-	int64_t realtime_offset_ns;
+	int64_t real_ns; /* date of the death */
 };
 
 /* core(5): one specifier of core_pattern; NULL for those that cannot be known afterwards. */
@@ -161,7 +161,7 @@ static bool expand(FILE *out, char specifier, const struct pattern_facts *facts)
 		fprintf(out, "%" PRId32, facts->signal->number);
 		return true;
 	case 't':
-		fprintf(out, "%" PRId64, ((int64_t)facts->signal->time_ns + facts->realtime_offset_ns) / 1000000000);
+		fprintf(out, "%" PRId64, facts->real_ns / 1000000000);
 		return true;
 	case 'e':
 		for (size_t i = 0; i < sizeof(facts->signal->comm) && facts->signal->comm[i]; i++)
@@ -235,7 +235,8 @@ struct error *cli_find_core(struct store_reader *store, const struct signal_even
 	if (err)
 		return err;
 	facts.process = &process;
-	facts.realtime_offset_ns = recording.realtime_offset_ns;
+	if (!crash_realtime_ns(&recording, signal->time_ns, &facts.real_ns))
+		facts.real_ns = 0;
 	recording_deinit(&recording);
 	path = core_path(&facts);
 	if (!path)
@@ -272,7 +273,7 @@ struct error *cli_find_crash(const struct cli_options *options, const char *name
 	if (!err && name && names_a_file(name)) {
 		err = core_open(name, &ret->core);
 		/* An executable's path also names its crashes. */
-		if (err && err->code == ERROR_INVALID && ret->store) {
+		if (err && (err->code == ERROR_INVALID || err->code == ERROR_NOT_FOUND) && ret->store) {
 			struct error *again = find_recorded(ret->store, name, ret);
 
 			if (!again) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* corelate info: who died, when and how; no judgement. */
 #include "cli/cli.h"
+#include "common/inert.h"
 
 static struct error *render_info(const struct cli_options *options, const struct cli_explained *explained)
 {
@@ -10,7 +11,7 @@ static struct error *render_info(const struct cli_options *options, const struct
 	report_write_stacks(&explained->report, &style, stdout);
 	for (size_t i = 0; i < explained->crash.note_count; i++) {
 		fputs(i ? "  - " : "\nNotes\n  - ", stdout);
-		report_write_inert(explained->crash.notes[i], stdout);
+		inert_write(explained->crash.notes[i], stdout);
 		fputc('\n', stdout);
 	}
 	return NULL;

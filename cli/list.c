@@ -7,6 +7,7 @@
 
 #include "analyzer/words.h"
 #include "cli/cli.h"
+#include "common/inert.h"
 
 #define LISTED_CRASHES 10000
 
@@ -24,7 +25,8 @@ static struct error *fill_row(struct store_reader *store, const struct signal_ev
 
 	if (err)
 		return err;
-	row->real_ns = (int64_t)row->crash.time_ns + row->crash.recording.realtime_offset_ns;
+	if (!crash_realtime_ns(&row->crash.recording, row->crash.time_ns, &row->real_ns))
+		row->real_ns = 0;
 	err = cli_find_core(store, signal, &core);
 	if (err) {
 		crash_deinit(&row->crash);
@@ -46,7 +48,7 @@ static void write_text_row(const struct row *row)
 		strftime(when, sizeof(when), "%a %Y-%m-%d %H:%M:%S %Z", &local);
 	printf("%-28s %7" PRIu32 " %5" PRIu32 " %-8s %-8s %s  ", when, row->crash.pid, row->crash.process.uid,
 	       words_signal(&signal, row->crash.signal.number), row->has_core ? "present" : "none", row->crash.id);
-	report_write_inert(row->crash.executable ? row->crash.executable : row->crash.comm, stdout);
+	inert_write(row->crash.executable ? row->crash.executable : row->crash.comm, stdout);
 	putchar('\n');
 }
 

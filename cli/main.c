@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "common/paths.h"
+#include "common/inert.h"
 
 static const struct cli_command *const commands[] = {
 	&cli_record, &cli_list, &cli_info, &cli_explain, &cli_stack, &cli_why, &cli_repair, &cli_check, &cli_sql,
@@ -79,6 +80,14 @@ static unsigned needed_flag(int option)
 	}
 }
 
+static int refuse_option(const struct cli_command *command, const char *why, const char *option)
+{
+	fprintf(stderr, "corelate: %s: '", command->name);
+	inert_write(option, stderr);
+	fprintf(stderr, "' %s; see corelate %s --help\n", why, command->name);
+	return CLI_USAGE;
+}
+
 /* Returns -1 to go on, else the exit status. */
 static int parse_options(const struct cli_command *command, int argc, char **argv, struct cli_options *ret)
 {
@@ -99,19 +108,17 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 		.database_given = environment && environment[0],
 	};
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "aho:", long_options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":aho:", long_options, NULL)) != -1) {
 		unsigned needed = needed_flag(option);
 
 		if (option == 'h') {
 			print_command_help(command, stdout);
 			return CLI_OK;
 		}
-		if (option == '?' || (needed && !(command->flags & needed))) {
-			if (option != '?')
-				fprintf(stderr, "corelate: %s does not take that option\n", command->name);
-			fprintf(stderr, "corelate: see corelate %s --help\n", command->name);
-			return CLI_USAGE;
-		}
+		if (option == '?' || option == ':' || (needed && !(command->flags & needed)))
+			return refuse_option(command, option == ':' ? "needs a value" : "is not an option of this verb",
+					     argv[optind - 1]);
 		if (option == OPTION_DB) {
 			ret->database = optarg;
 			ret->database_given = true;
@@ -121,6 +128,10 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 		ret->dry_run |= option == OPTION_DRY_RUN;
 		if (option == 'o')
 			ret->output = optarg;
+	}
+	if (!ret->database[0] || (ret->output && !ret->output[0])) {
+		fprintf(stderr, "corelate: %s: a path is empty\n", command->name);
+		return CLI_USAGE;
 	}
 	ret->arguments = argv + optind;
 	ret->argument_count = argc - optind;
@@ -149,51 +160,65 @@ static int run(const struct cli_command *command, int argc, char **argv)
 		return status;
 	status = CLI_OK;
 	err = command->run(&options, &status);
-	if (!err && (fflush(stdout) || ferror(stdout)))
-		err = error_format(ERROR_SYSTEM, "cannot write to standard output");
 	if (err) {
 		fputs("corelate: ", stderr);
-		report_write_inert(err->message, stderr);
+		inert_write(err->message, stderr);
 		fputc('\n', stderr);
-		status = status_of(err);
+		if (status == CLI_OK)
+			status = status_of(err);
 		error_destroy(err);
 	}
 	return status;
 }
 
-int main(int argc, char **argv)
+static int refuse_verb(const char *name)
+{
+	fputs("corelate: there is no verb '", stderr);
+	inert_write(name, stderr);
+	fputs("'; see corelate --help\n", stderr);
+	return CLI_USAGE;
+}
+
+/* Text that could not be written is a failure, of help too. */
+static int written(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fputs("corelate: cannot write to standard output\n", stderr);
+	return CLI_FAILED;
+}
+
+static int dispatch(int argc, char **argv)
 {
 	const struct cli_command *command;
+	bool help;
 
-	setlocale(LC_TIME, "");
 	if (argc < 2) {
 		print_help(stderr);
 		return CLI_USAGE;
 	}
-	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-		command = argc > 2 ? find_command(argv[2]) : NULL;
-		if (argc > 2 && !command) {
-			fprintf(stderr, "corelate: there is no verb '%s'; see corelate --help\n", argv[2]);
-			return CLI_USAGE;
-		}
-		if (command && !(command->flags & CLI_RAW))
-			print_command_help(command, stdout);
-		else if (command)
-			return command->run_raw(2, (char *[]){argv[2], (char *)"--help", NULL});
-		else
-			print_help(stdout);
+	help = strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0;
+	if (help && argc == 2) {
+		print_help(stdout);
 		return CLI_OK;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("corelate " CORELATE_VERSION);
 		return CLI_OK;
 	}
-	command = find_command(argv[1]);
-	if (!command) {
-		fputs("corelate: there is no verb '", stderr);
-		report_write_inert(argv[1], stderr);
-		fputs("'; see corelate --help\n", stderr);
-		return CLI_USAGE;
-	}
-	return run(command, argc - 1, argv + 1);
+	command = find_command(argv[help ? 2 : 1]);
+	if (!command)
+		return refuse_verb(argv[help ? 2 : 1]);
+	if (!help)
+		return run(command, argc - 1, argv + 1);
+	if (command->flags & CLI_RAW)
+		return command->run_raw(2, (char *[]){argv[2], (char *)"--help", NULL});
+	print_command_help(command, stdout);
+	return CLI_OK;
+}
+
+int main(int argc, char **argv)
+{
+	setlocale(LC_TIME, "");
+	return written(dispatch(argc, argv));
 }

@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "cli/cli.h"
+#include "common/inert.h"
 
 struct output {
 	json_t *rows; /* NULL for text */
@@ -15,7 +16,7 @@ static bool write_text_row(struct output *output, int columns, const char *const
 	for (int i = 0; i < columns; i++) {
 		if (i)
 			putchar('|');
-		report_write_inert(cells[i] ? cells[i] : missing, stdout);
+		inert_write(cells[i] ? cells[i] : missing, stdout);
 	}
 	putchar('\n');
 	return !ferror(stdout);

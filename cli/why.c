@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* corelate why ADDRESS: the recorded life of an address. */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "analyzer/words.h"
 #include "cli/cli.h"
+#include "common/inert.h"
 
 static struct error *parse_address(const char *text, uint64_t *ret)
 {
@@ -14,7 +16,7 @@ static struct error *parse_address(const char *text, uint64_t *ret)
 
 	errno = 0;
 	*ret = strtoull(text, &end, 0);
-	if (errno || *end || end == text || text[0] == '-')
+	if (errno || *end || !isdigit((unsigned char)text[0]))
 		return error_format(ERROR_INVALID, "'%s' is not an address (0x7f...)", text);
 	return NULL;
 }
@@ -43,7 +45,7 @@ static void write_place(const struct crash *crash, uint64_t address)
 	file = core_find_file(crash->core, address);
 	if (file) {
 		fputs(" of ", stdout);
-		report_write_inert(file->path, stdout);
+		inert_write(file->path, stdout);
 		printf(", offset 0x%" PRIx64, file->offset + (address - file->start));
 	}
 	putchar('\n');

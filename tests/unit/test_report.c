@@ -14,6 +14,7 @@
 
 #include "analyzer/report.h"
 #include "analyzer/words.h"
+#include "common/inert.h"
 
 #define assert_no_error(expression)                                                                                    \
 	do {                                                                                                           \
@@ -32,7 +33,7 @@ static char *inert(const char *text)
 	FILE *stream = open_memstream(&out, &size);
 
 	assert_non_null(stream);
-	report_write_inert(text, stream);
+	inert_write(text, stream);
 	assert_int_equal(fclose(stream), 0);
 	return out;
 }

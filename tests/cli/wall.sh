@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Calls that must fail: with their exit status, with one clear line, and without a word on standard output.
+# 1 is failure, 2 a command line that makes no sense, 3 nothing of that name.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$work"
+
+fixture db=story.db core=core
+fixture db=nobody.db crash=0
+sqlite3 foreign.db 'CREATE TABLE mine (a); INSERT INTO mine VALUES (1)'
+cp story.db newer.db
+sqlite3 newer.db 'PRAGMA user_version = 999' >/dev/null
+cp story.db older.db
+sqlite3 older.db 'PRAGMA user_version = 1' >/dev/null
+cp story.db negative.db
+sqlite3 negative.db 'PRAGMA user_version = -7' >/dev/null
+printf 'just some words\n' >text
+: >empty
+mkdir directory
+mkfifo fifo
+printf '\050\265\057\375rest' >zstd.core
+cp core i386.core
+patch i386.core 4 '\001'
+patch i386.core 18 '\003\000'
+cp core arm.core
+patch arm.core 4 '\001'
+patch arm.core 18 '\050\000'
+cp core aarch64.core
+patch aarch64.core 18 '\267\000'
+cp core big.core
+patch big.core 5 '\002'
+patch big.core 16 '\000\004'
+patch big.core 18 '\000\026'
+head -c 40 core >header.core
+head -c 300 core >segments.core
+head -c 400 core >notes.core
+
+# ---- the command line ----
+refuse 2 "no verb 'frobnicate'" "$corelate" frobnicate
+refuse 2 "no verb ''" "$corelate" ''
+refuse 2 "no verb 'frobnicate'" "$corelate" help frobnicate
+refuse 2 '\x1b[31m' "$corelate" $'\e[31mred'
+refuse 2 '\x1b[31m' "$corelate" help $'\e[31mred'
+for verb in explain info stack list; do
+	refuse 2 '--frobnicate' "$corelate" $verb --frobnicate
+done
+refuse 2 "'z'" "$corelate" explain -z
+refuse 2 '\x1b' "$corelate" explain $'--\e[31m'
+refuse 2 '--db' "$corelate" explain --db
+refuse 2 '--json' "$corelate" explain --json=yes
+refuse 2 'list does not take' "$corelate" list --all
+refuse 2 'info does not take' "$corelate" info --json
+refuse 2 'stack does not take' "$corelate" stack --json
+refuse 2 'why does not take' "$corelate" why --json 0x1000
+refuse 2 'sql does not take' "$corelate" sql -a 'SELECT 1'
+refuse 2 'explain does not take' "$corelate" explain -o out
+refuse 2 'usage' "$corelate" explain one two
+refuse 2 'usage' "$corelate" info one two
+refuse 2 'usage' "$corelate" stack one two
+refuse 2 'usage' "$corelate" list one
+refuse 2 'usage' "$corelate" why
+refuse 2 'usage' "$corelate" why 1 2 3
+refuse 2 'usage' "$corelate" sql
+refuse 2 'usage' "$corelate" sql 'SELECT 1' 'SELECT 2'
+for address in xyz 0x '' -1 ' -1' 0x1g 0x10000000000000000 '1 2' 12.5; do
+	refuse 2 'is not an address' "$corelate" why --db story.db -- "$address"
+done
+
+# ---- the database ----
+for verb in explain info stack list; do
+	refuse 3 'missing.db' "$corelate" $verb --db missing.db
+	refuse 1 'not one of corelate' "$corelate" $verb --db foreign.db
+done
+refuse 3 'missing.db' "$corelate" sql --db missing.db 'SELECT 1'
+refuse 3 'missing.db' "$corelate" explain --db missing.db ./core
+refuse 3 'missing.db' env CORELATE_DB=missing.db "$corelate" list
+refuse 3 'nowhere' "$corelate" list --db nowhere/at/all.db
+refuse 1 'Not a directory' "$corelate" list --db text/story.db
+refuse 2 '--db' "$corelate" list --db ''
+refuse 1 'newer corelate' "$corelate" list --db newer.db
+refuse 1 'version 1' "$corelate" list --db older.db
+refuse 1 'impossible version -7' "$corelate" list --db negative.db
+refuse 1 'not a database' "$corelate" list --db text
+refuse 1 'not a database' "$corelate" list --db core
+refuse 1 'empty file' "$corelate" list --db empty
+refuse 1 'not a regular file' "$corelate" list --db directory
+refuse 1 'not a regular file' "$corelate" list --db fifo
+refuse 1 'not a regular file' "$corelate" list --db /dev/zero
+refuse 1 'not one of corelate' "$corelate" explain --db foreign.db ./core
+refuse 3 'no crash has been recorded' "$corelate" explain --db nobody.db
+refuse 3 'no core' "$corelate" stack --db story.db
+
+# ---- the crash ----
+refuse 3 "'frobnicate'" "$corelate" explain --db story.db frobnicate
+refuse 3 "'4711'" "$corelate" info --db story.db 4711
+refuse 3 "'0123456789abcdef'" "$corelate" stack --db story.db 0123456789abcdef
+refuse 3 '\x1b[31m' "$corelate" explain --db story.db $'\e[31mred'
+refuse 3 "''" "$corelate" explain --db story.db ''
+refuse 3 'nothing/core' "$corelate" explain --db story.db ./nothing/core
+for verb in explain info stack; do
+	refuse 1 'not an ELF file' "$corelate" $verb --db story.db ./text
+	refuse 1 'empty' "$corelate" $verb --db story.db ./empty
+	refuse 1 'not a regular file' "$corelate" $verb --db story.db ./directory
+	refuse 1 'not a regular file' "$corelate" $verb --db story.db ./fifo
+done
+refuse 1 'not a regular file' "$corelate" explain --db story.db /dev/zero
+refuse 1 'an ELF program' "$corelate" explain --db story.db "$corelate"
+refuse 1 'compressed with zstd' "$corelate" explain --db story.db zstd.core
+refuse 1 'i386' "$corelate" explain --db story.db i386.core
+refuse 1 'a core of arm' "$corelate" explain --db story.db arm.core
+refuse 1 'aarch64' "$corelate" explain --db story.db aarch64.core
+refuse 1 's390 (64-bit, big-endian)' "$corelate" explain --db story.db big.core
+refuse 1 'truncated in its ELF header' "$corelate" explain --db story.db header.core
+refuse 1 'truncated before its notes' "$corelate" explain --db story.db segments.core
+refuse 1 'truncated before its notes' "$corelate" explain --db story.db notes.core
+refuse 1 'not an ELF file' "$corelate" why --db story.db 0x1000 ./text
+
+# ---- repair: the core itself is never changed ----
+before=$(sha256sum core)
+ln core second-name
+ln -s core link
+refuse 2 'usage' "$corelate" repair
+refuse 2 'either -o OUT or --dry-run' "$corelate" repair --db story.db ./core
+refuse 2 'either -o OUT or --dry-run' "$corelate" repair --db story.db ./core -o out.core --dry-run
+refuse 3 'no core' "$corelate" repair --db story.db depot -o out.core
+refuse 1 'not an ELF file' "$corelate" repair --db story.db ./text -o out.core
+for out in core ./core second-name link; do
+	refuse 1 "$out" "$corelate" repair --db story.db ./core -o $out
+done
+refuse 3 'nowhere/out' "$corelate" repair --db story.db ./core -o nowhere/out
+refuse 1 'directory' "$corelate" repair --db story.db ./core -o directory
+refuse 1 '/dev/full' "$corelate" repair --db story.db ./core -o /dev/full
+refuse 2 '-o' "$corelate" repair --db story.db ./core -o ''
+[ "$(sha256sum core)" = "$before" ] || fail 'repair has changed the core'
+[ ! -e out.core ] || fail 'a repair that was refused has left something'
+
+# ---- SQL ----
+before=$(sha256sum story.db)
+for statement in 'DELETE FROM event' 'UPDATE process SET pid = 1' 'DROP TABLE event' 'CREATE TABLE t (a)' \
+	"INSERT INTO gap SELECT * FROM gap" 'PRAGMA user_version = 9' 'PRAGMA journal_mode = DELETE' \
+	'PRAGMA writable_schema = ON' 'VACUUM' "VACUUM INTO '$work/copy.db'" "ATTACH '$work/other.db' AS other" 'BEGIN' \
+	'REINDEX' 'ANALYZE' 'CREATE TEMP TABLE t (a)'; do
+	refuse 1 'only statements that read' "$corelate" sql --db story.db "$statement"
+done
+[ "$(sha256sum story.db)" = "$before" ] || fail 'a statement that was refused has changed the database'
+for file in copy.db other.db; do
+	[ ! -e $file ] || fail "a statement that was refused has made $file"
+done
+refuse 1 'load_extension' "$corelate" sql --db story.db "SELECT load_extension('$work/x.so')"
+refuse 1 'one statement' "$corelate" sql --db story.db 'SELECT 1; SELECT 2'
+refuse 1 'one statement' "$corelate" sql --db story.db 'SELECT 1; DELETE FROM event'
+refuse 1 'syntax error' "$corelate" sql --db story.db 'SELEKT 1'
+refuse 1 'no such table' "$corelate" sql --db story.db 'SELECT * FROM absent'
+refuse 1 'no such column' "$corelate" sql --db story.db 'SELECT absent FROM event'
+refuse 1 'statement' "$corelate" sql --db story.db ''
+refuse 1 'statement' "$corelate" sql --db story.db -- '-- only a comment'
+refuse 1 '\x1b[31m' "$corelate" sql --db story.db $'SELECT "\e[31mred"."x"'
+
+# ---- standard output ----
+# full ARGUMENT...: nothing can be written; that must not pass for success.
+full() {
+	checks=$((checks + 1))
+	status=0
+	timeout 20 "$corelate" "$@" >/dev/full 2>"$work/err" </dev/null || status=$?
+	expect_sane "$@"
+	if [ "$status" -ne 1 ] || ! grep -q '^corelate: cannot write' err || [ "$(wc -l <err)" -ne 1 ]; then
+		fail "corelate $* >/dev/full: status $status where 1 was expected, standard error:"
+		show err
+	fi
+}
+full explain --db story.db ./core
+full explain --db story.db --json ./core
+full info --db story.db ./core
+full stack --db story.db ./core
+full why --db story.db 0x7ffff7a4f234
+full list --db story.db
+full list --db story.db --json
+full sql --db story.db 'SELECT * FROM v_event'
+full sql --db story.db --json 'SELECT * FROM v_event'
+full --help
+full explain --help
+full --version
+finish
