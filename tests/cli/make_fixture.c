@@ -140,7 +140,8 @@ static int64_t space_id;
 
 static void copy_name(char out[16], const char *name)
 {
-	strncpy(out, name, 16);
+	memset(out, 0, 16);
+	memcpy(out, name, strnlen(name, 16));
 }
 
 static int64_t add_file(uint64_t inode, const char *path)
@@ -320,8 +321,8 @@ static void add_facts(void)
 	const uint64_t vector[] = {33, VDSO_START, 25, STACK_START + 0xf00, 9, PROGRAM_START + 0x1000, 7, LIBRARY_START,
 				   0,  0};
 
-	strncpy(facts.pr_fname, wanted.core_name, sizeof(facts.pr_fname));
-	strncpy(facts.pr_psargs, wanted.core_arguments, sizeof(facts.pr_psargs));
+	memcpy(facts.pr_fname, wanted.core_name, strnlen(wanted.core_name, sizeof(facts.pr_fname)));
+	memcpy(facts.pr_psargs, wanted.core_arguments, strnlen(wanted.core_arguments, sizeof(facts.pr_psargs)));
 	if (wanted.signal == SIGSEGV)
 		signal.si_addr = (void *)FAULT_ADDRESS;
 	add_note(NT_PRPSINFO, &facts, sizeof(facts));

@@ -163,7 +163,7 @@ static void test_builds(void **state)
 		expect_chain(&result.threads[0], 0, whole_chain, builds[i].trust);
 		assert_string_equal(frame->symbol.module, module->path);
 		assert_int_equal(strlen(frame->symbol.build_id), 40);
-		assert_int_equal(frame->symbol.module_offset, frame->pc - 1 - module->load_bias);
+		assert_int_equal(frame->symbol.module_offset, frame->pc - module->load_bias);
 		assert_true(frame->sp > result.threads[0].frames[0].sp);
 		if (builds[i].trust == FRAME_CFI) {
 			assert_non_null(strstr(frame->symbol.file, "unwind_victim.c"));
@@ -296,7 +296,7 @@ static void test_addresses(void **state)
 	uint64_t sp = result.threads[0].frames[2].sp, caller_sp = result.threads[0].frames[3].sp;
 
 	(void)state;
-	addresses[2] = pc - 1 - result.threads[0].frames[2].symbol.function_offset;
+	addresses[2] = pc - result.threads[0].frames[2].symbol.function_offset;
 	unwind_result_deinit(&result);
 	result = unwind(core, &request);
 	assert_int_equal(result.symbol_count, 3);
