@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A reader over the dead process's memory. After a failed read every value is 0 and `failed` stays set. */
 struct cursor {
@@ -163,6 +164,33 @@ static uint64_t find_description(const struct core *core, uint64_t header, uint6
 	return header + (uint64_t)(int64_t)(int32_t)read_bytes(&cursor, 4);
 }
 
+/* The section .eh_frame of the module's file: address and size as the process has them. For static programs, which
+ * register it by hand and have no index. */
+static bool find_section(const struct core_module *module, uint64_t *ret_start, uint64_t *ret_size)
+{
+	Elf64_Shdr names, section;
+	Elf64_Ehdr header;
+	char name[16];
+
+	if (module->elf_fd < 0 || pread(module->elf_fd, &header, sizeof(header), 0) != sizeof(header) ||
+	    header.e_shentsize != sizeof(section) ||
+	    pread(module->elf_fd, &names, sizeof(names),
+		  (off_t)(header.e_shoff + (uint64_t)header.e_shstrndx * sizeof(section))) != sizeof(names))
+		return false;
+	for (unsigned i = 0; i < header.e_shnum; i++) {
+		if (pread(module->elf_fd, &section, sizeof(section), (off_t)(header.e_shoff + i * sizeof(section))) !=
+			    sizeof(section) ||
+		    pread(module->elf_fd, name, sizeof(name), (off_t)(names.sh_offset + section.sh_name)) < 10)
+			continue;
+		if (memcmp(name, ".eh_frame", sizeof(".eh_frame")) == 0) {
+			*ret_start = module->load_bias + section.sh_addr;
+			*ret_size = section.sh_size;
+			return true;
+		}
+	}
+	return false;
+}
+
 struct function_data {
 	uint64_t start;
 	uint64_t size;
@@ -284,6 +312,35 @@ static enum exception_handler read_language_data(const struct core *core, const 
 	return cursor.failed ? HANDLER_UNKNOWN : HANDLER_NONE;
 }
 
+static bool covers(const struct function_data *function, uint64_t pc)
+{
+	return pc >= function->start && pc < function->start + function->size;
+}
+
+/* Reads every description in turn. */
+static bool search_section(const struct core *core, const struct core_module *module, uint64_t pc,
+			   struct function_data *ret)
+{
+	struct cursor cursor = {.core = core};
+	uint64_t size, end;
+
+	if (!find_section(module, &cursor.at, &size))
+		return false;
+	end = cursor.at + size;
+	while (cursor.at < end) {
+		uint64_t entry = cursor.at;
+		uint64_t length = read_bytes(&cursor, 4);
+		uint64_t common = read_bytes(&cursor, 4);
+
+		if (cursor.failed || length == 0 || length > size)
+			return false;
+		if (common && read_description(core, entry, ret) && covers(ret, pc))
+			return true;
+		cursor.at = entry + 4 + length;
+	}
+	return false;
+}
+
 enum exception_handler exception_handler_at(const struct core *core, uint64_t return_address)
 {
 	uint64_t pc = return_address - 1;
@@ -295,9 +352,8 @@ enum exception_handler exception_handler_at(const struct core *core, uint64_t re
 		return HANDLER_UNKNOWN;
 	header = find_frame_header(core, module);
 	description = header ? find_description(core, header, pc) : 0;
-	if (!description || !read_description(core, description, &function))
-		return HANDLER_UNKNOWN;
-	if (pc < function.start || pc >= function.start + function.size)
+	if (description ? !read_description(core, description, &function) || !covers(&function, pc)
+			: !search_section(core, module, pc, &function))
 		return HANDLER_UNKNOWN;
 	return function.language_data ? read_language_data(core, &function, pc) : HANDLER_NONE;
 }

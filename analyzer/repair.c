@@ -178,7 +178,7 @@ static bool holds_together(const struct work *work, const struct thread_stack *s
 		if (target && callee && target != callee && !jumps_to(core, target, callee))
 			return false;
 	}
-	return stack->end_reason == NULL;
+	return !stack->end_reason || strcmp(stack->end_reason, unwind_end_at_zero) == 0;
 }
 
 /* ---- candidates ---- */

@@ -35,6 +35,8 @@ const char *frame_trust_name(enum frame_trust trust)
 	return "lost";
 }
 
+const char unwind_end_at_zero[] = "the return address is zero";
+
 void symbol_deinit(struct symbol *symbol)
 {
 	if (!symbol)

@@ -54,6 +54,10 @@ struct frame {
 				 those of pc */
 };
 
+/* thread_stack.end_reason of a stack whose last return address is zero: how most runtimes mark the bottom of a stack
+ * that they made themselves (fibers, goroutines), and what a broken stack can end in too. */
+extern const char unwind_end_at_zero[];
+
 struct thread_stack {
 	uint32_t tid;
 	bool crashed; /* the first thread of the core */

@@ -326,7 +326,7 @@ static void unwind_thread(struct unwinder *unwinder, const struct core_thread *t
 			set_reason(unwinder, "%s", dwfl_errmsg(-1));
 		/* libdwfl takes a return address of zero for the end. CFI says undefined where a stack rightly ends. */
 		if (result == 0 && unwinder->callee.has_cfi && !unwinder->callee.is_outermost)
-			set_reason(unwinder, "the return address is zero");
+			set_reason(unwinder, "%s", unwind_end_at_zero);
 	} while (interruptions++ < INTERRUPTIONS_MAX && enter_interrupted(unwinder));
 }
 

@@ -3,15 +3,17 @@
  * uretprobe-wrong-return: a probed function returned into another function's caller.
  *
  * The kernel keeps pending returns of a thread in one list, newest first. Where a thread runs several stacks (fibers),
- * a return on one of them can take the newest entry although it belongs to another: the program goes on with the wrong
- * code on the wrong stack, and dies soon after.
+ * it drops entries that look left behind, and a return on one stack can take the entry that belongs to another: the
+ * program goes on with the wrong code on the wrong stack, and dies soon after.
  *
- * What is seen: a pending return instance whose stack slot lies just below the stack pointer of the dying thread. That
- * function has returned already (its slot is popped), so its entry should be gone: the kernel took another one in its
- * place. Needs the recorded list; without it this detector is silent.
+ * What is seen, of which either is enough: a pending entry whose stack slot lies just below the stack pointer of the
+ * dying thread (that function has returned, yet its entry is still there: another was taken in its place); or the
+ * trampoline's address in a slot that is in no thread's stack and for which the kernel has no entry any more, while the
+ * dying thread's own stack does not hold together.
  *
- * What it could be mistaken for: a function left by longjmp or by an exception leaves its entry behind as well; the
- * kernel drops such entries at the next probed call or return of the thread. So the confidence is `likely`.
+ * What it could be mistaken for: a function left by longjmp or by an exception leaves its entry behind as well, and a
+ * smashed stack breaks off in the same way. So the confidence is at most `likely`, and `possible` without the recorded
+ * list.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -26,7 +28,7 @@ static const struct return_instance *find_passed_over(const struct crash *crash)
 {
 	uint64_t sp = crash->registers[CORE_RSP];
 
-	for (size_t i = 0; i < crash->instance_count; i++) {
+	for (size_t i = 0; crash->has_signal_event && i < crash->instance_count; i++) {
 		const struct return_instance *instance = &crash->instances[i];
 
 		if (instance->tid == crash->signal_event.tid && instance->stack < sp &&
@@ -36,51 +38,132 @@ static const struct return_instance *find_passed_over(const struct crash *crash)
 	return NULL;
 }
 
-struct error *detect_uretprobe_wrong_return(const struct crash *crash, struct finding_list *findings)
+static bool has_instance(const struct crash *crash, uint64_t slot)
 {
-	const struct return_instance *instance =
-		crash->has_signal_event && crash->has_registers ? find_passed_over(crash) : NULL;
-	const struct probe *probe = NULL;
-	struct words words, function;
-	struct finding *finding;
+	for (size_t i = 0; i < crash->instance_count; i++) {
+		if (crash->instances[i].stack == slot)
+			return true;
+	}
+	return false;
+}
+
+/* A trampoline that nobody will return through any more. */
+static const struct trampoline_word *find_orphan(const struct crash *crash)
+{
+	for (size_t i = 0; i < crash->repair.word_count; i++) {
+		const struct trampoline_word *word = &crash->repair.words[i];
+
+		if (!word->in_chain && !has_instance(crash, word->address))
+			return word;
+	}
+	return NULL;
+}
+
+/* The dying thread's stack breaks off at once, and no trampoline on it is the reason. */
+static bool stack_is_broken(const struct crash *crash)
+{
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+
+	if (!stack || !stack->end_reason || stack->frame_count > 2)
+		return false;
+	for (size_t i = 0; i < stack->frame_count; i++) {
+		if (stack->frames[i].pc == crash->repair.trampoline || stack->frames[i].trust == FRAME_LOST)
+			return false;
+	}
+	return true;
+}
+
+static bool is_fault_signal(int number)
+{
+	return number == SIGSEGV || number == SIGBUS || number == SIGILL;
+}
+
+static const struct probe *probe_at(const struct crash *crash, uint64_t function)
+{
+	for (size_t i = 0; i < crash->repair.probe_count; i++) {
+		if (crash->repair.probes[i].address == function)
+			return &crash->repair.probes[i];
+	}
+	return evidence_likely_probe(crash);
+}
+
+static struct error *add_passed_over(const struct crash *crash, struct finding *finding,
+				     const struct return_instance *instance)
+{
 	struct error *err;
 
-	if (!instance || !crash->repair.trampoline)
-		return NULL;
-	if (crash->signal.number != SIGSEGV && crash->signal.number != SIGBUS && crash->signal.number != SIGILL)
-		return NULL;
-	/* Inside the trampoline the kernel refused to return at all: that is uretprobe-sigill. */
-	if (crash->registers[CORE_RIP] - crash->repair.trampoline < RECORD_PAGE_BYTES)
-		return NULL;
-	for (size_t i = 0; i < crash->repair.probe_count; i++) {
-		if (crash->repair.probes[i].address == instance->function)
-			probe = &crash->repair.probes[i];
-	}
-	err = finding_append(findings, FINDING_URETPROBE_WRONG_RETURN, &finding);
-	if (err)
-		return err;
-	finding->confidence = CONFIDENCE_LIKELY;
-	err = finding_set_summary(
-		finding,
-		"A function under %s returned into another function's caller: the thread runs several stacks, and the "
-		"kernel took the return address that belongs to another of them.",
-		words_probe(&words, probe));
-	if (!err)
-		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, instance->stack,
-					   "the return of the function at 0x%" PRIx64
-					   " was still pending in the kernel, with its slot at 0x%" PRIx64
-					   ", though the stack pointer (0x%" PRIx64
-					   ") is past it: it has returned, by another's entry",
-					   instance->function, instance->stack, crash->registers[CORE_RSP]);
+	err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, instance->stack,
+				   "the return of the function at 0x%" PRIx64
+				   " was still pending in the kernel, with its slot at 0x%" PRIx64
+				   ", though the stack pointer (0x%" PRIx64
+				   ") is past it: it has returned, by another's entry",
+				   instance->function, instance->stack, crash->registers[CORE_RSP]);
 	if (!err)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, instance->return_address,
 					   "it should have returned to 0x%" PRIx64, instance->return_address);
 	if (!err)
-		err = evidence_add_probes(crash, finding);
-	if (!err)
 		err = finding_add_counter(finding, "a function left by longjmp leaves its entry behind too");
+	return err;
+}
+
+static struct error *add_orphan(const struct crash *crash, struct finding *finding,
+				const struct trampoline_word *orphan)
+{
+	const struct thread_stack *stack = &crash->stacks.threads[0];
+	struct error *err;
+
+	err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, orphan->address,
+				   "the trampoline's address lies at 0x%" PRIx64 ", in no thread's stack%s",
+				   orphan->address,
+				   crash->has_signal_event ? ", and the kernel had no pending return for it" : "");
+	if (!err)
+		err = finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)stack->frame_count - 1,
+					   stack->frames[stack->frame_count - 1].pc,
+					   "the stack of the thread that died breaks off after %zu frame%s: %s",
+					   stack->frame_count, stack->frame_count == 1 ? "" : "s", stack->end_reason);
+	if (!err)
+		err = finding_add_counter(finding, "a stack that was overwritten breaks off in the same way");
+	if (!err && !crash->has_signal_event)
+		err = finding_add_missing(finding,
+					  "the kernel's list of pending returns, which the recorder would have kept");
+	return err;
+}
+
+struct error *detect_uretprobe_wrong_return(const struct crash *crash, struct finding_list *findings)
+{
+	const struct return_instance *instance;
+	const struct trampoline_word *orphan;
+	const struct probe *probe;
+	struct words words, function;
+	struct finding *finding;
+	struct error *err;
+
+	if (!crash->repair.trampoline || !crash->has_registers || !is_fault_signal(crash->signal.number) ||
+	    crash->signal.sender_pid)
+		return NULL;
+	/* Inside the trampoline the kernel refused to return at all: that is uretprobe-sigill. */
+	if (crash->registers[CORE_RIP] - crash->repair.trampoline < RECORD_PAGE_BYTES)
+		return NULL;
+	instance = find_passed_over(crash);
+	orphan = !instance && stack_is_broken(crash) ? find_orphan(crash) : NULL;
+	if (!instance && !orphan)
+		return NULL;
+	err = finding_append(findings, FINDING_URETPROBE_WRONG_RETURN, &finding);
+	if (err)
+		return err;
+	probe = instance ? probe_at(crash, instance->function) : evidence_likely_probe(crash);
+	finding->confidence = crash->has_signal_event ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+	err = finding_set_summary(
+		finding,
+		"A function under %s returned into another function's caller: the thread runs several stacks, and the "
+		"kernel took a return address that belongs to another of them.",
+		words_probe(&words, probe));
+	if (!err && probe)
+		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
+	if (!err)
+		err = instance ? add_passed_over(crash, finding, instance) : add_orphan(crash, finding, orphan);
+	if (!err)
+		err = evidence_add_probes(crash, finding);
 	if (!err)
 		err = evidence_set_advice(finding, probe);
 	return err;
