@@ -247,7 +247,7 @@ static bool read_description(const struct core *core, uint64_t address, struct f
 static enum exception_handler read_actions(struct cursor *cursor, uint64_t types, uint8_t type_encoding)
 {
 	static const uint8_t sizes[16] = {8, 0, 2, 4, 8, 0, 0, 0, 0, 0, 2, 4, 8, 0, 0, 0};
-	enum exception_handler handler = HANDLER_NONE;
+	enum exception_handler handler = HANDLER_CLEANUP;
 
 	for (int i = 0; i < 64; i++) {
 		int64_t filter = read_sleb(cursor);
@@ -302,8 +302,10 @@ static enum exception_handler read_language_data(const struct core *core, const 
 			break;
 		if (pc < start || pc >= start + length)
 			continue;
-		if (!landing_pad || !action)
+		if (!landing_pad)
 			return HANDLER_NONE;
+		if (!action)
+			return HANDLER_CLEANUP;
 		cursor.at = sites_end + action - 1;
 		return read_actions(&cursor, types, type_encoding);
 	}

@@ -15,7 +15,8 @@
 
 enum exception_handler {
 	HANDLER_UNKNOWN, /* the tables cannot be read */
-	HANDLER_NONE,	 /* no handler around this call; cleanups do not count */
+	HANDLER_NONE,	 /* no handler around this call */
+	HANDLER_CLEANUP, /* code that runs on the way (destructors); Crystal has its handlers here too */
 	HANDLER_TYPED,	 /* catches exceptions of some types */
 	HANDLER_ALL,	 /* catch (...) */
 };

@@ -469,6 +469,7 @@ static bool raises(const char *function)
 static void follow_exception(struct crash *crash)
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	bool crystal = false;
 
 	crash->exception = (struct exception_path){.thrown_at = SIZE_MAX, .caught_at = SIZE_MAX};
 	if (!stack)
@@ -478,11 +479,15 @@ static void follow_exception(struct crash *crash)
 
 		if (raises(stack->frames[i].symbol.function)) {
 			crash->exception.thrown_at = i;
+			crystal |= strcmp(stack->frames[i].symbol.function, "__crystal_raise") == 0;
 			continue;
 		}
 		if (crash->exception.thrown_at == SIZE_MAX || crash->exception.caught_at != SIZE_MAX)
 			continue;
 		handler = exception_handler_at(crash->core, stack->frames[i].pc);
+		/* Crystal's tables do not tell a rescue from an ensure. */
+		if (crystal && handler == HANDLER_CLEANUP)
+			handler = HANDLER_TYPED;
 		if (handler == HANDLER_TYPED || handler == HANDLER_ALL) {
 			crash->exception.caught_at = i;
 			crash->exception.handler = handler;
