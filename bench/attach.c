@@ -16,8 +16,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-static const char *const system_calls[] = {"mmap", "munmap", "mremap", "mprotect", "pkey_mprotect",
-					   "madvise", "brk", "shmat", "shmdt", "prctl"};
+static const char *const system_calls[] = {"mmap",    "munmap", "mremap", "mprotect", "pkey_mprotect",
+					   "madvise", "brk",	"shmat",  "shmdt",    "prctl"};
 
 #define SYSTEM_CALLS (sizeof(system_calls) / sizeof(system_calls[0]))
 

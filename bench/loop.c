@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The work whose recording is measured: maps and unmaps one anonymous page, PAIRS times, and prints the nanoseconds that
- * a pair took. The page is never touched, so that the pair is as short as the kernel can make it.
+ * The work whose recording is measured: maps and unmaps one anonymous page, PAIRS times. The page is never touched, so
+ * that the pair is as short as the kernel can make it.
+ *
+ *     bench-loop PAIRS
+ *
+ * Prints the nanoseconds of a pair twice: the median over short stretches, which a busy machine that takes the CPU away
+ * now and then hardly moves, and the mean over all of them, which has everything in it.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
+
+#define STRETCH_PAIRS 200
 
 static double now_ns(void)
 {
@@ -16,24 +23,46 @@ static double now_ns(void)
 	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-int main(int argc, char **argv)
+static int map_and_unmap(void)
 {
-	unsigned long pairs = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
-	double started;
-
-	if (!pairs) {
-		fputs("usage: bench-loop PAIRS\n", stderr);
-		return 2;
-	}
-	started = now_ns();
-	for (unsigned long i = 0; i < pairs; i++) {
+	for (int i = 0; i < STRETCH_PAIRS; i++) {
 		void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-		if (page == MAP_FAILED || munmap(page, 4096)) {
+		if (page == MAP_FAILED || munmap(page, 4096))
+			return -1;
+	}
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double left = *(const double *)a, right = *(const double *)b;
+
+	return (left > right) - (left < right);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long count = argc == 2 ? strtoul(argv[1], NULL, 10) / STRETCH_PAIRS : 0;
+	double *stretches = calloc(count + 1, sizeof(*stretches));
+	double started, before, after;
+
+	if (!count || !stretches) {
+		fprintf(stderr, "usage: bench-loop PAIRS (%d or more)\n", STRETCH_PAIRS);
+		return 2;
+	}
+	started = before = now_ns();
+	for (unsigned long i = 0; i < count; i++) {
+		if (map_and_unmap()) {
 			perror("bench-loop");
 			return 1;
 		}
+		after = now_ns();
+		stretches[i] = (after - before) / STRETCH_PAIRS;
+		before = after;
 	}
-	printf("%.1f\n", (now_ns() - started) / (double)pairs);
+	qsort(stretches, count, sizeof(*stretches), compare);
+	printf("%.1f %.1f\n", stretches[count / 2], (before - started) / ((double)count * STRETCH_PAIRS));
+	free(stretches);
 	return 0;
 }
