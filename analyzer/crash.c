@@ -20,7 +20,8 @@ bool crash_unseen_between(const struct crash *crash, uint64_t from_ns, uint64_t 
 	}
 	/* Records come in the order of events, so a recorded death means that what came before it was recorded too, or
 	 * counted as lost. Without it, nobody knows how long the process lived on after the last commit. */
-	return !crash->recorded || !crash->has_signal_event || from_ns < crash->recording.started_ns;
+	return !crash->recorded || (!crash->has_signal_event && !crash->has_exit_state) ||
+	       from_ns < crash->recording.started_ns;
 }
 
 bool crash_realtime_ns(const struct recording *recording, uint64_t time_ns, int64_t *ret_ns)

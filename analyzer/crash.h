@@ -114,6 +114,9 @@ struct crash {
 	struct space space;
 	bool has_signal_event;
 	struct signal_event signal_event;
+	bool has_exit_state; /* it was not killed: it exited, with uretprobes at work */
+	struct exit_state exit_state;
+	bool is_crystal;	/* the executable is a Crystal program; known for an exit only */
 	uint64_t time_ns;	/* of the death; 0 when not recorded */
 	uint64_t known_from_ns; /* the memory's history is known from here on; 0: from its first mapping */
 	uint64_t event_count;

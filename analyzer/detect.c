@@ -20,7 +20,9 @@ static struct error *append_unknown(const struct crash *crash, struct finding_li
 	struct finding *finding;
 	struct error *err = finding_append(list, FINDING_UNKNOWN, &finding);
 
-	if (!err)
+	if (!err && crash->has_exit_state)
+		err = finding_set_summary(finding, "The process exited by itself; no cause can be shown.");
+	else if (!err)
 		err = finding_set_summary(finding, "Signal %s (%s) ended the process; no cause can be shown.",
 					  words_signal(&signal, crash->signal.number),
 					  words_signal_code(&code, crash->signal.number, crash->signal.code));

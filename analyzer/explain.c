@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "analyzer/call_site.h"
+#include "analyzer/core_return_sites.h"
 #include "analyzer/fault.h"
+#include "analyzer/tracers.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
 
@@ -20,6 +22,15 @@
 static bool has_thread(const struct core *core, uint32_t tid)
 {
 	return core_find_thread(core, tid) != NULL;
+}
+
+bool explain_same_death(const struct core *core, const struct signal_event *signal)
+{
+	const struct core_thread *thread = core_find_thread(core, signal->namespace_tid);
+
+	return thread && thread->registers[CORE_RIP] == signal->registers[RECORD_REGISTER_RIP] &&
+	       thread->registers[CORE_RSP] == signal->registers[RECORD_REGISTER_RSP] &&
+	       core->signal.address == signal->address;
 }
 
 struct error *explain_match_core(const struct core *core, struct store_reader *store, struct space *ret_space)
@@ -50,7 +61,7 @@ struct error *explain_match_core(const struct core *core, struct store_reader *s
 			continue;
 		err = store_reader_space_fatal_signal(store, spaces[i].id, &signal);
 		if (!err) {
-			score = has_thread(core, signal.namespace_tid) ? 2 : 1;
+			score = explain_same_death(core, &signal) ? 3 : has_thread(core, signal.namespace_tid) ? 2 : 1;
 			signal_event_deinit(&signal);
 		} else if (err->code != ERROR_NOT_FOUND) {
 			return err;
@@ -67,7 +78,7 @@ struct error *explain_match_core(const struct core *core, struct store_reader *s
 	return NULL;
 }
 
-static struct error *load_record(struct store_reader *store, struct crash *crash)
+static struct error *load_record(struct store_reader *store, bool is_exit, struct crash *crash)
 {
 	struct error *err = store_reader_process(store, crash->space.process_id, &crash->process);
 
@@ -80,6 +91,9 @@ static struct error *load_record(struct store_reader *store, struct crash *crash
 	if (!err) {
 		crash->has_signal_event = true;
 		crash->time_ns = crash->signal_event.time_ns;
+	} else if (err->code == ERROR_NOT_FOUND && is_exit) {
+		error_destroy(err);
+		err = NULL;
 	} else if (err->code == ERROR_NOT_FOUND) {
 		error_destroy(err);
 		err = crash_add_note(crash,
@@ -441,6 +455,10 @@ static struct error *unwind(const struct explain_request *request, struct crash 
 		return err;
 	crash->stacks = crash->repair.stacks;
 	crash->repair.stacks = (struct unwind_result){0};
+	if (crash->recorded)
+		err = tracers_name(request->store, crash);
+	if (err)
+		return err;
 	if (crash->has_biography)
 		spread_symbols(crash, addresses);
 	if (crash->stacks.failure)
@@ -518,7 +536,57 @@ static void set_id(struct crash *crash)
 	hash = mix(hash, core && core->has_auxv ? core->auxv_base : crash->space.auxv_base);
 	hash = mix(hash, crash->pid);
 	hash = mix(hash, crash->tid);
+	/* A process id can come again, in a fork of the same program even with the same auxiliary vector. */
+	hash = mix(hash, crash->registers[CORE_RIP]);
+	hash = mix(hash, crash->registers[CORE_RSP]);
+	hash = mix(hash, crash->signal.address);
 	snprintf(crash->id, sizeof(crash->id), "%016" PRIx64, hash);
+}
+
+static bool has_symbol(const char *path, const char *name)
+{
+	struct core_function *functions = NULL;
+	struct core_elf *elf;
+	size_t count = 0;
+	struct error *err = core_elf_open_path(path, &elf);
+
+	if (err) {
+		error_destroy(err);
+		return false;
+	}
+	err = core_find_functions(elf, name, &functions, &count);
+	error_destroy(err);
+	free(functions);
+	core_elf_destroy(elf);
+	return !err;
+}
+
+/* A process that ended itself, inside functions under uretprobes. */
+static struct error *take_exit(const struct explain_request *request, struct crash *crash)
+{
+	struct error *err = store_reader_space(request->store, request->exit->space_id, &crash->space);
+
+	if (!err)
+		err = load_record(request->store, request->exit != NULL, crash);
+	if (!err)
+		err = load_executable(request->store, crash);
+	if (err)
+		return err;
+	crash->has_exit_state = true;
+	crash->exit_state = *request->exit;
+	crash->time_ns = request->exit->time_ns;
+	crash->pid = crash->process.namespace_pid ?: crash->process.pid;
+	crash->tid = request->exit->namespace_tid ?: request->exit->tid;
+	snprintf(crash->comm, sizeof(crash->comm), "%.*s", (int)sizeof(crash->process.comm), crash->process.comm);
+	crash->signal.code = request->exit->status;
+	crash->repair.trampoline = request->exit->trampoline;
+	crash->repair.trampoline_recorded = crash->repair.trampoline != 0;
+	crash->is_crystal = crash->executable && has_symbol(crash->executable, "__crystal_main");
+	err = store_reader_exit_return_instances(request->store, request->exit->id, &crash->instances,
+						 &crash->instance_count);
+	if (!err)
+		err = tracers_add_pending(request->store, crash);
+	return err;
 }
 
 static struct error *fill(const struct explain_request *request, struct crash *crash)
@@ -531,16 +599,18 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 		if (!err && request->store) {
 			err = explain_match_core(request->core, request->store, &crash->space);
 			if (!err) {
-				err = load_record(request->store, crash);
+				err = load_record(request->store, request->exit != NULL, crash);
 			} else if (err->code == ERROR_NOT_FOUND) {
 				error_destroy(err);
 				err = crash_add_note(crash, "this process was not recorded");
 			}
 		}
+	} else if (request->store && request->exit) {
+		err = take_exit(request, crash);
 	} else if (request->store && request->signal) {
 		err = store_reader_space(request->store, request->signal->space_id, &crash->space);
 		if (!err)
-			err = load_record(request->store, crash);
+			err = load_record(request->store, request->exit != NULL, crash);
 		if (!err && crash->has_signal_event)
 			take_signal_event(crash);
 		if (!err)

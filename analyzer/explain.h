@@ -12,6 +12,7 @@ struct explain_request {
 	struct core *core;		   /* with its modules found; NULL when there is none. Outlives the crash. */
 	struct store_reader *store;	   /* NULL when there is no record */
 	const struct signal_event *signal; /* which recorded death, when there is no core; else NULL */
+	const struct exit_state *exit;	   /* or which recorded exit with uretprobes at work */
 	uint64_t address;		   /* whose biography is wanted, when `has_address`; else the fault's */
 	bool has_address;
 };
@@ -24,5 +25,9 @@ struct error *explain_crash(const struct explain_request *request, struct crash 
  * was recorded. When several fit, the one whose death was recorded, else the newest. */
 struct error *explain_match_core(const struct core *core, struct store_reader *store,
 				 struct space *ret_space) must_check;
+
+/* True when the core's thread of the signal's thread id has the registers and the address that were recorded with it.
+ */
+bool explain_same_death(const struct core *core, const struct signal_event *signal);
 
 #endif

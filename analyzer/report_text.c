@@ -91,7 +91,8 @@ void report_write_facts(const struct report *report, FILE *out)
 	}
 	fputc('\n', out);
 	write_time(crash, out);
-	fprintf(out, "  signal   %s, %s", words_signal(&signal, crash->signal.number),
+	fprintf(out, "  %-8s %s, %s", crash->has_exit_state ? "end" : "signal",
+		words_signal(&signal, crash->signal.number),
 		words_signal_code(&code, crash->signal.number, crash->signal.code));
 	if (crash->signal.has_address)
 		fprintf(out, " at 0x%" PRIx64, crash->signal.address);

@@ -185,6 +185,8 @@ const char *words_signal(struct words *words, int number)
 {
 	const char *abbreviation = sigabbrev_np(number);
 
+	if (number == 0)
+		return put(words, "exit");
 	if (abbreviation)
 		return put(words, "SIG%s", abbreviation);
 	return put(words, "signal %d", number);
@@ -210,6 +212,8 @@ static const struct code_name {
 
 const char *words_signal_code(struct words *words, int number, int code)
 {
+	if (number == 0)
+		return put(words, "status %d", code >> 8 & 0xff);
 	for (size_t i = 0; i < sizeof(code_names) / sizeof(code_names[0]); i++) {
 		if ((code_names[i].number == 0 || code_names[i].number == number) && code_names[i].code == code)
 			return put(words, "%s", code_names[i].name);

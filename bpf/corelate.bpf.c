@@ -6,5 +6,6 @@
 #include "memory.bpf.h"  /* memory calls and prctl */
 #include "life.bpf.h"    /* fork, exec, exit, snapshot */
 #include "signal.bpf.h"  /* signals and pending uretprobes */
+#include "ledger.bpf.h"  /* who attaches and holds uprobes */
 
 char program_license[] SEC("license") = "Dual MIT/GPL";

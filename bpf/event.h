@@ -23,7 +23,7 @@ typedef uint64_t u64;
 typedef int64_t s64;
 #endif
 
-#define EVENT_ABI_VERSION 1
+#define EVENT_ABI_VERSION 2
 
 enum event_type {
 	EVENT_SYSCALL = 1,	   /* struct event_syscall */
@@ -35,6 +35,9 @@ enum event_type {
 	EVENT_EXIT = 7,		   /* struct event_exit */
 	EVENT_SIGNAL = 8,	   /* struct event_signal */
 	EVENT_RETURN_INSTANCE = 9, /* struct event_return_instance */
+	EVENT_EXIT_STATE = 10,	   /* struct event_exit_state */
+	EVENT_PROBE = 11,	   /* struct event_probe */
+	EVENT_HOLDER_EXIT = 12,	   /* struct event_holder_exit */
 };
 
 struct event_header {
@@ -174,7 +177,19 @@ struct event_signal {
 	char directory[EVENT_PATH_BYTES];
 };
 
-/* A pending uretprobe of a thread of a dying process; follows the event_signal of the same header.tid. */
+/* A process calls exit_group with a status other than 0 and has a [uprobes] page: it may be ended by a runtime whose
+ * unwinder met the trampoline, which needs no signal and leaves no core. */
+struct event_exit_state {
+	struct event_header header;
+	u64 trampoline;
+	u64 registers[EVENT_REGISTERS]; /* as in event_signal */
+	s32 status;			/* as wait(2) gives it */
+	u32 namespace_tid;
+	char comm[16];
+};
+
+/* A pending uretprobe of a thread of a dying process; follows the event_signal or event_exit_state of the same
+ * header.tid. */
 struct event_return_instance {
 	struct event_header header;
 	u64 function;
@@ -186,6 +201,41 @@ struct event_return_instance {
 	u32 thread; /* tid of the owner, which need not be the one that took the signal */
 	u32 depth;  /* 0 is the innermost */
 	u32 chained;
+};
+
+enum event_probe_how {
+	EVENT_PROBE_PERF = 1, /* a perf event: of the uprobe PMU, or of an event that was defined in tracefs */
+	EVENT_PROBE_LINK = 2, /* a BPF link of type uprobe_multi */
+};
+
+/* A uprobe or uretprobe that a process (header.pid) holds through an open descriptor. From the ring: it has just
+ * attached it, whatever the filter says of that process. From the iterator `holders`: it holds it now. */
+struct event_probe {
+	struct event_header header;
+	u64 offset; /* in the file */
+	/* The file as its path names it and as mappings show it; and the inode that carries the breakpoint, which is
+	 * another one on stacked file systems (overlayfs), and which event_return_instance names. */
+	struct event_file_id file;
+	u64 inode;
+	u32 device;
+	u32 at_return;
+	u64 start_ns; /* of the holder's thread group leader */
+	u64 cgroup_id;
+	u32 how;      /* enum event_probe_how */
+	u32 only_pid; /* the one process that it is for; 0: any */
+	u32 program_id;
+	u32 left_out; /* further probes of the same link that no record is made for */
+	u32 used;     /* `components` as in event_file; 0: the same path as the record before (iterator only) */
+	u8 truncated;
+	u8 padding[3];
+	char comm[16];			   /* of the thread group leader */
+	char components[EVENT_PATH_BYTES]; /* the iterator leaves it out when `used` is 0 */
+};
+
+/* The last thread of a process that held probes has ended: its descriptors are about to be closed. */
+struct event_holder_exit {
+	struct event_header header;
+	u64 start_ns;
 };
 
 #ifdef __BPF__
@@ -203,6 +253,9 @@ EVENT_ASSERT_SIZE(event_thread, 32);
 EVENT_ASSERT_SIZE(event_exit, 32);
 EVENT_ASSERT_SIZE(event_signal, 1264);
 EVENT_ASSERT_SIZE(event_return_instance, 80);
+EVENT_ASSERT_SIZE(event_exit_state, 200);
+EVENT_ASSERT_SIZE(event_probe, 1144);
+EVENT_ASSERT_SIZE(event_holder_exit, 32);
 
 /* What the kernel side counts for itself. */
 struct event_counters {

@@ -69,13 +69,17 @@ static __always_inline u32 path_components(struct dentry *dentry, struct vfsmoun
 static __always_inline void file_announce(struct file *file, struct event_file_id *ret_id)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	/* A renamed file, or another link to it, is announced again: the name and its directory tell. */
+	u64 name = BPF_CORE_READ(dentry, d_name.hash_len) ^ (u64)BPF_CORE_READ(dentry, d_parent);
 	struct event_file *record;
-	u8 known = 1;
+	u64 *known;
 
 	ret_id->inode = BPF_CORE_READ(inode, i_ino);
 	ret_id->device = BPF_CORE_READ(inode, i_sb, s_dev);
 	ret_id->generation = BPF_CORE_READ(inode, i_generation);
-	if (bpf_map_lookup_elem(&known_files, ret_id))
+	known = bpf_map_lookup_elem(&known_files, ret_id);
+	if (known && *known == name)
 		return;
 	record = event_reserve(EVENT_FILE, sizeof(*record));
 	if (!record)
@@ -83,10 +87,10 @@ static __always_inline void file_announce(struct file *file, struct event_file_i
 	record->file = *ret_id;
 	record->padding[0] = record->padding[1] = 0;
 	record->deleted = BPF_CORE_READ(inode, i_nlink) == 0;
-	record->used = path_components(BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt),
+	record->used = path_components(dentry, BPF_CORE_READ(file, f_path.mnt),
 				       record->components, &record->truncated);
 	event_submit(record);
-	bpf_map_update_elem(&known_files, ret_id, &known, BPF_ANY);
+	bpf_map_update_elem(&known_files, ret_id, &name, BPF_ANY);
 }
 
 /* The current task's open file number `fd`, or NULL. */

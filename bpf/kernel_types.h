@@ -64,6 +64,7 @@ struct qstr {
 
 struct super_block {
 	u32 s_dev;
+	unsigned long s_magic;
 };
 
 struct inode {
@@ -97,6 +98,7 @@ struct path {
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
+	void *private_data;
 };
 
 struct fdtable {
@@ -121,6 +123,10 @@ struct vm_area_struct {
 };
 
 struct page;
+
+struct list_head {
+	struct list_head *next;
+};
 
 /* kernel/events/uprobes.c */
 struct uprobe {
@@ -213,10 +219,6 @@ struct pid {
 	struct upid numbers[1];
 };
 
-struct list_head {
-	struct list_head *next;
-};
-
 typedef struct {
 	int counter;
 } atomic_t;
@@ -287,7 +289,94 @@ struct trace_event_raw_sys_exit {
 	long ret;
 };
 
-struct bpf_iter_meta;
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
+};
+
+/* include/linux/trace_events.h */
+struct trace_event_call {
+	int flags;
+};
+
+/* kernel/trace/trace_probe.h, trace_uprobe.c */
+struct trace_probe_event {
+	struct trace_event_call call;
+	struct list_head probes;
+};
+
+struct trace_probe {
+	struct list_head list;
+};
+
+struct uprobe_consumer {
+	void *ret_handler;
+};
+
+struct trace_uprobe {
+	struct uprobe_consumer consumer;
+	struct path path;
+	struct uprobe *uprobe; /* 6.12 and later */
+	unsigned long offset;
+	struct trace_probe tp;
+};
+
+struct trace_uprobe___before_uprobe {
+	struct inode *inode;
+};
+
+/* include/linux/bpf.h, perf_event.h, kernel/bpf/syscall.c, kernel/trace/bpf_trace.c */
+struct bpf_prog_aux {
+	u32 id;
+};
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+};
+
+enum bpf_link_type { BPF_LINK_TYPE_PERF_EVENT = 7, BPF_LINK_TYPE_UPROBE_MULTI = 12 };
+
+struct bpf_link {
+	enum bpf_link_type type;
+	struct bpf_prog *prog;
+};
+
+struct bpf_perf_link {
+	struct bpf_link link;
+	struct file *perf_file;
+};
+
+struct bpf_uprobe {
+	s64 offset;
+	struct uprobe *uprobe; /* 6.12 and later */
+	struct uprobe_consumer consumer;
+};
+
+struct bpf_uprobe_multi_link {
+	struct path path;
+	struct bpf_link link;
+	u32 cnt;
+	struct bpf_uprobe *uprobes;
+	struct task_struct *task;
+};
+
+struct hw_perf_event {
+	struct task_struct *target;
+};
+
+struct perf_event {
+	struct hw_perf_event hw;
+	struct trace_event_call *tp_event;
+	struct bpf_prog *prog;
+};
 
 struct bpf_iter__task_vma {
 	struct bpf_iter_meta *meta;

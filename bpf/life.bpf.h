@@ -64,8 +64,9 @@ static __always_inline bool mapping_emit(u32 pid, const struct vma_found *vma, u
 
 #define EXEC_NEIGHBOURS 16
 
-/* Emits the mapping at `address` and those that touch it below and above: the segments of one ELF file. */
-static __noinline int exec_mappings_around(struct task_struct *task, u64 address)
+/* Emits the mapping at `address` and those that touch it below and above: the segments of one ELF file. Returns where they
+ * end. */
+static __noinline u64 exec_mappings_around(struct task_struct *task, u64 address)
 {
 	struct vma_found first = {}, vma = {};
 	u32 pid;
@@ -87,7 +88,7 @@ static __noinline int exec_mappings_around(struct task_struct *task, u64 address
 		mapping_emit(pid, &vma, EVENT_MAPPING_EXEC);
 		first = vma;
 	}
-	return 0;
+	return first.end;
 }
 
 static __always_inline u64 auxv_value(struct mm_struct *mm, u64 wanted)
@@ -115,6 +116,7 @@ int BPF_PROG(process_exec, struct task_struct *task)
 	struct process_state *before = bpf_map_lookup_elem(&processes, &pid);
 	bool was_recorded = before && before->verdict == VERDICT_RECORD;
 	u32 verdict = process_judge(task, EVENT_PROCESS_EXEC, parent_pid, false);
+	u64 base, vdso, end;
 
 	if (thread)
 		thread->verdict = verdict;
@@ -124,8 +126,12 @@ int BPF_PROG(process_exec, struct task_struct *task)
 	if (verdict != VERDICT_RECORD)
 		return 0;
 	exec_mappings_around(task, BPF_CORE_READ(mm, start_code));
-	exec_mappings_around(task, auxv_value(mm, AT_BASE));
-	exec_mappings_around(task, auxv_value(mm, AT_SYSINFO_EHDR));
+	/* The interpreter and the vdso often touch each other: one walk takes both then. */
+	base = auxv_value(mm, AT_BASE);
+	vdso = auxv_value(mm, AT_SYSINFO_EHDR);
+	end = exec_mappings_around(task, base && base < vdso ? base : vdso);
+	if (base && (base < vdso ? vdso : base) >= end)
+		exec_mappings_around(task, base < vdso ? vdso : base);
 	exec_mappings_around(task, BPF_CORE_READ(mm, start_stack));
 	return 0;
 }
@@ -135,7 +141,9 @@ int BPF_PROG(process_exit, struct task_struct *task)
 {
 	u32 pid = task->tgid;
 	struct process_state *state = bpf_map_lookup_elem(&processes, &pid);
+	struct event_holder_exit *holder_exit;
 	struct event_exit *record;
+	u64 *holder;
 	s32 status;
 
 	/* kernel/exit.c counts `live` down before this point: 0 means that this is the last thread. */
@@ -151,6 +159,15 @@ int BPF_PROG(process_exit, struct task_struct *task)
 			record->padding = 0;
 			event_submit(record);
 		}
+	}
+	holder = bpf_map_lookup_elem(&holders, &pid);
+	if (holder) {
+		holder_exit = event_reserve(EVENT_HOLDER_EXIT, sizeof(*holder_exit));
+		if (holder_exit) {
+			holder_exit->start_ns = *holder;
+			event_submit(holder_exit);
+		}
+		bpf_map_delete_elem(&holders, &pid);
 	}
 	bpf_map_delete_elem(&processes, &pid);
 	bpf_map_delete_elem(&followed, &pid);

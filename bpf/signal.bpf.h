@@ -20,6 +20,9 @@ static __always_inline u64 signal_bit(int number)
 	(1ULL << 16 | 1ULL << 17 | 1ULL << 18 | 1ULL << 19 | 1ULL << 20 | 1ULL << 21 | 1ULL << 22 | 1ULL << 27)
 #define FAULT_SIGNALS (1ULL << 3 | 1ULL << 4 | 1ULL << 5 | 1ULL << 6 | 1ULL << 7 | 1ULL << 10 | 1ULL << 30)
 
+/* QUIT ILL TRAP ABRT BUS FPE SEGV XCPU XFSZ SYS (include/linux/signal.h, SIG_KERNEL_COREDUMP_MASK) */
+#define CORE_SIGNALS (FAULT_SIGNALS | 1ULL << 2 | 1ULL << 23 | 1ULL << 24)
+
 #define MAX_INSTANCES 128
 #define MAX_THREADS 512
 
@@ -81,6 +84,23 @@ static long emit_thread_instances(u32 index, struct thread_walk *walk)
 	return 0;
 }
 
+/* The pending uretprobes of every thread of the current process. */
+static __always_inline void emit_process_instances(struct task_struct *task)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct list_head *head = (void *)signal + bpf_core_field_offset(struct signal_struct, thread_head);
+	struct thread_walk walk = {.head = head, .next = BPF_CORE_READ(head, next)};
+
+	bpf_loop(MAX_THREADS, emit_thread_instances, &walk, 0);
+}
+
+static __always_inline u64 trampoline_of(struct task_struct *task)
+{
+	struct xol_area *area = BPF_CORE_READ(task, mm, uprobes_state.xol_area);
+
+	return area ? BPF_CORE_READ(area, vaddr) : 0;
+}
+
 SEC("tp_btf/signal_deliver")
 int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_sigaction *action)
 {
@@ -89,22 +109,26 @@ int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_s
 	u64 bit = signal_bit(number);
 	bool fatal = handler == 0 && !(bit & HARMLESS_SIGNALS);
 	struct event_signal *record;
-	struct xol_area *area;
 	struct pt_regs *regs;
 	u8 truncated;
+	int cause = 0;
 
 	if (!fatal && !(bit & FAULT_SIGNALS))
 		return 0;
 	if (handler == 1 || process_verdict(task) != VERDICT_RECORD)
 		return 0;
-	/* When a process ends, the kernel kills its other threads; only a SIGKILL that was sent is a cause
-	 * (kernel/signal.c: group_exit_code is the signal that was, or a status << 8). */
-	if (number == SIGKILL && (BPF_CORE_READ(task, signal, group_exit_code) & 0x7f) != SIGKILL)
-		return 0;
+	/* When a process ends, the kernel kills its threads; group_exit_code tells why: 0 or a status << 8 for an exit, else the
+	 * signal. One that dumps core has been delivered as itself; one that does not is first seen here, as this SIGKILL
+	 * (kernel/signal.c, complete_signal). */
+	if (number == SIGKILL) {
+		cause = BPF_CORE_READ(task, signal, group_exit_code) & 0x7f;
+		if (!cause || signal_bit(cause) & CORE_SIGNALS)
+			return 0;
+	}
 	record = event_reserve(EVENT_SIGNAL, sizeof(*record));
 	if (!record)
 		return 0;
-	record->number = number;
+	record->number = number == SIGKILL ? cause : number;
 	record->handler = handler;
 	record->fatal = fatal;
 	record->code = 0;
@@ -123,8 +147,7 @@ int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_s
 			record->address = (u64)BPF_CORE_READ(info, _sifields._sigfault._addr);
 		}
 	}
-	area = BPF_CORE_READ(task, mm, uprobes_state.xol_area);
-	record->trampoline = area ? BPF_CORE_READ(area, vaddr) : 0;
+	record->trampoline = trampoline_of(task);
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	ARCH_COPY_REGISTERS(record->registers, regs);
 	record->namespace_tid = namespace_pid(task);
@@ -135,13 +158,38 @@ int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_s
 			path_components(BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt),
 					record->directory, &truncated);
 	event_submit(record);
-	if (fatal) {
-		struct signal_struct *signal = BPF_CORE_READ(task, signal);
-		struct list_head *head = (void *)signal + bpf_core_field_offset(struct signal_struct, thread_head);
-		struct thread_walk walk = {.head = head, .next = BPF_CORE_READ(head, next)};
+	if (fatal)
+		emit_process_instances(task);
+	return 0;
+}
 
-		bpf_loop(MAX_THREADS, emit_thread_instances, &walk, 0);
-	}
+/* Not sched_process_exit: by then the address space is gone on kernels where exit_mm() comes first (6.1). A last thread
+ * that ends by exit(2) alone, which no C library does, is not seen here. */
+SEC("tp/syscalls/sys_enter_exit_group")
+int exit_group_enter(struct trace_event_raw_sys_enter *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	s32 status = (ctx->args[0] & 0xff) << 8; /* kernel/exit.c */
+	struct event_exit_state *record;
+	struct pt_regs *regs;
+	u64 trampoline;
+
+	if (!status)
+		return 0;
+	trampoline = trampoline_of(task);
+	if (!trampoline || process_verdict(task) != VERDICT_RECORD)
+		return 0;
+	record = event_reserve(EVENT_EXIT_STATE, sizeof(*record));
+	if (!record)
+		return 0;
+	record->trampoline = trampoline;
+	record->status = status;
+	record->namespace_tid = namespace_pid(task);
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	ARCH_COPY_REGISTERS(record->registers, regs);
+	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	event_submit(record);
+	emit_process_instances(task);
 	return 0;
 }
 

@@ -59,13 +59,14 @@ struct {
 	__type(value, u8);
 } followed SEC(".maps");
 
-/* Files whose path was handed over. Full: paths are handed over again, which only costs room. */
+/* Files whose path was handed over, and under which name last (see file_announce). Full: paths are handed over again,
+ * which only costs room. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1 << 16);
 	__type(key, struct event_file_id);
-	__type(value, u8);
+	__type(value, u64);
 } known_files SEC(".maps");
 
 struct {
@@ -76,8 +77,21 @@ struct {
 	__type(value, struct event_loss);
 } losses SEC(".maps");
 
+/* Processes that hold uprobes (key: pid), so that their exit is told whether they are recorded or not. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 14);
+	__type(key, u32);
+	__type(value, u64); /* start of the thread group leader */
+} holders SEC(".maps");
+
 /* Set by the recorder before loading. */
 const volatile struct event_filter filter;
+
+/* TRACE_EVENT_FL_UPROBE of the running kernel (its value moved); 0 when not known. Set by the recorder before loading,
+ * because CO-RE finds no value of an enum without a name. */
+const volatile u32 uprobe_event_flag;
 
 /* The snapshot of running processes has not ended: who is seen now for the first time will get one. */
 volatile bool starting = true;
@@ -137,10 +151,15 @@ static __always_inline void event_count_state_loss(void)
 	count_loss_of(bpf_get_current_pid_tgid() >> 32);
 }
 
-/* The recorder polls: a wake-up a record would cost the recorded program more than the record itself. */
+/* The recorder polls: a wake-up a record would cost the recorded program more than the record itself. But it polls seldom, so
+ * that it is idle when the machine is; a CPU that fills the ring wakes it now and then. */
+#define RECORDS_A_WAKEUP 1024
+
 static __always_inline void event_submit(void *record)
 {
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	u64 flags = counters_here()->emitted % RECORDS_A_WAKEUP ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP;
+
+	bpf_ringbuf_submit(record, flags);
 }
 
 #endif

@@ -53,7 +53,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql, cli_repair,
-	cli_check;
+	cli_check, cli_probes;
 
 /* Colour when standard output is a terminal and NO_COLOR is not set. */
 struct report_style cli_style(const struct cli_options *options);
@@ -64,6 +64,8 @@ struct cli_crash {
 	struct store_reader *store; /* NULL when there is none */
 	bool has_signal;
 	struct signal_event signal; /* the recorded death, when the crash was found in the record */
+	bool has_exit;
+	struct exit_state exit; /* or the recorded exit with uretprobes at work */
 };
 
 /* `name` is a core file's path, a pid, an id, a command name, an executable, or NULL for the newest recorded crash.

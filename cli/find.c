@@ -66,17 +66,13 @@ static bool same_id(struct store_reader *store, const struct signal_event *signa
 	return same;
 }
 
-static bool is_meant(struct store_reader *store, const struct signal_event *signal, const char *name)
+static bool is_meant_by_name(struct store_reader *store, const struct signal_event *signal, const char *name)
 {
 	struct process process;
 	char *end;
 	unsigned long pid;
 	struct error *err;
 
-	if (!name)
-		return true;
-	if (same_id(store, signal, name))
-		return true;
 	pid = strtoul(name, &end, 10);
 	err = store_reader_process(store, signal->process_id, &process);
 	if (err) {
@@ -87,6 +83,40 @@ static bool is_meant(struct store_reader *store, const struct signal_event *sign
 		return process.pid == pid || process.namespace_pid == pid;
 	return strncmp(process.comm, name, sizeof(process.comm)) == 0 ||
 	       strncmp(signal->comm, name, sizeof(signal->comm)) == 0 || same_executable(store, signal->space_id, name);
+}
+
+static bool is_meant(struct store_reader *store, const struct signal_event *signal, const char *name)
+{
+	return !name || same_id(store, signal, name) || is_meant_by_name(store, signal, name);
+}
+
+/* Processes that ended themselves with uretprobes at work; the newer of the two kinds of death is meant. */
+static struct error *find_exit(struct store_reader *store, const char *name, struct cli_crash *ret)
+{
+	struct exit_state *exits = NULL;
+	size_t count = 0;
+	struct error *err = store_reader_exit_states(store, 0, SEARCHED_CRASHES, &exits, &count);
+
+	for (size_t i = 0; !err && i < count && !ret->has_exit; i++) {
+		struct signal_event as_signal = {
+			.process_id = exits[i].process_id,
+			.space_id = exits[i].space_id,
+			.tid = exits[i].tid,
+		};
+
+		if (ret->has_signal && ret->signal.time_ns > exits[i].time_ns)
+			break;
+		memcpy(as_signal.comm, exits[i].comm, sizeof(as_signal.comm));
+		if (name ? !is_meant_by_name(store, &as_signal, name) : false)
+			continue;
+		ret->exit = exits[i];
+		ret->has_exit = true;
+		if (ret->has_signal)
+			signal_event_deinit(&ret->signal);
+		ret->has_signal = false;
+	}
+	free(exits);
+	return err;
 }
 
 static struct error *find_recorded(struct store_reader *store, const char *name, struct cli_crash *ret)
@@ -106,8 +136,9 @@ static struct error *find_recorded(struct store_reader *store, const char *name,
 		}
 	}
 	free(signals);
-	if (ret->has_signal)
-		return NULL;
+	err = find_exit(store, name, ret);
+	if (err || ret->has_signal || ret->has_exit)
+		return err;
 	if (name)
 		return error_format(ERROR_NOT_FOUND, "no recorded crash is called '%s', and there is no such core file",
 				    name);
@@ -213,7 +244,7 @@ static bool is_core_of(const struct core *core, const struct space *space, const
 {
 	return core->has_auxv && core->auxv_random == space->auxv_random && core->auxv_entry == space->auxv_entry &&
 	       core->auxv_sysinfo_ehdr == space->auxv_sysinfo_ehdr && core->auxv_base == space->auxv_base &&
-	       core_find_thread(core, signal->namespace_tid);
+	       explain_same_death(core, signal);
 }
 
 struct error *cli_find_core(struct store_reader *store, const struct signal_event *signal, struct core **ret_core)
@@ -319,6 +350,7 @@ struct error *cli_explain_crash(const struct cli_options *options, const char *n
 	request.core = ret->found.core;
 	request.store = ret->found.store;
 	request.signal = ret->found.has_signal ? &ret->found.signal : NULL;
+	request.exit = ret->found.has_exit ? &ret->found.exit : NULL;
 	if (address) {
 		request.address = *address;
 		request.has_address = true;

@@ -11,7 +11,8 @@
 #include "common/inert.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_record, &cli_list, &cli_info, &cli_explain, &cli_stack, &cli_why, &cli_repair, &cli_check, &cli_sql,
+	&cli_record, &cli_list,	  &cli_info,  &cli_explain, &cli_stack,
+	&cli_why,    &cli_repair, &cli_check, &cli_probes,  &cli_sql,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -80,11 +81,21 @@ static unsigned needed_flag(int option)
 	}
 }
 
-static int refuse_option(const struct cli_command *command, const char *why, const char *option)
+static int refuse_option(const struct cli_command *command, int option, const char *given)
 {
-	fprintf(stderr, "corelate: %s: '", command->name);
-	inert_write(option, stderr);
-	fprintf(stderr, "' %s; see corelate %s --help\n", why, command->name);
+	fprintf(stderr, "corelate: %s ", command->name);
+	if (option == '?' || option == ':') {
+		fputs(option == ':' ? "wants a value for '" : "does not know the option '", stderr);
+		inert_write(given, stderr);
+		fputs("'", stderr);
+	} else {
+		fprintf(stderr, "does not take %s",
+			option == OPTION_JSON	   ? "--json"
+			: option == OPTION_DRY_RUN ? "--dry-run"
+			: option == 'o'		   ? "-o"
+						   : "--all");
+	}
+	fprintf(stderr, "; see corelate %s --help\n", command->name);
 	return CLI_USAGE;
 }
 
@@ -117,8 +128,7 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 			return CLI_OK;
 		}
 		if (option == '?' || option == ':' || (needed && !(command->flags & needed)))
-			return refuse_option(command, option == ':' ? "needs a value" : "is not an option of this verb",
-					     argv[optind - 1]);
+			return refuse_option(command, option, argv[optind - 1]);
 		if (option == OPTION_DB) {
 			ret->database = optarg;
 			ret->database_given = true;
@@ -130,7 +140,7 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 			ret->output = optarg;
 	}
 	if (!ret->database[0] || (ret->output && !ret->output[0])) {
-		fprintf(stderr, "corelate: %s: a path is empty\n", command->name);
+		fprintf(stderr, "corelate: %s: %s takes a path\n", command->name, ret->database[0] ? "-o" : "--db");
 		return CLI_USAGE;
 	}
 	ret->arguments = argv + optind;
@@ -184,8 +194,9 @@ static int written(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	fputs("corelate: cannot write to standard output\n", stderr);
-	return CLI_FAILED;
+	if (status == CLI_OK) /* else it has been told already */
+		fputs("corelate: cannot write to standard output\n", stderr);
+	return status == CLI_OK ? CLI_FAILED : status;
 }
 
 static int dispatch(int argc, char **argv)

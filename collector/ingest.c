@@ -24,6 +24,7 @@ void ingest_destroy(struct ingest *ingest)
 	if (!ingest)
 		return;
 	ingest_free_tenants(ingest);
+	ingest_free_ledger(ingest);
 	ingest_free_files(ingest);
 	error_destroy(ingest->failure);
 	free(ingest->gaps);
@@ -105,6 +106,12 @@ static struct error *take_record(struct ingest *ingest, const struct event_heade
 		return ingest_take_signal(ingest, (const void *)record);
 	case EVENT_RETURN_INSTANCE:
 		return ingest_take_return_instance(ingest, (const void *)record);
+	case EVENT_EXIT_STATE:
+		return ingest_take_exit_state(ingest, (const void *)record);
+	case EVENT_PROBE:
+		return ingest_take_probe(ingest, (const void *)record);
+	case EVENT_HOLDER_EXIT:
+		return ingest_take_holder_exit(ingest, (const void *)record);
 	default:
 		return error_format(ERROR_INVALID, "record of unknown type %u", record->type);
 	}
@@ -150,6 +157,9 @@ void ingest_commit(struct ingest *ingest, uint64_t complete_until_ns)
 	}
 	if (err)
 		keep_failure(ingest, err);
+	err = ingest_store_ledger(ingest);
+	if (err)
+		keep_failure(ingest, err); /* what could not be written is tried again with the next commit */
 	err = store_writer_commit(ingest->writer, ingest->recording_id, complete_until_ns, &discarded);
 	kept = !err;
 	if (kept) {
@@ -162,6 +172,7 @@ void ingest_commit(struct ingest *ingest, uint64_t complete_until_ns)
 			ingest_add_loss(ingest, GAP_DATABASE, 0, ingest->oldest_pending_ns, ingest->newest_pending_ns,
 					discarded);
 	}
+	ingest_settle_ledger(ingest, kept);
 	if (!kept || ingest->pending) {
 		ingest_settle_tenants(ingest, kept);
 		ingest_settle_files(ingest, kept);

@@ -26,6 +26,24 @@ void ingest_destroy(struct ingest *ingest);
  * text of the first such failure is kept for ingest_failure(). */
 void ingest_record(struct ingest *ingest, const struct event_header *record);
 
+/* The ledger: who holds which uprobe. Between begin and end, everything that is held now is told: descriptors as the
+ * records of the kernel's iterator, or as holders.h finds them, and what tracefs defines. What was known and is not
+ * told is gone; without `descriptors` only what tracefs defined. Time is that of the begin. */
+void ingest_look_begin(struct ingest *ingest, uint64_t now_ns);
+void ingest_look_record(struct ingest *ingest, const struct event_probe *record, const char *path);
+void ingest_look_probe(struct ingest *ingest, const struct attached_probe *probe);
+void ingest_look_end(struct ingest *ingest, bool descriptors, bool tracefs);
+
+/* The path of a process's cgroup (v2) below the hierarchy's root, from /proc/PID/cgroup; NULL when not known. The
+ * caller frees it. */
+char *ingest_read_cgroup(uint32_t pid);
+
+/* A process died in a way that makes a look worth while at once. The call answers once. */
+bool ingest_wants_look(struct ingest *ingest);
+
+/* Does any process hold a probe, as far as is known? */
+bool ingest_has_holders(const struct ingest *ingest);
+
 /* Losses that others saw. Adds to the books and to the next gap rows. */
 void ingest_add_loss(struct ingest *ingest, enum gap_cause cause, uint32_t pid, uint64_t from_ns, uint64_t to_ns,
 		     uint64_t lost);

@@ -160,15 +160,43 @@ struct error *ingest_take_signal(struct ingest *ingest, const struct event_signa
 	memcpy(signal.comm, record->comm, sizeof(signal.comm));
 	signal.process_id = tenant->process.id;
 	signal.space_id = tenant->space.id;
-	err = store_writer_add_signal(ingest->writer, &signal, &ingest->latest_signal_id);
-	ingest->latest_signal_pid = record->header.pid;
-	return err;
+	ingest->latest_death.pid = record->header.pid;
+	ingest->latest_death.exit_state_id = 0;
+	if (record->fatal && record->trampoline)
+		ingest->look_wanted = true;
+	return store_writer_add_signal(ingest->writer, &signal, &ingest->latest_death.signal_id);
+}
+
+struct error *ingest_take_exit_state(struct ingest *ingest, const struct event_exit_state *record)
+{
+	struct exit_state state = {
+		.tid = record->header.tid,
+		.namespace_tid = record->namespace_tid,
+		.time_ns = record->header.time_ns,
+		.status = record->status,
+		.trampoline = record->trampoline,
+	};
+	struct tenant *tenant;
+	struct error *err = ingest_tenant_of(ingest, &record->header, &tenant);
+
+	if (err)
+		return err;
+	static_assert(sizeof(state.registers) == sizeof(record->registers), "one order of registers");
+	memcpy(state.registers, record->registers, sizeof(state.registers));
+	memcpy(state.comm, record->comm, sizeof(state.comm));
+	state.process_id = tenant->process.id;
+	state.space_id = tenant->space.id;
+	ingest->latest_death.pid = record->header.pid;
+	ingest->latest_death.signal_id = 0;
+	ingest->look_wanted = true;
+	return store_writer_add_exit_state(ingest->writer, &state, &ingest->latest_death.exit_state_id);
 }
 
 struct error *ingest_take_return_instance(struct ingest *ingest, const struct event_return_instance *record)
 {
 	struct return_instance instance = {
-		.signal_id = ingest->latest_signal_id,
+		.signal_id = ingest->latest_death.signal_id,
+		.exit_state_id = ingest->latest_death.exit_state_id,
 		.tid = record->thread,
 		.depth = record->depth,
 		.function = record->function,
@@ -182,7 +210,8 @@ struct error *ingest_take_return_instance(struct ingest *ingest, const struct ev
 	};
 	int64_t id;
 
-	if (!ingest->latest_signal_id || ingest->latest_signal_pid != record->header.pid)
-		return error_format(ERROR_INVALID, "a return instance without its signal");
+	if ((!instance.signal_id && !instance.exit_state_id) || ingest->latest_death.pid != record->header.pid)
+		return error_format(ERROR_INVALID, "a return instance without its signal or exit");
+	ingest->look_wanted = true;
 	return store_writer_add_return_instance(ingest->writer, &instance, &id);
 }

@@ -21,6 +21,14 @@ struct file_entry {
 	struct file_identity identity;
 };
 
+/* A row of the ledger that is still of interest. */
+struct ledger_row {
+	struct attached_probe probe; /* id 0: not in the store (yet) */
+	bool committed;		     /* the row outlives a rollback */
+	bool changed;		     /* the store has older values */
+	uint64_t look;		     /* number of the last look that found it */
+};
+
 struct ingest {
 	struct store_writer *writer;
 	int64_t recording_id;
@@ -32,8 +40,16 @@ struct ingest {
 	struct tenant *latest; /* most events come from the process of the event before */
 	struct gap *gaps;      /* waiting for the next commit */
 	size_t gap_count, gap_room;
-	int64_t latest_signal_id;
-	uint32_t latest_signal_pid;
+	struct {
+		uint32_t pid;
+		int64_t signal_id; /* one of the two */
+		int64_t exit_state_id;
+	} latest_death; /* what the return instances that follow belong to */
+	void *ledger;	/* tsearch tree */
+	size_t ledger_count;
+	uint64_t look; /* number of the look that is going on, or was the last */
+	uint64_t look_began_ns;
+	bool look_wanted;
 	uint64_t pending; /* events added since the last commit */
 	uint64_t oldest_pending_ns, newest_pending_ns;
 	uint64_t stored, lost;
@@ -69,5 +85,15 @@ struct error *ingest_take_prctl(struct ingest *ingest, const struct event_prctl 
 struct error *ingest_take_thread(struct ingest *ingest, const struct event_thread *record) must_check;
 struct error *ingest_take_signal(struct ingest *ingest, const struct event_signal *record) must_check;
 struct error *ingest_take_return_instance(struct ingest *ingest, const struct event_return_instance *record) must_check;
+
+struct error *ingest_take_exit_state(struct ingest *ingest, const struct event_exit_state *record) must_check;
+
+/* ingest_ledger.c: who holds which uprobe. */
+struct error *ingest_take_probe(struct ingest *ingest, const struct event_probe *record) must_check;
+struct error *ingest_take_holder_exit(struct ingest *ingest, const struct event_holder_exit *record) must_check;
+/* Before a commit: writes what has changed. */
+struct error *ingest_store_ledger(struct ingest *ingest) must_check;
+void ingest_settle_ledger(struct ingest *ingest, bool kept);
+void ingest_free_ledger(struct ingest *ingest);
 
 #endif

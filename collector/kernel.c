@@ -2,6 +2,7 @@
 #include "collector/kernel.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <pthread.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,7 +29,7 @@ struct kernel {
 	void *context;
 };
 
-/* One row a system call: which program takes its entry, which its return. */
+/* One row a system call: which program takes its entry, which its return; NULL for none. */
 static const struct syscall_hook {
 	const char *name;
 	const char *enter_program;
@@ -43,6 +45,9 @@ static const struct syscall_hook {
 	{"shmat", "syscall_enter", "shmat_exit"},
 	{"shmdt", "shmdt_enter", "shmdt_exit"},
 	{"prctl", "syscall_enter", "prctl_exit"},
+	{"exit_group", "exit_group_enter", NULL},
+	{"perf_event_open", NULL, "perf_event_open_exit"},
+	{"bpf", NULL, "bpf_exit"},
 };
 
 #define SYSCALL_HOOKS (sizeof(syscall_hooks) / sizeof(syscall_hooks[0]))
@@ -77,6 +82,25 @@ static struct error *kernel_failure(int system_errno, const char *what)
 	return error_errno(system_errno, "%s", what);
 }
 
+/* A value of an enum without a name in the kernel's type information; 0 when it is not there. */
+static uint32_t kernel_constant(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	uint32_t found = 0;
+
+	for (uint32_t id = 1; btf && !found && id < btf__type_cnt(btf); id++) {
+		const struct btf_type *type = btf__type_by_id(btf, id);
+
+		if (!btf_is_enum(type) || type->name_off)
+			continue;
+		for (int i = 0; i < btf_vlen(type); i++)
+			if (strcmp(btf__str_by_offset(btf, btf_enum(type)[i].name_off), name) == 0)
+				found = (uint32_t)btf_enum(type)[i].val;
+	}
+	btf__free(btf);
+	return found;
+}
+
 static int ring_sample(void *context, void *data, size_t size)
 {
 	struct kernel *kernel = context;
@@ -107,6 +131,7 @@ struct error *kernel_create(const struct event_filter *filter, size_t ring_bytes
 		return kernel_failure(result, "cannot open the BPF programs");
 	}
 	memcpy((void *)&kernel->skeleton->rodata->filter, filter, sizeof(*filter));
+	kernel->skeleton->rodata->uprobe_event_flag = kernel_constant("TRACE_EVENT_FL_UPROBE");
 	bpf_map__set_max_entries(kernel->skeleton->maps.ring, ring_bytes);
 	result = corelate_bpf__load(kernel->skeleton);
 	if (result) {
@@ -195,9 +220,11 @@ struct error *kernel_attach(struct kernel *kernel)
 	for (size_t i = 0; !err && i < sizeof(others) / sizeof(others[0]); i++)
 		err = attach_one(kernel, others[i], NULL, NULL);
 	for (size_t i = 0; !err && i < SYSCALL_HOOKS; i++)
-		err = attach_one(kernel, syscall_hooks[i].exit_program, syscall_hooks[i].name, "exit");
+		if (syscall_hooks[i].exit_program)
+			err = attach_one(kernel, syscall_hooks[i].exit_program, syscall_hooks[i].name, "exit");
 	for (size_t i = 0; !err && i < SYSCALL_HOOKS; i++)
-		err = attach_one(kernel, syscall_hooks[i].enter_program, syscall_hooks[i].name, "enter");
+		if (syscall_hooks[i].enter_program)
+			err = attach_one(kernel, syscall_hooks[i].enter_program, syscall_hooks[i].name, "enter");
 	return err;
 }
 
@@ -228,6 +255,59 @@ struct error *kernel_snapshot(struct kernel *kernel)
 	return NULL;
 }
 
+/* The iterator's bytes come in pieces that need not end with a record. */
+struct probe_stream {
+	char bytes[64 << 10];
+	size_t used;
+	char path[EVENT_PATH_BYTES]; /* of the last record that had one */
+	uint32_t path_used;
+};
+
+static void take_probes(struct probe_stream *stream, kernel_probe_function function, void *context)
+{
+	const size_t fixed = offsetof(struct event_probe, components);
+	size_t done = 0;
+
+	while (stream->used - done >= fixed) {
+		struct event_probe *record = (void *)(stream->bytes + done);
+
+		if (record->header.size < fixed || stream->used - done < record->header.size)
+			break;
+		if (record->header.size == sizeof(*record)) {
+			memcpy(stream->path, record->components, sizeof(stream->path));
+			stream->path_used = record->used < sizeof(stream->path) ? record->used : 0;
+		}
+		record->used = stream->path_used;
+		function(context, record, stream->path);
+		done += record->header.size;
+	}
+	memmove(stream->bytes, stream->bytes + done, stream->used - done);
+	stream->used -= done;
+}
+
+struct error *kernel_walk_probes(struct kernel *kernel, kernel_probe_function function, void *context)
+{
+	struct bpf_link *link = bpf_program__attach_iter(kernel->skeleton->progs.probe_holders, NULL);
+	cleanup_free struct probe_stream *stream = calloc(1, sizeof(*stream));
+	cleanup_fd int fd = -1;
+	ssize_t got;
+
+	if (!link)
+		return error_format(ERROR_UNSUPPORTED, "cannot walk the descriptors of processes: %s", strerror(errno));
+	fd = bpf_iter_create(bpf_link__fd(link));
+	bpf_link__destroy(link);
+	if (fd < 0 || !stream)
+		return error_format(ERROR_UNSUPPORTED, "cannot walk the descriptors of processes: %s", strerror(errno));
+	do {
+		got = read(fd, stream->bytes + stream->used, sizeof(stream->bytes) - stream->used);
+		if (got > 0) {
+			stream->used += (size_t)got;
+			take_probes(stream, function, context);
+		}
+	} while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
+	return got < 0 ? error_errno(errno, "the walk over the descriptors of processes broke off") : NULL;
+}
+
 void kernel_detach(struct kernel *kernel)
 {
 	while (kernel->link_count)
@@ -247,27 +327,40 @@ struct error *kernel_drain(struct kernel *kernel, kernel_record_function functio
 	return NULL;
 }
 
-void kernel_read_books(struct kernel *kernel, struct kernel_books *ret_books)
+void kernel_wait(struct kernel *kernel, int timeout_ms)
 {
-	struct bpf_program *program;
+	struct epoll_event event;
 
-	*ret_books = (struct kernel_books){0};
+	epoll_wait(ring_buffer__epoll_fd(kernel->ring), &event, 1, timeout_ms);
+}
+
+void kernel_read_books(struct kernel *kernel, struct event_counters *ret_books)
+{
+	*ret_books = (struct event_counters){0};
 	for (size_t i = 0; i < sizeof(kernel->skeleton->bss->counters) / sizeof(kernel->skeleton->bss->counters[0]);
 	     i++) {
 		const volatile struct event_counters *slot = (void *)&kernel->skeleton->bss->counters[i].counters;
 
-		ret_books->counters.emitted += slot->emitted;
-		ret_books->counters.lost += slot->lost;
-		ret_books->counters.state_lost += slot->state_lost;
+		ret_books->emitted += slot->emitted;
+		ret_books->lost += slot->lost;
+		ret_books->state_lost += slot->state_lost;
 	}
+}
+
+uint64_t kernel_read_missed(struct kernel *kernel)
+{
+	struct bpf_program *program;
+	uint64_t missed = 0;
+
 	bpf_object__for_each_program(program, kernel->skeleton->obj)
 	{
 		struct bpf_prog_info info = {0};
 		__u32 size = sizeof(info);
 
 		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0)
-			ret_books->missed += info.recursion_misses;
+			missed += info.recursion_misses;
 	}
+	return missed;
 }
 
 void kernel_take_losses(struct kernel *kernel, kernel_loss_function function, void *context)

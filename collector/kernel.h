@@ -34,6 +34,13 @@ struct error *kernel_attach(struct kernel *kernel) must_check;
  * thread: a full ring makes this function wait, it loses nothing. */
 struct error *kernel_snapshot(struct kernel *kernel) must_check;
 
+/* A probe that a process holds now: `path` is that of the probed file, NUL-terminated components as in event_file
+ * (record->used is their size); both are valid during the call. */
+typedef void (*kernel_probe_function)(void *context, const struct event_probe *record, const char *path);
+
+/* Walks the descriptors of all processes in the kernel. ERROR_UNSUPPORTED when this kernel has no such iterator. */
+struct error *kernel_walk_probes(struct kernel *kernel, kernel_probe_function function, void *context) must_check;
+
 /* No further event is emitted after this. */
 void kernel_detach(struct kernel *kernel);
 
@@ -44,12 +51,14 @@ typedef bool (*kernel_record_function)(void *context, const struct event_header 
 struct error *kernel_drain(struct kernel *kernel, kernel_record_function function, void *context,
 			   bool *ret_emptied) must_check;
 
-/* The books so far: sums over all CPUs. `missed` counts runs of our programs that the kernel skipped. */
-struct kernel_books {
-	struct event_counters counters;
-	uint64_t missed;
-};
-void kernel_read_books(struct kernel *kernel, struct kernel_books *ret_books);
+/* Waits until the kernel side says that much has come, or for `timeout_ms`; then it is time to drain. */
+void kernel_wait(struct kernel *kernel, int timeout_ms);
+
+/* The books so far: sums over all CPUs. Costs no system call. */
+void kernel_read_books(struct kernel *kernel, struct event_counters *ret_books);
+
+/* Runs of our programs that the kernel skipped, so far. One system call a program. */
+uint64_t kernel_read_missed(struct kernel *kernel);
 
 /* Takes the losses by process since the last call; calls `function` once a process. Their sum can stay below what the
  * books say: then some process is not known. */

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "collector/command.h"
+#include "collector/holders.h"
 #include "collector/ingest.h"
 #include "collector/kernel.h"
 #include "collector/options.h"
@@ -31,7 +32,13 @@
 
 #define COMMIT_INTERVAL_NS 100000000ULL
 #define BOOKS_INTERVAL_NS 100000000ULL
-#define IDLE_PAUSE_NS 10000000L
+#define MISSED_INTERVAL_NS 1000000000ULL
+#define IDLE_WAIT_MS 50
+#define STORE_WAIT_MS 100
+#define IDLE_FLUSH_NS 1000000000ULL
+/* The kernel tells no detaching: while somebody holds a probe, it is asked again and again. */
+#define LOOK_INTERVAL_NS 5000000000ULL
+#define LOOK_PAUSE_NS 100000000ULL /* at least, however many processes die */
 
 static uint64_t boottime_ns(void)
 {
@@ -61,9 +68,16 @@ struct recorder {
 	struct recording recording;
 	pthread_t drain_thread;
 	bool draining;
-	atomic_bool finish;	   /* the drain thread empties the ring once more and ends */
-	struct kernel_books books; /* as last read */
+	atomic_bool finish;	     /* the drain thread empties the ring once more and ends */
+	struct event_counters books; /* as last read */
 	uint64_t books_ns;
+	uint64_t missed; /* skipped program runs, as last read */
+	uint64_t missed_ns;
+	/* Losses in the books that no process was told for, less those that were told and are not in the books yet: the
+	 * two are read one after the other while the kernel side goes on counting. */
+	int64_t untold;
+	uint64_t untold_ns; /* they came after this moment */
+	uint64_t looked_ns; /* last look at who holds which probe */
 	bool warned;
 };
 
@@ -87,7 +101,7 @@ static bool drain_record(void *context, const struct event_header *record)
 static void *drain_main(void *context)
 {
 	struct recorder *recorder = context;
-	struct timespec pause = {.tv_nsec = IDLE_PAUSE_NS};
+	uint64_t flushed_ns = 0;
 
 	for (;;) {
 		bool finishing = atomic_load(&recorder->finish);
@@ -98,14 +112,17 @@ static void *drain_main(void *context)
 
 		error_destroy(err); /* the books show what did not come through */
 		/* A record whose room was reserved before `started` may still be being written; it ends the pass, so
-		 * "emptied" holds back for it. */
-		if (pass.bytes || emptied)
+		 * "emptied" holds back for it. An idle ring is told of once a second, so that the storing thread can
+		 * sleep. */
+		if (pass.bytes || (emptied && (finishing || started - flushed_ns >= IDLE_FLUSH_NS))) {
 			queue_flush(recorder->queue, emptied ? started : 0);
+			flushed_ns = started;
+		}
 		if (!emptied)
 			continue;
 		if (finishing)
 			break;
-		nanosleep(&pause, NULL);
+		kernel_wait(recorder->kernel, IDLE_WAIT_MS);
 	}
 	queue_close(recorder->queue);
 	return NULL;
@@ -132,26 +149,40 @@ static void tell_loss(void *context, uint32_t pid, const struct event_loss *loss
 static void check_books(struct recorder *recorder)
 {
 	uint64_t now = boottime_ns();
-	struct kernel_books books;
+	struct event_counters books;
 	struct loss_round round = {.ingest = recorder->ingest, .cause = GAP_RING_FULL};
-	uint64_t fresh_ring, fresh_state, fresh_missed;
+	uint64_t fresh_ring, fresh_state;
+	int64_t untold_before = recorder->untold, sure;
 
 	kernel_read_books(recorder->kernel, &books);
-	fresh_ring = books.counters.lost - recorder->books.counters.lost;
-	fresh_state = books.counters.state_lost - recorder->books.counters.state_lost;
-	fresh_missed = books.missed - recorder->books.missed;
+	fresh_ring = books.lost - recorder->books.lost;
+	fresh_state = books.state_lost - recorder->books.state_lost;
 	if (fresh_state && !fresh_ring)
 		round.cause = GAP_KERNEL_STATE;
-	if (fresh_ring + fresh_state) {
+	if (fresh_ring + fresh_state || recorder->untold) {
 		kernel_take_losses(recorder->kernel, tell_loss, &round);
-		if (fresh_ring + fresh_state > round.told)
-			ingest_add_loss(recorder->ingest, round.cause, 0, recorder->books_ns, now,
-					fresh_ring + fresh_state - round.told);
+		recorder->untold += (int64_t)(fresh_ring + fresh_state) - (int64_t)round.told;
+		/* What a whole round did not clear up is anyone's. */
+		sure = untold_before < recorder->untold ? untold_before : recorder->untold;
+		if (sure > 0) {
+			ingest_add_loss(recorder->ingest, round.cause, 0, recorder->untold_ns, now, (uint64_t)sure);
+			recorder->untold -= sure;
+		}
+		recorder->untold_ns = recorder->books_ns;
 	}
-	if (fresh_missed)
-		ingest_add_loss(recorder->ingest, GAP_MISSED, 0, recorder->books_ns, now, fresh_missed);
 	recorder->books = books;
 	recorder->books_ns = now;
+}
+
+/* The kernel skips a program that would run inside itself; rare, so looked at rarely. */
+static void check_missed(struct recorder *recorder)
+{
+	uint64_t now = boottime_ns(), missed = kernel_read_missed(recorder->kernel);
+
+	if (missed > recorder->missed)
+		ingest_add_loss(recorder->ingest, GAP_MISSED, 0, recorder->missed_ns, now, missed - recorder->missed);
+	recorder->missed = missed;
+	recorder->missed_ns = now;
 }
 
 /* ---- the storing thread ---- */
@@ -182,6 +213,54 @@ static void warn_once(struct recorder *recorder)
 	error_destroy(err);
 }
 
+/* ---- the ledger of probes ---- */
+
+static void take_held(void *context, const struct event_probe *record, const char *path)
+{
+	ingest_look_record(context, record, path);
+}
+
+static void take_found(void *context, const struct attached_probe *probe)
+{
+	ingest_look_probe(context, probe);
+}
+
+/* Asks who holds which probe. The kernel's iterator knows the probed inode itself; where there is none, each descriptor
+ * is asked for. With nobody known to hold one, a look by the clock reads tracefs alone: attaching is seen as it
+ * happens. */
+static void look_at_probes(struct recorder *recorder, bool descriptors)
+{
+	struct ingest *ingest = recorder->ingest;
+	struct error *err = NULL;
+	struct error *tracefs_err;
+
+	recorder->looked_ns = boottime_ns();
+	ingest_look_begin(ingest, recorder->looked_ns);
+	if (descriptors) {
+		err = kernel_walk_probes(recorder->kernel, take_held, ingest);
+		if (err && err->code == ERROR_UNSUPPORTED) {
+			error_destroy(err);
+			err = holders_walk(take_found, ingest);
+		}
+	}
+	tracefs_err = holders_walk_tracefs(take_found, ingest);
+	ingest_look_end(ingest, descriptors && !err, !tracefs_err);
+	/* A look that failed leaves the ledger as it was: last_seen_ns tells how old it is. */
+	error_destroy(err);
+	error_destroy(tracefs_err);
+}
+
+static void keep_ledger(struct recorder *recorder, uint64_t now, bool *wanted)
+{
+	*wanted |= ingest_wants_look(recorder->ingest);
+	if (*wanted && now - recorder->looked_ns >= LOOK_PAUSE_NS) {
+		look_at_probes(recorder, true);
+		*wanted = false;
+	} else if (now - recorder->looked_ns >= LOOK_INTERVAL_NS) {
+		look_at_probes(recorder, ingest_has_holders(recorder->ingest));
+	}
+}
+
 /* Set by the signal handler; read by the storing loop. */
 static volatile sig_atomic_t stop_signal;
 
@@ -195,11 +274,11 @@ static void note_stop(int number)
 static int store_until_stopped(struct recorder *recorder)
 {
 	uint64_t committed_ns = 0, complete_ns = recorder->recording.started_ns;
-	bool closed = false, stopping = false, dirty = true;
+	bool closed = false, stopping = false, dirty = true, look_wanted = false;
 	int status = -1;
 
 	while (!closed) {
-		struct queue_chunk *chunk = queue_pop(recorder->queue, 50, &closed);
+		struct queue_chunk *chunk = queue_pop(recorder->queue, STORE_WAIT_MS, &closed);
 		uint64_t now = boottime_ns();
 
 		if (chunk) {
@@ -209,8 +288,11 @@ static int store_until_stopped(struct recorder *recorder)
 				complete_ns = chunk->complete_until_ns;
 			free(chunk);
 		}
+		keep_ledger(recorder, now, &look_wanted);
 		if (now - recorder->books_ns >= BOOKS_INTERVAL_NS)
 			check_books(recorder);
+		if (now - recorder->missed_ns >= MISSED_INTERVAL_NS)
+			check_missed(recorder);
 		/* An idle recorder commits once a second, to say that it was complete until then. */
 		if (now - committed_ns >= (dirty ? COMMIT_INTERVAL_NS : 10 * COMMIT_INTERVAL_NS)) {
 			ingest_commit(recorder->ingest, complete_ns);
@@ -282,7 +364,7 @@ static struct error *begin_recording(struct recorder *recorder)
 	recorder->recording.kernel_release = host.release;
 	recorder->recording.filter = recorder->options.description;
 	recorder->recording.corelate_version = (char *)CORELATE_VERSION;
-	recorder->books_ns = recorder->recording.started_ns;
+	recorder->books_ns = recorder->missed_ns = recorder->recording.started_ns;
 	err = store_writer_add_recording(recorder->writer, &recorder->recording, &recorder->recording.id);
 	if (!err)
 		err = ingest_create(recorder->writer, recorder->recording.id, recorder->recording.started_ns,
@@ -305,11 +387,13 @@ static struct error *end_recording(struct recorder *recorder)
 	struct recording *recording = &recorder->recording;
 
 	check_books(recorder);
+	check_books(recorder); /* nothing is emitted any more: whatever is untold now is anyone's */
+	check_missed(recorder);
+	look_at_probes(recorder, true);
 	ingest_commit(recorder->ingest, boottime_ns());
 	warn_once(recorder);
 	recording->ended_ns = boottime_ns();
-	recording->emitted =
-		recorder->books.counters.emitted + recorder->books.counters.state_lost + recorder->books.missed;
+	recording->emitted = recorder->books.emitted + recorder->books.state_lost + recorder->missed;
 	ingest_books(recorder->ingest, &recording->stored, &recording->lost);
 	return store_writer_end_recording(recorder->writer, recording);
 }
@@ -339,6 +423,7 @@ static struct error *record(struct recorder *recorder, int *ret_status)
 		err = kernel_snapshot(recorder->kernel);
 	if (err)
 		return err;
+	look_at_probes(recorder, true);
 	malloc_trim(0); /* libbpf's copy of the kernel's type information is gone by now */
 	fprintf(stderr, "corelate: recording %s into %s\n",
 		recorder->options.command	   ? recorder->options.command[0]
@@ -389,6 +474,16 @@ int main(int argc, char **argv)
 	if (recorder.options.help || recorder.options.version) {
 		fputs(recorder.options.help ? options_help : "corelated " CORELATE_VERSION "\n", stdout);
 		return 0;
+	}
+	if (recorder.options.list_probes) {
+		err = holders_list(stdout);
+		if (!err && (fflush(stdout) || ferror(stdout)))
+			err = error_errno(errno, "cannot write the list");
+		if (!err)
+			return 0;
+		fprintf(stderr, "corelate: %s\n", err->message);
+		error_destroy(err);
+		return EXIT_FAILURE_RECORD;
 	}
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);

@@ -32,6 +32,7 @@ const char options_help[] =
 	"      --quota SIZE      record no more events once the database has SIZE bytes (K, M, G)\n"
 	"      --ring SIZE       kernel buffer, a power of two (default 8M)\n"
 	"      --queue SIZE      most memory for events that wait to be stored (default 256M)\n"
+	"      --list-probes     print what uprobes are attached now, and end (see corelate probes)\n"
 	"  -h, --help            this text\n"
 	"      --version         version\n"
 	"\n"
@@ -160,7 +161,7 @@ static struct error *parse_uid(struct recorder_options *options, const char *tex
 	return NULL;
 }
 
-enum { OPTION_DB = 256, OPTION_USER, OPTION_QUOTA, OPTION_RING, OPTION_QUEUE, OPTION_VERSION };
+enum { OPTION_DB = 256, OPTION_USER, OPTION_QUOTA, OPTION_RING, OPTION_QUEUE, OPTION_LIST_PROBES, OPTION_VERSION };
 
 static struct error *parse_one(struct recorder_options *options, int option, const char *argument)
 {
@@ -200,6 +201,9 @@ static struct error *parse_one(struct recorder_options *options, int option, con
 		err = parse_size("--queue", argument, &bytes);
 		options->queue_bytes = bytes;
 		return err;
+	case OPTION_LIST_PROBES:
+		options->list_probes = true;
+		return NULL;
 	case OPTION_VERSION:
 		options->version = true;
 		return NULL;
@@ -222,6 +226,7 @@ struct error *options_parse(int argc, char **argv, struct recorder_options *ret_
 		{"ring", required_argument, NULL, OPTION_RING},
 		{"queue", required_argument, NULL, OPTION_QUEUE},
 		{"help", no_argument, NULL, 'h'},
+		{"list-probes", no_argument, NULL, OPTION_LIST_PROBES},
 		{"version", no_argument, NULL, OPTION_VERSION},
 		{0},
 	};

@@ -22,6 +22,7 @@ struct recorder_options {
 	size_t ring_bytes;
 	size_t queue_bytes;
 	uint64_t quota_bytes; /* 0: no limit */
+	bool list_probes;     /* print what is attached now, and record nothing */
 	bool help;
 	bool version;
 	char description[512]; /* the filter in words; "" for every process */

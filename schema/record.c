@@ -253,3 +253,30 @@ bool marker_has_number(const struct marker *marker)
 {
 	return marker->option == 3 || (marker->option == 4 && marker->result < 0);
 }
+
+enum probe_held attached_probe_held(const struct attached_probe *probe, uint64_t time_ns)
+{
+	uint64_t begin_ns = probe->attached_ns ? probe->attached_ns : probe->first_seen_ns;
+
+	if (probe->attached_ns && time_ns < probe->attached_ns)
+		return PROBE_NOT_HELD;
+	if (probe->gone_ns && time_ns >= probe->gone_ns && probe->gone_ns > probe->last_seen_ns)
+		return PROBE_NOT_HELD;
+	/* Its holder's end was seen: its descriptors are closed just after that moment. */
+	if (probe->gone_ns && time_ns > probe->gone_ns)
+		return PROBE_NOT_HELD;
+	return time_ns >= begin_ns && time_ns <= probe->last_seen_ns ? PROBE_HELD : PROBE_MAYBE_HELD;
+}
+
+const char *probe_how_name(enum probe_how how)
+{
+	switch (how) {
+	case PROBE_PERF:
+		return "perf event";
+	case PROBE_LINK:
+		return "BPF link";
+	case PROBE_TRACEFS:
+		return "tracefs";
+	}
+	return "unknown";
+}

@@ -41,8 +41,8 @@ void store_writer_destroy(struct store_writer *writer);
 
 /* Rows are buffered in an open transaction; this commits it and starts the next one lazily. `complete_until_ns` is
  * written to the recording as last_commit_ns. On failure the pending rows are gone and *ret_discarded tells how many
- * events (memory events, markers, threads, signals, return instances) they were, so that the caller can count them as
- * lost. */
+ * events (memory events, markers, threads, signals, exit states, return instances) they were, so that the caller can
+ * count them as lost. */
 struct error *store_writer_commit(struct store_writer *writer, int64_t recording_id, uint64_t complete_until_ns,
 				  uint64_t *ret_discarded) must_check;
 
@@ -62,6 +62,9 @@ struct error *store_writer_add_thread_start(struct store_writer *, const struct 
 struct error *store_writer_add_signal(struct store_writer *, const struct signal_event *, int64_t *ret_id) must_check;
 struct error *store_writer_add_return_instance(struct store_writer *, const struct return_instance *,
 					       int64_t *ret_id) must_check;
+struct error *store_writer_add_exit_state(struct store_writer *, const struct exit_state *, int64_t *ret_id) must_check;
+struct error *store_writer_add_attached_probe(struct store_writer *, const struct attached_probe *,
+					      int64_t *ret_id) must_check;
 struct error *store_writer_add_gap(struct store_writer *, const struct gap *, int64_t *ret_id) must_check;
 /* The row of that (device, inode, path); the existing one when there is one already. */
 struct error *store_writer_add_file(struct store_writer *, const struct file_identity *, int64_t *ret_id) must_check;
@@ -77,6 +80,10 @@ struct error *store_writer_rename_process(struct store_writer *, int64_t process
  * INT64_MAX); those that have one keep it. Called once by a new recorder before it adds its own: the lock tells that
  * the others are gone. Commits. */
 struct error *store_writer_close_abandoned(struct store_writer *) must_check;
+
+/* The row probe->id gets the struct's enabled, only_pid, program_id, holder_comm, attached_ns and the times of sight.
+ */
+struct error *store_writer_update_attached_probe(struct store_writer *, const struct attached_probe *) must_check;
 
 /* Bytes that the database file and its write-ahead log take now. */
 struct error *store_writer_size(struct store_writer *, uint64_t *ret_bytes) must_check;
@@ -150,6 +157,36 @@ struct error *store_reader_gaps(struct store_reader *, int64_t recording_id, uin
 /* Pending uretprobes recorded with a fatal signal, by thread and depth; freed by the caller. */
 struct error *store_reader_return_instances(struct store_reader *, int64_t signal_id, struct return_instance **ret,
 					    size_t *ret_count) must_check;
+
+/* The same for those that were recorded with an exit_state. */
+struct error *store_reader_exit_return_instances(struct store_reader *, int64_t exit_state_id,
+						 struct return_instance **ret, size_t *ret_count) must_check;
+
+/* Deaths by exit with a status other than 0 while uretprobes were at work, newest first, at most `limit`; freed by the
+ * caller. With `space_id` other than 0 only those of that address space. */
+struct error *store_reader_exit_states(struct store_reader *, int64_t space_id, size_t limit, struct exit_state **ret,
+				       size_t *ret_count) must_check;
+
+/* Which probes of the ledger are asked for. */
+struct attached_probe_query {
+	int64_t recording_id;
+	bool any_place; /* ignore the place below */
+	uint32_t device_major;
+	uint32_t device_minor;
+	uint64_t inode; /* matches the inode that carries the breakpoint, and the one that mappings show */
+	uint64_t offset;
+	int at_return;	  /* 1 uretprobes, 0 uprobes, -1 both */
+	bool any_time;	  /* ignore the time below */
+	uint64_t time_ns; /* those that were, or may have been, held at that moment */
+	uint32_t pid;	  /* 0: no matter; else leave out those that are for another process alone */
+};
+
+/* Those probes, the certain ones first (attached_probe_held), then the longest attached. Free with
+ * attached_probes_destroy(). */
+struct error *store_reader_attached_probes(struct store_reader *, const struct attached_probe_query *query,
+					   struct attached_probe **ret_probes, size_t *ret_count) must_check;
+void attached_probe_deinit(struct attached_probe *probe);
+void attached_probes_destroy(struct attached_probe *probes, size_t count);
 
 /* Number of memory events, markers and signals of a space and of those it was forked from. */
 struct error *store_reader_count_events(struct store_reader *, int64_t space_id, uint64_t *ret_count) must_check;

@@ -110,6 +110,8 @@ enum statement {
 	ADD_SPACE,
 	ADD_FILE,
 	ADD_SIGNAL,
+	ADD_EXIT_STATE,
+	ADD_PROBE,
 	ADD_EVENT,
 	ADD_MARKER,
 	ADD_THREAD_START,
@@ -123,13 +125,14 @@ enum statement {
 	END_PROCESS,
 	END_SPACE,
 	RENAME_PROCESS,
+	UPDATE_PROBE,
 	CLOSE_ABANDONED,
 	STATEMENT_COUNT
 };
 
-/* The statements up to ADD_SIGNAL insert rows whose ids a caller keeps. Their ids are counted here, so that one that a
+/* The statements up to ADD_PROBE insert rows whose ids a caller keeps. Their ids are counted here, so that one that a
  * rollback took back is never given to another row. */
-#define COUNTED_TABLES (ADD_SIGNAL + 1)
+#define COUNTED_TABLES (ADD_PROBE + 1)
 
 struct store_writer {
 	struct store_connection connection;
@@ -182,6 +185,8 @@ extern const struct row_type store_signal_type;
 extern const struct row_type store_marker_type;
 extern const struct row_type store_gap_type;
 extern const struct row_type store_instance_type;
+extern const struct row_type store_exit_state_type;
+extern const struct row_type store_probe_type;
 
 struct store_reader {
 	struct store_connection connection;

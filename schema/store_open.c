@@ -152,12 +152,38 @@ static struct error *check_identity(const struct store_connection *connection, i
 	return NULL;
 }
 
+/* The header of the main file, through SQLite's own handle: opening the file without SQLite would do harm, because
+ * closing it drops the locks of every other connection in this process; and asking by SQL would let the pager judge a
+ * file that is in the middle of a checkpoint. Offsets: "Database File Format", the database header. */
+static struct error *check_header(const struct store_connection *connection)
+{
+	static const char magic[16] = "SQLite format 3";
+	sqlite3_file *file = NULL;
+	uint8_t header[100];
+	uint32_t application_id, version;
+
+	if (sqlite3_file_control(connection->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file ||
+	    !file->pMethods || file->pMethods->xRead(file, header, sizeof(header), 0) != SQLITE_OK ||
+	    memcmp(header, magic, sizeof(magic)) != 0)
+		return error_format(ERROR_INVALID, "%s: file is not a database", connection->path);
+	application_id =
+		(uint32_t)header[68] << 24 | (uint32_t)header[69] << 16 | (uint32_t)header[70] << 8 | header[71];
+	version = (uint32_t)header[60] << 24 | (uint32_t)header[61] << 16 | (uint32_t)header[62] << 8 | header[63];
+	if (application_id != STORE_APPLICATION_ID)
+		return error_format(ERROR_INVALID, "%s: an SQLite database, but not one of corelate", connection->path);
+	/* PRAGMA user_version is signed; what is impossible is told later, with the rest of the identity. */
+	if ((int32_t)version > store_migration_count)
+		return error_format(ERROR_UNSUPPORTED,
+				    "%s: written by a newer corelate (version %u of the store, this build knows %d)",
+				    connection->path, version, store_migration_count);
+	return NULL;
+}
+
 struct error *store_file_check(const char *path, bool *ret_empty)
 {
 	struct store_connection connection = {0};
 	struct error *err;
 	struct stat status;
-	int64_t version;
 
 	if (stat(path, &status) < 0)
 		return error_errno(errno, "%s", path);
@@ -168,12 +194,11 @@ struct error *store_file_check(const char *path, bool *ret_empty)
 	*ret_empty = status.st_size == 0;
 	if (*ret_empty)
 		return NULL;
-	/* "immutable" makes SQLite read the main file as it stands: no lock, no log, no recovery. Our files carry their
-	 * identity there from their first transaction on, because they are migrated before they get a log. Opening the
-	 * file without SQLite would do harm: closing it drops the locks of every other connection in this process. */
+	/* "immutable" makes SQLite open the main file as it stands: no lock, no log, no recovery. Our files carry their
+	 * identity there from their first transaction on, because they are migrated before they get a log. */
 	err = open_uri(&connection, path, "?immutable=1", SQLITE_OPEN_READONLY);
 	if (!err)
-		err = check_identity(&connection, &version);
+		err = check_header(&connection);
 	store_connection_close(&connection);
 	return err;
 }
@@ -268,7 +293,7 @@ struct error *store_connection_open_write(struct store_connection *connection, c
 							   "PRAGMA synchronous = NORMAL;"
 							   "PRAGMA wal_autocheckpoint = 4000;"
 							   "PRAGMA journal_size_limit = 67108864;"
-							   "PRAGMA cache_size = -16384");
+							   "PRAGMA cache_size = -2048");
 	if (err)
 		store_connection_close(connection);
 	return err;

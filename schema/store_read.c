@@ -181,6 +181,55 @@ static void read_return_instance(struct columns *row, void *ret)
 	instance->device_minor = take_u32(row);
 	instance->inode = take_word(row);
 	instance->offset = take_word(row);
+	instance->exit_state_id = take(row);
+}
+
+static void read_exit_state(struct columns *row, void *ret)
+{
+	struct exit_state *state = ret;
+
+	state->id = take(row);
+	state->process_id = take(row);
+	state->space_id = take(row);
+	state->tid = take_u32(row);
+	state->namespace_tid = take_u32(row);
+	state->time_ns = take_word(row);
+	state->status = (int32_t)take(row);
+	state->trampoline = take_word(row);
+	for (int i = 0; i < 18; i++)
+		state->registers[i] = take_word(row);
+	take_name(row, state->comm, sizeof(state->comm));
+}
+
+static void read_attached_probe(struct columns *row, void *ret)
+{
+	struct attached_probe *probe = ret;
+
+	probe->id = take(row);
+	probe->recording_id = take(row);
+	probe->how = (enum probe_how)take_u32(row);
+	probe->path = take_text(row);
+	probe->device_major = take_u32(row);
+	probe->device_minor = take_u32(row);
+	probe->inode = take_word(row);
+	probe->file_device_major = take_u32(row);
+	probe->file_device_minor = take_u32(row);
+	probe->file_inode = take_word(row);
+	probe->offset = take_word(row);
+	probe->at_return = take(row) != 0;
+	probe->enabled = take(row) != 0;
+	probe->only_pid = (int32_t)take(row);
+	probe->program_id = take_u32(row);
+	probe->left_out = take_u32(row);
+	probe->holder_pid = take_u32(row);
+	probe->holder_start_ns = take_word(row);
+	take_name(row, probe->holder_comm, sizeof(probe->holder_comm));
+	probe->holder_cgroup_id = take_word(row);
+	probe->holder_cgroup = take_text(row);
+	probe->attached_ns = take_word(row);
+	probe->first_seen_ns = take_word(row);
+	probe->last_seen_ns = take_word(row);
+	probe->gone_ns = take_word(row);
 }
 
 void read_event(sqlite3_stmt *statement, struct memory_event *ret_event)
@@ -239,6 +288,25 @@ void markers_destroy(struct marker *markers, size_t count)
 	free(markers);
 }
 
+void attached_probe_deinit(struct attached_probe *probe)
+{
+	free(probe->path);
+	free(probe->holder_cgroup);
+	probe->path = probe->holder_cgroup = NULL;
+}
+
+void attached_probes_destroy(struct attached_probe *probes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		attached_probe_deinit(&probes[i]);
+	free(probes);
+}
+
+static void deinit_attached_probe(void *row)
+{
+	attached_probe_deinit(row);
+}
+
 static void deinit_recording(void *row)
 {
 	recording_deinit(row);
@@ -267,3 +335,5 @@ const struct row_type store_signal_type = {sizeof(struct signal_event), read_sig
 const struct row_type store_marker_type = {sizeof(struct marker), read_marker, deinit_marker};
 const struct row_type store_gap_type = {sizeof(struct gap), read_gap, NULL};
 const struct row_type store_instance_type = {sizeof(struct return_instance), read_return_instance, NULL};
+const struct row_type store_exit_state_type = {sizeof(struct exit_state), read_exit_state, NULL};
+const struct row_type store_probe_type = {sizeof(struct attached_probe), read_attached_probe, deinit_attached_probe};

@@ -214,6 +214,71 @@ struct error *store_writer_add_signal(struct store_writer *writer, const struct 
 	return finish_event_row(writer, ADD_SIGNAL, ret_id);
 }
 
+struct error *store_writer_add_exit_state(struct store_writer *writer, const struct exit_state *state, int64_t *ret_id)
+{
+	struct values row = start_row(writer, ADD_EXIT_STATE);
+
+	put(&row, state->process_id);
+	put(&row, state->space_id);
+	put(&row, state->tid);
+	put(&row, state->namespace_tid);
+	put_time(&row, state->time_ns);
+	put(&row, state->status);
+	put_word(&row, state->trampoline);
+	for (int i = 0; i < 18; i++)
+		put_word(&row, state->registers[i]);
+	put_name(&row, state->comm, sizeof(state->comm));
+	return finish_event_row(writer, ADD_EXIT_STATE, ret_id);
+}
+
+struct error *store_writer_add_attached_probe(struct store_writer *writer, const struct attached_probe *probe,
+					      int64_t *ret_id)
+{
+	struct values row = start_row(writer, ADD_PROBE);
+
+	put(&row, probe->recording_id);
+	put(&row, probe->how);
+	put_text(&row, probe->path);
+	put(&row, probe->device_major);
+	put(&row, probe->device_minor);
+	put_word(&row, probe->inode);
+	put(&row, probe->file_device_major);
+	put(&row, probe->file_device_minor);
+	put_word(&row, probe->file_inode);
+	put_word(&row, probe->offset);
+	put(&row, probe->at_return);
+	put(&row, probe->enabled);
+	put(&row, probe->only_pid);
+	put(&row, probe->program_id);
+	put(&row, probe->left_out);
+	put(&row, probe->holder_pid);
+	put_time(&row, probe->holder_start_ns);
+	put_name(&row, probe->holder_comm, sizeof(probe->holder_comm));
+	put_word(&row, probe->holder_cgroup_id);
+	put_text(&row, probe->holder_cgroup);
+	put_time(&row, probe->attached_ns);
+	put_time(&row, probe->first_seen_ns);
+	put_time(&row, probe->last_seen_ns);
+	put_time(&row, probe->gone_ns);
+	return finish_row(writer, ADD_PROBE, ret_id);
+}
+
+struct error *store_writer_update_attached_probe(struct store_writer *writer, const struct attached_probe *probe)
+{
+	struct values row = start_row(writer, UPDATE_PROBE);
+
+	put(&row, probe->enabled);
+	put(&row, probe->only_pid);
+	put(&row, probe->program_id);
+	put_name(&row, probe->holder_comm, sizeof(probe->holder_comm));
+	put_time(&row, probe->attached_ns);
+	put_time(&row, probe->first_seen_ns);
+	put_time(&row, probe->last_seen_ns);
+	put_time(&row, probe->gone_ns);
+	put(&row, probe->id);
+	return store_writer_run(writer, UPDATE_PROBE);
+}
+
 struct error *store_writer_add_return_instance(struct store_writer *writer, const struct return_instance *instance,
 					       int64_t *ret_id)
 {
@@ -230,6 +295,7 @@ struct error *store_writer_add_return_instance(struct store_writer *writer, cons
 	put(&row, instance->device_minor);
 	put_word(&row, instance->inode);
 	put_word(&row, instance->offset);
+	put(&row, instance->exit_state_id);
 	return finish_event_row(writer, ADD_RETURN_INSTANCE, ret_id);
 }
 

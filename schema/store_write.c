@@ -20,10 +20,13 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[ADD_FILE] = "INSERT INTO file VALUES (?,?,?,?,?)",
 	[ADD_SIGNAL] = "INSERT INTO signal VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
 		       "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_EXIT_STATE] = "INSERT INTO exit_state VALUES (?,?,?,?,?,?,?,?,"
+			   "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_PROBE] = "INSERT INTO probe VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_EVENT] = "INSERT INTO event (" EVENT_COLUMNS ") VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_MARKER] = "INSERT INTO marker VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_THREAD_START] = "INSERT INTO thread_start VALUES (NULL,?,?,?)",
-	[ADD_RETURN_INSTANCE] = "INSERT INTO return_instance VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_RETURN_INSTANCE] = "INSERT INTO return_instance VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_GAP] = "INSERT INTO gap VALUES (NULL,?,?,?,?,?,?)",
 	[ADD_BLOCK] = "INSERT INTO event_block VALUES (?,?,?,?,?,?,?,?)",
 	[ADD_BLOCK_SPACE] = "INSERT INTO event_block_space VALUES (?,?,?,?,?)",
@@ -33,6 +36,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[END_PROCESS] = "UPDATE process SET exit_ns = ?, exit_status = ? WHERE id = ?",
 	[END_SPACE] = "UPDATE space SET to_ns = ? WHERE id = ?",
 	[RENAME_PROCESS] = "UPDATE process SET comm = ? WHERE id = ?",
+	[UPDATE_PROBE] = "UPDATE probe SET enabled = ?, only_pid = ?, program_id = ?, holder_comm = ?, "
+			 "attached_ns = ?, first_seen_ns = ?, last_seen_ns = ?, gone_ns = ? WHERE id = ?",
 	[CLOSE_ABANDONED] = "INSERT INTO gap (recording_id, pid, cause, from_ns, to_ns, lost) "
 			    "SELECT id, 0, 7, max(started_ns, last_commit_ns), 9223372036854775807, 0 FROM recording "
 			    "WHERE ended_ns = 0 AND NOT EXISTS "
@@ -42,7 +47,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 static const char *const last_id_sql[COUNTED_TABLES] = {
 	[ADD_RECORDING] = "SELECT max(id) FROM recording", [ADD_PROCESS] = "SELECT max(id) FROM process",
 	[ADD_SPACE] = "SELECT max(id) FROM space",	   [ADD_FILE] = "SELECT max(id) FROM file",
-	[ADD_SIGNAL] = "SELECT max(id) FROM signal",
+	[ADD_SIGNAL] = "SELECT max(id) FROM signal",	   [ADD_EXIT_STATE] = "SELECT max(id) FROM exit_state",
+	[ADD_PROBE] = "SELECT max(id) FROM probe",
 };
 
 /* ---- transactions ---- */

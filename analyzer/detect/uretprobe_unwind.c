@@ -7,6 +7,9 @@
  * runtime calls terminate or abort, although a frame above the trampoline would have caught it. And Go, whose own
  * unwinder checks every return address when it grows or scans a stack, and throws "unexpected return pc".
  *
+ * The third leaves no core: Crystal's raise finds no handler past the trampoline, prints "Failed to raise an exception:
+ * END_OF_STACK" and exits with status 5. The recorder keeps the exits of processes that are inside probed functions.
+ *
  * A trampoline on the stack is not enough. For an exception the handler must lie above the hijacked frame: with the
  * handler below it, or with no handler at all, the exception was uncaught or caught without the probe mattering. For Go
  * the throw must come from its unwinder.
@@ -154,8 +157,58 @@ static struct error *blame_go(const struct crash *crash, const struct thread_sta
 	return err;
 }
 
+#define CRYSTAL_FAILED_RAISE 5 /* Crystal, src/raise.cr: __crystal_raise ends in exit 5 */
+
+/* An exit from within a probed function. For Crystal with that status there is one reason; any other program may exit
+ * from wherever it likes. */
+static struct error *blame_exit(const struct crash *crash, struct finding_list *findings)
+{
+	const struct probe *probe = evidence_likely_probe(crash);
+	int status = crash->exit_state.status >> 8 & 0xff;
+	bool failed_raise = crash->is_crystal && status == CRYSTAL_FAILED_RAISE;
+	struct words words, function;
+	struct finding *finding;
+	struct error *err = finding_append(findings, FINDING_URETPROBE_UNWIND, &finding);
+
+	if (err)
+		return err;
+	finding->confidence = failed_raise ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+	err = finding_set_summary(
+		finding,
+		failed_raise ? "A Crystal exception could not be raised past %s: the unwinder met the kernel's "
+			       "trampoline in "
+			       "the place of the return address (END_OF_STACK), and the runtime exited with status %d."
+			     : "The process exited inside a function under %s, with status %d: a runtime whose "
+			       "unwinder meets "
+			       "the kernel's trampoline may end so.",
+		words_probe(&words, probe), status);
+	if (!err && probe)
+		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
+	if (!err)
+		err = finding_add_evidence(
+			finding, EVIDENCE_MEMORY, 0, 0,
+			"exit_group with status %d while %zu uretprobe%s of the process had not returned", status,
+			crash->instance_count, crash->instance_count == 1 ? "" : "s");
+	if (!err && failed_raise)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0,
+					   "the executable is a Crystal program (__crystal_main)");
+	if (!err)
+		err = evidence_add_probes(crash, finding);
+	if (!err)
+		err = finding_add_missing(
+			finding,
+			"the stack and the words of the process: it left no core; its standard error may tell more");
+	if (!err && !failed_raise)
+		err = finding_add_counter(finding, "nothing shows that it did not mean to exit");
+	if (!err)
+		err = evidence_set_advice(finding, probe);
+	return err;
+}
+
 struct error *detect_uretprobe_unwind(const struct crash *crash, struct finding_list *findings)
 {
+	if (crash->has_exit_state)
+		return crash->instance_count ? blame_exit(crash, findings) : NULL;
 	if (!crash->repair.trampoline || !crash->stacks.thread_count || !crash->repair.word_count)
 		return NULL;
 	for (size_t i = 0; i < crash->stacks.thread_count; i++) {

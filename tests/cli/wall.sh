@@ -45,7 +45,7 @@ refuse 2 '\x1b[31m' "$corelate" help $'\e[31mred'
 for verb in explain info stack list; do
 	refuse 2 '--frobnicate' "$corelate" $verb --frobnicate
 done
-refuse 2 "'z'" "$corelate" explain -z
+refuse 2 '-z' "$corelate" explain -z
 refuse 2 '\x1b' "$corelate" explain $'--\e[31m'
 refuse 2 '--db' "$corelate" explain --db
 refuse 2 '--json' "$corelate" explain --json=yes

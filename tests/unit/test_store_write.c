@@ -185,14 +185,21 @@ static void signals_come_back(void **state)
 	struct return_instance *instances = NULL;
 	struct signal_event *signals = NULL;
 	struct signal_event found;
+	struct space space = {.process_id = 1, .origin = SPACE_EXEC, .from_ns = 1};
 	int64_t first_id, second_id, harmless_id, id;
 	struct store_reader *reader;
 	size_t count = 0;
 
 	for (int i = 0; i < 18; i++)
 		signal.registers[i] = HIGH + (uint64_t)i;
+	for (int i = 0; i < 2; i++)
+		assert_no_error(store_writer_add_space(writer, &space, &id));
+	assert_int_equal(id, signal.space_id);
 	assert_no_error(store_writer_add_signal(writer, &signal, &first_id));
+	/* What comes after the first fatal signal of a process is not what it died of. */
+	assert_no_error(store_writer_add_signal(writer, &signal, &id));
 	signal.number = 6;
+	signal.process_id = 9;
 	assert_no_error(store_writer_add_signal(writer, &signal, &second_id));
 	signal.fatal = false;
 	signal.directory = NULL;
@@ -241,7 +248,7 @@ static void signals_come_back(void **state)
 	signal_event_deinit(&signals[0]);
 	free(signals);
 	assert_no_error(store_reader_space_fatal_signal(reader, 2, &found));
-	assert_int_equal(found.id, second_id);
+	assert_int_equal(found.id, first_id);
 	signal_event_deinit(&found);
 	assert_error(store_reader_space_fatal_signal(reader, 3, &found), ERROR_NOT_FOUND, "not found");
 

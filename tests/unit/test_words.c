@@ -201,7 +201,7 @@ static void signals(void **state)
 	assert_string_equal(words_signal(&words, SIGSEGV), "SIGSEGV");
 	assert_string_equal(words_signal(&words, SIGABRT), "SIGABRT");
 	assert_string_equal(words_signal(&words, 77), "signal 77");
-	assert_string_equal(words_signal(&words, 0), "signal 0");
+	assert_string_equal(words_signal(&words, 0), "exit");
 	assert_string_equal(words_signal(&words, -1), "signal -1");
 	assert_string_equal(words_signal_code(&words, SIGSEGV, 1), "SEGV_MAPERR");
 	assert_string_equal(words_signal_code(&words, SIGSEGV, 2), "SEGV_ACCERR");
