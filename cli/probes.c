@@ -330,7 +330,7 @@ static struct error *run_probes(const struct cli_options *options, int *ret_stat
 const struct cli_command cli_probes = {
 	.name = "probes",
 	.arguments = "",
-	.summary = "show the uprobes and uretprobes that are attached now, by whom, and which are dangerous",
+	.summary = "show the probes that are attached now, by whom, and which are dangerous",
 	.details =
 		"Needs root. What is marked was recognised in the probed file; a stripped file shows little, so that\n"
 		"no mark does not mean safe. A perf event without a BPF program is not listed, unless tracefs defines "

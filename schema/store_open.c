@@ -171,7 +171,10 @@ static struct error *check_header(const struct store_connection *connection)
 	version = (uint32_t)header[60] << 24 | (uint32_t)header[61] << 16 | (uint32_t)header[62] << 8 | header[63];
 	if (application_id != STORE_APPLICATION_ID)
 		return error_format(ERROR_INVALID, "%s: an SQLite database, but not one of corelate", connection->path);
-	/* PRAGMA user_version is signed; what is impossible is told later, with the rest of the identity. */
+	/* PRAGMA user_version is signed. */
+	if ((int32_t)version < 1)
+		return error_format(ERROR_INVALID, "%s: impossible version %d of the store", connection->path,
+				    (int32_t)version);
 	if ((int32_t)version > store_migration_count)
 		return error_format(ERROR_UNSUPPORTED,
 				    "%s: written by a newer corelate (version %u of the store, this build knows %d)",
