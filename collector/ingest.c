@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
 
 #include "collector/ingest_internal.h"
 #include "common/cleanup.h"
@@ -14,6 +15,7 @@ struct error *ingest_create(struct store_writer *writer, int64_t recording_id, u
 	ingest->writer = writer;
 	ingest->recording_id = recording_id;
 	ingest->started_ns = started_ns;
+	ingest->complete_until_ns = started_ns;
 	ingest->quota_bytes = quota_bytes;
 	*ret_ingest = ingest;
 	return NULL;
@@ -143,30 +145,48 @@ void ingest_record(struct ingest *ingest, const struct event_header *record)
 	ingest->stored++;
 }
 
+/* Gaps go in a transaction of their own: one that fails may have stored a part of what was added to it, and a gap must
+ * be stored once. What could not be stored waits for the next commit. */
+static void commit_gaps(struct ingest *ingest, uint64_t complete_until_ns)
+{
+	uint64_t discarded;
+	size_t added = 0;
+	struct error *err = NULL;
+
+	while (added < ingest->gap_count && !err) {
+		int64_t id;
+
+		err = store_writer_add_gap(ingest->writer, &ingest->gaps[added], &id);
+		added += !err;
+	}
+	if (err)
+		keep_failure(ingest, err);
+	if (!added)
+		return;
+	err = store_writer_commit(ingest->writer, ingest->recording_id, complete_until_ns, &discarded);
+	if (err) {
+		keep_failure(ingest, err);
+		return;
+	}
+	ingest->gap_count -= added;
+	memmove(ingest->gaps, ingest->gaps + added, ingest->gap_count * sizeof(*ingest->gaps));
+}
+
 void ingest_commit(struct ingest *ingest, uint64_t complete_until_ns)
 {
 	uint64_t discarded = 0;
 	uint64_t bytes = 0;
-	struct error *err = NULL;
+	struct error *err = ingest_store_ledger(ingest);
 	bool kept;
 
-	for (size_t i = 0; i < ingest->gap_count && !err; i++) {
-		int64_t id;
-
-		err = store_writer_add_gap(ingest->writer, &ingest->gaps[i], &id);
-	}
-	if (err)
-		keep_failure(ingest, err);
-	err = ingest_store_ledger(ingest);
 	if (err)
 		keep_failure(ingest, err); /* what could not be written is tried again with the next commit */
-	err = store_writer_commit(ingest->writer, ingest->recording_id, complete_until_ns, &discarded);
+	/* A recorder that is killed between the two commits must not leave a store that looks complete over a loss. */
+	err = store_writer_commit(ingest->writer, ingest->recording_id,
+				  ingest->gap_count ? ingest->complete_until_ns : complete_until_ns, &discarded);
 	kept = !err;
-	if (kept) {
-		ingest->gap_count = 0;
-	} else {
+	if (err) {
 		keep_failure(ingest, err);
-		/* Gap rows that went with the rollback stay queued; the events went for good. */
 		ingest->stored -= discarded < ingest->stored ? discarded : ingest->stored;
 		if (discarded)
 			ingest_add_loss(ingest, GAP_DATABASE, 0, ingest->oldest_pending_ns, ingest->newest_pending_ns,
@@ -178,6 +198,9 @@ void ingest_commit(struct ingest *ingest, uint64_t complete_until_ns)
 		ingest_settle_files(ingest, kept);
 	}
 	ingest->pending = 0;
+	commit_gaps(ingest, complete_until_ns);
+	if (!ingest->gap_count && kept)
+		ingest->complete_until_ns = complete_until_ns;
 	if (ingest->quota_bytes) {
 		err = store_writer_size(ingest->writer, &bytes);
 		if (err)

@@ -33,6 +33,7 @@ struct ingest {
 	struct store_writer *writer;
 	int64_t recording_id;
 	uint64_t started_ns;
+	uint64_t complete_until_ns; /* as the store has it */
 	uint64_t quota_bytes;
 	bool over_quota;
 	void *tenants; /* tsearch trees */
