@@ -126,16 +126,23 @@ static __always_inline struct event_syscall *syscall_record(struct trace_event_r
 	return record;
 }
 
+/* The record of the call that is returning, when its process is recorded and there is room; *ret_state is then the
+ * thread's. */
+static __always_inline struct event_syscall *syscall_end(struct trace_event_raw_sys_exit *ctx,
+							 struct thread_state **ret_state)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	*ret_state = recorded_thread(task);
+	return *ret_state ? syscall_record(ctx, task, *ret_state) : NULL;
+}
+
 SEC("tp/syscalls/sys_exit_munmap")
 int syscall_exit(struct trace_event_raw_sys_exit *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread_state *state = recorded_thread(task);
-	struct event_syscall *record;
+	struct thread_state *state;
+	struct event_syscall *record = syscall_end(ctx, &state);
 
-	if (!state)
-		return 0;
-	record = syscall_record(ctx, task, state);
 	if (record)
 		event_submit(record);
 	return 0;
@@ -144,72 +151,57 @@ int syscall_exit(struct trace_event_raw_sys_exit *ctx)
 SEC("tp/syscalls/sys_exit_mmap")
 int mmap_exit(struct trace_event_raw_sys_exit *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread_state *state = recorded_thread(task);
-	struct event_syscall *record;
+	struct thread_state *state;
+	struct event_syscall *record = syscall_end(ctx, &state);
 
-	if (!state)
+	if (!record)
 		return 0;
-	record = syscall_record(ctx, task, state);
-	if (record) {
-		if (record->enter_ns && state->file.inode)
-			record->file = state->file;
-		event_submit(record);
-	}
+	if (record->enter_ns && state->file.inode)
+		record->file = state->file;
+	event_submit(record);
 	return 0;
 }
 
 SEC("tp/syscalls/sys_exit_brk")
 int brk_exit(struct trace_event_raw_sys_exit *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread_state *state = recorded_thread(task);
-	struct event_syscall *record;
+	struct thread_state *state;
+	struct event_syscall *record = syscall_end(ctx, &state);
 
-	if (!state)
+	if (!record)
 		return 0;
-	record = syscall_record(ctx, task, state);
-	if (record) {
-		record->args[1] = record->enter_ns ? state->extra : record->result;
-		event_submit(record);
-	}
+	record->args[1] = record->enter_ns ? state->extra : record->result;
+	event_submit(record);
 	return 0;
 }
 
 SEC("tp/syscalls/sys_exit_shmat")
 int shmat_exit(struct trace_event_raw_sys_exit *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread_state *state = recorded_thread(task);
-	struct event_syscall *record;
 	struct vma_found found = {};
+	struct event_syscall *record;
+	struct thread_state *state;
 
-	if (!state)
-		return 0;
 	if (ctx->ret > 0)
-		bpf_find_vma(task, ctx->ret, vma_read, &found, 0);
-	record = syscall_record(ctx, task, state);
-	if (record) {
-		record->args[3] = found.end - found.start;
-		event_submit(record);
-	}
+		bpf_find_vma(bpf_get_current_task_btf(), ctx->ret, vma_read, &found, 0);
+	record = syscall_end(ctx, &state);
+	if (!record)
+		return 0;
+	record->args[3] = found.end - found.start;
+	event_submit(record);
 	return 0;
 }
 
 SEC("tp/syscalls/sys_exit_shmdt")
 int shmdt_exit(struct trace_event_raw_sys_exit *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread_state *state = recorded_thread(task);
-	struct event_syscall *record;
+	struct thread_state *state;
+	struct event_syscall *record = syscall_end(ctx, &state);
 
-	if (!state)
+	if (!record)
 		return 0;
-	record = syscall_record(ctx, task, state);
-	if (record) {
-		record->args[1] = record->enter_ns ? state->extra : 0;
-		event_submit(record);
-	}
+	record->args[1] = record->enter_ns ? state->extra : 0;
+	event_submit(record);
 	return 0;
 }
 

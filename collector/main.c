@@ -19,12 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "collector/command.h"
 #include "collector/holders.h"
-#include "collector/ingest.h"
-#include "collector/kernel.h"
-#include "collector/options.h"
-#include "collector/queue.h"
+#include "collector/recorder.h"
 #include "common/cleanup.h"
 
 #define EXIT_USAGE 2
@@ -33,14 +29,12 @@
 #define COMMIT_INTERVAL_NS 100000000ULL
 #define BOOKS_INTERVAL_NS 100000000ULL
 #define MISSED_INTERVAL_NS 1000000000ULL
-#define IDLE_WAIT_MS 50
 #define STORE_WAIT_MS 100
-#define IDLE_FLUSH_NS 1000000000ULL
 /* The kernel tells no detaching: while somebody holds a probe, it is asked again and again. */
 #define LOOK_INTERVAL_NS 5000000000ULL
 #define LOOK_PAUSE_NS 100000000ULL /* at least, however many processes die */
 
-static uint64_t boottime_ns(void)
+uint64_t recorder_now_ns(void)
 {
 	struct timespec now;
 
@@ -51,138 +45,11 @@ static uint64_t boottime_ns(void)
 static int64_t realtime_offset_ns(void)
 {
 	struct timespec real;
-	uint64_t before = boottime_ns(), after;
+	uint64_t before = recorder_now_ns(), after;
 
 	clock_gettime(CLOCK_REALTIME, &real);
-	after = boottime_ns();
+	after = recorder_now_ns();
 	return (int64_t)real.tv_sec * 1000000000 + real.tv_nsec - (int64_t)(before + (after - before) / 2);
-}
-
-struct recorder {
-	struct recorder_options options;
-	struct command command;
-	struct kernel *kernel;
-	struct queue *queue;
-	struct store_writer *writer;
-	struct ingest *ingest;
-	struct recording recording;
-	pthread_t drain_thread;
-	bool draining;
-	atomic_bool finish;	     /* the drain thread empties the ring once more and ends */
-	struct event_counters books; /* as last read */
-	uint64_t books_ns;
-	uint64_t missed; /* skipped program runs, as last read */
-	uint64_t missed_ns;
-	/* Losses in the books that no process was told for, less those that were told and are not in the books yet: the
-	 * two are read one after the other while the kernel side goes on counting. */
-	int64_t untold;
-	uint64_t untold_ns; /* they came after this moment */
-	uint64_t looked_ns; /* last look at who holds which probe */
-	bool warned;
-};
-
-/* ---- the draining thread ---- */
-
-struct drain_pass {
-	struct queue *queue;
-	size_t bytes;
-};
-
-static bool drain_record(void *context, const struct event_header *record)
-{
-	struct drain_pass *pass = context;
-
-	queue_push(pass->queue, record, record->size, record->time_ns);
-	pass->bytes += record->size;
-	/* End the pass now and then, so that a ring that never runs empty still hands on its chunks. */
-	return pass->bytes < QUEUE_CHUNK_BYTES / 2;
-}
-
-static void *drain_main(void *context)
-{
-	struct recorder *recorder = context;
-	uint64_t flushed_ns = 0;
-
-	for (;;) {
-		bool finishing = atomic_load(&recorder->finish);
-		struct drain_pass pass = {.queue = recorder->queue};
-		uint64_t started = boottime_ns();
-		bool emptied = false;
-		struct error *err = kernel_drain(recorder->kernel, drain_record, &pass, &emptied);
-
-		error_destroy(err); /* the books show what did not come through */
-		/* A record whose room was reserved before `started` may still be being written; it ends the pass, so
-		 * "emptied" holds back for it. An idle ring is told of once a second, so that the storing thread can
-		 * sleep. */
-		if (pass.bytes || (emptied && (finishing || started - flushed_ns >= IDLE_FLUSH_NS))) {
-			queue_flush(recorder->queue, emptied ? started : 0);
-			flushed_ns = started;
-		}
-		if (!emptied)
-			continue;
-		if (finishing)
-			break;
-		kernel_wait(recorder->kernel, IDLE_WAIT_MS);
-	}
-	queue_close(recorder->queue);
-	return NULL;
-}
-
-/* ---- the books ---- */
-
-struct loss_round {
-	struct ingest *ingest;
-	enum gap_cause cause;
-	uint64_t told;
-};
-
-static void tell_loss(void *context, uint32_t pid, const struct event_loss *loss)
-{
-	struct loss_round *round = context;
-
-	round->told += loss->count;
-	ingest_add_loss(round->ingest, round->cause, pid, loss->first_ns, loss->last_ns, loss->count);
-}
-
-/* Turns what the kernel side has lost since the last look into gaps. The span of a loss whose process is not known is
- * the whole time between the two looks. */
-static void check_books(struct recorder *recorder)
-{
-	uint64_t now = boottime_ns();
-	struct event_counters books;
-	struct loss_round round = {.ingest = recorder->ingest, .cause = GAP_RING_FULL};
-	uint64_t fresh_ring, fresh_state;
-	int64_t untold_before = recorder->untold, sure;
-
-	kernel_read_books(recorder->kernel, &books);
-	fresh_ring = books.lost - recorder->books.lost;
-	fresh_state = books.state_lost - recorder->books.state_lost;
-	if (fresh_state && !fresh_ring)
-		round.cause = GAP_KERNEL_STATE;
-	if (fresh_ring + fresh_state || recorder->untold) {
-		kernel_take_losses(recorder->kernel, tell_loss, &round);
-		recorder->untold += (int64_t)(fresh_ring + fresh_state) - (int64_t)round.told;
-		/* What a whole round did not clear up is anyone's. */
-		sure = untold_before < recorder->untold ? untold_before : recorder->untold;
-		if (sure > 0) {
-			ingest_add_loss(recorder->ingest, round.cause, 0, recorder->untold_ns, now, (uint64_t)sure);
-			recorder->untold -= sure;
-		}
-		recorder->untold_ns = recorder->books_ns;
-	}
-	recorder->books = books;
-	recorder->books_ns = now;
-}
-
-/* The kernel skips a program that would run inside itself; rare, so looked at rarely. */
-static void check_missed(struct recorder *recorder)
-{
-	uint64_t now = boottime_ns(), missed = kernel_read_missed(recorder->kernel);
-
-	if (missed > recorder->missed)
-		ingest_add_loss(recorder->ingest, GAP_MISSED, 0, recorder->missed_ns, now, missed - recorder->missed);
-	recorder->missed = missed;
-	recorder->missed_ns = now;
 }
 
 /* ---- the storing thread ---- */
@@ -234,7 +101,7 @@ static void look_at_probes(struct recorder *recorder, bool descriptors)
 	struct error *err = NULL;
 	struct error *tracefs_err;
 
-	recorder->looked_ns = boottime_ns();
+	recorder->looked_ns = recorder_now_ns();
 	ingest_look_begin(ingest, recorder->looked_ns);
 	if (descriptors) {
 		err = kernel_walk_probes(recorder->kernel, take_held, ingest);
@@ -279,7 +146,7 @@ static int store_until_stopped(struct recorder *recorder)
 
 	while (!closed) {
 		struct queue_chunk *chunk = queue_pop(recorder->queue, STORE_WAIT_MS, &closed);
-		uint64_t now = boottime_ns();
+		uint64_t now = recorder_now_ns();
 
 		if (chunk) {
 			store_chunk(recorder, chunk);
@@ -290,9 +157,9 @@ static int store_until_stopped(struct recorder *recorder)
 		}
 		keep_ledger(recorder, now, &look_wanted);
 		if (now - recorder->books_ns >= BOOKS_INTERVAL_NS)
-			check_books(recorder);
+			recorder_check_books(recorder);
 		if (now - recorder->missed_ns >= MISSED_INTERVAL_NS)
-			check_missed(recorder);
+			recorder_check_missed(recorder);
 		/* An idle recorder commits once a second, to say that it was complete until then. */
 		if (now - committed_ns >= (dirty ? COMMIT_INTERVAL_NS : 10 * COMMIT_INTERVAL_NS)) {
 			ingest_commit(recorder->ingest, complete_ns);
@@ -358,7 +225,7 @@ static struct error *begin_recording(struct recorder *recorder)
 	if (err)
 		return err;
 	uname(&host);
-	recorder->recording.started_ns = boottime_ns();
+	recorder->recording.started_ns = recorder_now_ns();
 	recorder->recording.realtime_offset_ns = realtime_offset_ns();
 	recorder->recording.abi_version = EVENT_ABI_VERSION;
 	recorder->recording.kernel_release = host.release;
@@ -374,7 +241,7 @@ static struct error *begin_recording(struct recorder *recorder)
 
 static struct error *start_draining(struct recorder *recorder)
 {
-	int result = pthread_create(&recorder->drain_thread, NULL, drain_main, recorder);
+	int result = pthread_create(&recorder->drain_thread, NULL, recorder_drain, recorder);
 
 	if (result)
 		return error_errno(result, "cannot start a thread");
@@ -386,13 +253,13 @@ static struct error *end_recording(struct recorder *recorder)
 {
 	struct recording *recording = &recorder->recording;
 
-	check_books(recorder);
-	check_books(recorder); /* nothing is emitted any more: whatever is untold now is anyone's */
-	check_missed(recorder);
+	recorder_check_books(recorder);
+	recorder_check_books(recorder); /* nothing is emitted any more: whatever is untold now is anyone's */
+	recorder_check_missed(recorder);
 	look_at_probes(recorder, true);
-	ingest_commit(recorder->ingest, boottime_ns());
+	ingest_commit(recorder->ingest, recorder_now_ns());
 	warn_once(recorder);
-	recording->ended_ns = boottime_ns();
+	recording->ended_ns = recorder_now_ns();
 	recording->emitted = recorder->books.emitted + recorder->books.state_lost + recorder->missed;
 	ingest_books(recorder->ingest, &recording->stored, &recording->lost);
 	return store_writer_end_recording(recorder->writer, recording);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/recorder.h"
+
+#define IDLE_WAIT_MS 50
+#define IDLE_FLUSH_NS 1000000000ULL
+
+struct drain_pass {
+	struct queue *queue;
+	size_t bytes;
+};
+
+static bool drain_record(void *context, const struct event_header *record)
+{
+	struct drain_pass *pass = context;
+
+	queue_push(pass->queue, record, record->size, record->time_ns);
+	pass->bytes += record->size;
+	/* End the pass now and then, so that a ring that never runs empty still hands on its chunks. */
+	return pass->bytes < QUEUE_CHUNK_BYTES / 2;
+}
+
+void *recorder_drain(void *context)
+{
+	struct recorder *recorder = context;
+	uint64_t flushed_ns = 0;
+
+	for (;;) {
+		bool finishing = atomic_load(&recorder->finish);
+		struct drain_pass pass = {.queue = recorder->queue};
+		uint64_t started = recorder_now_ns();
+		bool emptied = false;
+		struct error *err = kernel_drain(recorder->kernel, drain_record, &pass, &emptied);
+
+		error_destroy(err); /* the books show what did not come through */
+		/* A record whose room was reserved before `started` may still be being written; it ends the pass, so
+		 * "emptied" holds back for it. An idle ring is told of once a second, so that the storing thread can
+		 * sleep. */
+		if (pass.bytes || (emptied && (finishing || started - flushed_ns >= IDLE_FLUSH_NS))) {
+			queue_flush(recorder->queue, emptied ? started : 0);
+			flushed_ns = started;
+		}
+		if (!emptied)
+			continue;
+		if (finishing)
+			break;
+		kernel_wait(recorder->kernel, IDLE_WAIT_MS);
+	}
+	queue_close(recorder->queue);
+	return NULL;
+}
