@@ -83,7 +83,7 @@ struct biography {
 struct exception_path {
 	size_t thrown_at; /* frame of the function that raised it (__cxa_throw and the like); SIZE_MAX: no exception */
 	size_t caught_at; /* first frame above with a handler around its call; SIZE_MAX: none was found */
-	enum exception_handler handler; /* HANDLER_TYPED or HANDLER_ALL of that frame */
+	enum exception_handler handler; /* HANDLER_TYPED, HANDLER_ALL or HANDLER_TERMINATE of that frame */
 };
 
 struct crash {

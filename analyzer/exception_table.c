@@ -309,9 +309,8 @@ static enum exception_handler read_language_data(const struct core *core, const 
 		cursor.at = sites_end + action - 1;
 		return read_actions(&cursor, types, type_encoding);
 	}
-	/* Outside of every row an exception may not pass: the runtime ends the program. It is not caught, either way.
-	 */
-	return cursor.failed ? HANDLER_UNKNOWN : HANDLER_NONE;
+	/* Outside of every row no exception may pass. */
+	return cursor.failed ? HANDLER_UNKNOWN : HANDLER_TERMINATE;
 }
 
 static bool covers(const struct function_data *function, uint64_t pc)

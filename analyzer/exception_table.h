@@ -14,11 +14,12 @@
 #include "analyzer/core.h"
 
 enum exception_handler {
-	HANDLER_UNKNOWN, /* the tables cannot be read */
-	HANDLER_NONE,	 /* no handler around this call */
-	HANDLER_CLEANUP, /* code that runs on the way (destructors); Crystal has its handlers here too */
-	HANDLER_TYPED,	 /* catches exceptions of some types */
-	HANDLER_ALL,	 /* catch (...) */
+	HANDLER_UNKNOWN,   /* the tables cannot be read */
+	HANDLER_NONE,	   /* no handler around this call */
+	HANDLER_CLEANUP,   /* code that runs on the way (destructors); Crystal has its handlers here too */
+	HANDLER_TERMINATE, /* no exception may pass here: noexcept; the runtime calls terminate */
+	HANDLER_TYPED,	   /* catches exceptions of some types */
+	HANDLER_ALL,	   /* catch (...) */
 };
 
 /* The handler around the call that returns to `return_address`. */

@@ -506,7 +506,7 @@ static void follow_exception(struct crash *crash)
 		/* Crystal's tables do not tell a rescue from an ensure. */
 		if (crystal && handler == HANDLER_CLEANUP)
 			handler = HANDLER_TYPED;
-		if (handler == HANDLER_TYPED || handler == HANDLER_ALL) {
+		if (handler == HANDLER_TYPED || handler == HANDLER_ALL || handler == HANDLER_TERMINATE) {
 			crash->exception.caught_at = i;
 			crash->exception.handler = handler;
 		}

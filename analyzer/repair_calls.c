@@ -2,9 +2,10 @@
 /*
  * Who can have called a function: the calls and jumps in the text of all modules whose target it is.
  *
- * Text is searched for the few shapes that compilers and linkers emit: call rel32 (e8), jmp rel32 (e9), and call and
- * jmp through a slot of the global offset table (ff 15, ff 25). A displacement that hits the function by accident is
- * taken out later, when decoding from the start of the surrounding function must meet it (repair_is_call_boundary).
+ * Text is searched for the few shapes that compilers and linkers emit: call rel32 (e8), jmp rel32 (e9) and rel8 (eb),
+ * and call and jmp through a slot of the global offset table (ff 15, ff 25). A displacement that hits the function by
+ * accident is taken out later, when decoding from the start of the surrounding function must meet it
+ * (repair_is_call_boundary).
  */
 #include <Zydis/Zydis.h>
 #include <elf.h>
@@ -128,6 +129,9 @@ static struct error *find_transfers(struct search *search, uint64_t address, con
 				continue;
 			err = bytes[i] == 0xe8 ? append(&search->sites, &search->site_count, next)
 					       : append(&search->jumps, &search->jump_count, address + i);
+		} else if (bytes[i] == 0xeb) {
+			if (is_target(search, next + 2 + (uint64_t)(int64_t)(int8_t)bytes[i + 1]))
+				err = append(&search->jumps, &search->jump_count, address + i);
 		} else if (bytes[i] == 0xff && (bytes[i + 1] == 0x15 || bytes[i + 1] == 0x25)) {
 			next += 6;
 			if (!slot_leads_to(search, displaced(next, bytes + i + 2), search->targets[0]))

@@ -57,6 +57,36 @@ static struct error *find_by_inode(struct store_reader *store, const struct cras
 	return store_reader_attached_probes(store, &query, ret, ret_count);
 }
 
+/* A tracer can have left with the return still pending: then the one that was there last. */
+static struct error *name_by_past(struct store_reader *store, const struct crash *crash,
+				  const struct return_instance *instance, struct probe *probe)
+{
+	struct attached_probe_query query = {
+		.recording_id = crash->recording.id,
+		.device_major = instance->device_major,
+		.device_minor = instance->device_minor,
+		.inode = instance->inode,
+		.offset = instance->offset,
+		.at_return = 1,
+		.any_time = true,
+		.pid = crash->process.pid,
+	};
+	const struct attached_probe *last = NULL;
+	struct attached_probe *held = NULL;
+	size_t count = 0;
+	struct error *err = store_reader_attached_probes(store, &query, &held, &count);
+
+	for (size_t i = 0; !err && i < count; i++) {
+		if (held[i].holder_pid && held[i].first_seen_ns < crash->time_ns &&
+		    (!last || held[i].last_seen_ns > last->last_seen_ns))
+			last = &held[i];
+	}
+	if (last)
+		take_holder(probe, last);
+	attached_probes_destroy(held, count);
+	return err;
+}
+
 static struct error *name_by_place(struct store_reader *store, struct crash *crash)
 {
 	struct attached_probe_query query = {
@@ -104,6 +134,8 @@ struct error *tracers_name(struct store_reader *store, struct crash *crash)
 				take_holder(probe, &held[j]);
 		}
 		attached_probes_destroy(held, count);
+		if (!err && !probe->attached_pid)
+			err = name_by_past(store, crash, instance, probe);
 	}
 	if (!err && crash->repair.probe_count)
 		err = name_by_place(store, crash);

@@ -14,7 +14,8 @@
  * handler below it, or with no handler at all, the exception was uncaught or caught without the probe mattering. For Go
  * the throw must come from its unwinder.
  *
- * Heuristic: a handler for some types is taken for one that would have caught, which lowers the confidence.
+ * Heuristic: a handler for some types is taken for one that would have caught, and clang writes noexcept as a handler
+ * for every exception; so an exception's verdict is at most `likely`.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -60,6 +61,9 @@ static struct error *blame_exception(const struct crash *crash, struct finding_l
 	bool handler_known;
 	struct error *err;
 
+	/* Where no exception may pass, the runtime ends the program by rule. */
+	if (exception->caught_at != SIZE_MAX && exception->handler == HANDLER_TERMINATE)
+		return NULL;
 	if (hijacked == SIZE_MAX || exception->thrown_at + 1 >= stack->frame_count)
 		return NULL;
 	/* A stack that is lost at the trampoline may have its handler in the part that is not seen. */
@@ -70,9 +74,7 @@ static struct error *blame_exception(const struct crash *crash, struct finding_l
 	err = finding_append(findings, FINDING_URETPROBE_UNWIND, &finding);
 	if (err)
 		return err;
-	finding->confidence = !handler_known			  ? CONFIDENCE_POSSIBLE
-			      : exception->handler == HANDLER_ALL ? CONFIDENCE_PROVEN
-								  : CONFIDENCE_LIKELY;
+	finding->confidence = handler_known ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
 	err = finding_set_summary(
 		finding,
 		"An exception thrown in %s was not caught%s%s, because the unwinder stopped at %s: the kernel had put "
