@@ -1,83 +1,103 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Another kernel: uretprobes on Linux 6.1, with its int3 trampoline and its older return instances. A null dereference under
-# three probed functions (recorded, and from the core alone), and a fiber that returns in another thread (SIGILL).
+# Another kernel: uretprobes on Linux 6.1, with its int3 trampoline and its older return instances. Runs the cases of
+# tests/uretprobe that need no tracer but tracefs, recorded and from the core alone, and prints a row for each.
 # Usage: uretprobe.sh BUILD_DIRECTORY
 set -euo pipefail
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+CASES=(nested-null-O2 nested-null-O0 nested-abort nested-static tail-left tail-shared recursion-100 handler-between two-threads
+	two-sites indirect fiber-migrate fiber-asm fiber-dropped fiber-null wrong-return cxx-throw-O2 cxx-nobody)
+
 build=$(realpath "$1")
-victims=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../uretprobe/victims")
+tests=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../uretprobe")
+VICTIMS=$tests/victims
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-for tool in qemu-system-x86_64 busybox cpio cc nm; do
+for tool in qemu-system-x86_64 busybox cpio cc g++ nm python3; do
 	command -v "$tool" >/dev/null || { echo "skipped: $tool is not installed"; exit 77; }
 done
 kernel=$(vm_kernel) || { echo "skipped: no package with the 6.1 cloud kernel"; exit 77; }
 
-# Addresses of a position-dependent program are its file offsets plus where the linker puts it.
-mkdir -p "$work/bin"
-cc -g -O2 -fomit-frame-pointer -pthread -D_GNU_SOURCE -o "$work/bin/nested" "$victims/nested.c"
-cc -g -O2 -fomit-frame-pointer -pthread -D_GNU_SOURCE -o "$work/bin/fiber-migrate" "$victims/fiber-migrate.c"
-
-# probe NAME PROGRAM FUNCTION: the tracefs line for a uretprobe.
-probe() {
-	printf 'r:%s %s/bin/%s:0x%s\n' "$1" "$work" "$2" "$(nm "$work/bin/$2" | sed -n "s/^\([0-9a-f]*\) T $3\$/\1/p")"
+# What the case files call.
+c_program() {
+	local out=$1
+	shift
+	cc -g -pthread -D_GNU_SOURCE -o "$out" "$@"
+}
+cxx_program() {
+	local out=$1
+	shift
+	g++ -g -pthread -o "$out" "$@"
 }
 
+load_case() {
+	command=(./victim) needs=() probes=() verdict=not-tracing probed='' probed_bare=same frames='' least_bare=all never='' other=''
+	# shellcheck source=/dev/null
+	. "$tests/cases/$1"
+}
+
+mkdir -p "$work/cases" "$work/root/work"
+for name in "${CASES[@]}"; do
+	load_case "$name"
+	mkdir "$work/cases/$name"
+	(cd "$work/cases/$name" && build_victim)
+	for probe in "${probes[@]}"; do
+		# What lies at an address of the program lies in its file where the executable segment says.
+		read -r offset start < <(readelf -lW "$work/cases/$name/victim" | awk '$1 == "LOAD" && /R E/ { print $2, $3; exit }')
+		address=$(nm "$work/cases/$name/victim" | awk -v f="${probe##*:}" '$3 == f && ($2 == "T" || $2 == "t") { print $1 }')
+		printf 'r:p%s_%s %s/cases/%s/victim:0x%x\n' "${name//-/_}" "${probe##*:}" "$work" "$name" $((0x$address - start + offset))
+	done >>"$work/root/work/probes"
+	printf '%s|%s\n' "$name" "${command[*]}" >>"$work/root/work/list"
+done
+
 vm_root "$work/root" <<END
-export NO_COLOR=1
 mount -t tracefs tracefs /sys/kernel/tracing
-echo '/tmp/core.%e' >/proc/sys/kernel/core_pattern
+echo /tmp/core >/proc/sys/kernel/core_pattern
+echo 0 >/proc/sys/kernel/core_uses_pid
 ulimit -c unlimited
 echo "kernel \$(uname -r)"
 cat /work/probes >/sys/kernel/tracing/uprobe_events || exit 1
 echo 1 >/sys/kernel/tracing/events/uprobes/enable || exit 1
-echo go | $build/corelate record --db /tmp/nested.db -- $work/bin/nested null
-echo "nested-status \$?"
-echo go | $build/corelate record --db /tmp/fiber.db -- $work/bin/fiber-migrate
-echo "fiber-status \$?"
-ls /tmp
-echo "== recorded"
-$build/corelate explain --db /tmp/nested.db || exit 1
-echo "== alone"
-CORELATE_DB=/tmp/none $build/corelate stack /tmp/core.nested 2>/dev/null || $build/corelate stack /tmp/core.nested || exit 1
-echo "== fiber"
-for core in /tmp/core.fiber*; do $build/corelate explain \$core --db /tmp/fiber.db; done
+while IFS='|' read -r name command; do
+	cd $work/cases/\$name
+	rm -f /tmp/core
+	printf '\n\n\n\n' | $build/corelate record --db /tmp/db -- \$command >/dev/null 2>&1
+	echo "== \$name record-6.1"
+	$build/corelate explain --json --db /tmp/db /tmp/core
+	rm -f /tmp/db*
+	echo "== \$name core-6.1"
+	$build/corelate explain --json /tmp/core
+	echo "== end"
+done </work/list
 END
-{
-	for function in inner middle outer; do
-		probe "$function" nested "$function"
-	done
-	probe work fiber-migrate work
-} >"$work/root/work/probes"
-vm_add "$work/root" "$build/corelate" "$build/corelated" "$work/bin/nested" "$work/bin/fiber-migrate"
+vm_add "$work/root" "$build/corelate" "$build/corelated"
+for name in "${CASES[@]}"; do
+	vm_add "$work/root" "$work/cases/$name/victim"
+done
 
-if ! vm_run "$kernel" "$work/root" "$work/log" 200; then
-	cat "$work/log"
+if ! vm_run "$kernel" "$work/root" "$work/log" 400; then
+	tail -c 3000 "$work/log"
 	echo "the virtual machine did not finish its script"
 	exit 1
 fi
-tr -d '\r' <"$work/log" >"$work/text"
+tr -d '\r' <"$work/log" | sed 's/^.*\(kernel 6\.\)/\1/' >"$work/text"
+grep -q '^kernel 6\.1\.' "$work/text" || { echo "not Linux 6.1"; exit 1; }
 failed=0
-# expect SECTION PATTERN: in the part of the output after "== SECTION".
-expect() {
-	if ! sed -n "/^== $1/,/^== /p" "$work/text" | grep -q "$2"; then
-		echo "missing in '$1': $2"
-		failed=1
-	fi
-}
-grep -q 'kernel 6\.1\.' "$work/text" || { echo "not Linux 6.1"; failed=1; }
-for frame in '#1 .*inner+' '#2 .*middle+.*\[restored\]' '#3 .*outer+.*\[restored\]' '#4 .*main+.*\[restored\]'; do
-	expect recorded "$frame"
-	expect alone "${frame/restored/inferred}"
+for name in "${CASES[@]}"; do
+	for mode in record-6.1 core-6.1; do
+		load_case "$name"
+		least=all
+		if [ "$mode" = core-6.1 ]; then
+			least=$least_bare
+			[ "$probed_bare" = same ] || probed=$probed_bare
+		fi
+		sed -n "/^== $name $mode\$/,/^== /p" "$work/text" | grep -v '^== ' >"$work/report.json" || true
+		python3 "$tests/judge.py" "$work/report.json" --case "$name" --mode "$mode" --verdict "$verdict" \
+			--probed "$probed" --frames "$frames" --least "$least" --never "$never" --other "$other" \
+			--sources "$VICTIMS" || failed=1
+	done
 done
-expect fiber '^uretprobe-sigill, proven'
-if sed -n '/^== recorded/,/^== alone/p' "$work/text" | grep -qE '^(uretprobe|stray)'; then
-	echo "a null dereference was blamed on a probe"
-	failed=1
-fi
-[ "$failed" -eq 0 ] || cat "$work/text"
 exit "$failed"
