@@ -165,12 +165,24 @@ static struct error *restore_all(struct repair_work *work)
 	return err;
 }
 
+static bool in_page(const struct repair *repair, uint64_t address)
+{
+	return address - repair->trampoline < RECORD_PAGE_BYTES;
+}
+
 /* Where a stack still enters the trampoline, it ends: what libdwfl guessed behind it is not to be believed. */
 static struct error *cut_lost(struct repair *repair)
 {
 	for (size_t i = 0; i < repair->stacks.thread_count; i++) {
 		struct thread_stack *stack = &repair->stacks.threads[i];
 
+		if (stack->frame_count == 1 && in_page(repair, stack->frames[0].pc)) {
+			free(stack->end_reason);
+			stack->end_reason =
+				strdup("a uretprobe took the return address, and which caller it was cannot be told");
+			if (!stack->end_reason)
+				return &error_no_memory;
+		}
 		for (size_t j = 1; j < stack->frame_count; j++) {
 			const struct repaired_slot *slot;
 

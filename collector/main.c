@@ -22,6 +22,7 @@
 #include "collector/holders.h"
 #include "collector/recorder.h"
 #include "common/cleanup.h"
+#include "common/inert.h"
 
 #define EXIT_USAGE 2
 #define EXIT_FAILURE_RECORD 125 /* as env(1) and timeout(1) have it: the recorder, not the command, failed */
@@ -33,6 +34,14 @@
 /* The kernel tells no detaching: while somebody holds a probe, it is asked again and again. */
 #define LOOK_INTERVAL_NS 5000000000ULL
 #define LOOK_PAUSE_NS 100000000ULL /* at least, however many processes die */
+
+/* One line on standard error. Names in it may hold anything. */
+static void say(const char *what, const char *message)
+{
+	fprintf(stderr, "corelate: %s", what);
+	inert_write(message, stderr);
+	fputc('\n', stderr);
+}
 
 uint64_t recorder_now_ns(void)
 {
@@ -74,7 +83,7 @@ static void warn_once(struct recorder *recorder)
 	struct error *err = ingest_failure(recorder->ingest);
 
 	if (err && !recorder->warned) {
-		fprintf(stderr, "corelate: events are being lost: %s\n", err->message);
+		say("events are being lost: ", err->message);
 		recorder->warned = true;
 	}
 	error_destroy(err);
@@ -292,11 +301,14 @@ static struct error *record(struct recorder *recorder, int *ret_status)
 		return err;
 	look_at_probes(recorder, true);
 	malloc_trim(0); /* libbpf's copy of the kernel's type information is gone by now */
-	fprintf(stderr, "corelate: recording %s into %s\n",
-		recorder->options.command	   ? recorder->options.command[0]
-		: recorder->options.description[0] ? recorder->options.description
-						   : "every process",
-		recorder->options.database);
+	fputs("corelate: recording ", stderr);
+	inert_write(recorder->options.command	       ? recorder->options.command[0]
+		    : recorder->options.description[0] ? recorder->options.description
+						       : "every process",
+		    stderr);
+	fputs(" into ", stderr);
+	inert_write(recorder->options.database, stderr);
+	fputc('\n', stderr);
 	sd_notify(0, "READY=1");
 	if (recorder->options.command)
 		command_release(&recorder->command);
@@ -334,7 +346,7 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	if (err) {
-		fprintf(stderr, "corelate: %s\n", err->message);
+		say("", err->message);
 		error_destroy(err);
 		return EXIT_USAGE;
 	}
@@ -348,7 +360,7 @@ int main(int argc, char **argv)
 			err = error_errno(errno, "cannot write the list");
 		if (!err)
 			return 0;
-		fprintf(stderr, "corelate: %s\n", err->message);
+		say("", err->message);
 		error_destroy(err);
 		return EXIT_FAILURE_RECORD;
 	}
@@ -358,7 +370,7 @@ int main(int argc, char **argv)
 	err = record(&recorder, &status);
 	recorder_deinit(&recorder);
 	if (err) {
-		fprintf(stderr, "corelate: %s\n", err->message);
+		say("", err->message);
 		error_destroy(err);
 		return EXIT_FAILURE_RECORD;
 	}

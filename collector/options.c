@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "collector/options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <pwd.h>
@@ -68,7 +69,7 @@ static struct error *parse_size(const char *name, const char *text, uint64_t *re
 		shift = 30;
 	if (shift)
 		end++;
-	if (errno || end == text || *end || text[0] == '-' || number == 0 || number > UINT64_MAX >> shift)
+	if (errno || !isdigit((unsigned char)text[0]) || *end || number == 0 || number > UINT64_MAX >> shift)
 		return error_format(ERROR_INVALID, "%s takes a size such as 512K, 8M or 2G, not '%s'", name, text);
 	*ret_bytes = (uint64_t)number << shift;
 	return NULL;
@@ -81,7 +82,7 @@ static struct error *parse_pid(struct recorder_options *options, const char *tex
 
 	errno = 0;
 	number = strtol(text, &end, 10);
-	if (errno || *end || end == text || number <= 0 || number > INT32_MAX)
+	if (errno || !isdigit((unsigned char)text[0]) || *end || number <= 0 || number > INT32_MAX)
 		return error_format(ERROR_INVALID, "--pid takes a process id, not '%s'", text);
 	if (kill((pid_t)number, 0) && errno == ESRCH)
 		return error_format(ERROR_NOT_FOUND, "there is no process %ld", number);
@@ -237,8 +238,15 @@ struct error *options_parse(int argc, char **argv, struct recorder_options *ret_
 		.ring_bytes = 8U << 20,
 		.queue_bytes = 256U << 20,
 	};
-	while ((option = getopt_long(argc, argv, "+p:c:e:g:u:h", long_options, NULL)) != -1) {
-		struct error *err = parse_one(ret_options, option, optarg);
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+:p:c:e:g:u:h", long_options, NULL)) != -1) {
+		struct error *err;
+
+		if (option == '?' || option == ':')
+			return error_format(ERROR_INVALID, "record %s '%s'; see corelate record --help",
+					    option == ':' ? "wants a value for" : "does not know the option",
+					    argv[optind - 1]);
+		err = parse_one(ret_options, option, optarg);
 
 		if (err)
 			return err;

@@ -39,7 +39,7 @@ grep -q 'never changed' "$work/err" || fail "overwriting: $(cat "$work/err")"
 shown() {
 	local names
 
-	names=$(sed -n 's/^#[0-9]* *\(0x[0-9a-f]* in \)\{0,1\}\(0x[0-9a-f]* \)\{0,1\}\([a-z_]*\).*/\3/p' "$2" | tr '\n' ' ')
+	names=$(sed -n 's/^#[0-9]* *\(0x[0-9a-f]* in \)\{0,1\}\(0x[0-9a-f]* \)\{0,1\}\([a-z_]*\).*/\3/p' "$2" | uniq | tr '\n' ' ') # gdb shows the first frame twice
 	case $names in
 	"leaf inner middle outer main "*) ;;
 	*) fail "$1 shows: $names" ;;
