@@ -151,13 +151,14 @@ static __always_inline void event_count_state_loss(void)
 	count_loss_of(bpf_get_current_pid_tgid() >> 32);
 }
 
-/* The recorder polls: a wake-up a record would cost the recorded program more than the record itself. But it polls seldom, so
- * that it is idle when the machine is; a CPU that fills the ring wakes it now and then. */
-#define RECORDS_A_WAKEUP 1024
+/* The recorder polls: a wake-up a record would cost the recorded program more than the record itself. But it polls
+ * seldom, so that it is idle when the machine is; a CPU that fills the ring wakes it now and then. */
+/* Set by the recorder before loading: a power of two less one, so that all CPUs together fill a part of the ring. */
+const volatile u64 wakeup_mask = 1023;
 
 static __always_inline void event_submit(void *record)
 {
-	u64 flags = counters_here()->emitted % RECORDS_A_WAKEUP ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP;
+	u64 flags = counters_here()->emitted & wakeup_mask ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP;
 
 	bpf_ringbuf_submit(record, flags);
 }

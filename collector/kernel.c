@@ -110,6 +110,18 @@ static int ring_sample(void *context, void *data, size_t size)
 	return kernel->function(kernel->context, data) ? 0 : -EAGAIN;
 }
 
+/* A CPU wakes the reader each time that it has made so many records (less one) that all CPUs together fill a quarter of
+ * the ring. */
+static uint64_t wakeup_mask(size_t ring_bytes)
+{
+	uint64_t records = ring_bytes / 4 / sizeof(struct event_syscall) / (uint64_t)libbpf_num_possible_cpus();
+	uint64_t power = 1;
+
+	while (power * 2 <= records)
+		power *= 2;
+	return power - 1;
+}
+
 struct error *kernel_create(const struct event_filter *filter, size_t ring_bytes, struct kernel **ret_kernel)
 {
 	struct kernel *kernel;
@@ -133,6 +145,7 @@ struct error *kernel_create(const struct event_filter *filter, size_t ring_bytes
 	memcpy((void *)&kernel->skeleton->rodata->filter, filter, sizeof(*filter));
 	kernel->skeleton->rodata->uprobe_event_flag = kernel_constant("TRACE_EVENT_FL_UPROBE");
 	bpf_map__set_max_entries(kernel->skeleton->maps.ring, ring_bytes);
+	kernel->skeleton->rodata->wakeup_mask = wakeup_mask(ring_bytes);
 	result = corelate_bpf__load(kernel->skeleton);
 	if (result) {
 		kernel_destroy(kernel);
