@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "analyzer/explain.h"
+#include "analyzer/explain_internal.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -7,15 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/call_site.h"
 #include "analyzer/core_return_sites.h"
 #include "analyzer/fault.h"
 #include "analyzer/tracers.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
-
-#define HISTORY_LIMIT 20000
-#define CONTEXT_LIMIT 64
 
 /* ---- who died ---- */
 
@@ -255,264 +251,6 @@ static void look_up_fault_mapping(struct crash *crash)
 	crash->fault_mapped = core_find_segment(core, crash->fault.address) != NULL;
 }
 
-/* ---- the life of the fault's memory ---- */
-
-static struct error *read_history(struct store_reader *store, struct crash *crash, uint64_t start, uint64_t end)
-{
-	struct biography *biography = &crash->biography;
-	struct history_query query = {
-		.space_id = crash->space.id,
-		.start = start,
-		.end = end,
-		.until_ns = crash->time_ns ?: UINT64_MAX,
-		.limit = HISTORY_LIMIT,
-	};
-	struct error *err;
-
-	timeline_deinit(&biography->timeline);
-	free(biography->events);
-	biography->events = NULL;
-	err = store_reader_history(store, &query, &biography->events, &biography->event_count, &biography->truncated);
-	if (err)
-		return err;
-	return timeline_build(biography->events, biography->event_count, start, end, &biography->timeline);
-}
-
-/* First the page alone; then, if a call took its mapping away, all that this call covered: what else it hit tells whose
- * memory it was meant for. */
-static struct error *load_biography(struct store_reader *store, struct crash *crash, uint64_t address)
-{
-	struct biography *biography = &crash->biography;
-	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
-	const struct life *life;
-	uint64_t start, end;
-	struct error *err;
-
-	biography->address = address;
-	crash->has_biography = true;
-	if (page + RECORD_PAGE_BYTES < page) /* the last page of all: nothing is ever mapped there */
-		return NULL;
-	err = read_history(store, crash, page, page + RECORD_PAGE_BYTES);
-	if (err)
-		return err;
-	life = timeline_last_life(&biography->timeline, address);
-	if (!life || life->died == TIMELINE_ALIVE)
-		return NULL;
-	timeline_removed_range(&biography->events[life->died], &start, &end);
-	if (address >= start && address < end && end - start > RECORD_PAGE_BYTES)
-		err = read_history(store, crash, start, end);
-	return err;
-}
-
-static bool touches_page(const struct memory_event *event, uint64_t address)
-{
-	struct memory_effect effect = memory_event_effect(event);
-	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
-
-	return memory_effect_overlaps(&effect, page, page + RECORD_PAGE_BYTES);
-}
-
-static struct error *nearest_marker(struct error *err, struct marker *marker)
-{
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
-		*marker = (struct marker){0};
-		return NULL;
-	}
-	return err;
-}
-
-static struct error *load_context(struct store_reader *store, struct crash *crash, size_t index)
-{
-	const struct memory_event *event = &crash->biography.events[index];
-	struct event_context *context = &crash->biography.contexts[index];
-	struct file_identity file;
-	struct error *err;
-
-	err = nearest_marker(
-		store_reader_marker_before(store, crash->space.id, event->tid, event->enter_ns, &context->before),
-		&context->before);
-	if (!err)
-		err = nearest_marker(
-			store_reader_marker_after(store, crash->space.id, event->tid, event->exit_ns, &context->after),
-			&context->after);
-	if (err || !event->file_id)
-		return err;
-	err = store_reader_file(store, event->file_id, &file);
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
-		return NULL;
-	}
-	if (err)
-		return err;
-	context->file = take_pointer(file.path);
-	file_identity_deinit(&file);
-	return NULL;
-}
-
-static struct error *load_contexts(struct store_reader *store, struct crash *crash)
-{
-	struct biography *biography = &crash->biography;
-	size_t loaded = 0;
-	struct error *err = NULL;
-
-	biography->contexts = calloc(biography->event_count ?: 1, sizeof(*biography->contexts));
-	if (!biography->contexts)
-		return &error_no_memory;
-	for (size_t i = biography->event_count; i-- > 0 && loaded < CONTEXT_LIMIT && !err;) {
-		if (!touches_page(&biography->events[i], biography->address))
-			continue;
-		err = load_context(store, crash, i);
-		loaded++;
-	}
-	return err;
-}
-
-/* ---- stacks and symbols ---- */
-
-/* Three addresses an event: where the system call was made; the word on top of the stack, less one to name the call's
- * line; and what that call called. */
-#define ADDRESSES_AN_EVENT 3
-
-static bool has_caller(const struct biography *biography, size_t index)
-{
-	return biography->events[index].ip && touches_page(&biography->events[index], biography->address);
-}
-
-static size_t collect_addresses(const struct crash *crash, uint64_t *addresses)
-{
-	const struct biography *biography = &crash->biography;
-	size_t count = 0;
-
-	for (size_t i = biography->event_count; i-- > 0 && count < ADDRESSES_AN_EVENT * CONTEXT_LIMIT;) {
-		if (!has_caller(biography, i))
-			continue;
-		addresses[count++] = biography->events[i].ip;
-		addresses[count++] = biography->events[i].top_word - 1;
-		addresses[count++] = call_site_target(crash->core, biography->events[i].top_word);
-	}
-	return count;
-}
-
-static void move_symbol(struct symbol *from, struct symbol *to)
-{
-	*to = *from;
-	*from = (struct symbol){0};
-}
-
-/* Names the parties of one event from its three addresses and their symbols. */
-static void name_caller(const uint64_t *addresses, struct symbol *symbols, int64_t return_slot_offset,
-			struct event_context *context)
-{
-	move_symbol(&symbols[0], &context->at);
-	/* The word on top of the stack is the return address only where nothing has been pushed. */
-	if (return_slot_offset != 0 || !symbols[1].module)
-		return;
-	context->caller_address = addresses[1] + 1;
-	move_symbol(&symbols[1], &context->caller);
-	context->caller.function_offset++;
-	context->caller.module_offset++;
-	/* The function that was called and the one that made the system call: if they differ, the first jumped to the
-	 * second. */
-	if (symbols[2].function && context->at.function &&
-	    addresses[2] - symbols[2].function_offset != addresses[0] - context->at.function_offset)
-		move_symbol(&symbols[2], &context->jumper);
-}
-
-static void spread_symbols(struct crash *crash, const uint64_t *addresses)
-{
-	struct biography *biography = &crash->biography;
-	struct unwind_result *result = &crash->stacks;
-	size_t used = 0;
-
-	for (size_t i = biography->event_count; i-- > 0 && used + ADDRESSES_AN_EVENT <= result->symbol_count;) {
-		if (!has_caller(biography, i))
-			continue;
-		name_caller(addresses + used, &result->symbols[used], result->return_slot_offsets[used],
-			    &biography->contexts[i]);
-		used += ADDRESSES_AN_EVENT;
-	}
-}
-
-static struct error *unwind(const struct explain_request *request, struct crash *crash)
-{
-	uint64_t addresses[ADDRESSES_AN_EVENT * CONTEXT_LIMIT];
-	struct repair_request repair_request = {.core = request->core, .addresses = addresses};
-	struct error *err = NULL;
-
-	if (crash->has_biography)
-		repair_request.address_count = collect_addresses(crash, addresses);
-	if (crash->has_signal_event) {
-		repair_request.recorded_trampoline = crash->signal_event.trampoline;
-		err = store_reader_return_instances(request->store, crash->signal_event.id, &crash->instances,
-						    &crash->instance_count);
-		repair_request.instances = crash->instances;
-		repair_request.instance_count = crash->instance_count;
-	}
-	if (!err)
-		err = repair_core(&repair_request, &crash->repair);
-	if (err)
-		return err;
-	crash->stacks = crash->repair.stacks;
-	crash->repair.stacks = (struct unwind_result){0};
-	if (crash->recorded)
-		err = tracers_name(request->store, crash);
-	if (err)
-		return err;
-	if (crash->has_biography)
-		spread_symbols(crash, addresses);
-	if (crash->stacks.failure)
-		err = crash_add_note(crash, "unwinding did not finish: %s", crash->stacks.failure);
-	return err;
-}
-
-/* What raises exceptions: C++ (libstdc++, libc++), Rust, Crystal, by way of the unwinding library. */
-static bool raises(const char *function)
-{
-	static const char *const names[] = {"__cxa_throw",
-					    "__cxa_rethrow",
-					    "_Unwind_RaiseException",
-					    "_Unwind_Resume",
-					    "_Unwind_Resume_or_Rethrow",
-					    "rust_panic",
-					    "__crystal_raise"};
-
-	for (size_t i = 0; function && i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(function, names[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void follow_exception(struct crash *crash)
-{
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
-	bool crystal = false;
-
-	crash->exception = (struct exception_path){.thrown_at = SIZE_MAX, .caught_at = SIZE_MAX};
-	if (!stack)
-		return;
-	for (size_t i = 0; i < stack->frame_count; i++) {
-		enum exception_handler handler;
-
-		if (raises(stack->frames[i].symbol.function)) {
-			crash->exception.thrown_at = i;
-			crystal |= strcmp(stack->frames[i].symbol.function, "__crystal_raise") == 0;
-			continue;
-		}
-		if (crash->exception.thrown_at == SIZE_MAX || crash->exception.caught_at != SIZE_MAX)
-			continue;
-		handler = exception_handler_at(crash->core, stack->frames[i].pc);
-		/* Crystal's tables do not tell a rescue from an ensure. */
-		if (crystal && handler == HANDLER_CLEANUP)
-			handler = HANDLER_TYPED;
-		if (handler == HANDLER_TYPED || handler == HANDLER_ALL || handler == HANDLER_TERMINATE) {
-			crash->exception.caught_at = i;
-			crash->exception.handler = handler;
-		}
-	}
-}
-
 /* ---- a name for the crash ---- */
 
 static uint64_t mix(uint64_t hash, uint64_t value)
@@ -624,15 +362,15 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 	look_up_fault_mapping(crash);
 	set_id(crash);
 	if (crash->recorded && (request->has_address || crash->fault.source != ADDRESS_UNKNOWN)) {
-		err = load_biography(request->store, crash,
-				     request->has_address ? request->address : crash->fault.address);
+		err = explain_load_biography(request->store, crash,
+					     request->has_address ? request->address : crash->fault.address);
 		if (!err)
-			err = load_contexts(request->store, crash);
+			err = explain_load_contexts(request->store, crash);
 	}
 	if (!err && crash->core)
-		err = unwind(request, crash);
+		err = explain_unwind(request, crash);
 	if (!err)
-		follow_exception(crash);
+		explain_follow_exception(crash);
 	return err;
 }
 

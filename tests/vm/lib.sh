@@ -43,21 +43,21 @@ vm_add() {
 vm_root() {
 	local root=$1 applet
 
-	mkdir -p "$root"/{bin,dev,proc,sys,tmp,etc,root,var,work}
+	mkdir -p "$root"/{bin,dev,proc,sys,tmp,etc,root,var,vm}
 	cp "$(command -v busybox)" "$root/bin/busybox"
 	for applet in sh mount cat ls echo sleep poweroff mkdir chmod grep uname kill ps mv cp rm test id seq; do
 		ln -sf busybox "$root/bin/$applet"
 	done
 	echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
 	echo 'root:x:0:' >"$root/etc/group"
-	cat >"$root/work/main.sh"
+	cat >"$root/vm/main.sh"
 	cat >"$root/init" <<-'END'
 		#!/bin/sh
 		export PATH=/bin
 		mount -t proc proc /proc
 		mount -t sysfs sysfs /sys
 		mount -t devtmpfs dev /dev
-		sh /work/main.sh
+		sh /vm/main.sh
 		echo "VM-EXIT $?"
 		poweroff -f
 	END

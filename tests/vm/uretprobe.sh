@@ -39,7 +39,7 @@ load_case() {
 	. "$tests/cases/$1"
 }
 
-mkdir -p "$work/cases" "$work/root/work"
+mkdir -p "$work/cases" "$work/root/vm"
 for name in "${CASES[@]}"; do
 	load_case "$name"
 	mkdir "$work/cases/$name"
@@ -49,8 +49,8 @@ for name in "${CASES[@]}"; do
 		read -r offset start < <(readelf -lW "$work/cases/$name/victim" | awk '$1 == "LOAD" && /R E/ { print $2, $3; exit }')
 		address=$(nm "$work/cases/$name/victim" | awk -v f="${probe##*:}" '$3 == f && ($2 == "T" || $2 == "t") { print $1 }')
 		printf 'r:p%s_%s %s/cases/%s/victim:0x%x\n' "${name//-/_}" "${probe##*:}" "$work" "$name" $((0x$address - start + offset))
-	done >>"$work/root/work/probes"
-	printf '%s|%s\n' "$name" "${command[*]}" >>"$work/root/work/list"
+	done >>"$work/root/vm/probes"
+	printf '%s|%s\n' "$name" "${command[*]}" >>"$work/root/vm/list"
 done
 
 vm_root "$work/root" <<END
@@ -59,7 +59,7 @@ echo /tmp/core >/proc/sys/kernel/core_pattern
 echo 0 >/proc/sys/kernel/core_uses_pid
 ulimit -c unlimited
 echo "kernel \$(uname -r)"
-cat /work/probes >/sys/kernel/tracing/uprobe_events || exit 1
+cat /vm/probes >/sys/kernel/tracing/uprobe_events || exit 1
 echo 1 >/sys/kernel/tracing/events/uprobes/enable || exit 1
 while IFS='|' read -r name command; do
 	cd $work/cases/\$name
@@ -71,7 +71,7 @@ while IFS='|' read -r name command; do
 	echo "== \$name core-6.1"
 	$build/corelate explain --json /tmp/core
 	echo "== end"
-done </work/list
+done </vm/list
 END
 vm_add "$work/root" "$build/corelate" "$build/corelated"
 for name in "${CASES[@]}"; do

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of explain.c: each fills its part of a crash. Not for others. */
+#ifndef ANALYZER_EXPLAIN_INTERNAL_H
+#define ANALYZER_EXPLAIN_INTERNAL_H
+
+#include "analyzer/explain.h"
+
+/* Events near the fault whose caller and markers are looked up: the newest ones. */
+#define EXPLAIN_CONTEXT_LIMIT 64
+
+/* explain_history.c: the recorded life of an address, and for its events the nearest markers and files. */
+struct error *explain_load_biography(struct store_reader *store, struct crash *crash, uint64_t address) must_check;
+struct error *explain_load_contexts(struct store_reader *store, struct crash *crash) must_check;
+bool explain_touches_page(const struct memory_event *event, uint64_t address);
+
+/* explain_stacks.c: the stacks, repaired; the callers of the biography's events; the way of an exception. */
+struct error *explain_unwind(const struct explain_request *request, struct crash *crash) must_check;
+void explain_follow_exception(struct crash *crash);
+
+#endif
