@@ -53,14 +53,6 @@ struct error *explain_load_biography(struct store_reader *store, struct crash *c
 	return err;
 }
 
-bool explain_touches_page(const struct memory_event *event, uint64_t address)
-{
-	struct memory_effect effect = memory_event_effect(event);
-	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
-
-	return memory_effect_overlaps(&effect, page, page + RECORD_PAGE_BYTES);
-}
-
 static struct error *nearest_marker(struct error *err, struct marker *marker)
 {
 	if (err && err->code == ERROR_NOT_FOUND) {
@@ -109,7 +101,7 @@ struct error *explain_load_contexts(struct store_reader *store, struct crash *cr
 	if (!biography->contexts)
 		return &error_no_memory;
 	for (size_t i = biography->event_count; i-- > 0 && loaded < EXPLAIN_CONTEXT_LIMIT && !err;) {
-		if (!explain_touches_page(&biography->events[i], biography->address))
+		if (!timeline_touches_page(&biography->events[i], biography->address))
 			continue;
 		err = load_context(store, crash, i);
 		loaded++;

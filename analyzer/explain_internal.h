@@ -11,7 +11,6 @@
 /* explain_history.c: the recorded life of an address, and for its events the nearest markers and files. */
 struct error *explain_load_biography(struct store_reader *store, struct crash *crash, uint64_t address) must_check;
 struct error *explain_load_contexts(struct store_reader *store, struct crash *crash) must_check;
-bool explain_touches_page(const struct memory_event *event, uint64_t address);
 
 /* explain_stacks.c: the stacks, repaired; the callers of the biography's events; the way of an exception. */
 struct error *explain_unwind(const struct explain_request *request, struct crash *crash) must_check;

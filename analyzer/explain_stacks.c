@@ -12,7 +12,7 @@
 
 static bool has_caller(const struct biography *biography, size_t index)
 {
-	return biography->events[index].ip && explain_touches_page(&biography->events[index], biography->address);
+	return biography->events[index].ip && timeline_touches_page(&biography->events[index], biography->address);
 }
 
 static size_t collect_addresses(const struct crash *crash, uint64_t *addresses)

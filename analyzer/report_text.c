@@ -178,14 +178,6 @@ static void write_event(const struct crash *crash, const struct report_style *st
 	fputc('\n', out);
 }
 
-static bool touches(const struct memory_event *event, uint64_t address)
-{
-	struct memory_effect effect = memory_event_effect(event);
-	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
-
-	return memory_effect_overlaps(&effect, page, page + RECORD_PAGE_BYTES);
-}
-
 /* A line of the biography: a call, or a marker near one. */
 struct line {
 	uint64_t time_ns;
@@ -229,7 +221,7 @@ static struct line *collect_lines(const struct crash *crash, size_t skip, size_t
 	for (size_t i = 0; lines && i < biography->event_count; i++) {
 		const struct event_context *context = &biography->contexts[i];
 
-		if (!touches(&biography->events[i], biography->address) || (skip && skip--))
+		if (!timeline_touches_page(&biography->events[i], biography->address) || (skip && skip--))
 			continue;
 		if (is_new_marker(crash, lines, count, &context->before))
 			lines[count++] = (struct line){context->before.exit_ns, SIZE_MAX, &context->before};
@@ -255,7 +247,7 @@ void report_write_biography(const struct report *report, const struct report_sty
 		return;
 	}
 	for (size_t i = 0; i < biography->event_count; i++)
-		touching += touches(&biography->events[i], biography->address);
+		touching += timeline_touches_page(&biography->events[i], biography->address);
 	if (!touching)
 		fprintf(out, "  no recorded call ever touched the page of 0x%" PRIx64 "\n", biography->address);
 	skip = style->all || touching <= SHOWN_EVENTS ? 0 : touching - SHOWN_EVENTS;

@@ -317,3 +317,11 @@ void timeline_removed_range(const struct memory_event *event, uint64_t *ret_star
 	*ret_start = effect.removed_start;
 	*ret_end = effect.removed_end;
 }
+
+bool timeline_touches_page(const struct memory_event *event, uint64_t address)
+{
+	struct memory_effect effect = memory_event_effect(event);
+	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
+
+	return memory_effect_overlaps(&effect, page, page + RECORD_PAGE_BYTES);
+}

@@ -66,4 +66,7 @@ void timeline_mapping_range(const struct timeline *timeline, const struct life *
 void timeline_added_range(const struct memory_event *event, uint64_t *ret_start, uint64_t *ret_end);
 void timeline_removed_range(const struct memory_event *event, uint64_t *ret_start, uint64_t *ret_end);
 
+/* True when the event made, took away or changed something in the page of `address`. */
+bool timeline_touches_page(const struct memory_event *event, uint64_t address);
+
 #endif
