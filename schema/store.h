@@ -66,6 +66,14 @@ struct error *store_writer_add_exit_state(struct store_writer *, const struct ex
 struct error *store_writer_add_attached_probe(struct store_writer *, const struct attached_probe *,
 					      int64_t *ret_id) must_check;
 struct error *store_writer_add_gap(struct store_writer *, const struct gap *, int64_t *ret_id) must_check;
+/* Stores the slice once: the same bytes again share a row, compressed. */
+struct error *store_writer_add_stack(struct store_writer *, const struct recorded_stack *, int64_t *ret_id) must_check;
+struct error *store_writer_add_function(struct store_writer *, const struct probed_function *,
+					int64_t *ret_id) must_check;
+struct error *store_writer_add_heap_event(struct store_writer *, const struct heap_event *, int64_t *ret_id) must_check;
+struct error *store_writer_add_call_event(struct store_writer *, const struct call_event *, int64_t *ret_id) must_check;
+struct error *store_writer_add_probe_coverage(struct store_writer *, const struct probe_coverage *,
+					      int64_t *ret_id) must_check;
 /* The row of that (device, inode, path); the existing one when there is one already. */
 struct error *store_writer_add_file(struct store_writer *, const struct file_identity *, int64_t *ret_id) must_check;
 
@@ -166,6 +174,38 @@ struct error *store_reader_exit_return_instances(struct store_reader *, int64_t 
  * caller. With `space_id` other than 0 only those of that address space. */
 struct error *store_reader_exit_states(struct store_reader *, int64_t space_id, size_t limit, struct exit_state **ret,
 				       size_t *ret_count) must_check;
+
+/* The stack of an event, by its stack_id; ERROR_NOT_FOUND when there is no such row. Free with
+ * recorded_stack_deinit(). */
+struct error *store_reader_stack(struct store_reader *, int64_t id, struct recorded_stack *ret) must_check;
+
+/* What was mapped in a space just before `time_ns`: the mappings that memory events left standing, as MEMORY_SEEN rows
+ * do (args: start, length, prot, flags, 0, file offset; file_id), by rising start; freed by the caller. */
+struct error *store_reader_maps_at(struct store_reader *, int64_t space_id, uint64_t time_ns,
+				   struct memory_event **ret_mappings, size_t *ret_count) must_check;
+
+/* A heap's history: calls whose block or old_block overlaps [start, end), of the space and of those that it was forked
+ * from (until the fork), oldest first (by id), the newest `limit` of them; *ret_truncated tells that older ones were
+ * left out. A free names only an address: it overlaps when that address does. Freed by the caller. Its cost follows
+ * what overlaps, not what was recorded. */
+struct error *store_reader_heap_history(struct store_reader *, const struct history_query *,
+					struct heap_event **ret_events, size_t *ret_count,
+					bool *ret_truncated) must_check;
+
+/* Calls of --probe functions that had an integer or pointer argument, or a result, in [start, end); oldest first, the
+ * newest `limit` of them. Free each with call_event_deinit(), then the array. */
+struct error *store_reader_calls(struct store_reader *, const struct history_query *, struct call_event **ret_events,
+				 size_t *ret_count, bool *ret_truncated) must_check;
+
+struct error *store_reader_function(struct store_reader *, int64_t id, struct probed_function *ret) must_check;
+/* All functions of a recording; free each with probed_function_deinit(), then the array. */
+struct error *store_reader_functions(struct store_reader *, int64_t recording_id, struct probed_function **ret,
+				     size_t *ret_count) must_check;
+
+/* From when on the calls of a process were seen, by the earliest of its rows (and of those for every process).
+ * ERROR_NOT_FOUND: its calls were not recorded at all. */
+struct error *store_reader_probe_coverage(struct store_reader *, int64_t recording_id, int64_t process_id,
+					  struct probe_coverage *ret) must_check;
 
 /* Which probes of the ledger are asked for. */
 struct attached_probe_query {
