@@ -37,7 +37,8 @@ struct core_file_mapping {
 };
 
 enum core_module_state {
-	CORE_MODULE_FOUND,	/* elf_fd is open on a file with the build-id that the core's memory shows */
+	/* elf_fd is open on a file with the build-id that the core's memory shows, or Go's own note in the same page */
+	CORE_MODULE_FOUND,
 	CORE_MODULE_UNVERIFIED, /* elf_fd is open on the path of NT_FILE, but neither side has a build-id to compare */
 	CORE_MODULE_MISMATCH,	/* the path now holds another build; not used */
 	CORE_MODULE_MISSING,	/* no file with that build-id, and the path is not there */

@@ -97,6 +97,18 @@ static int search_open_replaced(const struct module_search *search, const struct
 	return path ? search_open_build(search, path, module) : -1;
 }
 
+/* Go's linker writes no GNU build-id but a note of its own (owner "Go", type 4, cmd/internal/buildid) into the page of
+ * the ELF header. When that page is in the core, and the file's is the same to the last byte, it is the same build. */
+static bool search_same_go_build(const struct module_search *search, const struct core_module *module, int fd)
+{
+	static const uint8_t type_and_owner[] = {4, 0, 0, 0, 'G', 'o', 0, 0};
+	uint8_t mapped[4096], stored[sizeof(mapped)];
+
+	return core_read_dumped(search->core, module->start, mapped, sizeof(mapped)) == sizeof(mapped) &&
+	       pread(fd, stored, sizeof(stored), 0) == sizeof(stored) && memcmp(mapped, stored, sizeof(mapped)) == 0 &&
+	       memmem(mapped, sizeof(mapped), type_and_owner, sizeof(type_and_owner));
+}
+
 /* Finds the files of a module whose header and build-id (if any) were in the core's memory. */
 static void search_files(const struct module_search *search, struct core_module *module)
 {
@@ -111,7 +123,8 @@ static void search_files(const struct module_search *search, struct core_module 
 		if (core_image_init(&image) != CORE_IMAGE_ELF)
 			; /* the path holds something else now */
 		else if (module->build_id_bytes == 0)
-			module->state = CORE_MODULE_UNVERIFIED;
+			module->state =
+				search_same_go_build(search, module, fd) ? CORE_MODULE_FOUND : CORE_MODULE_UNVERIFIED;
 		else if (core_image_read_build_id(&image, 0, build_id) == module->build_id_bytes &&
 			 memcmp(build_id, module->build_id, module->build_id_bytes) == 0)
 			module->state = CORE_MODULE_FOUND;

@@ -153,6 +153,36 @@ static bool fill_stack(struct unwind_task *task, size_t index, struct thread_sta
 	return true;
 }
 
+/* Go's runtime leaves a goroutine's stack for the thread's own in these functions, and call frame information does not
+ * say so: what it calls the caller is whatever lies on the new stack. Source: runtime/asm_amd64.s. */
+static bool changes_stack(const char *function)
+{
+	static const char *const names[] = {"runtime.morestack", "runtime.morestack.abi0", "runtime.mcall",
+					    "runtime.mcall.abi0"};
+
+	for (size_t i = 0; function && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(function, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool end_at_stack_change(struct thread_stack *stack)
+{
+	size_t kept = 0;
+
+	while (kept < stack->frame_count && !changes_stack(stack->frames[kept].symbol.function))
+		kept++;
+	if (kept + 1 >= stack->frame_count)
+		return true;
+	for (size_t i = ++kept; i < stack->frame_count; i++)
+		symbol_deinit(&stack->frames[i].symbol);
+	stack->frame_count = kept;
+	free(stack->end_reason);
+	stack->end_reason = strdup("Go's runtime changed to another stack here");
+	return stack->end_reason;
+}
+
 static bool fill_result(struct unwind_task *task, struct unwind_result *result)
 {
 	size_t thread_count = task->core->thread_count, address_count = task->request->address_count;
@@ -165,7 +195,9 @@ static bool fill_result(struct unwind_task *task, struct unwind_result *result)
 	if (!result->threads || !result->symbols)
 		return false;
 	for (size_t i = 0; i < thread_count; i++) {
-		if (!fill_stack(task, i, &result->threads[result->thread_count++]))
+		struct thread_stack *stack = &result->threads[result->thread_count++];
+
+		if (!fill_stack(task, i, stack) || !end_at_stack_change(stack))
 			return false;
 	}
 	for (size_t i = 0; i < address_count; i++) {
