@@ -42,7 +42,10 @@ tracer_start() {
 	LIVE_PIDS+=("$TRACER")
 	within 30 grep -q Attaching "$log" || fail "bpftrace did not start: $(cat "$log")"
 	# It says so before it attaches.
-	within 30 test "$("$BUILD/corelated" --list-probes | grep -c "$VICTIM")" -ge 1 || sleep 1
+	within 30 holds_probes "$TRACER" || fail "bpftrace did not attach: $(cat "$log")"
+}
+holds_probes() {
+	[ -n "$(listed "$1")" ]
 }
 
 tracer_stop() {
@@ -137,7 +140,10 @@ fi
 status=0
 "$VICTIM" 5 || status=$?
 equal "status of the victim" "$status" 5
-within 10 test "$(query 'SELECT count(*) FROM exit_state')" = 1 || sleep 1
+has_count() {
+	[ "$(query "SELECT count(*) FROM $1")" = "$2" ]
+}
+within 10 has_count exit_state 1 || fail "no row for the exit"
 equal "exit" "$(query "SELECT status || ' ' || (trampoline > 0) || ' ' || pending_uretprobes FROM v_exit")" "5 1 1"
 equal "pending uretprobe" "$(query "SELECT inode || ' ' || offset || ' ' || (return_address > 0) FROM return_instance
 	WHERE exit_state_id > 0")" "$INODE $OFFSET 1"
@@ -146,7 +152,8 @@ within 10 has_rows "last_seen_ns > $died AND at_return = 1 AND holder_pid IN ($F
 	fail "no look at the holders after the exit"
 # Nothing of that for one that ends well.
 must "$VICTIM" 0
-equal "victims" "$(within 10 test "$(query "SELECT count(*) FROM process WHERE exit_ns > 0")" = 2; query 'SELECT count(*) FROM exit_state')" 1
+within 10 has_count "process WHERE exit_ns > 0" 2 || fail "the second victim's end is missing"
+has_count exit_state 1 || fail "a row for a good exit"
 
 # ---- gone with its holder ----
 
