@@ -23,6 +23,7 @@
 #include "collector/recorder.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
+#include "common/record_options.h"
 
 #define EXIT_USAGE 2
 #define EXIT_FAILURE_RECORD 125 /* as env(1) and timeout(1) have it: the recorder, not the command, failed */
@@ -351,7 +352,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (recorder.options.help || recorder.options.version) {
-		fputs(recorder.options.help ? options_help : "corelated " CORELATE_VERSION "\n", stdout);
+		fputs(recorder.options.help ? record_options_help : "corelated " CORELATE_VERSION "\n", stdout);
 		return 0;
 	}
 	if (recorder.options.list_probes) {

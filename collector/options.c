@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,28 +15,7 @@
 
 #include "common/cleanup.h"
 #include "common/paths.h"
-
-const char options_help[] =
-	"Usage: corelate record [OPTION...] [-- COMMAND [ARGUMENT...]]\n"
-	"\n"
-	"Records what happens to the memory of processes until interrupted, or until COMMAND ends.\n"
-	"Without a filter and a COMMAND every process is recorded. Several filters must all hold.\n"
-	"\n"
-	"  -p, --pid PID         this process and its descendants (may be repeated)\n"
-	"  -c, --comm NAME       processes of that command name\n"
-	"  -e, --exe PATH        processes that run this program\n"
-	"  -g, --cgroup PATH     processes in this cgroup (v2) or below it\n"
-	"  -u, --uid USER        processes of this user (name or number)\n"
-	"      --user USER       run COMMAND as USER (default: who called sudo)\n"
-	"      --db PATH         the database to write (default: $CORELATE_DB, else the system's)\n"
-	"      --quota SIZE      record no more events once the database has SIZE bytes (K, M, G)\n"
-	"      --ring SIZE       kernel buffer, a power of two (default 8M)\n"
-	"      --queue SIZE      most memory for events that wait to be stored (default 256M)\n"
-	"      --list-probes     print what uprobes are attached now, and end (see corelate probes)\n"
-	"  -h, --help            this text\n"
-	"      --version         version\n"
-	"\n"
-	"With COMMAND the exit status is the command's (128 + signal number when a signal ended it).\n";
+#include "common/record_options.h"
 
 static void describe(struct recorder_options *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -162,8 +140,6 @@ static struct error *parse_uid(struct recorder_options *options, const char *tex
 	return NULL;
 }
 
-enum { OPTION_DB = 256, OPTION_USER, OPTION_QUOTA, OPTION_RING, OPTION_QUEUE, OPTION_LIST_PROBES, OPTION_VERSION };
-
 static struct error *parse_one(struct recorder_options *options, int option, const char *argument)
 {
 	uint64_t bytes = 0;
@@ -183,30 +159,36 @@ static struct error *parse_one(struct recorder_options *options, int option, con
 	case 'h':
 		options->help = true;
 		return NULL;
-	case OPTION_DB:
+	case RECORD_OPTION_DB:
 		options->database = argument;
 		return NULL;
-	case OPTION_USER:
+	case RECORD_OPTION_USER:
 		options->user = argument;
 		return NULL;
-	case OPTION_QUOTA:
+	case RECORD_OPTION_QUOTA:
 		return parse_size("--quota", argument, &options->quota_bytes);
-	case OPTION_RING:
+	case RECORD_OPTION_RING:
 		err = parse_size("--ring", argument, &bytes);
 		if (!err && (bytes & (bytes - 1) || bytes < 4096 || bytes > 1U << 30))
 			err = error_format(ERROR_INVALID, "--ring takes a power of two from 4K to 1G, not '%s'",
 					   argument);
 		options->ring_bytes = bytes;
 		return err;
-	case OPTION_QUEUE:
+	case RECORD_OPTION_QUEUE:
 		err = parse_size("--queue", argument, &bytes);
 		options->queue_bytes = bytes;
 		return err;
-	case OPTION_LIST_PROBES:
+	case RECORD_OPTION_LIST_PROBES:
 		options->list_probes = true;
 		return NULL;
-	case OPTION_VERSION:
+	case RECORD_OPTION_VERSION:
 		options->version = true;
+		return NULL;
+	case RECORD_OPTION_HEAP:
+	case RECORD_OPTION_PROBE:
+		return error_format(ERROR_INVALID, "--heap and --probe are resolved by corelate record");
+	case RECORD_OPTION_PROBE_PLAN:
+		options->probe_plan = argument;
 		return NULL;
 	default:
 		return error_format(ERROR_INVALID, "see corelate record --help");
@@ -215,22 +197,6 @@ static struct error *parse_one(struct recorder_options *options, int option, con
 
 struct error *options_parse(int argc, char **argv, struct recorder_options *ret_options)
 {
-	static const struct option long_options[] = {
-		{"pid", required_argument, NULL, 'p'},
-		{"comm", required_argument, NULL, 'c'},
-		{"exe", required_argument, NULL, 'e'},
-		{"cgroup", required_argument, NULL, 'g'},
-		{"uid", required_argument, NULL, 'u'},
-		{"user", required_argument, NULL, OPTION_USER},
-		{"db", required_argument, NULL, OPTION_DB},
-		{"quota", required_argument, NULL, OPTION_QUOTA},
-		{"ring", required_argument, NULL, OPTION_RING},
-		{"queue", required_argument, NULL, OPTION_QUEUE},
-		{"help", no_argument, NULL, 'h'},
-		{"list-probes", no_argument, NULL, OPTION_LIST_PROBES},
-		{"version", no_argument, NULL, OPTION_VERSION},
-		{0},
-	};
 	int option;
 
 	*ret_options = (struct recorder_options){
@@ -239,7 +205,7 @@ struct error *options_parse(int argc, char **argv, struct recorder_options *ret_
 		.queue_bytes = 256U << 20,
 	};
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+:p:c:e:g:u:h", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, record_options_short, record_options_long, NULL)) != -1) {
 		struct error *err;
 
 		if (option == '?' || option == ':')

@@ -21,8 +21,9 @@ struct recorder_options {
 	size_t pid_count;
 	size_t ring_bytes;
 	size_t queue_bytes;
-	uint64_t quota_bytes; /* 0: no limit */
-	bool list_probes;     /* print what is attached now, and record nothing */
+	uint64_t quota_bytes;	/* 0: no limit */
+	const char *probe_plan; /* path of the functions to probe, as corelate record wrote it; or NULL */
+	bool list_probes;	/* print what is attached now, and record nothing */
 	bool help;
 	bool version;
 	char description[512]; /* the filter in words; "" for every process */
@@ -31,7 +32,5 @@ struct recorder_options {
 /* Reads the command line. ERROR_INVALID for what makes no sense, ERROR_NOT_FOUND for a process, program, user or
  * cgroup that is not there. */
 struct error *options_parse(int argc, char **argv, struct recorder_options *ret_options) must_check;
-
-extern const char options_help[];
 
 #endif
