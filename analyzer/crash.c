@@ -79,6 +79,7 @@ void crash_deinit(struct crash *crash)
 		signal_event_deinit(&crash->signal_event);
 	free(crash->executable);
 	free(crash->core_path);
+	free(crash->abort_message);
 	free(crash->gaps);
 	for (size_t i = 0; i < crash->note_count; i++)
 		free(crash->notes[i]);

@@ -107,6 +107,7 @@ struct crash {
 	struct return_instance *instances; /* uretprobes that were pending when it died, as recorded */
 	size_t instance_count;
 	struct exception_path exception;
+	char *abort_message; /* what the C library said before it aborted (abort_message.h); NULL for nothing */
 	/* from the record */
 	bool recorded;
 	struct recording recording;

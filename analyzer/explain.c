@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/abort_message.h"
 #include "analyzer/core_return_sites.h"
 #include "analyzer/fault.h"
 #include "analyzer/tracers.h"
@@ -201,6 +202,9 @@ static struct error *take_core(struct crash *crash)
 		err = set_text(&crash->executable, executable_of_core(core));
 	if (!err)
 		err = note_modules(crash);
+	/* Only then can its words be the last ones. */
+	if (!err && core->signal.number == SIGABRT)
+		err = abort_message_read(core, &crash->abort_message);
 	if (!err && core->truncated)
 		err = crash_add_note(crash, "the core is cut short: %" PRIu64 " bytes of memory are missing",
 				     core->missing_bytes);

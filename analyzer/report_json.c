@@ -82,6 +82,7 @@ static json_t *crash_json(const struct report *report)
 	json_object_set_new(object, "boot_id", text_or_null(crash->recorded ? crash->recording.boot_id : NULL));
 	json_object_set_new(object, "core", text_or_null(crash->core_path));
 	json_object_set_new(object, "signature", json_string(report->signature));
+	json_object_set_new(object, "abort_message", text_or_null(crash->abort_message));
 	return object;
 }
 

@@ -102,6 +102,11 @@ void report_write_facts(const struct report *report, FILE *out)
 	if (crash->fault.instruction[0] && is_synchronous(crash->signal.number))
 		fprintf(out, "  fault    %s%s%s\n", crash->fault.instruction, crash->fault.access ? "  : " : "",
 			crash->fault.access ? words_access(crash->fault.access) : "");
+	if (crash->abort_message) {
+		fputs("  said     ", out);
+		inert_write(crash->abort_message, out);
+		fputc('\n', out);
+	}
 	if (crash->core_path) {
 		fputs("  core     ", out);
 		inert_write(crash->core_path, out);
