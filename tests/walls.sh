@@ -27,7 +27,7 @@ done
 forbid 'elfutils outside its rooms' "$elfutils" "${others[@]}" collector/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch]
 forbid 'the collector sees the analyzer' '#include *"analyzer/' collector/**/*.[ch] schema/**/*.[ch] common/*.[ch]
 forbid 'the analyzer sees the collector or bpf' '#include *"(collector|bpf)/' analyzer/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch]
-pure=(analyzer/timeline.[ch] analyzer/evidence.[ch] analyzer/finding.[ch] analyzer/detect.[ch] analyzer/detect/*.c analyzer/words.[ch])
+pure=(analyzer/timeline.[ch] analyzer/heap.[ch] analyzer/evidence.[ch] analyzer/finding.[ch] analyzer/detect.[ch] analyzer/detect/*.c analyzer/words.[ch])
 forbid 'I/O in a pure module' '\b(fopen|open|printf|fprintf|fputs|puts|getenv|store_reader_[a-z_]+|core_open|fork|time|localtime|gmtime)\(' "${pure[@]}"
 forbid 'exit below main' '\b(exit|abort)\(.*\);' analyzer/**/*.[ch] schema/**/*.[ch] common/*.[ch]
 forbid 'a static in a detector' '^[[:space:]]+static (const )?[a-z_ ]+(\*)? *[a-z_]+(\[[^]]*\])? *;|^[[:space:]]+static [^c(][^(]*[;=]' analyzer/detect/*.c
