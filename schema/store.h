@@ -41,8 +41,8 @@ void store_writer_destroy(struct store_writer *writer);
 
 /* Rows are buffered in an open transaction; this commits it and starts the next one lazily. `complete_until_ns` is
  * written to the recording as last_commit_ns. On failure the pending rows are gone and *ret_discarded tells how many
- * events (memory events, markers, threads, signals, exit states, return instances) they were, so that the caller can
- * count them as lost. */
+ * events (memory events, markers, threads, signals, exit states, return instances, heap calls, calls) they were, so
+ * that the caller can count them as lost. */
 struct error *store_writer_commit(struct store_writer *writer, int64_t recording_id, uint64_t complete_until_ns,
 				  uint64_t *ret_discarded) must_check;
 
@@ -68,6 +68,13 @@ struct error *store_writer_add_attached_probe(struct store_writer *, const struc
 struct error *store_writer_add_gap(struct store_writer *, const struct gap *, int64_t *ret_id) must_check;
 /* Stores the slice once: the same bytes again share a row, compressed. */
 struct error *store_writer_add_stack(struct store_writer *, const struct recorded_stack *, int64_t *ret_id) must_check;
+/* The same in two steps, for a slice that many stacks share. `address` is where it was copied from: slices of different
+ * depths share what they have in common when it is right. At most 64 KiB. Only `state`, `registers` and `asked_bytes`
+ * of the stack are looked at. Ids of slices go with a rollback as those of files do. */
+struct error *store_writer_add_slice(struct store_writer *, uint64_t address, const uint8_t *bytes, size_t size,
+				     int64_t *ret_id) must_check;
+struct error *store_writer_add_stack_of_slice(struct store_writer *, const struct recorded_stack *, int64_t slice_id,
+					      int64_t *ret_id) must_check;
 struct error *store_writer_add_function(struct store_writer *, const struct probed_function *,
 					int64_t *ret_id) must_check;
 struct error *store_writer_add_heap_event(struct store_writer *, const struct heap_event *, int64_t *ret_id) must_check;
@@ -179,8 +186,11 @@ struct error *store_reader_exit_states(struct store_reader *, int64_t space_id, 
  * recorded_stack_deinit(). */
 struct error *store_reader_stack(struct store_reader *, int64_t id, struct recorded_stack *ret) must_check;
 
-/* What was mapped in a space just before `time_ns`: the mappings that memory events left standing, as MEMORY_SEEN rows
- * do (args: start, length, prot, flags, 0, file offset; file_id), by rising start; freed by the caller. */
+/* What was mapped in a space just before `time_ns`, wherever a file was ever mapped or a mapping was found in place:
+ * the mappings that memory events left standing there, as MEMORY_SEEN rows do (args: start, length, prot, flags, 0,
+ * file offset; file_id; id and enter_ns of the event that made it), by rising start; freed by the caller. Memory that
+ * was anonymous from the beginning is left out, so that its cost follows the number of libraries and not of
+ * allocations. ERROR_INVALID for more mappings than a kernel allows. */
 struct error *store_reader_maps_at(struct store_reader *, int64_t space_id, uint64_t time_ns,
 				   struct memory_event **ret_mappings, size_t *ret_count) must_check;
 

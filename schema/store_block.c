@@ -3,16 +3,21 @@
  * Block summaries: which ranges of which spaces 1024 consecutive events concern.
  *
  * A Bloom filter holds (space, level, granule) keys. A range is entered at the finest level at which it covers at most
- * four steps of a granule of 4096 << 2 * level bytes, so that a page and a mapping of a terabyte both cost a few keys
- * and neither drowns the other. A question is put at each level that the block used.
+ * four steps of a granule of (4096, or for heap blocks 16) << 2 * level bytes, so that a page and a mapping of a
+ * terabyte both cost a few keys and neither drowns the other. A question is put at each level that the block used.
+ *
+ * Heap blocks that are smaller than pages are entered once more by the page, so that a question about more than a few
+ * granules can still be answered with "no".
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "schema/store_internal.h"
 
-#define GRANULE_SHIFT 12
 #define LEVEL_SHIFT 2
+#define PAGE_SHIFT 12
+/* The level of the keys by the page of ranges that were entered at a finer one. */
+#define PAGE_LEVEL 64
 #define RANGE_STEPS 4
 /* A question that covers more granules than this at some level is answered by "perhaps". */
 #define QUESTION_STEPS 16
@@ -60,21 +65,28 @@ static bool filter_has(const uint8_t *filter, uint64_t hash)
 	return true;
 }
 
-static unsigned int level_shift(unsigned int level)
+static unsigned int level_shift(unsigned int granule_shift, unsigned int level)
 {
-	return GRANULE_SHIFT + LEVEL_SHIFT * level;
+	return granule_shift + LEVEL_SHIFT * level;
 }
 
-static void block_add_range(struct block *block, int64_t space_id, uint64_t start, uint64_t end)
+static void add_keys(uint8_t *filter, int64_t space_id, unsigned int level, uint64_t first, uint64_t last)
 {
-	unsigned int level = 0;
+	for (uint64_t granule = first; granule <= last; granule++)
+		filter_add(filter, key_hash(space_id, level, granule));
+}
+
+void block_add_range(struct block *block, int64_t space_id, uint64_t start, uint64_t end)
+{
+	unsigned int shift = block->granule_shift, level = 0;
 
 	if (start >= end)
 		return;
-	while (((end - 1) >> level_shift(level)) - (start >> level_shift(level)) >= RANGE_STEPS)
-		level++;
-	for (uint64_t granule = start >> level_shift(level); granule <= (end - 1) >> level_shift(level); granule++)
-		filter_add(block->filter, key_hash(space_id, level, granule));
+	while (((end - 1) >> shift) - (start >> shift) >= RANGE_STEPS)
+		shift = level_shift(block->granule_shift, ++level);
+	add_keys(block->filter, space_id, level, start >> shift, (end - 1) >> shift);
+	if (shift < PAGE_SHIFT)
+		add_keys(block->filter, space_id, PAGE_LEVEL, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
 	block->levels |= 1U << level;
 
 	if (block->low == block->high) {
@@ -88,19 +100,24 @@ static void block_add_range(struct block *block, int64_t space_id, uint64_t star
 		block->high = end;
 }
 
-void block_init(struct block *block)
+void block_init(struct block *block, unsigned int granule_shift)
 {
-	*block = (struct block){0};
+	*block = (struct block){.granule_shift = granule_shift};
+}
+
+void block_add_event(struct block *block, int64_t id, int64_t space_id, uint64_t enter_ns)
+{
+	if (block->count == 0)
+		block->first_event_id = id;
+	block->last_event_id = id;
+	block->events[block->count++] = (struct block_event){space_id, enter_ns};
 }
 
 void block_add(struct block *block, const struct memory_event *event)
 {
 	struct memory_effect effect = memory_event_effect(event);
 
-	if (block->count == 0)
-		block->first_event_id = event->id;
-	block->last_event_id = event->id;
-	block->events[block->count++] = (struct block_event){event->space_id, event->enter_ns};
+	block_add_event(block, event->id, event->space_id, event->enter_ns);
 	block_add_range(block, event->space_id, effect.removed_start, effect.removed_end);
 	block_add_range(block, event->space_id, effect.removed2_start, effect.removed2_end);
 	/* What MAP_FIXED replaces it also adds; the same keys twice would only cost time. */
@@ -157,6 +174,8 @@ int block_insert(struct block *block, const struct block_statements *statements)
 	int status = SQLITE_OK;
 	uint32_t end;
 
+	if (!statements->block_space)
+		return insert_summary(block, statements->block);
 	qsort(block->events, block->count, sizeof(block->events[0]), compare_spaces);
 	for (uint32_t begin = 0; begin < block->count && status == SQLITE_OK; begin = end) {
 		const struct block_event *events = &block->events[begin];
@@ -176,10 +195,8 @@ int block_insert(struct block *block, const struct block_statements *statements)
 	return status == SQLITE_OK ? insert_summary(block, statements->block) : status;
 }
 
-static bool level_may_match(const uint8_t *filter, unsigned int level, int64_t space_id, uint64_t start, uint64_t end)
+static bool keys_may_match(const uint8_t *filter, int64_t space_id, unsigned int level, uint64_t first, uint64_t last)
 {
-	uint64_t first = start >> level_shift(level), last = (end - 1) >> level_shift(level);
-
 	if (last - first >= QUESTION_STEPS)
 		return true;
 	for (uint64_t granule = first; granule <= last; granule++)
@@ -188,12 +205,22 @@ static bool level_may_match(const uint8_t *filter, unsigned int level, int64_t s
 	return false;
 }
 
-bool block_may_match(const uint8_t *filter, uint32_t levels, int64_t space_id, uint64_t start, uint64_t end)
+bool block_may_match(const uint8_t *filter, unsigned int granule_shift, uint32_t levels, int64_t space_id,
+		     uint64_t start, uint64_t end)
 {
+	bool small;
+
 	if (start >= end)
 		return false;
-	for (unsigned int level = 0; level < 26; level++)
-		if (levels & 1U << level && level_may_match(filter, level, space_id, start, end))
+	small = granule_shift < PAGE_SHIFT &&
+		keys_may_match(filter, space_id, PAGE_LEVEL, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
+	for (unsigned int level = 0; level < 32 && level_shift(granule_shift, level) < 64; level++) {
+		unsigned int shift = level_shift(granule_shift, level);
+
+		if (!(levels & 1U << level) || (shift < PAGE_SHIFT && !small))
+			continue;
+		if (keys_may_match(filter, space_id, level, start >> shift, (end - 1) >> shift))
 			return true;
+	}
 	return false;
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Histories: the events of a space and its ancestors that concern a range, read newest first.
- *
- * Blocks whose summary cannot match are skipped; the rows of the others, and rows that no block covers, are read and
- * judged by memory_event_effect(). A wrong summary in a hostile file can hide events but not invent them.
+ * Histories: the events of a space and its ancestors that concern a range, read newest first. What a row concerns is
+ * judged by memory_event_effect() and store_heap_ranges().
  */
 #include <stdlib.h>
 #include <string.h>
@@ -60,169 +58,181 @@ struct error *store_lineage(struct store_reader *reader, int64_t space_id, uint6
 	return NULL;
 }
 
-struct scan {
-	struct store_reader *reader;
-	const struct history_query *query;
-	struct lineage_step *steps;
-	size_t step_count;
-	sqlite3_stmt *rows;	     /* events of an id range, newest first, of the spaces between two ids */
-	struct memory_event *events; /* newest first */
-	size_t count, capacity;
-	bool is_full; /* the limit is reached and one more event was met */
-};
-
-static bool belongs(const struct scan *scan, const struct memory_event *event)
+bool store_lineage_holds(const struct lineage_step *steps, size_t count, int64_t space_id, uint64_t enter_ns)
 {
-	for (size_t i = 0; i < scan->step_count; i++)
-		if (scan->steps[i].space_id == event->space_id)
-			return event->enter_ns < scan->steps[i].until_ns;
+	for (size_t i = 0; i < count; i++)
+		if (steps[i].space_id == space_id)
+			return enter_ns < steps[i].until_ns;
 	return false;
 }
 
-static struct error *keep(struct scan *scan, const struct memory_event *event)
+/* A history that is being read: elements of `size` bytes, newest first. */
+struct history {
+	struct store_scan scan; /* first */
+	const struct history_query *query;
+	struct store_range range;
+	struct lineage_step *steps;
+	size_t size;
+	char *events;
+	size_t count, capacity;
+	bool is_full; /* the limit is reached and one more event was met */
+	bool is_cut;
+};
+
+static struct error *keep(struct history *history, const void *event)
 {
-	if (scan->count == scan->query->limit) {
-		scan->is_full = true;
+	if (history->count == history->query->limit) {
+		history->is_full = history->scan.stop = true;
 		return NULL;
 	}
-	if (scan->count == scan->capacity) {
-		size_t capacity = scan->capacity ? 2 * scan->capacity : 64;
-		struct memory_event *events = reallocarray(scan->events, capacity, sizeof(*events));
+	if (history->count == history->capacity) {
+		size_t capacity = history->capacity ? 2 * history->capacity : 64;
+		char *events = reallocarray(history->events, capacity, history->size);
 
 		if (!events)
 			return &error_no_memory;
-		scan->events = events;
-		scan->capacity = capacity;
+		history->events = events;
+		history->capacity = capacity;
 	}
-	scan->events[scan->count++] = *event;
+	memcpy(history->events + history->count++ * history->size, event, history->size);
 	return NULL;
 }
 
-/* Judges the events from `first_id` to `last_id`, both included. */
-static struct error *scan_rows(struct scan *scan, int64_t first_id, int64_t last_id)
+static struct error *take_event(struct store_scan *scan, sqlite3_stmt *row)
 {
-	struct error *err = NULL;
-	int status = SQLITE_DONE;
+	struct history *history = (struct history *)scan;
+	struct memory_effect effect;
+	struct memory_event event;
 
-	sqlite3_bind_int64(scan->rows, 1, first_id);
-	sqlite3_bind_int64(scan->rows, 2, last_id);
-	while (!err && !scan->is_full && (status = sqlite3_step(scan->rows)) == SQLITE_ROW) {
-		struct memory_effect effect;
-		struct memory_event event;
+	read_event(row, &event);
+	if (!store_lineage_holds(scan->steps, scan->step_count, event.space_id, event.enter_ns))
+		return NULL;
+	effect = memory_event_effect(&event);
+	if (!memory_effect_overlaps(&effect, history->range.start, history->range.end))
+		return NULL;
+	return keep(history, &event);
+}
 
-		read_event(scan->rows, &event);
-		if (!belongs(scan, &event))
-			continue;
-		effect = memory_event_effect(&event);
-		if (memory_effect_overlaps(&effect, scan->query->start, scan->query->end))
-			err = keep(scan, &event);
+#define HEAP_LIMIT (1ULL << 62)
+
+static void range_of(uint64_t start, uint64_t size, uint64_t ret[2])
+{
+	ret[0] = ret[1] = 0;
+	if (!start || start >= HEAP_LIMIT)
+		return;
+	ret[0] = start;
+	ret[1] = start + (size == 0 ? 1 : size < HEAP_LIMIT ? size : HEAP_LIMIT);
+}
+
+/* A block of no bytes has an address all the same. */
+void store_heap_ranges(const struct heap_event *event, uint64_t ret_old[2], uint64_t ret_new[2])
+{
+	range_of(event->old_block, 1, ret_old);
+	range_of(event->block, event->size, ret_new);
+}
+
+static bool overlaps(const uint64_t range[2], const struct store_range *asked)
+{
+	return range[0] < asked->end && asked->start < range[1];
+}
+
+static struct error *take_heap_call(struct store_scan *scan, sqlite3_stmt *row)
+{
+	struct history *history = (struct history *)scan;
+	uint64_t old[2], new[2];
+	struct heap_event event;
+
+	read_heap_event(row, &event);
+	if (!store_lineage_holds(scan->steps, scan->step_count, event.space_id, event.enter_ns))
+		return NULL;
+	store_heap_ranges(&event, old, new);
+	if (!overlaps(old, &history->range) && !overlaps(new, &history->range))
+		return NULL;
+	return keep(history, &event);
+}
+
+/* Brings the oldest to the front. */
+static struct error *reverse(struct history *history)
+{
+	size_t size = history->size;
+	cleanup_free char *spare = malloc(size);
+
+	if (!spare)
+		return &error_no_memory;
+	for (size_t i = 0; i < history->count / 2; i++) {
+		char *early = history->events + i * size, *late = history->events + (history->count - 1 - i) * size;
+
+		memcpy(spare, early, size);
+		memcpy(early, late, size);
+		memcpy(late, spare, size);
 	}
-	if (!err && status != SQLITE_DONE && status != SQLITE_ROW)
-		err = store_connection_error(&scan->reader->connection, status, "cannot read events");
-	sqlite3_reset(scan->rows);
-	return err;
+	return NULL;
 }
 
-static bool block_may_concern(const struct scan *scan, sqlite3_stmt *block)
+static struct error *run_history(struct history *history, struct store_reader *reader)
 {
-	uint64_t from_ns = (uint64_t)sqlite3_column_int64(block, 2);
-	uint64_t low = (uint64_t)sqlite3_column_int64(block, 3), high = (uint64_t)sqlite3_column_int64(block, 4);
-	uint32_t levels = (uint32_t)sqlite3_column_int64(block, 5);
-	uint64_t start = scan->query->start, end = scan->query->end;
-	const uint8_t *filter;
+	const struct history_query *query = history->query;
+	struct error *err;
 
-	if (low >= end || start >= high)
-		return false;
-	filter = sqlite3_column_blob(block, 6);
-	if (!filter || sqlite3_column_bytes(block, 6) != BLOCK_FILTER_BYTES)
-		return true;
-	/* What lies outside of all the block's ranges cannot be a match at any level. */
-	start = start > low ? start : low;
-	end = end < high ? end : high;
-	for (size_t i = 0; i < scan->step_count; i++)
-		if (from_ns < scan->steps[i].until_ns &&
-		    block_may_match(filter, levels, scan->steps[i].space_id, start, end))
-			return true;
-	return false;
-}
-
-static struct error *scan_blocks(struct scan *scan, sqlite3_stmt *blocks)
-{
-	int64_t upper = INT64_MAX; /* everything above is done */
-	struct error *err = NULL;
-	int status = SQLITE_DONE;
-
-	while (!err && !scan->is_full && (status = sqlite3_step(blocks)) == SQLITE_ROW) {
-		int64_t last = sqlite3_column_int64(blocks, 0), first = sqlite3_column_int64(blocks, 1);
-
-		/* A block that overlaps the one before or is upside down is a lie; its rows are read as uncovered. */
-		if (last > upper || first > last || last == INT64_MAX || first == INT64_MIN)
-			continue;
-		if (last < upper)
-			err = scan_rows(scan, last + 1, upper);
-		if (!err && !scan->is_full && block_may_concern(scan, blocks))
-			err = scan_rows(scan, first, last);
-		upper = first - 1;
-	}
-	if (err || scan->is_full)
-		return err;
-	if (status != SQLITE_DONE)
-		return store_connection_error(&scan->reader->connection, status, "cannot read block summaries");
-	return scan_rows(scan, INT64_MIN, upper);
-}
-
-static struct error *scan_all(struct scan *scan)
-{
-	static const char rows_sql[] = "SELECT " EVENT_COLUMNS " FROM event WHERE id BETWEEN ?1 AND ?2 "
-				       "AND +space_id BETWEEN ?3 AND ?4 ORDER BY id DESC";
-	static const char blocks_sql[] = "SELECT last_event_id, first_event_id, from_ns, low, high, levels, filter "
-					 "FROM event_block ORDER BY last_event_id DESC";
-	const struct store_connection *connection = &scan->reader->connection;
-	cleanup_statement sqlite3_stmt *blocks = NULL;
-	struct error *err = store_connection_prepare(connection, rows_sql, 0, &scan->rows);
-
-	if (!err)
-		err = store_connection_prepare(connection, blocks_sql, 0, &blocks);
+	history->range = (struct store_range){query->start, query->end};
+	history->scan.reader = reader;
+	history->scan.ranges = &history->range;
+	history->scan.range_count = 1;
+	err = store_lineage(reader, query->space_id, query->until_ns, &history->steps, &history->scan.step_count,
+			    &history->is_cut);
 	if (err)
 		return err;
-	/* The ids of a lineage fall. */
-	sqlite3_bind_int64(scan->rows, 3, scan->steps[scan->step_count - 1].space_id);
-	sqlite3_bind_int64(scan->rows, 4, scan->steps[0].space_id);
-	/* The open statement on blocks holds one snapshot for both tables. */
-	return scan_blocks(scan, blocks);
-}
-
-static void reverse(struct memory_event *events, size_t count)
-{
-	for (size_t i = 0; i < count / 2; i++) {
-		struct memory_event event = events[i];
-
-		events[i] = events[count - 1 - i];
-		events[count - 1 - i] = event;
-	}
+	history->scan.steps = history->steps;
+	err = store_scan_run(&history->scan);
+	free(history->steps);
+	if (!err)
+		err = reverse(history);
+	if (err)
+		free(history->events);
+	return err;
 }
 
 struct error *store_reader_history(struct store_reader *reader, const struct history_query *query,
 				   struct memory_event **ret_events, size_t *ret_count, bool *ret_truncated)
 {
-	struct scan scan = {.reader = reader, .query = query};
-	struct error *err;
-	bool is_cut;
+	struct history history = {
+		.query = query,
+		.size = sizeof(struct memory_event),
+		.scan = {.table = "event",
+			 .columns = EVENT_COLUMNS,
+			 .blocks_table = "event_block",
+			 .granule_shift = BLOCK_PAGE_SHIFT,
+			 .take_row = take_event},
+	};
+	struct error *err = run_history(&history, reader);
 
-	err = store_lineage(reader, query->space_id, query->until_ns, &scan.steps, &scan.step_count, &is_cut);
 	if (err)
 		return err;
-	err = scan_all(&scan);
-	sqlite3_finalize(scan.rows);
-	free(scan.steps);
-	if (err) {
-		free(scan.events);
+	*ret_events = (struct memory_event *)(void *)history.events;
+	*ret_count = history.count;
+	*ret_truncated = history.is_full || history.is_cut;
+	return NULL;
+}
+
+struct error *store_reader_heap_history(struct store_reader *reader, const struct history_query *query,
+					struct heap_event **ret_events, size_t *ret_count, bool *ret_truncated)
+{
+	struct history history = {
+		.query = query,
+		.size = sizeof(struct heap_event),
+		.scan = {.table = "heap",
+			 .columns = HEAP_COLUMNS,
+			 .blocks_table = "heap_block",
+			 .granule_shift = BLOCK_HEAP_SHIFT,
+			 .take_row = take_heap_call},
+	};
+	struct error *err = run_history(&history, reader);
+
+	if (err)
 		return err;
-	}
-	reverse(scan.events, scan.count);
-	*ret_events = scan.events;
-	*ret_count = scan.count;
-	*ret_truncated = scan.is_full || is_cut;
+	*ret_events = (struct heap_event *)(void *)history.events;
+	*ret_count = history.count;
+	*ret_truncated = history.is_full || history.is_cut;
 	return NULL;
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "common/id_table.h"
 #include "schema/record.h"
 
 /* ---- migrations: a file that schema/embed_sql.cmake writes ---- */
@@ -75,8 +76,13 @@ struct block_event {
 	uint64_t enter_ns;
 };
 
+/* Finest granule of the filters: a page for memory events, the alignment of malloc for heap calls. */
+#define BLOCK_PAGE_SHIFT 12
+#define BLOCK_HEAP_SHIFT 4
+
 /* The block that is being filled. */
 struct block {
+	unsigned int granule_shift;
 	int64_t first_event_id;
 	int64_t last_event_id;
 	uint64_t low, high; /* over all effects; equal when there is none */
@@ -89,18 +95,22 @@ struct block {
 /* Takes in the event, whose id must follow that of the one before. Insert and init the block when it holds
  * BLOCK_EVENTS. */
 void block_add(struct block *block, const struct memory_event *event);
-void block_init(struct block *block);
+void block_init(struct block *block, unsigned int granule_shift);
+/* The same in two steps, for other events: the event, then each of its ranges. */
+void block_add_event(struct block *block, int64_t id, int64_t space_id, uint64_t enter_ns);
+void block_add_range(struct block *block, int64_t space_id, uint64_t start, uint64_t end);
 
 struct block_statements {
 	sqlite3_stmt *block;
-	sqlite3_stmt *block_space;
+	sqlite3_stmt *block_space; /* NULL: who has how many events in it is not stored */
 };
 
 /* Inserts the summary of a block that holds at least one event. May sort block->events. Returns SQLite's status. */
 int block_insert(struct block *block, const struct block_statements *statements);
 
 /* False when no effect in the block of that filter can overlap [start, end) in that space. */
-bool block_may_match(const uint8_t *filter, uint32_t levels, int64_t space_id, uint64_t start, uint64_t end);
+bool block_may_match(const uint8_t *filter, unsigned int granule_shift, uint32_t levels, int64_t space_id,
+		     uint64_t start, uint64_t end);
 
 /* ---- writer: store_write.c, and store_rows.c for its rows ---- */
 
@@ -112,6 +122,10 @@ enum statement {
 	ADD_SIGNAL,
 	ADD_EXIT_STATE,
 	ADD_PROBE,
+	ADD_FUNCTION,
+	ADD_STACK_BLOCK,
+	ADD_STACK_SLICE,
+	ADD_STACK,
 	ADD_EVENT,
 	ADD_MARKER,
 	ADD_THREAD_START,
@@ -119,6 +133,10 @@ enum statement {
 	ADD_GAP,
 	ADD_BLOCK,
 	ADD_BLOCK_SPACE,
+	ADD_HEAP,
+	ADD_HEAP_BLOCK,
+	ADD_CALL,
+	ADD_COVERAGE,
 	FIND_FILE,
 	SET_LAST_COMMIT,
 	END_RECORDING,
@@ -130,9 +148,9 @@ enum statement {
 	STATEMENT_COUNT
 };
 
-/* The statements up to ADD_PROBE insert rows whose ids a caller keeps. Their ids are counted here, so that one that a
+/* The statements up to ADD_STACK insert rows whose ids a caller keeps. Their ids are counted here, so that one that a
  * rollback took back is never given to another row. */
-#define COUNTED_TABLES (ADD_PROBE + 1)
+#define COUNTED_TABLES (ADD_STACK + 1)
 
 struct store_writer {
 	struct store_connection connection;
@@ -147,6 +165,12 @@ struct store_writer {
 	struct error *discard_cause;
 	struct block block;	      /* with the rows of the open transaction */
 	struct block committed_block; /* as of the last commit: where a rollback goes back to */
+	struct block heap_block;      /* the same for heap calls */
+	struct block committed_heap_block;
+	/* Rows of stack_block, stack_slice and stack by what they hold. A rollback empties them: the rows may be gone.
+	 */
+	struct id_table stack_blocks, stack_slices, stacks;
+	struct stack_packer *packer; /* NULL until the first stack */
 };
 
 /* Steps a statement that returns no row, with all values bound, in the open transaction or a new one. */
@@ -155,13 +179,45 @@ struct error *store_writer_run(struct store_writer *writer, enum statement which
 struct error *store_writer_end_transaction(struct store_writer *writer) must_check;
 /* Puts a stored event into the block being filled, and stores the block when it is full. */
 struct error *store_writer_add_to_block(struct store_writer *writer, const struct memory_event *event) must_check;
+struct error *store_writer_add_to_heap_block(struct store_writer *writer, const struct heap_event *event) must_check;
+
+/* Binds values one after the other: store_rows.c. A failed binding (no memory) leaves NULL there, which NOT NULL
+ * refuses. Texts and blobs must live until the statement has run. */
+struct values {
+	sqlite3_stmt *statement;
+	int count;
+};
+
+struct values store_start_row(struct store_writer *writer, enum statement which);
+void store_put(struct values *values, int64_t value);
+void store_put_time(struct values *values, uint64_t time_ns);
+void store_put_text(struct values *values, const char *text);
+void store_put_blob(struct values *values, const void *data, size_t size); /* NULL data is NULL */
+/* Runs the statement; the event kind also counts the row for the books. */
+struct error *store_finish_row(struct store_writer *writer, enum statement which, int64_t *ret_id) must_check;
+struct error *store_finish_event_row(struct store_writer *writer, enum statement which, int64_t *ret_id) must_check;
+
+/* ---- stacks: store_stack.c ---- */
+
+void store_stack_forget(struct store_writer *writer); /* after a rollback */
+void store_stack_deinit(struct store_writer *writer);
 
 /* ---- rows: store_read.c ---- */
 
 #define EVENT_COLUMNS                                                                                                  \
-	"id, space_id, tid, kind, enter_ns, duration_ns, ip, sp, top_word, result, a0, a1, a2, a3, a4, a5, file_id"
+	"id, space_id, tid, kind, enter_ns, duration_ns, ip, sp, top_word, result, a0, a1, a2, a3, a4, a5, file_id, "  \
+	"stack_id"
 
 void read_event(sqlite3_stmt *statement, struct memory_event *ret_event);
+
+#define HEAP_COLUMNS                                                                                                   \
+	"id, space_id, function_id, role, tid, enter_ns, duration_ns, ip, sp, top_word, old_block, block, size, "      \
+	"alignment, stack_id"
+
+void read_heap_event(sqlite3_stmt *statement, struct heap_event *ret_event);
+/* What the call concerns: the block that it was given, and the one that it handed out. Empty for none. A free names an
+ * address: one byte. */
+void store_heap_ranges(const struct heap_event *event, uint64_t ret_old[2], uint64_t ret_new[2]);
 
 /* Takes the columns of a row one after the other. */
 struct columns {
@@ -187,10 +243,21 @@ extern const struct row_type store_gap_type;
 extern const struct row_type store_instance_type;
 extern const struct row_type store_exit_state_type;
 extern const struct row_type store_probe_type;
+extern const struct row_type store_function_type;
+extern const struct row_type store_coverage_type;
+extern const struct row_type store_call_type;
 
 struct store_reader {
 	struct store_connection connection;
 };
+
+/* store_select.c: all rows of a query, or the first (else error_not_found). */
+struct error *store_select_all(struct store_reader *reader, const struct row_type *type, const char *sql,
+			       const int64_t *values, int value_count, void **ret_data, size_t *ret_count) must_check;
+struct error *store_select_one(struct store_reader *reader, const struct row_type *type, const char *sql,
+			       const int64_t *values, int value_count, void *ret) must_check;
+
+#define VALUES(...) (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)
 
 /* ---- lineage: store_history.c ---- */
 
@@ -204,5 +271,32 @@ struct lineage_step {
  * Freed by the caller. */
 struct error *store_lineage(struct store_reader *reader, int64_t space_id, uint64_t until_ns,
 			    struct lineage_step **ret_steps, size_t *ret_count, bool *ret_is_cut) must_check;
+
+bool store_lineage_holds(const struct lineage_step *steps, size_t count, int64_t space_id, uint64_t enter_ns);
+
+/* ---- scans by block summaries: store_scan.c ---- */
+
+struct store_range {
+	uint64_t start, end;
+};
+
+/* Reads the rows of a lineage that may concern one of the ranges, newest first, and skips the blocks that cannot. */
+struct store_scan {
+	struct store_reader *reader;
+	const char *table; /* "event" or "heap" */
+	const char *columns;
+	const char *blocks_table;
+	unsigned int granule_shift;
+	const struct lineage_step *steps;
+	size_t step_count;
+	const struct store_range *ranges;
+	size_t range_count;
+	/* Takes one row; it may still be of another space or another range. */
+	struct error *(*take_row)(struct store_scan *scan, sqlite3_stmt *row);
+	bool stop; /* set by take_row when it has seen enough */
+	sqlite3_stmt *rows;
+};
+
+struct error *store_scan_run(struct store_scan *scan) must_check;
 
 #endif

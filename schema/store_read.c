@@ -251,7 +251,7 @@ void read_event(sqlite3_stmt *statement, struct memory_event *ret_event)
 	for (int i = 0; i < 6; i++)
 		ret_event->args[i] = take_word(&row);
 	ret_event->file_id = take(&row);
-	ret_event->stack_id = 0;
+	ret_event->stack_id = take(&row);
 }
 
 void recording_deinit(struct recording *recording)

@@ -84,10 +84,8 @@ static struct error *rows_query(struct rows *rows, struct store_reader *reader, 
 	return err;
 }
 
-#define VALUES(...) (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)
-
-static struct error *select_all(struct store_reader *reader, const struct row_type *type, const char *sql,
-				const int64_t *values, int value_count, void **ret_data, size_t *ret_count)
+struct error *store_select_all(struct store_reader *reader, const struct row_type *type, const char *sql,
+			       const int64_t *values, int value_count, void **ret_data, size_t *ret_count)
 {
 	struct rows rows = {.type = type};
 	struct error *err = rows_query(&rows, reader, sql, values, value_count);
@@ -101,9 +99,8 @@ static struct error *select_all(struct store_reader *reader, const struct row_ty
 	return NULL;
 }
 
-/* The first row, or error_not_found. */
-static struct error *select_one(struct store_reader *reader, const struct row_type *type, const char *sql,
-				const int64_t *values, int value_count, void *ret)
+struct error *store_select_one(struct store_reader *reader, const struct row_type *type, const char *sql,
+			       const int64_t *values, int value_count, void *ret)
 {
 	struct rows rows = {.type = type};
 	struct error *err = rows_query(&rows, reader, sql, values, value_count);
@@ -126,37 +123,38 @@ static int64_t sql_limit(size_t limit)
 
 struct error *store_reader_recording(struct store_reader *reader, int64_t id, struct recording *ret)
 {
-	return select_one(reader, &store_recording_type, "SELECT * FROM recording WHERE id = ?", VALUES(id), ret);
+	return store_select_one(reader, &store_recording_type, "SELECT * FROM recording WHERE id = ?", VALUES(id), ret);
 }
 
 struct error *store_reader_process(struct store_reader *reader, int64_t id, struct process *ret)
 {
-	return select_one(reader, &store_process_type, "SELECT * FROM process WHERE id = ?", VALUES(id), ret);
+	return store_select_one(reader, &store_process_type, "SELECT * FROM process WHERE id = ?", VALUES(id), ret);
 }
 
 struct error *store_reader_space(struct store_reader *reader, int64_t id, struct space *ret)
 {
-	return select_one(reader, &store_space_type, "SELECT * FROM space WHERE id = ?", VALUES(id), ret);
+	return store_select_one(reader, &store_space_type, "SELECT * FROM space WHERE id = ?", VALUES(id), ret);
 }
 
 struct error *store_reader_file(struct store_reader *reader, int64_t id, struct file_identity *ret)
 {
-	return select_one(reader, &store_file_type, "SELECT * FROM file WHERE id = ?", VALUES(id), ret);
+	return store_select_one(reader, &store_file_type, "SELECT * FROM file WHERE id = ?", VALUES(id), ret);
 }
 
 struct error *store_reader_signal(struct store_reader *reader, int64_t id, struct signal_event *ret)
 {
-	return select_one(reader, &store_signal_type, "SELECT * FROM signal WHERE id = ?", VALUES(id), ret);
+	return store_select_one(reader, &store_signal_type, "SELECT * FROM signal WHERE id = ?", VALUES(id), ret);
 }
 
 struct error *store_reader_find_spaces(struct store_reader *reader, uint64_t sysinfo_ehdr, uint64_t random,
 				       uint64_t entry, uint64_t base, struct space **ret_spaces, size_t *ret_count)
 {
-	return select_all(reader, &store_space_type,
-			  "SELECT * FROM space WHERE auxv_sysinfo_ehdr = ? AND auxv_random = ? AND auxv_entry = ? "
-			  "AND auxv_base = ? ORDER BY id DESC",
-			  VALUES((int64_t)sysinfo_ehdr, (int64_t)random, (int64_t)entry, (int64_t)base),
-			  (void **)ret_spaces, ret_count);
+	return store_select_all(
+		reader, &store_space_type,
+		"SELECT * FROM space WHERE auxv_sysinfo_ehdr = ? AND auxv_random = ? AND auxv_entry = ? "
+		"AND auxv_base = ? ORDER BY id DESC",
+		VALUES((int64_t)sysinfo_ehdr, (int64_t)random, (int64_t)entry, (int64_t)base), (void **)ret_spaces,
+		ret_count);
 }
 
 /* The first fatal signal of a process is the one that it died of. */
@@ -167,17 +165,18 @@ struct error *store_reader_find_spaces(struct store_reader *reader, uint64_t sys
 struct error *store_reader_fatal_signals(struct store_reader *reader, size_t limit, struct signal_event **ret_signals,
 					 size_t *ret_count)
 {
-	return select_all(reader, &store_signal_type, FIRST_DEATHS " ORDER BY id DESC LIMIT ?",
-			  VALUES(sql_limit(limit)), (void **)ret_signals, ret_count);
+	return store_select_all(reader, &store_signal_type, FIRST_DEATHS " ORDER BY id DESC LIMIT ?",
+				VALUES(sql_limit(limit)), (void **)ret_signals, ret_count);
 }
 
 struct error *store_reader_space_fatal_signal(struct store_reader *reader, int64_t space_id, struct signal_event *ret)
 {
-	return select_one(reader, &store_signal_type,
-			  "SELECT signal.* FROM signal JOIN space ON space.id = signal.space_id "
-			  "WHERE signal.space_id = ? AND signal.fatal = 1 AND signal.process_id = space.process_id "
-			  "ORDER BY signal.id LIMIT 1",
-			  VALUES(space_id), ret);
+	return store_select_one(
+		reader, &store_signal_type,
+		"SELECT signal.* FROM signal JOIN space ON space.id = signal.space_id "
+		"WHERE signal.space_id = ? AND signal.fatal = 1 AND signal.process_id = space.process_id "
+		"ORDER BY signal.id LIMIT 1",
+		VALUES(space_id), ret);
 }
 
 static int compare_markers(const void *a, const void *b)
@@ -225,72 +224,73 @@ struct error *store_reader_marker_before(struct store_reader *reader, int64_t sp
 					 struct marker *ret)
 {
 	/* A thread's calls do not overlap, so that the last to begin is the last to end. */
-	return select_one(reader, &store_marker_type,
-			  "SELECT * FROM marker WHERE space_id = ?1 AND tid = ?2 AND enter_ns < ?3 AND exit_ns < ?3 "
-			  "ORDER BY enter_ns DESC, id DESC LIMIT 1",
-			  VALUES(space_id, tid, store_time(time_ns)), ret);
+	return store_select_one(
+		reader, &store_marker_type,
+		"SELECT * FROM marker WHERE space_id = ?1 AND tid = ?2 AND enter_ns < ?3 AND exit_ns < ?3 "
+		"ORDER BY enter_ns DESC, id DESC LIMIT 1",
+		VALUES(space_id, tid, store_time(time_ns)), ret);
 }
 
 struct error *store_reader_marker_after(struct store_reader *reader, int64_t space_id, uint32_t tid, uint64_t time_ns,
 					struct marker *ret)
 {
-	return select_one(reader, &store_marker_type,
-			  "SELECT * FROM marker WHERE space_id = ? AND tid = ? AND enter_ns > ? "
-			  "ORDER BY enter_ns, id LIMIT 1",
-			  VALUES(space_id, tid, store_time(time_ns)), ret);
+	return store_select_one(reader, &store_marker_type,
+				"SELECT * FROM marker WHERE space_id = ? AND tid = ? AND enter_ns > ? "
+				"ORDER BY enter_ns, id LIMIT 1",
+				VALUES(space_id, tid, store_time(time_ns)), ret);
 }
 
 struct error *store_reader_gaps(struct store_reader *reader, int64_t recording_id, uint32_t pid, uint64_t from_ns,
 				uint64_t to_ns, struct gap **ret_gaps, size_t *ret_count)
 {
-	return select_all(reader, &store_gap_type,
-			  "SELECT * FROM gap WHERE recording_id = ? AND (pid = 0 OR pid = ?) AND to_ns >= ? "
-			  "AND from_ns <= ? ORDER BY from_ns, id",
-			  VALUES(recording_id, pid, store_time(from_ns), store_time(to_ns)), (void **)ret_gaps,
-			  ret_count);
+	return store_select_all(reader, &store_gap_type,
+				"SELECT * FROM gap WHERE recording_id = ? AND (pid = 0 OR pid = ?) AND to_ns >= ? "
+				"AND from_ns <= ? ORDER BY from_ns, id",
+				VALUES(recording_id, pid, store_time(from_ns), store_time(to_ns)), (void **)ret_gaps,
+				ret_count);
 }
 
 struct error *store_reader_return_instances(struct store_reader *reader, int64_t signal_id,
 					    struct return_instance **ret, size_t *ret_count)
 {
-	return select_all(reader, &store_instance_type,
-			  "SELECT * FROM return_instance WHERE signal_id = ? ORDER BY tid, depth, id",
-			  VALUES(signal_id), (void **)ret, ret_count);
+	return store_select_all(reader, &store_instance_type,
+				"SELECT * FROM return_instance WHERE signal_id = ? ORDER BY tid, depth, id",
+				VALUES(signal_id), (void **)ret, ret_count);
 }
 
 struct error *store_reader_exit_return_instances(struct store_reader *reader, int64_t exit_state_id,
 						 struct return_instance **ret, size_t *ret_count)
 {
-	return select_all(reader, &store_instance_type,
-			  "SELECT * FROM return_instance WHERE exit_state_id > 0 AND exit_state_id = ? "
-			  "ORDER BY tid, depth, id",
-			  VALUES(exit_state_id), (void **)ret, ret_count);
+	return store_select_all(reader, &store_instance_type,
+				"SELECT * FROM return_instance WHERE exit_state_id > 0 AND exit_state_id = ? "
+				"ORDER BY tid, depth, id",
+				VALUES(exit_state_id), (void **)ret, ret_count);
 }
 
 struct error *store_reader_exit_states(struct store_reader *reader, int64_t space_id, size_t limit,
 				       struct exit_state **ret, size_t *ret_count)
 {
-	return select_all(reader, &store_exit_state_type,
-			  "SELECT * FROM exit_state WHERE ?1 IN (0, space_id) ORDER BY id DESC LIMIT ?2",
-			  VALUES(space_id, sql_limit(limit)), (void **)ret, ret_count);
+	return store_select_all(reader, &store_exit_state_type,
+				"SELECT * FROM exit_state WHERE ?1 IN (0, space_id) ORDER BY id DESC LIMIT ?2",
+				VALUES(space_id, sql_limit(limit)), (void **)ret, ret_count);
 }
 
 /* The conditions on the time repeat attached_probe_held() in record.c. */
 struct error *store_reader_attached_probes(struct store_reader *reader, const struct attached_probe_query *query,
 					   struct attached_probe **ret_probes, size_t *ret_count)
 {
-	return select_all(reader, &store_probe_type,
-			  "SELECT * FROM probe WHERE recording_id = ?1 "
-			  "AND (?2 OR (offset = ?6 AND ((device_major = ?3 AND device_minor = ?4 AND inode = ?5) "
-			  "OR (file_device_major = ?3 AND file_device_minor = ?4 AND file_inode = ?5)))) "
-			  "AND ?7 IN (-1, at_return) "
-			  "AND (?8 OR (attached_ns <= ?9 AND (gone_ns = 0 OR gone_ns > ?9 "
-			  "OR (gone_ns = ?9 AND last_seen_ns = ?9)))) "
-			  "AND (?10 = 0 OR only_pid IN (-1, 0, ?10)) "
-			  "ORDER BY (?8 OR (max(attached_ns, first_seen_ns) <= ?9 AND last_seen_ns >= ?9)) DESC, "
-			  "max(attached_ns, first_seen_ns), id",
-			  VALUES(query->recording_id, query->any_place, query->device_major, query->device_minor,
-				 (int64_t)query->inode, (int64_t)query->offset, query->at_return, query->any_time,
-				 store_time(query->time_ns), query->pid),
-			  (void **)ret_probes, ret_count);
+	return store_select_all(reader, &store_probe_type,
+				"SELECT * FROM probe WHERE recording_id = ?1 "
+				"AND (?2 OR (offset = ?6 AND ((device_major = ?3 AND device_minor = ?4 AND inode = ?5) "
+				"OR (file_device_major = ?3 AND file_device_minor = ?4 AND file_inode = ?5)))) "
+				"AND ?7 IN (-1, at_return) "
+				"AND (?8 OR (attached_ns <= ?9 AND (gone_ns = 0 OR gone_ns > ?9 "
+				"OR (gone_ns = ?9 AND last_seen_ns = ?9)))) "
+				"AND (?10 = 0 OR only_pid IN (-1, 0, ?10)) "
+				"ORDER BY (?8 OR (max(attached_ns, first_seen_ns) <= ?9 AND last_seen_ns >= ?9)) DESC, "
+				"max(attached_ns, first_seen_ns), id",
+				VALUES(query->recording_id, query->any_place, query->device_major, query->device_minor,
+				       (int64_t)query->inode, (int64_t)query->offset, query->at_return, query->any_time,
+				       store_time(query->time_ns), query->pid),
+				(void **)ret_probes, ret_count);
 }

@@ -23,13 +23,21 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[ADD_EXIT_STATE] = "INSERT INTO exit_state VALUES (?,?,?,?,?,?,?,?,"
 			   "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_PROBE] = "INSERT INTO probe VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-	[ADD_EVENT] = "INSERT INTO event (" EVENT_COLUMNS ") VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_FUNCTION] = "INSERT INTO function VALUES (?,?,?,?,?,?,?,?)",
+	[ADD_STACK_BLOCK] = "INSERT INTO stack_block VALUES (?,?,?)",
+	[ADD_STACK_SLICE] = "INSERT INTO stack_slice VALUES (?,?,?)",
+	[ADD_STACK] = "INSERT INTO stack VALUES (?,?,?,?,?,?,?,?,?,?)",
+	[ADD_EVENT] = "INSERT INTO event (" EVENT_COLUMNS ") VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_MARKER] = "INSERT INTO marker VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_THREAD_START] = "INSERT INTO thread_start VALUES (NULL,?,?,?)",
 	[ADD_RETURN_INSTANCE] = "INSERT INTO return_instance VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_GAP] = "INSERT INTO gap VALUES (NULL,?,?,?,?,?,?)",
 	[ADD_BLOCK] = "INSERT INTO event_block VALUES (?,?,?,?,?,?,?,?)",
 	[ADD_BLOCK_SPACE] = "INSERT INTO event_block_space VALUES (?,?,?,?,?)",
+	[ADD_HEAP] = "INSERT INTO heap (" HEAP_COLUMNS ") VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_HEAP_BLOCK] = "INSERT INTO heap_block VALUES (?,?,?,?,?,?,?,?)",
+	[ADD_CALL] = "INSERT INTO call VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_COVERAGE] = "INSERT INTO probe_coverage VALUES (NULL,?,?,?,?)",
 	[FIND_FILE] = "SELECT id FROM file WHERE device_major = ? AND device_minor = ? AND inode = ? AND path = ?",
 	[SET_LAST_COMMIT] = "UPDATE recording SET last_commit_ns = ? WHERE id = ?",
 	[END_RECORDING] = "UPDATE recording SET ended_ns = ?, emitted = ?, stored = ?, lost = ? WHERE id = ?",
@@ -45,10 +53,17 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 };
 
 static const char *const last_id_sql[COUNTED_TABLES] = {
-	[ADD_RECORDING] = "SELECT max(id) FROM recording", [ADD_PROCESS] = "SELECT max(id) FROM process",
-	[ADD_SPACE] = "SELECT max(id) FROM space",	   [ADD_FILE] = "SELECT max(id) FROM file",
-	[ADD_SIGNAL] = "SELECT max(id) FROM signal",	   [ADD_EXIT_STATE] = "SELECT max(id) FROM exit_state",
+	[ADD_RECORDING] = "SELECT max(id) FROM recording",
+	[ADD_PROCESS] = "SELECT max(id) FROM process",
+	[ADD_SPACE] = "SELECT max(id) FROM space",
+	[ADD_FILE] = "SELECT max(id) FROM file",
+	[ADD_SIGNAL] = "SELECT max(id) FROM signal",
+	[ADD_EXIT_STATE] = "SELECT max(id) FROM exit_state",
 	[ADD_PROBE] = "SELECT max(id) FROM probe",
+	[ADD_FUNCTION] = "SELECT max(id) FROM function",
+	[ADD_STACK_BLOCK] = "SELECT max(id) FROM stack_block",
+	[ADD_STACK_SLICE] = "SELECT max(id) FROM stack_slice",
+	[ADD_STACK] = "SELECT max(id) FROM stack",
 };
 
 /* ---- transactions ---- */
@@ -59,6 +74,8 @@ static void note_rollback(struct store_writer *writer, const struct error *cause
 {
 	writer->in_transaction = false;
 	writer->block = writer->committed_block;
+	writer->heap_block = writer->committed_heap_block;
+	store_stack_forget(writer);
 	writer->discarded += writer->pending;
 	writer->pending = 0;
 	if (!writer->discard_cause)
@@ -92,6 +109,7 @@ struct error *store_writer_end_transaction(struct store_writer *writer)
 	writer->in_transaction = false;
 	writer->pending = 0;
 	writer->committed_block = writer->block;
+	writer->committed_heap_block = writer->heap_block;
 	return NULL;
 }
 
@@ -169,23 +187,21 @@ static struct error *prepare_statements(struct store_writer *writer)
 	return NULL;
 }
 
-struct error *store_writer_add_to_block(struct store_writer *writer, const struct memory_event *event)
+/* Stores the summary when it is full, and begins the next. */
+static struct error *flush_block(struct store_writer *writer, struct block *block, enum statement summary,
+				 sqlite3_stmt *spaces)
 {
-	const struct block_statements statements = {
-		.block = writer->statements[ADD_BLOCK],
-		.block_space = writer->statements[ADD_BLOCK_SPACE],
-	};
+	const struct block_statements statements = {.block = writer->statements[summary], .block_space = spaces};
 	struct error *err;
 	int status;
 
-	block_add(&writer->block, event);
-	if (writer->block.count < BLOCK_EVENTS)
+	if (block->count < BLOCK_EVENTS)
 		return NULL;
 	err = begin(writer);
 	if (err)
 		return err;
-	status = block_insert(&writer->block, &statements);
-	block_init(&writer->block);
+	status = block_insert(block, &statements);
+	block_init(block, block->granule_shift);
 	if (status == SQLITE_OK)
 		return NULL;
 	err = store_connection_error(&writer->connection, status, "cannot write a block summary");
@@ -194,8 +210,25 @@ struct error *store_writer_add_to_block(struct store_writer *writer, const struc
 	return err;
 }
 
+struct error *store_writer_add_to_block(struct store_writer *writer, const struct memory_event *event)
+{
+	block_add(&writer->block, event);
+	return flush_block(writer, &writer->block, ADD_BLOCK, writer->statements[ADD_BLOCK_SPACE]);
+}
+
+struct error *store_writer_add_to_heap_block(struct store_writer *writer, const struct heap_event *event)
+{
+	uint64_t old[2], new[2];
+
+	store_heap_ranges(event, old, new);
+	block_add_event(&writer->heap_block, event->id, event->space_id, event->enter_ns);
+	block_add_range(&writer->heap_block, event->space_id, old[0], old[1]);
+	block_add_range(&writer->heap_block, event->space_id, new[0], new[1]);
+	return flush_block(writer, &writer->heap_block, ADD_HEAP_BLOCK, NULL);
+}
+
 /* The rows after the last block are taken up again, so that blocks follow each other over restarts. */
-static struct error *load_block(struct store_writer *writer)
+static struct error *load_event_block(struct store_writer *writer)
 {
 	static const char sql[] = "SELECT " EVENT_COLUMNS " FROM event "
 				  "WHERE id > (SELECT coalesce(max(last_event_id), 0) FROM event_block) ORDER BY id";
@@ -211,12 +244,41 @@ static struct error *load_block(struct store_writer *writer)
 	}
 	if (!err && status != SQLITE_DONE)
 		err = store_connection_error(&writer->connection, status, "cannot read the last events");
-	sqlite3_reset(statement);
+	return err;
+}
+
+static struct error *load_heap_block(struct store_writer *writer)
+{
+	static const char sql[] = "SELECT " HEAP_COLUMNS " FROM heap "
+				  "WHERE id > (SELECT coalesce(max(last_event_id), 0) FROM heap_block) ORDER BY id";
+	cleanup_statement sqlite3_stmt *statement = NULL;
+	struct error *err = store_connection_prepare(&writer->connection, sql, 0, &statement);
+	int status = SQLITE_DONE;
+
+	while (!err && (status = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct heap_event event;
+
+		read_heap_event(statement, &event);
+		err = store_writer_add_to_heap_block(writer, &event);
+	}
+	if (!err && status != SQLITE_DONE)
+		err = store_connection_error(&writer->connection, status, "cannot read the last heap calls");
+	return err;
+}
+
+static struct error *load_blocks(struct store_writer *writer)
+{
+	struct error *err = load_event_block(writer);
+
+	if (!err)
+		err = load_heap_block(writer);
 	if (!err)
 		err = store_writer_end_transaction(writer);
 	/* Nothing may be in a transaction yet, or nothing was written: what was read is what is committed. */
-	if (!err)
+	if (!err) {
 		writer->committed_block = writer->block;
+		writer->committed_heap_block = writer->heap_block;
+	}
 	return err;
 }
 
@@ -229,6 +291,8 @@ struct error *store_writer_create(const char *path, struct store_writer **ret_wr
 	if (!writer)
 		return &error_no_memory;
 	writer->lock_fd = -1;
+	block_init(&writer->block, BLOCK_PAGE_SHIFT);
+	block_init(&writer->heap_block, BLOCK_HEAP_SHIFT);
 	err = store_file_check(path, &is_empty);
 	/* A file that is not ours gets no lock file beside it, either. */
 	if (err && err->code == ERROR_NOT_FOUND) {
@@ -244,7 +308,7 @@ struct error *store_writer_create(const char *path, struct store_writer **ret_wr
 	if (!err)
 		err = prepare_statements(writer);
 	if (!err)
-		err = load_block(writer);
+		err = load_blocks(writer);
 	if (err) {
 		store_writer_destroy(writer);
 		return err;
@@ -261,6 +325,7 @@ void store_writer_destroy(struct store_writer *writer)
 	error_destroy(writer->discard_cause);
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 		sqlite3_finalize(writer->statements[i]);
+	store_stack_deinit(writer);
 	store_connection_close(&writer->connection);
 	if (writer->lock_fd >= 0)
 		close(writer->lock_fd);

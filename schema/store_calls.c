@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Questions about probed functions and their calls; the heap's history is in store_history.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "schema/store.h"
+#include "schema/store_internal.h"
+
+struct calls {
+	struct call_event *events; /* newest first */
+	size_t count, capacity;
+	bool is_full; /* the limit is reached and one more was met */
+};
+
+static void calls_deinit(struct calls *calls)
+{
+	for (size_t i = 0; i < calls->count; i++)
+		call_event_deinit(&calls->events[i]);
+	free(calls->events);
+}
+
+/* An argument that is not there is 0, so that 0 is no number. */
+static bool names(const struct call_event *event, uint64_t start, uint64_t end)
+{
+	bool found = event->exit_ns && event->result && event->result >= start && event->result < end;
+
+	for (int i = 0; i < 6; i++)
+		found |= event->args[i] && event->args[i] >= start && event->args[i] < end;
+	return found;
+}
+
+static struct error *add_call(struct calls *calls, sqlite3_stmt *statement, const struct history_query *query)
+{
+	struct columns row = {.statement = statement};
+	struct call_event event = {0};
+
+	store_call_type.read(&row, &event);
+	if (row.no_memory) {
+		call_event_deinit(&event);
+		return &error_no_memory;
+	}
+	if (!names(&event, query->start, query->end)) {
+		call_event_deinit(&event);
+		return NULL;
+	}
+	if (calls->count == query->limit) {
+		calls->is_full = true;
+		call_event_deinit(&event);
+		return NULL;
+	}
+	if (calls->count == calls->capacity) {
+		size_t capacity = calls->capacity ? 2 * calls->capacity : 16;
+		struct call_event *events = reallocarray(calls->events, capacity, sizeof(*events));
+
+		if (!events) {
+			call_event_deinit(&event);
+			return &error_no_memory;
+		}
+		calls->events = events;
+		calls->capacity = capacity;
+	}
+	calls->events[calls->count++] = event;
+	return NULL;
+}
+
+/* The calls of one space of the lineage, newest first; its ancestors' are older. */
+static struct error *add_calls(struct calls *calls, struct store_reader *reader, const struct history_query *query,
+			       const struct lineage_step *step)
+{
+	cleanup_statement sqlite3_stmt *statement = NULL;
+	struct error *err = store_connection_prepare(
+		&reader->connection, "SELECT * FROM call WHERE space_id = ?1 AND enter_ns < ?2 ORDER BY id DESC", 0,
+		&statement);
+	int status = SQLITE_DONE;
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(statement, 1, step->space_id);
+	sqlite3_bind_int64(statement, 2, store_time(step->until_ns));
+	while (!err && !calls->is_full && (status = sqlite3_step(statement)) == SQLITE_ROW)
+		err = add_call(calls, statement, query);
+	if (!err && status != SQLITE_DONE && status != SQLITE_ROW)
+		err = store_connection_error(&reader->connection, status, "cannot read calls");
+	return err;
+}
+
+static int compare_calls(const void *a, const void *b)
+{
+	const struct call_event *first = a, *second = b;
+
+	return (first->id > second->id) - (first->id < second->id);
+}
+
+struct error *store_reader_calls(struct store_reader *reader, const struct history_query *query,
+				 struct call_event **ret_events, size_t *ret_count, bool *ret_truncated)
+{
+	cleanup_free struct lineage_step *steps = NULL;
+	struct calls calls = {0};
+	size_t step_count;
+	struct error *err;
+	bool is_cut;
+
+	err = store_lineage(reader, query->space_id, query->until_ns, &steps, &step_count, &is_cut);
+	for (size_t i = 0; !err && i < step_count && !calls.is_full; i++)
+		err = add_calls(&calls, reader, query, &steps[i]);
+	if (err) {
+		calls_deinit(&calls);
+		return err;
+	}
+	if (calls.count)
+		qsort(calls.events, calls.count, sizeof(*calls.events), compare_calls);
+	*ret_events = calls.events;
+	*ret_count = calls.count;
+	*ret_truncated = calls.is_full || is_cut;
+	return NULL;
+}
+
+struct error *store_reader_function(struct store_reader *reader, int64_t id, struct probed_function *ret)
+{
+	return store_select_one(reader, &store_function_type, "SELECT * FROM function WHERE id = ?", VALUES(id), ret);
+}
+
+struct error *store_reader_functions(struct store_reader *reader, int64_t recording_id, struct probed_function **ret,
+				     size_t *ret_count)
+{
+	return store_select_all(reader, &store_function_type,
+				"SELECT * FROM function WHERE recording_id = ? ORDER BY id", VALUES(recording_id),
+				(void **)ret, ret_count);
+}
+
+struct error *store_reader_probe_coverage(struct store_reader *reader, int64_t recording_id, int64_t process_id,
+					  struct probe_coverage *ret)
+{
+	return store_select_one(reader, &store_coverage_type,
+				"SELECT * FROM probe_coverage WHERE recording_id = ? AND process_id IN (0, ?) "
+				"ORDER BY from_ns, id LIMIT 1",
+				VALUES(recording_id, process_id), ret);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows newest first, without those that cannot matter: blocks whose summary cannot match are skipped; the rows of the
+ * others, and rows that no block covers, are handed on. A wrong summary in a hostile file can hide events but not
+ * invent them.
+ */
+#include <stdio.h>
+
+#include "common/cleanup.h"
+#include "schema/store.h"
+#include "schema/store_internal.h"
+
+/* Hands on the rows from `first_id` to `last_id`, both included. */
+static struct error *scan_rows(struct store_scan *scan, int64_t first_id, int64_t last_id)
+{
+	struct error *err = NULL;
+	int status = SQLITE_DONE;
+
+	sqlite3_bind_int64(scan->rows, 1, first_id);
+	sqlite3_bind_int64(scan->rows, 2, last_id);
+	while (!err && !scan->stop && (status = sqlite3_step(scan->rows)) == SQLITE_ROW)
+		err = scan->take_row(scan, scan->rows);
+	if (!err && status != SQLITE_DONE && status != SQLITE_ROW)
+		err = store_connection_error(&scan->reader->connection, status, "cannot read events");
+	sqlite3_reset(scan->rows);
+	return err;
+}
+
+static bool block_may_concern_range(const struct store_scan *scan, sqlite3_stmt *block, const struct store_range *range)
+{
+	uint64_t from_ns = (uint64_t)sqlite3_column_int64(block, 2);
+	uint64_t low = (uint64_t)sqlite3_column_int64(block, 3), high = (uint64_t)sqlite3_column_int64(block, 4);
+	uint32_t levels = (uint32_t)sqlite3_column_int64(block, 5);
+	uint64_t start = range->start, end = range->end;
+	const uint8_t *filter;
+
+	if (low >= end || start >= high)
+		return false;
+	filter = sqlite3_column_blob(block, 6);
+	if (!filter || sqlite3_column_bytes(block, 6) != BLOCK_FILTER_BYTES)
+		return true;
+	/* What lies outside of all the block's ranges cannot be a match at any level. */
+	start = start > low ? start : low;
+	end = end < high ? end : high;
+	for (size_t i = 0; i < scan->step_count; i++)
+		if (from_ns < scan->steps[i].until_ns &&
+		    block_may_match(filter, scan->granule_shift, levels, scan->steps[i].space_id, start, end))
+			return true;
+	return false;
+}
+
+static bool block_may_concern(const struct store_scan *scan, sqlite3_stmt *block)
+{
+	for (size_t i = 0; i < scan->range_count; i++)
+		if (block_may_concern_range(scan, block, &scan->ranges[i]))
+			return true;
+	return false;
+}
+
+static struct error *scan_blocks(struct store_scan *scan, sqlite3_stmt *blocks)
+{
+	int64_t upper = INT64_MAX; /* everything above is done */
+	struct error *err = NULL;
+	int status = SQLITE_DONE;
+
+	while (!err && !scan->stop && (status = sqlite3_step(blocks)) == SQLITE_ROW) {
+		int64_t last = sqlite3_column_int64(blocks, 0), first = sqlite3_column_int64(blocks, 1);
+
+		/* A block that overlaps the one before or is upside down is a lie; its rows are read as uncovered. */
+		if (last > upper || first > last || last == INT64_MAX || first == INT64_MIN)
+			continue;
+		if (last < upper)
+			err = scan_rows(scan, last + 1, upper);
+		if (!err && !scan->stop && block_may_concern(scan, blocks))
+			err = scan_rows(scan, first, last);
+		upper = first - 1;
+	}
+	if (err || scan->stop)
+		return err;
+	if (status != SQLITE_DONE)
+		return store_connection_error(&scan->reader->connection, status, "cannot read block summaries");
+	return scan_rows(scan, INT64_MIN, upper);
+}
+
+struct error *store_scan_run(struct store_scan *scan)
+{
+	const struct store_connection *connection = &scan->reader->connection;
+	cleanup_statement sqlite3_stmt *blocks = NULL;
+	struct error *err;
+	char sql[512];
+
+	snprintf(sql, sizeof(sql),
+		 "SELECT %s FROM %s WHERE id BETWEEN ?1 AND ?2 AND +space_id BETWEEN ?3 AND ?4 ORDER BY id DESC",
+		 scan->columns, scan->table);
+	err = store_connection_prepare(connection, sql, 0, &scan->rows);
+	if (err)
+		return err;
+	snprintf(sql, sizeof(sql),
+		 "SELECT last_event_id, first_event_id, from_ns, low, high, levels, filter FROM %s "
+		 "ORDER BY last_event_id DESC",
+		 scan->blocks_table);
+	err = store_connection_prepare(connection, sql, 0, &blocks);
+	if (!err) {
+		/* The ids of a lineage fall. */
+		sqlite3_bind_int64(scan->rows, 3, scan->steps[scan->step_count - 1].space_id);
+		sqlite3_bind_int64(scan->rows, 4, scan->steps[0].space_id);
+		/* The open statement on blocks holds one snapshot for both tables. */
+		err = scan_blocks(scan, blocks);
+	}
+	sqlite3_finalize(scan->rows);
+	scan->rows = NULL;
+	return err;
+}
