@@ -15,6 +15,7 @@
 
 #include "analyzer/core.h"
 #include "analyzer/exception_table.h"
+#include "analyzer/place.h"
 #include "analyzer/repair.h"
 #include "analyzer/timeline.h"
 #include "analyzer/unwind.h"
@@ -28,15 +29,83 @@ enum address_source {
 
 enum access_kind { ACCESS_UNKNOWN = 0, ACCESS_READ, ACCESS_WRITE, ACCESS_EXECUTE };
 
+struct crash_signal {
+	int32_t number;
+	int32_t code;
+	uint64_t address; /* si_addr; meaningful when `has_address` */
+	bool has_address;
+	uint32_t sender_pid;  /* 0 for none */
+	char sender_comm[17]; /* its name where that was recorded, else "" */
+	bool trustworthy; /* code and address describe what the processor saw: not re-raised, not sent, not zeroed */
+};
+
 #define FAULT_MAX_OPERANDS 4
 
-/* One memory operand of the faulting instruction. */
+/* One memory operand of the faulting instruction: base + index * scale + displacement. */
 struct fault_operand {
 	char text[48]; /* as in the disassembly: "[rbx+0x0c]" */
 	uint64_t address;
 	uint32_t bytes;
 	bool reads;
 	bool writes;
+	bool is_stack;	    /* the implicit push, pop, call or return */
+	unsigned alignment; /* the address must be a multiple of this, else #GP; 0: any will do */
+	bool has_segment;   /* the base of fs or gs is added */
+	int base, index; /* enum core_register; -1 for none. A base of CORE_RIP is relative to the next instruction */
+	unsigned scale;
+	int64_t displacement;
+	struct place place;
+};
+
+/* Why the processor refused, as far as it can be told. */
+enum fault_cause {
+	FAULT_UNTOLD = 0,
+	FAULT_UNMAPPED,	     /* nothing is mapped there */
+	FAULT_PERMISSION,    /* the mapping does not allow this access */
+	FAULT_NON_CANONICAL, /* no address of the processor */
+	FAULT_MISALIGNED,    /* the instruction demands an aligned address */
+	FAULT_PRIVILEGED,    /* an instruction for the kernel alone */
+	FAULT_NO_FILE_PAGE,  /* the mapped file ends before, or could not be read (SIGBUS) */
+	FAULT_PROTECTION_KEY,
+};
+
+/* Where the instruction branches to. */
+struct fault_branch {
+	enum { BRANCH_NONE, BRANCH_CALL, BRANCH_JUMP, BRANCH_RETURN } kind;
+	bool target_known;
+	uint64_t target;
+	bool has_slot; /* the target is read from memory */
+	uint64_t slot;
+};
+
+/* A jump, call or return that went where no code is, or was about to. */
+struct fault_jump {
+	bool known; /* the access is an execution */
+	/* The word on top of the stack when the instruction pointer went astray: after a call the return address. */
+	bool has_return_address; /* it lies behind a call instruction in executable memory */
+	uint64_t return_address;
+	char call[64];		/* that call: "call rax" */
+	bool call_is_indirect;	/* through a register or memory */
+	bool call_target_known; /* where that call goes, with the registers and memory as they were left */
+	uint64_t call_target;
+	/* The word below the stack pointer, which a return would have taken: equal to the target after a return, unless
+	 * it was overwritten. */
+	bool has_word_below;
+	uint64_t word_below;
+	bool is_return;	 /* the instruction at hand is a return that was refused */
+	bool is_refused; /* the instruction at hand is the branch; otherwise the instruction pointer is the target */
+};
+
+/* Integer division that was refused. */
+struct fault_division {
+	bool known;
+	bool is_signed;
+	unsigned bits; /* of the divisor; the dividend has twice as many */
+	uint64_t divisor;
+	bool has_slot; /* the divisor is read from memory */
+	uint64_t slot;
+	uint64_t dividend_high, dividend_low;
+	char operand[48]; /* "ecx" */
 };
 
 struct fault {
@@ -47,16 +116,42 @@ struct fault {
 	enum access_kind access;
 	struct fault_operand operands[FAULT_MAX_OPERANDS];
 	size_t operand_count;
+	size_t operand; /* which of them faulted; SIZE_MAX: none, or it cannot be told */
+	enum fault_cause cause;
+	struct place place; /* of `address` */
+	/* What the processor reported: the crash's own signal, or the one whose handler then ended the process. */
+	struct crash_signal signal;
+	bool has_registers;
+	uint64_t registers[CORE_REGISTERS]; /* when it faulted */
+	bool in_handler; /* the process was ended from within a handler; this is the fault that the handler was for */
+	struct fault_branch branch;
+	struct fault_jump jump;
+	struct fault_division division;
+	char mnemonic[24];
+	uint8_t bytes[15]; /* what stands at the instruction pointer, byte_count of them known */
+	size_t byte_count;
+	size_t length;		  /* of the instruction; 0: the bytes are none */
+	char instruction_set[32]; /* the extension that it belongs to ("AVX512F_512"); "" for the base */
+	bool is_privileged;
 };
 
-struct crash_signal {
-	int32_t number;
-	int32_t code;
-	uint64_t address; /* si_addr; meaningful when `has_address` */
-	bool has_address;
-	uint32_t sender_pid; /* 0 for none */
-	bool trustworthy;    /* code and address describe what the processor saw: not re-raised, not sent, not zeroed */
+/* The newest signal frame on the crashed thread's stack: it died in a handler. */
+struct interruption {
+	bool found;
+	bool confirmed;	  /* the unwinder came by it too */
+	uint64_t address; /* of the frame: of its return address into the restorer */
+	struct crash_signal signal;
+	uint64_t registers[CORE_REGISTERS];  /* what was interrupted; those that the frame lacks are the thread's */
+	uint64_t trap, error, fault_address; /* the processor's: vector, error code, CR2 */
 };
+
+/* A general register and where it points. */
+struct pointer {
+	enum core_register number;
+	uint64_t value;
+	struct place place;
+};
+#define CRASH_POINTERS 17
 
 /* Who called, as far as one recorded event tells. */
 struct event_context {
@@ -99,6 +194,9 @@ struct crash {
 	uint64_t registers[CORE_REGISTERS];
 	struct crash_signal signal;
 	struct fault fault;
+	struct interruption interruption;
+	struct pointer pointers[CRASH_POINTERS]; /* the general ones of fault.registers, and rip */
+	size_t pointer_count;
 	/* Is the page of fault.address mapped in the dead process? Known only with a core. */
 	bool fault_mapping_known;
 	bool fault_mapped;

@@ -13,6 +13,7 @@
 
 const struct life *evidence_ended_life(const struct crash *crash)
 {
+	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
 	const struct life *life;
 
 	if (!crash->has_biography || !crash->fault.is_fault || crash->fault.source == ADDRESS_UNKNOWN ||
@@ -21,7 +22,7 @@ const struct life *evidence_ended_life(const struct crash *crash)
 	/* Every other code says that a mapping was there: without permission, or without a page of its file behind it.
 	 */
 	if (crash->fault.source == ADDRESS_SIGNAL &&
-	    (crash->signal.number != SIGSEGV || crash->signal.code != SEGV_MAPERR))
+	    (signal->number != SIGSEGV || signal->code != SEGV_MAPERR))
 		return NULL;
 	life = timeline_last_life(&crash->biography.timeline, crash->biography.address);
 	return life && life->died != TIMELINE_ALIVE ? life : NULL;
@@ -115,7 +116,7 @@ struct error *evidence_weigh(const struct crash *crash, struct finding *finding,
 		lower(finding);
 		err = finding_add_missing(finding, "the core, which would show that the page is not mapped");
 	}
-	if (!err && !crash->signal.trustworthy)
+	if (!err && !crash->signal.trustworthy && !crash->fault.in_handler)
 		err = evidence_doubt(
 			finding, "the signal's own address cannot be trusted; it was worked out from the instruction");
 	return err;

@@ -10,6 +10,7 @@
 #include "analyzer/abort_message.h"
 #include "analyzer/core_return_sites.h"
 #include "analyzer/fault.h"
+#include "analyzer/signal_frame.h"
 #include "analyzer/tracers.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
@@ -135,9 +136,9 @@ static struct error *load_executable(struct store_reader *store, struct crash *c
 
 /* ---- what the core and the signal say ---- */
 
-static bool is_fault_signal(int number)
+static bool has_signal_address(int number)
 {
-	return number == SIGSEGV || number == SIGBUS;
+	return number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE || number == SIGTRAP;
 }
 
 static void take_signal(struct crash *crash, int number, int code, uint64_t address, uint32_t sender_pid)
@@ -148,16 +149,10 @@ static void take_signal(struct crash *crash, int number, int code, uint64_t addr
 		.number = number,
 		.code = code,
 		.address = address,
-		.has_address = by_kernel &&
-			       (is_fault_signal(number) || number == SIGILL || number == SIGFPE || number == SIGTRAP),
+		.has_address = by_kernel && has_signal_address(number),
 		.sender_pid = sender_pid,
 		.trustworthy = by_kernel,
 	};
-	crash->fault.is_fault = is_fault_signal(number) && code > 0;
-	if (crash->fault.is_fault && crash->signal.has_address) {
-		crash->fault.address = address;
-		crash->fault.source = ADDRESS_SIGNAL;
-	}
 }
 
 static const char *executable_of_core(const struct core *core)
@@ -196,7 +191,7 @@ static struct error *take_core(struct crash *crash)
 	crash->has_registers = true;
 	take_signal(crash, core->signal.number, core->signal.code, core->signal.address, core->signal.sender_pid);
 	if (!core->signal.has_siginfo)
-		crash->signal.trustworthy = crash->signal.has_address = crash->fault.is_fault = false;
+		crash->signal.trustworthy = crash->signal.has_address = false;
 	err = set_text(&crash->core_path, core->path);
 	if (!err)
 		err = set_text(&crash->executable, executable_of_core(core));
@@ -229,30 +224,6 @@ static void take_signal_event(struct crash *crash)
 		crash->has_registers |= signal->registers[i] != 0;
 	}
 	take_signal(crash, signal->number, signal->code, signal->address, signal->sender_pid);
-}
-
-static void decode_fault(struct crash *crash)
-{
-	uint8_t bytes[15]; /* the longest x86 instruction */
-	size_t size;
-
-	if (!crash->core || !crash->has_registers)
-		return;
-	size = core_read(crash->core, crash->registers[CORE_RIP], bytes, sizeof(bytes));
-	if (size)
-		fault_decode(bytes, size, crash->registers, &crash->fault);
-	if (crash->fault.source != ADDRESS_UNKNOWN && crash->fault.address == crash->registers[CORE_RIP])
-		crash->fault.access = ACCESS_EXECUTE;
-}
-
-static void look_up_fault_mapping(struct crash *crash)
-{
-	const struct core *core = crash->core;
-
-	if (!core || !core->segment_count || crash->fault.source == ADDRESS_UNKNOWN)
-		return;
-	crash->fault_mapping_known = true;
-	crash->fault_mapped = core_find_segment(core, crash->fault.address) != NULL;
 }
 
 /* ---- a name for the crash ---- */
@@ -331,6 +302,17 @@ static struct error *take_exit(const struct explain_request *request, struct cra
 	return err;
 }
 
+static struct error *load_biography(const struct explain_request *request, struct crash *crash)
+{
+	struct error *err;
+
+	if (!crash->recorded || (!request->has_address && crash->fault.source == ADDRESS_UNKNOWN))
+		return NULL;
+	err = explain_load_biography(request->store, crash,
+				     request->has_address ? request->address : crash->fault.address);
+	return err ?: explain_load_contexts(request->store, crash);
+}
+
 static struct error *fill(const struct explain_request *request, struct crash *crash)
 {
 	struct error *err = NULL;
@@ -362,17 +344,14 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 		err = load_executable(request->store, crash);
 	if (err)
 		return err;
-	decode_fault(crash);
-	look_up_fault_mapping(crash);
+	fault_examine(crash);
 	set_id(crash);
-	if (crash->recorded && (request->has_address || crash->fault.source != ADDRESS_UNKNOWN)) {
-		err = explain_load_biography(request->store, crash,
-					     request->has_address ? request->address : crash->fault.address);
-		if (!err)
-			err = explain_load_contexts(request->store, crash);
-	}
+	err = load_biography(request, crash);
 	if (!err && crash->core)
 		err = explain_unwind(request, crash);
+	if (!err && crash->interruption.found && crash->stacks.thread_count &&
+	    !signal_frame_confirm(crash->core, &crash->stacks.threads[0], &crash->interruption))
+		fault_examine_again(crash);
 	if (!err)
 		explain_follow_exception(crash);
 	return err;

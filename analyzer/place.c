@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "analyzer/crash.h"
+
 #define PAGE RECORD_PAGE_BYTES
 
 /* The program break begins at most this far above the executable (Linux arch/x86/kernel/process.c, arch_randomize_brk:

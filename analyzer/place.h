@@ -20,8 +20,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "analyzer/crash.h"
-#include "analyzer/words.h"
+#include "analyzer/core.h"
+#include "schema/record.h"
+
+struct crash;
+struct words;
 
 /* Below this the kernel maps nothing for a program without privilege (vm.mmap_min_addr). */
 #define PLACE_NULL_BYTES 65536

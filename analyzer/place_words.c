@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "analyzer/place.h"
+#include "analyzer/words.h"
 
 /* Beyond this a neighbour says nothing about where a pointer came from. */
 #define NEAR_BYTES (1ULL << 20)

@@ -4,7 +4,9 @@
 
 #include <sys/mman.h>
 
+#include "analyzer/crash.h"
 #include "analyzer/place.h"
+#include "analyzer/words.h"
 
 #define EXECUTABLE 0x555555554000ULL
 #define HEAP 0x555555e00000ULL

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/signal_frame.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+
+#define SEARCH_BYTES (1u << 20)
+
+/* From the return address on: struct rt_sigframe without the floating point state. */
+struct frame_image {
+	uint64_t restorer;
+	uint64_t flags, link, stack_pointer, stack_flags, stack_bytes;
+	uint64_t registers[17]; /* in the order of `order` */
+	uint64_t eflags;
+	uint16_t cs, gs, fs, ss;
+	uint64_t error, trap, oldmask, fault_address, fpstate, reserved[8];
+	uint64_t mask;
+	siginfo_t info;
+};
+_Static_assert(sizeof(struct frame_image) == 8 + 304 + 128, "struct rt_sigframe");
+
+static const enum core_register order[17] = {
+	CORE_R8,  CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15, CORE_RDI,
+	CORE_RSI, CORE_RBP, CORE_RBX, CORE_RDX, CORE_RAX, CORE_RCX, CORE_RSP, CORE_RIP,
+};
+
+/* glibc, musl and Go each have their own, of the same two instructions; some write the move in 32 bits. */
+static bool is_restorer(const struct core *core, uint64_t address)
+{
+	static const uint8_t wide[] = {0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
+	static const uint8_t narrow[] = {0xb8, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
+	uint8_t code[sizeof(wide)];
+
+	return core_read(core, address, code, sizeof(code)) == sizeof(code) &&
+	       (memcmp(code, wide, sizeof(wide)) == 0 || memcmp(code, narrow, sizeof(narrow)) == 0);
+}
+
+/* The kernel's selectors for 64-bit programs (arch/x86/include/asm/segment.h). */
+static bool is_plausible(const struct frame_image *image)
+{
+	return image->cs == 0x33 && (image->ss == 0x2b || image->ss == 0) && image->info.si_signo > 0 &&
+	       image->info.si_signo < 65 && image->trap < 256;
+}
+
+static struct crash_signal take_signal(const siginfo_t *info)
+{
+	struct crash_signal signal = {.number = info->si_signo, .code = info->si_code};
+	bool by_kernel = info->si_code > 0 && info->si_code != SI_KERNEL;
+
+	switch (info->si_signo) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGILL:
+	case SIGFPE:
+	case SIGTRAP:
+		signal.trustworthy = signal.has_address = by_kernel;
+		signal.address = by_kernel ? (uint64_t)(uintptr_t)info->si_addr : 0;
+		break;
+	default:
+		signal.trustworthy = by_kernel;
+		break;
+	}
+	if (info->si_code == SI_USER || info->si_code == SI_QUEUE || info->si_code == SI_TKILL)
+		signal.sender_pid = (uint32_t)info->si_pid;
+	return signal;
+}
+
+static void take_frame(const struct core *core, const struct frame_image *image, uint64_t address,
+		       struct interruption *interruption)
+{
+	*interruption = (struct interruption){.found = true,
+					      .address = address,
+					      .signal = take_signal(&image->info),
+					      .trap = image->trap,
+					      .error = image->error,
+					      .fault_address = image->fault_address};
+	memcpy(interruption->registers, core->threads[0].registers, sizeof(interruption->registers));
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		interruption->registers[order[i]] = image->registers[i];
+	interruption->registers[CORE_EFLAGS] = image->eflags;
+}
+
+bool signal_frame_find(const struct core *core, struct interruption *ret_interruption)
+{
+	cleanup_free uint8_t *bytes = malloc(SEARCH_BYTES);
+	const uint64_t start = core->threads[0].registers[CORE_RSP] & ~7ULL;
+	struct frame_image image;
+	size_t size;
+
+	if (!bytes)
+		return false;
+	size = core_read_dumped(core, start, bytes, SEARCH_BYTES);
+	for (size_t at = 0; at + sizeof(image) <= size; at += 8) {
+		/* The selectors first: hardly anything else looks like them. */
+		if (bytes[at + offsetof(struct frame_image, cs)] != 0x33 ||
+		    bytes[at + offsetof(struct frame_image, cs) + 1] != 0)
+			continue;
+		memcpy(&image, bytes + at, sizeof(image));
+		if (!is_plausible(&image) || !is_restorer(core, image.restorer))
+			continue;
+		take_frame(core, &image, start + at, ret_interruption);
+		return true;
+	}
+	return false;
+}
+
+bool signal_frame_confirm(const struct core *core, const struct thread_stack *stack, struct interruption *interruption)
+{
+	for (size_t i = 1; i < stack->frame_count; i++) {
+		const struct frame *frame = &stack->frames[i];
+
+		if (frame->sp == interruption->address + 8 && is_restorer(core, frame->pc)) {
+			interruption->confirmed = true;
+			return true;
+		}
+	}
+	for (size_t i = 1; i < stack->frame_count; i++) {
+		if (stack->frames[i].sp > interruption->address + 8 && stack->frames[i].trust == FRAME_CFI)
+			return false;
+	}
+	return true;
+}
