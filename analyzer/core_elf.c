@@ -312,6 +312,22 @@ const char *core_elf_section_of(const struct core_elf *elf, uint64_t address)
 	return section ? core_elf_section_name(file, (size_t)(section - file->sections)) : NULL;
 }
 
+bool core_elf_find_relro(const struct core_elf *elf, uint64_t *ret_start, uint64_t *ret_end)
+{
+	const struct core_image *image = &elf->private_->file.image;
+
+	for (size_t i = 0; i < image->header.e_phnum; i++) {
+		const Elf64_Phdr *program = &image->program_headers[i];
+
+		if (program->p_type != PT_GNU_RELRO || program->p_vaddr + program->p_memsz < program->p_vaddr)
+			continue;
+		*ret_start = program->p_vaddr;
+		*ret_end = program->p_vaddr + program->p_memsz;
+		return true;
+	}
+	return false;
+}
+
 const char *core_elf_has_section(const struct core_elf *elf, const char *const *names)
 {
 	struct core_elf_file *file = &elf->private_->file;

@@ -93,6 +93,10 @@ const struct core_elf_slot *core_elf_find_slot(const struct core_elf *elf, uint6
 /* The name of the section that holds `address`, or NULL. */
 const char *core_elf_section_of(const struct core_elf *elf, uint64_t address);
 
+/* The range that the dynamic linker makes read-only once it has relocated it (PT_GNU_RELRO); false when there is none.
+ */
+bool core_elf_find_relro(const struct core_elf *elf, uint64_t *ret_start, uint64_t *ret_end);
+
 /* The name of the first section called one of `names` (NULL-terminated) or NULL. */
 const char *core_elf_has_section(const struct core_elf *elf, const char *const *names);
 

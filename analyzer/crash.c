@@ -70,6 +70,8 @@ static void biography_deinit(struct biography *biography)
 void crash_deinit(struct crash *crash)
 {
 	biography_deinit(&crash->biography);
+	file_spot_deinit(&crash->unloaded);
+	mapping_facts_deinit(&crash->mapping);
 	unwind_result_deinit(&crash->stacks);
 	repair_deinit(&crash->repair);
 	free(crash->instances);

@@ -15,6 +15,7 @@
 
 #include "analyzer/core.h"
 #include "analyzer/exception_table.h"
+#include "analyzer/mapping.h"
 #include "analyzer/place.h"
 #include "analyzer/repair.h"
 #include "analyzer/timeline.h"
@@ -200,6 +201,7 @@ struct crash {
 	/* Is the page of fault.address mapped in the dead process? Known only with a core. */
 	bool fault_mapping_known;
 	bool fault_mapped;
+	struct mapping_facts mapping;	   /* of fault.address */
 	struct unwind_result stacks;	   /* of all threads, repaired; empty without a core */
 	struct repair repair;		   /* what uretprobes did, its `stacks` moved out to the field above */
 	struct return_instance *instances; /* uretprobes that were pending when it died, as recorded */
@@ -223,6 +225,7 @@ struct crash {
 	size_t gap_count;
 	bool has_biography;
 	struct biography biography;
+	struct file_spot unloaded; /* the place of the biography's address in a file that is mapped there no longer */
 	/* what could not be had, one line each, for the report */
 	char **notes;
 	size_t note_count;

@@ -8,7 +8,8 @@ const struct detector detectors[] = {
 	{"double-munmap", detect_double_munmap},	 {"stray-breakpoint", detect_stray_breakpoint},
 	{"uretprobe-seccomp", detect_uretprobe_seccomp}, {"uretprobe-sigill", detect_uretprobe_sigill},
 	{"uretprobe-unwind", detect_uretprobe_unwind},	 {"uretprobe-wrong-return", detect_uretprobe_wrong_return},
-	{"use-after-munmap", detect_use_after_munmap},
+	{"use-after-munmap", detect_use_after_munmap},	 {"protection-violation", detect_protection_violation},
+	{"unloaded-code", detect_unloaded_code},	 {"unloaded-data", detect_unloaded_data},
 };
 
 const size_t detector_count = sizeof(detectors) / sizeof(detectors[0]);

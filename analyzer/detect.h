@@ -33,6 +33,9 @@ struct error *detect_uretprobe_sigill(const struct crash *, struct finding_list 
 struct error *detect_uretprobe_unwind(const struct crash *, struct finding_list *) must_check;
 struct error *detect_uretprobe_wrong_return(const struct crash *, struct finding_list *) must_check;
 struct error *detect_double_munmap(const struct crash *, struct finding_list *) must_check;
+struct error *detect_protection_violation(const struct crash *, struct finding_list *) must_check;
+struct error *detect_unloaded_code(const struct crash *, struct finding_list *) must_check;
+struct error *detect_unloaded_data(const struct crash *, struct finding_list *) must_check;
 struct error *detect_use_after_munmap(const struct crash *, struct finding_list *) must_check;
 
 #endif

@@ -21,8 +21,7 @@ const struct life *evidence_ended_life(const struct crash *crash)
 		return NULL;
 	/* Every other code says that a mapping was there: without permission, or without a page of its file behind it.
 	 */
-	if (crash->fault.source == ADDRESS_SIGNAL &&
-	    (signal->number != SIGSEGV || signal->code != SEGV_MAPERR))
+	if (crash->fault.source == ADDRESS_SIGNAL && (signal->number != SIGSEGV || signal->code != SEGV_MAPERR))
 		return NULL;
 	life = timeline_last_life(&crash->biography.timeline, crash->biography.address);
 	return life && life->died != TIMELINE_ALIVE ? life : NULL;

@@ -310,7 +310,9 @@ static struct error *load_biography(const struct explain_request *request, struc
 		return NULL;
 	err = explain_load_biography(request->store, crash,
 				     request->has_address ? request->address : crash->fault.address);
-	return err ?: explain_load_contexts(request->store, crash);
+	if (!err)
+		err = explain_load_contexts(request->store, crash);
+	return err ?: explain_take_unloaded(request->store, crash);
 }
 
 static struct error *fill(const struct explain_request *request, struct crash *crash)
@@ -345,6 +347,9 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 	if (err)
 		return err;
 	fault_examine(crash);
+	err = explain_take_mapping(crash);
+	if (err)
+		return err;
 	set_id(crash);
 	err = load_biography(request, crash);
 	if (!err && crash->core)

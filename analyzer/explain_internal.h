@@ -12,6 +12,12 @@
 struct error *explain_load_biography(struct store_reader *store, struct crash *crash, uint64_t address) must_check;
 struct error *explain_load_contexts(struct store_reader *store, struct crash *crash) must_check;
 
+/* explain_mapping.c: the mapping at the fault's address; the file that was mapped where the biography's last life
+ * ended.
+ */
+struct error *explain_take_mapping(struct crash *crash) must_check;
+struct error *explain_take_unloaded(struct store_reader *store, struct crash *crash) must_check;
+
 /* explain_stacks.c: the stacks, repaired; the callers of the biography's events; the way of an exception. */
 struct error *explain_unwind(const struct explain_request *request, struct crash *crash) must_check;
 void explain_follow_exception(struct crash *crash);

@@ -442,6 +442,52 @@ static void read_event(struct parser *parser, bool seen)
 	parser->event_count++;
 }
 
+/* PATH OFFSET [SECTION [SYMBOL+OFFSET]] [relro] */
+static void read_spot(struct parser *parser, struct file_spot *spot)
+{
+	char word[128], *plus;
+
+	read_word(parser, word, sizeof(word));
+	spot->path = copy(word);
+	spot->offset = read_number(parser);
+	if (accept(parser, "."))
+		parser->at--;
+	else
+		return;
+	read_word(parser, word, sizeof(word));
+	spot->section = copy(word);
+	spot->is_elf = true;
+	spot->is_relro = accept(parser, "relro");
+	if (at_end(parser) || strncmp(parser->at, "size", 4) == 0)
+		return;
+	read_word(parser, word, sizeof(word));
+	plus = strchr(word, '+');
+	if (!plus)
+		bad(parser, "a symbol comes with its offset: \"%s\"", word);
+	*plus = 0;
+	spot->symbol = copy(word);
+	spot->symbol_offset = strtoull(plus + 1, NULL, 0);
+}
+
+/* mapping START END PROT [stack-guard] [zero] [at PATH OFFSET [SECTION [SYMBOL+OFFSET]]] [size BYTES [changed]] */
+static void read_mapping(struct parser *parser)
+{
+	struct mapping_facts *mapping = &parser->crash->mapping;
+
+	mapping->known = true;
+	mapping->start = read_number(parser);
+	mapping->end = read_number(parser);
+	mapping->protection = (int)read_number(parser);
+	mapping->guards_stack = accept(parser, "stack-guard");
+	if (accept(parser, "at"))
+		read_spot(parser, &mapping->file);
+	if (accept(parser, "size")) {
+		mapping->file_size_known = true;
+		mapping->file_bytes = read_number(parser);
+		mapping->file_changed_since = accept(parser, "changed");
+	}
+}
+
 static void read_line(struct parser *parser)
 {
 	char keyword[16];
@@ -463,6 +509,10 @@ static void read_line(struct parser *parser)
 		read_record(parser);
 	else if (strcmp(keyword, "gap") == 0)
 		read_gap(parser);
+	else if (strcmp(keyword, "mapping") == 0)
+		read_mapping(parser);
+	else if (strcmp(keyword, "unloaded") == 0)
+		read_spot(parser, &parser->crash->unloaded);
 	else if (strcmp(keyword, "event") == 0 || strcmp(keyword, "unseen") == 0)
 		read_event(parser, keyword[0] == 'e');
 	else

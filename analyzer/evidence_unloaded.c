@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "analyzer/evidence_mapping.h"
+
+const struct life *evidence_unloaded_life(const struct crash *crash)
+{
+	const struct life *life = evidence_ended_life(crash);
+	const struct memory_event *died;
+
+	if (!life || !crash->unloaded.path)
+		return NULL;
+	died = &crash->biography.events[life->died];
+	if (died->kind != MEMORY_MUNMAP)
+		return NULL;
+	if (evidence_by_dynamic_linker(crash, life->died))
+		return life;
+	/* A loader of the program's own. */
+	return life->protection >= 0 && (life->protection & PROT_EXEC) ? life : NULL;
+}
+
+struct error *evidence_add_unloading(const struct crash *crash, struct finding *finding, const struct life *life)
+{
+	struct words spot;
+	struct error *err = evidence_add_call(crash, finding, life->born, "loaded");
+
+	if (!err)
+		err = evidence_add_call(crash, finding, life->died,
+					evidence_by_dynamic_linker(crash, life->died) ? "unloaded (dlclose)"
+										      : "unloaded");
+	if (!err)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->fault.address, "0x%" PRIx64 " was %s",
+					   crash->fault.address, evidence_spot(&spot, &crash->unloaded));
+	return err;
+}
+
+struct error *evidence_weigh_unloading(const struct crash *crash, struct finding *finding, const struct life *life)
+{
+	const struct biography *biography = &crash->biography;
+	const struct memory_event *born = &biography->events[life->born], *died = &biography->events[life->died];
+	struct error *err =
+		evidence_weigh(crash, finding, born->enter_ns, "something else may have come and gone there unseen");
+
+	if (!err && !timeline_ordered(born, died))
+		err = evidence_doubt(finding, "two of the calls ran at the same time: their order is not known");
+	if (!err && !evidence_by_dynamic_linker(crash, life->died))
+		err = evidence_doubt(finding, "it was not the dynamic linker that unmapped the file");
+	return err;
+}
+
+const char *evidence_unloaded_function(struct words *words, const struct crash *crash)
+{
+	const struct file_spot *spot = &crash->unloaded;
+
+	if (spot->symbol)
+		snprintf(words->text, sizeof(words->text), "%s %s", words_base_name(spot->path), spot->symbol);
+	else
+		snprintf(words->text, sizeof(words->text), "%s", words_base_name(spot->path));
+	return words->text;
+}
