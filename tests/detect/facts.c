@@ -12,7 +12,11 @@
 #include <sys/mman.h>
 #include <sys/shm.h>
 
+#include <elf.h>
+
+#include "analyzer/fault.h"
 #include "common/cleanup.h"
+#include "tests/detect/facts_core.h"
 
 #define MAX_EVENTS 256
 #define MAX_NAMES 64
@@ -37,6 +41,9 @@ struct parser {
 	size_t event_count;
 	uint64_t newest_exit_ns;
 	bool has_signal, has_page, has_death, has_record;
+	struct facts_core core; /* with map_count 0: there is none */
+	struct frame frames[16];
+	size_t frame_count;
 	struct crash *crash;
 };
 
@@ -215,7 +222,7 @@ static void read_name(struct parser *parser)
 	parser->name_count++;
 }
 
-/* signal NUMBER CODE [untrustworthy] */
+/* signal NAME [untrustworthy] [at ADDRESS] [from PID] */
 static void read_signal(struct parser *parser)
 {
 	static const struct {
@@ -225,6 +232,11 @@ static void read_signal(struct parser *parser)
 		{"SEGV_MAPERR", SIGSEGV, SEGV_MAPERR}, {"SEGV_ACCERR", SIGSEGV, SEGV_ACCERR},
 		{"BUS_ADRERR", SIGBUS, BUS_ADRERR},    {"SEGV_KERNEL", SIGSEGV, SI_KERNEL},
 		{"SEGV_USER", SIGSEGV, SI_USER},       {"ABRT_TKILL", SIGABRT, SI_TKILL},
+		{"SEGV_TKILL", SIGSEGV, SI_TKILL},     {"SEGV_PKUERR", SIGSEGV, SEGV_PKUERR},
+		{"BUS_KERNEL", SIGBUS, SI_KERNEL},     {"ILL_ILLOPN", SIGILL, ILL_ILLOPN},
+		{"FPE_INTDIV", SIGFPE, FPE_INTDIV},    {"FPE_FLTDIV", SIGFPE, FPE_FLTDIV},
+		{"FPE_FLTINV", SIGFPE, FPE_FLTINV},    {"FPE_USER", SIGFPE, SI_USER},
+		{"ILL_USER", SIGILL, SI_USER},	       {"TRAP_KERNEL", SIGTRAP, SI_KERNEL},
 	};
 	struct crash_signal *signal = &parser->crash->signal;
 	char word[32];
@@ -241,6 +253,12 @@ static void read_signal(struct parser *parser)
 	signal->trustworthy = signal->code > 0 && signal->code != SI_KERNEL;
 	if (accept(parser, "untrustworthy"))
 		signal->trustworthy = false;
+	if (accept(parser, "at")) {
+		signal->address = read_number(parser);
+		signal->has_address = true;
+	}
+	if (accept(parser, "from"))
+		signal->sender_pid = (uint32_t)read_number(parser);
 	parser->has_signal = true;
 }
 
@@ -488,6 +506,207 @@ static void read_mapping(struct parser *parser)
 	}
 }
 
+/* ---- the core ---- */
+
+/* map ADDRESS, LENGTH, rwx [PATH [OFFSET]] */
+static void read_map(struct parser *parser)
+{
+	struct facts_map *map = &parser->core.maps[parser->core.map_count];
+	char flags[8];
+
+	if (parser->core.map_count++ == FACTS_MAX_MAPS)
+		bad(parser, "too many mappings");
+	map->start = read_number(parser);
+	expect(parser, ",");
+	map->end = map->start + read_number(parser);
+	expect(parser, ",");
+	read_word(parser, flags, sizeof(flags));
+	if (strspn(flags, "rwx-") != 3 || strlen(flags) != 3 || map->end <= map->start)
+		bad(parser, "not a mapping");
+	map->flags = (flags[0] == 'r' ? PF_R : 0) | (flags[1] == 'w' ? PF_W : 0) | (flags[2] == 'x' ? PF_X : 0);
+	if (at_end(parser))
+		return;
+	read_word(parser, map->path, sizeof(map->path));
+	if (!at_end(parser))
+		map->offset = read_number(parser);
+}
+
+static void fill(struct parser *parser, uint64_t address, const void *bytes, size_t size)
+{
+	if (!facts_core_fill(&parser->core, address, bytes, size))
+		bad(parser, "no mapping holds 0x%" PRIx64, address);
+}
+
+/* words ADDRESS, WORD... */
+static void read_words(struct parser *parser)
+{
+	uint64_t address = read_number(parser);
+
+	expect(parser, ",");
+	while (!at_end(parser)) {
+		uint64_t word = read_number(parser);
+
+		fill(parser, address, &word, sizeof(word));
+		address += sizeof(word);
+	}
+}
+
+/* bytes ADDRESS, 8b 7b 0c */
+static void read_bytes(struct parser *parser)
+{
+	uint64_t address = read_number(parser);
+
+	expect(parser, ",");
+	while (!at_end(parser)) {
+		char word[8], *end;
+		uint8_t byte;
+
+		read_word(parser, word, sizeof(word));
+		byte = (uint8_t)strtoul(word, &end, 16);
+		if (*end || end != word + 2)
+			bad(parser, "not a byte: \"%s\"", word);
+		fill(parser, address++, &byte, 1);
+	}
+}
+
+static void set_register(struct parser *parser, struct core_thread *thread)
+{
+	char name[16];
+
+	read_word(parser, name, sizeof(name));
+	for (int i = 0; i < CORE_REGISTERS; i++) {
+		if (strcmp(name, fault_register_name(i)) != 0)
+			continue;
+		expect(parser, "=");
+		thread->registers[i] = read_number(parser);
+		return;
+	}
+	bad(parser, "unknown register: \"%s\"", name);
+}
+
+/* registers rax = 1, rbx = 2: of the thread that died */
+static void read_registers(struct parser *parser)
+{
+	do
+		set_register(parser, &parser->core.threads[0]);
+	while (accept(parser, ","));
+}
+
+/* thread 33, rsp = ADDRESS, fs_base = ADDRESS: another one */
+static void read_thread(struct parser *parser)
+{
+	struct core_thread *thread;
+
+	parser->core.thread_count = parser->core.thread_count ?: 1;
+	if (parser->core.thread_count == FACTS_MAX_THREADS)
+		bad(parser, "too many threads");
+	thread = &parser->core.threads[parser->core.thread_count++];
+	thread->tid = (uint32_t)read_number(parser);
+	while (accept(parser, ","))
+		set_register(parser, thread);
+}
+
+/* auxv random = ADDRESS; also entry, sysinfo_ehdr */
+static void read_auxv(struct parser *parser)
+{
+	static const struct named_value types[] = {
+		{"random", AT_RANDOM}, {"entry", AT_ENTRY}, {"sysinfo_ehdr", AT_SYSINFO_EHDR}};
+	uint64_t *entry = parser->core.auxv[parser->core.auxv_count];
+	char name[16];
+
+	read_word(parser, name, sizeof(name));
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (strcmp(name, types[i].name) == 0)
+			entry[0] = types[i].value;
+	}
+	if (!entry[0] || parser->core.auxv_count++ == 4)
+		bad(parser, "unknown entry of the auxiliary vector: \"%s\"", name);
+	expect(parser, "=");
+	entry[1] = read_number(parser);
+}
+
+/* frame PC SP MODULE [FUNCTION+OFFSET]: of the thread that died, innermost first */
+static void read_frame(struct parser *parser)
+{
+	struct frame *frame = &parser->frames[parser->frame_count];
+
+	if (parser->frame_count == sizeof(parser->frames) / sizeof(parser->frames[0]))
+		bad(parser, "too many frames");
+	*frame = (struct frame){.trust = parser->frame_count ? FRAME_CFI : FRAME_REGISTERS};
+	parser->frame_count++;
+	frame->pc = read_number(parser);
+	expect(parser, ",");
+	frame->sp = read_number(parser);
+	if (accept(parser, ","))
+		read_caller(parser, &frame->symbol);
+}
+
+static void build_stack(struct parser *parser)
+{
+	struct unwind_result *stacks = &parser->crash->stacks;
+
+	if (!parser->frame_count)
+		return;
+	stacks->threads = calloc(1, sizeof(*stacks->threads));
+	if (!stacks->threads)
+		abort();
+	stacks->thread_count = 1;
+	stacks->threads[0] = (struct thread_stack){.tid = parser->crash->tid, .crashed = true};
+	stacks->threads[0].frames = calloc(parser->frame_count, sizeof(struct frame));
+	if (!stacks->threads[0].frames)
+		abort();
+	memcpy(stacks->threads[0].frames, parser->frames, parser->frame_count * sizeof(struct frame));
+	stacks->threads[0].frame_count = parser->frame_count;
+}
+
+/* With mappings there is a core, and the analyzer's own code says what the fault is. */
+static void build_core(struct parser *parser)
+{
+	struct facts_core *facts = &parser->core;
+	struct crash *crash = parser->crash;
+
+	if (facts->map_count) {
+		facts->thread_count = facts->thread_count ?: 1;
+		facts->threads[0].tid = crash->tid;
+		facts->pid = crash->pid;
+		facts->signal_number = crash->signal.number;
+		facts->signal_code = crash->signal.code;
+		facts->signal_address = crash->signal.address;
+		facts->sender_pid = crash->signal.sender_pid;
+		crash->core = facts_core_build(facts);
+		crash->has_registers = true;
+		memcpy(crash->registers, facts->threads[0].registers, sizeof(crash->registers));
+		fault_examine(crash);
+	} else {
+		crash->fault.signal = crash->signal;
+		crash->fault.operand = SIZE_MAX;
+		if (crash->fault.source != ADDRESS_UNKNOWN)
+			place_of(crash, crash->fault.address, &crash->fault.place);
+	}
+	for (size_t i = 0; i < facts->map_count; i++)
+		free(facts->maps[i].bytes);
+	build_stack(parser);
+}
+
+static const struct {
+	const char *keyword;
+	void (*read)(struct parser *parser);
+} core_lines[] = {
+	{"map", read_map},	 {"words", read_words}, {"bytes", read_bytes}, {"registers", read_registers},
+	{"thread", read_thread}, {"auxv", read_auxv},	{"frame", read_frame},
+};
+
+static bool read_core_line(struct parser *parser, const char *keyword)
+{
+	for (size_t i = 0; i < sizeof(core_lines) / sizeof(core_lines[0]); i++) {
+		if (strcmp(keyword, core_lines[i].keyword) == 0) {
+			core_lines[i].read(parser);
+			return true;
+		}
+	}
+	return false;
+}
+
 static void read_line(struct parser *parser)
 {
 	char keyword[16];
@@ -515,7 +734,7 @@ static void read_line(struct parser *parser)
 		read_spot(parser, &parser->crash->unloaded);
 	else if (strcmp(keyword, "event") == 0 || strcmp(keyword, "unseen") == 0)
 		read_event(parser, keyword[0] == 'e');
-	else
+	else if (!read_core_line(parser, keyword))
 		bad(parser, "unknown keyword: \"%s\"", keyword);
 	if (!at_end(parser))
 		bad(parser, "too much on the line: \"%s\"", parser->at);
@@ -622,9 +841,19 @@ void facts_read(const char *path, struct crash *ret_crash)
 		parser->at = line;
 		read_line(parser);
 	}
-	if (!parser->has_signal || !parser->has_page || !parser->has_death || !parser->has_record)
+	if (!parser->has_signal || (!parser->has_page && !parser->core.map_count) || !parser->has_death ||
+	    !parser->has_record)
 		bad(parser, "one of the lines signal, page, death and record is missing");
 	ret_crash->event_count = parser->event_count;
+	build_core(parser);
 	load_biography(parser);
 	drop_unused_contexts(parser);
+}
+
+void facts_release(struct crash *crash)
+{
+	struct core *core = (struct core *)crash->core;
+
+	crash_deinit(crash);
+	core_destroy(core);
 }

@@ -381,6 +381,6 @@ int main(int argc, char **argv)
 		printf("the findings:\n%s", text);
 	finding_list_deinit(&second);
 	finding_list_deinit(&run.findings);
-	crash_deinit(&run.crash);
+	facts_release(&run.crash);
 	return run.failures ? 1 : 0;
 }
