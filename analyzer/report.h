@@ -38,10 +38,22 @@ void report_write_facts(const struct report *report, FILE *out);
 /* Only the stacks, as `corelate stack` shows them. */
 void report_write_stacks(const struct report *report, const struct report_style *style, FILE *out);
 
+/* Only the stack of the thread that crashed; nothing without one. */
+void report_write_crashed_stack(const struct report *report, const struct report_style *style, FILE *out);
+
 /* Only the life of the biography's address, as `corelate why` shows it. */
 void report_write_biography(const struct report *report, const struct report_style *style, FILE *out);
 
 /* The JSON of report.schema.json, with a newline at its end. */
 struct error *report_write_json(const struct report *report, FILE *out) must_check;
+
+/* For an issue on GitHub and the like. */
+struct error *report_write_markdown(const struct report *report, FILE *out) must_check;
+
+/* One file for a browser: no script, nothing loaded from elsewhere, a content security policy that says so. */
+struct error *report_write_html(const struct report *report, FILE *out) must_check;
+
+/* SARIF 2.1.0 (OASIS), as code-scanning services take it: a finding is a result, its class the rule. */
+struct error *report_write_sarif(const struct report *report, FILE *out) must_check;
 
 #endif

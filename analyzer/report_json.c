@@ -8,6 +8,7 @@
 
 #include "analyzer/report.h"
 #include "analyzer/words.h"
+#include "common/cleanup.h"
 #include "common/utf8.h"
 
 static json_t *hex(uint64_t value)
@@ -21,29 +22,9 @@ static json_t *hex(uint64_t value)
 /* Names come from the dead process and need not be UTF-8: each bad byte becomes U+FFFD. */
 static json_t *text_or_null(const char *text)
 {
-	json_t *value;
-	size_t length;
-	char *clean;
+	cleanup_free char *clean = text ? utf8_clean(text) : NULL;
 
-	if (!text)
-		return json_null();
-	value = json_string(text);
-	if (value)
-		return value;
-	length = strlen(text);
-	clean = malloc(3 * length + 1);
-	if (!clean)
-		return NULL;
-	for (size_t i = 0, used = 0; i <= length;) {
-		size_t good = (unsigned char)text[i] < 0x80 ? 1 : utf8_length((const unsigned char *)text + i);
-
-		memcpy(clean + used, good ? text + i : "\xef\xbf\xbd", good ? good : 3);
-		used += good ? good : 3;
-		i += good ? good : 1;
-	}
-	value = json_string(clean);
-	free(clean);
-	return value;
+	return text ? json_string(clean) : json_null();
 }
 
 static json_t *integer_or_null(bool known, json_int_t value)

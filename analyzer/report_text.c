@@ -8,6 +8,7 @@
 
 #include "analyzer/evidence_probe.h"
 #include "analyzer/report.h"
+#include "analyzer/report_lines.h"
 #include "analyzer/words.h"
 #include "common/inert.h"
 
@@ -183,69 +184,12 @@ static void write_event(const struct crash *crash, const struct report_style *st
 	fputc('\n', out);
 }
 
-/* A line of the biography: a call, or a marker near one. */
-struct line {
-	uint64_t time_ns;
-	size_t event; /* SIZE_MAX for a marker */
-	const struct marker *marker;
-};
-
-static int compare_lines(const void *a, const void *b)
-{
-	const struct line *left = a, *right = b;
-
-	if (left->time_ns != right->time_ns)
-		return left->time_ns < right->time_ns ? -1 : 1;
-	if (left->event != right->event)
-		return left->event < right->event ? -1 : 1;
-	return !left->marker || left->marker->id == right->marker->id ? 0
-	       : left->marker->id < right->marker->id		      ? -1
-								      : 1;
-}
-
-static bool is_new_marker(const struct crash *crash, const struct line *lines, size_t count,
-			  const struct marker *marker)
-{
-	if (!marker->id || (crash->time_ns && marker->enter_ns > crash->time_ns))
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		if (lines[i].marker && lines[i].marker->id == marker->id)
-			return false;
-	}
-	return true;
-}
-
-/* The last `limit` calls that touch the page, and the markers around them, in the order of time. The caller frees them.
- */
-static struct line *collect_lines(const struct crash *crash, size_t skip, size_t limit, size_t *ret_count)
-{
-	const struct biography *biography = &crash->biography;
-	struct line *lines = calloc(3 * limit + 1, sizeof(*lines));
-	size_t count = 0;
-
-	for (size_t i = 0; lines && i < biography->event_count; i++) {
-		const struct event_context *context = &biography->contexts[i];
-
-		if (!timeline_touches_page(&biography->events[i], biography->address) || (skip && skip--))
-			continue;
-		if (is_new_marker(crash, lines, count, &context->before))
-			lines[count++] = (struct line){context->before.exit_ns, SIZE_MAX, &context->before};
-		lines[count++] = (struct line){biography->events[i].exit_ns, i, NULL};
-		if (is_new_marker(crash, lines, count, &context->after))
-			lines[count++] = (struct line){context->after.exit_ns, SIZE_MAX, &context->after};
-	}
-	if (count)
-		qsort(lines, count, sizeof(*lines), compare_lines);
-	*ret_count = count;
-	return lines;
-}
-
 void report_write_biography(const struct report *report, const struct report_style *style, FILE *out)
 {
 	const struct crash *crash = report->crash;
 	const struct biography *biography = &crash->biography;
 	size_t touching = 0, skip, count;
-	struct line *lines;
+	struct report_line *lines;
 
 	if (!crash->has_biography) {
 		fputs("  nothing was recorded about it\n", out);
@@ -258,7 +202,7 @@ void report_write_biography(const struct report *report, const struct report_sty
 	skip = style->all || touching <= SHOWN_EVENTS ? 0 : touching - SHOWN_EVENTS;
 	if (skip || biography->truncated)
 		fprintf(out, "  (%s%zu earlier calls are not shown)\n", biography->truncated ? "more than " : "", skip);
-	lines = collect_lines(crash, skip, touching - skip, &count);
+	lines = report_lines_collect(crash, skip, touching - skip, &count);
 	for (size_t i = 0; lines && i < count; i++) {
 		if (lines[i].marker)
 			write_marker(crash, style, lines[i].marker, out);
@@ -317,6 +261,12 @@ void report_write_stacks(const struct report *report, const struct report_style 
 
 	for (size_t i = 0; i < stacks->thread_count; i++)
 		write_thread(style, &stacks->threads[i], out);
+}
+
+void report_write_crashed_stack(const struct report *report, const struct report_style *style, FILE *out)
+{
+	if (report->crash->stacks.thread_count)
+		write_thread(style, &report->crash->stacks.threads[0], out);
 }
 
 /* ---- findings ---- */
@@ -384,8 +334,7 @@ void report_write_text(const struct report *report, const struct report_style *s
 		heading(style, title, out);
 		report_write_biography(report, style, out);
 	}
-	if (crash->stacks.thread_count)
-		write_thread(style, &crash->stacks.threads[0], out);
+	report_write_crashed_stack(report, style, out);
 	if (crash->stacks.thread_count > 1)
 		fprintf(out, "  (%zu more thread%s: corelate stack)\n", crash->stacks.thread_count - 1,
 			crash->stacks.thread_count == 2 ? "" : "s");

@@ -23,11 +23,13 @@
 enum cli_status { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NOT_FOUND = 3 };
 
 enum cli_flag {
-	CLI_DB = 1,	 /* --db PATH */
-	CLI_JSON = 2,	 /* --json */
-	CLI_ALL = 4,	 /* -a, --all */
-	CLI_RAW = 8,	 /* the verb reads its own command line */
-	CLI_OUTPUT = 16, /* -o OUT, --dry-run */
+	CLI_DB = 1,	  /* --db PATH */
+	CLI_JSON = 2,	  /* --json */
+	CLI_ALL = 4,	  /* -a, --all */
+	CLI_RAW = 8,	  /* the verb reads its own command line */
+	CLI_OUTPUT = 16,  /* -o OUT */
+	CLI_DRY_RUN = 32, /* --dry-run */
+	CLI_FORMAT = 64,  /* --format FORM */
 };
 
 struct cli_options {
@@ -36,6 +38,7 @@ struct cli_options {
 	bool json;
 	bool all;
 	const char *output; /* NULL for none */
+	const char *format; /* NULL for none */
 	bool dry_run;
 	char **arguments; /* what is not an option */
 	int argument_count;
@@ -53,7 +56,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql, cli_repair,
-	cli_check, cli_probes;
+	cli_check, cli_probes, cli_report;
 
 /* Colour when standard output is a terminal and NO_COLOR is not set. */
 struct report_style cli_style(const struct cli_options *options);

@@ -11,7 +11,7 @@
 #include "common/inert.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_record, &cli_list,	  &cli_info,  &cli_explain, &cli_stack,
+	&cli_record, &cli_list,	  &cli_info,  &cli_explain, &cli_stack, &cli_report,
 	&cli_why,    &cli_repair, &cli_check, &cli_probes,  &cli_sql,
 };
 
@@ -63,7 +63,7 @@ static const struct cli_command *find_command(const char *name)
 	return NULL;
 }
 
-enum { OPTION_DB = 256, OPTION_JSON, OPTION_DRY_RUN };
+enum { OPTION_DB = 256, OPTION_JSON, OPTION_DRY_RUN, OPTION_FORMAT };
 
 /* The flag that a verb must have to take this option; 0 for those that all take. */
 static unsigned needed_flag(int option)
@@ -74,8 +74,11 @@ static unsigned needed_flag(int option)
 	case 'a':
 		return CLI_ALL;
 	case 'o':
-	case OPTION_DRY_RUN:
 		return CLI_OUTPUT;
+	case OPTION_DRY_RUN:
+		return CLI_DRY_RUN;
+	case OPTION_FORMAT:
+		return CLI_FORMAT;
 	default:
 		return 0;
 	}
@@ -92,6 +95,7 @@ static int refuse_option(const struct cli_command *command, int option, const ch
 		fprintf(stderr, "does not take %s",
 			option == OPTION_JSON	   ? "--json"
 			: option == OPTION_DRY_RUN ? "--dry-run"
+			: option == OPTION_FORMAT  ? "--format"
 			: option == 'o'		   ? "-o"
 						   : "--all");
 	}
@@ -108,6 +112,7 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 		{"all", no_argument, NULL, 'a'},
 		{"output", required_argument, NULL, 'o'},
 		{"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+		{"format", required_argument, NULL, OPTION_FORMAT},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -138,6 +143,8 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 		ret->dry_run |= option == OPTION_DRY_RUN;
 		if (option == 'o')
 			ret->output = optarg;
+		if (option == OPTION_FORMAT)
+			ret->format = optarg;
 	}
 	if (!ret->database[0] || (ret->output && !ret->output[0])) {
 		fprintf(stderr, "corelate: %s: %s takes a path\n", command->name, ret->database[0] ? "-o" : "--db");

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/utf8.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 size_t utf8_length(const unsigned char *text)
 {
 	static const struct {
@@ -24,4 +27,21 @@ size_t utf8_length(const unsigned char *text)
 		return rows[i].length;
 	}
 	return 0;
+}
+
+char *utf8_clean(const char *text)
+{
+	size_t length = strlen(text), used = 0;
+	char *clean = malloc(3 * length + 1);
+
+	if (!clean)
+		return NULL;
+	for (size_t i = 0; i <= length;) {
+		size_t good = (unsigned char)text[i] < 0x80 ? 1 : utf8_length((const unsigned char *)text + i);
+
+		memcpy(clean + used, good ? text + i : "\xef\xbf\xbd", good ? good : 3);
+		used += good ? good : 3;
+		i += good ? good : 1;
+	}
+	return clean;
 }

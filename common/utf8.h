@@ -9,4 +9,7 @@
  */
 size_t utf8_length(const unsigned char *text);
 
+/* A copy in which each byte that is no part of a character is U+FFFD; the caller frees it. NULL without memory. */
+char *utf8_clean(const char *text);
+
 #endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the HTML report share. Only for analyzer/report_html*.c. */
+#ifndef ANALYZER_REPORT_HTML_H
+#define ANALYZER_REPORT_HTML_H
+
+#include <stdio.h>
+
+#include "analyzer/crash.h"
+
+/* The address space around the fault over time, as SVG: lives of mappings as bars, calls and markers in the order of
+ * time, the crash. Nothing when no life was recorded. */
+void report_html_picture(const struct crash *crash, FILE *out);
+
+/* The text of the style element, and the hash by which the content security policy allows it and nothing else. A test
+ * computes it again. */
+extern const char report_html_style[];
+extern const char report_html_style_hash[];
+
+#endif

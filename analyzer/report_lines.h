@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The biography line by line, as each form of the report shows it. Only for analyzer/report_*.c. */
+#ifndef ANALYZER_REPORT_LINES_H
+#define ANALYZER_REPORT_LINES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analyzer/crash.h"
+
+/* A line of the biography: a call, or a marker near one. */
+struct report_line {
+	uint64_t time_ns;
+	size_t event; /* SIZE_MAX for a marker */
+	const struct marker *marker;
+};
+
+/* The last `limit` calls that touch the page, after `skip` older ones, and the markers around them, in the order of
+ * time. The caller frees them; NULL without memory. */
+struct report_line *report_lines_collect(const struct crash *crash, size_t skip, size_t limit, size_t *ret_count);
+
+#endif

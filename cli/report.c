@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* corelate report: the explanation in the form that a ticket, a browser or a service takes. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "common/cleanup.h"
+
+static struct error *write_text(const struct report *report, FILE *out)
+{
+	report_write_text(report, &(struct report_style){.all = true}, out);
+	return NULL;
+}
+
+static const struct form {
+	const char *name;
+	struct error *(*write)(const struct report *report, FILE *out);
+} forms[] = {
+	{"text", write_text},	     {"json", report_write_json},   {"markdown", report_write_markdown},
+	{"html", report_write_html}, {"sarif", report_write_sarif},
+};
+
+static const struct form *find_form(const char *name)
+{
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (strcmp(forms[i].name, name) == 0)
+			return &forms[i];
+	}
+	return NULL;
+}
+
+/* The whole report or nothing: a file beside the target is renamed over it. */
+static struct error *write_file(const struct form *form, const struct report *report, const char *path)
+{
+	cleanup_free char *temporary = NULL;
+	struct error *err;
+	FILE *out;
+	int fd;
+
+	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+		return &error_no_memory;
+	fd = mkostemp(temporary, 0);
+	if (fd < 0)
+		return error_errno(errno, "cannot write %s", path);
+	out = fdopen(fd, "w");
+	if (!out) {
+		close(fd);
+		unlink(temporary);
+		return &error_no_memory;
+	}
+	err = form->write(report, out);
+	if (!err && (fflush(out) != 0 || fsync(fd) != 0))
+		err = error_errno(errno, "cannot write %s", path);
+	if (fclose(out) != 0 && !err)
+		err = error_errno(errno, "cannot write %s", path);
+	if (!err && rename(temporary, path) != 0)
+		err = error_errno(errno, "cannot write %s", path);
+	if (err)
+		unlink(temporary);
+	return err;
+}
+
+static struct error *render_report(const struct cli_options *options, const struct cli_explained *explained)
+{
+	const struct form *form = find_form(options->format ? options->format : options->json ? "json" : "text");
+
+	if (options->output)
+		return write_file(form, &explained->report, options->output);
+	return form->write(&explained->report, stdout);
+}
+
+static struct error *run_report(const struct cli_options *options, int *ret_status)
+{
+	if (options->format && !find_form(options->format)) {
+		*ret_status = CLI_USAGE;
+		return error_format(ERROR_INVALID,
+				    "report: no form is called '%s'; there are text, json, markdown, html, sarif",
+				    options->format);
+	}
+	if (options->format && options->json) {
+		*ret_status = CLI_USAGE;
+		return error_format(ERROR_INVALID, "report: --format and --json exclude each other");
+	}
+	return cli_render_crash(options, render_report);
+}
+
+const struct cli_command cli_report = {
+	.name = "report",
+	.arguments = "[--format=FORM] [-o FILE] [CRASH]",
+	.summary = "write the explanation for a ticket, a browser or a service",
+	.details = "  --format=FORM  text, json, markdown, html (one file, no script), or sarif\n"
+		   "  -o FILE        write there, the whole report or nothing\n",
+	.flags = CLI_DB | CLI_JSON | CLI_OUTPUT | CLI_FORMAT,
+	.most = 1,
+	.run = run_report,
+};
