@@ -71,8 +71,10 @@ static bool begins_link(const char *at, const char *start)
 }
 
 /* What means something somewhere in a line becomes a character reference, which Markdown shows and does not read
- * (CommonMark, "Entity and numeric character references"). The at sign is for mentions, the number sign for references,
- * the dollar sign for formulas; what would begin a list stands first. */
+ * (CommonMark, "Entity and numeric character references"). The dollar sign is for formulas; what would begin a list
+ * stands first. Mentions, references and mail addresses are looked for in what is shown, so a comment, which is not,
+ * divides them.
+ */
 void markup_markdown(const char *text, FILE *out)
 {
 	static const char meaning[] = "\\`*_{}[]<>#!|&@~$";
@@ -83,7 +85,7 @@ void markup_markdown(const char *text, FILE *out)
 		bool begins_list = at == start && strchr("+-=0123456789", *at);
 
 		if (strchr(meaning, *at) || begins_list || begins_link(at, start))
-			fprintf(out, "&#%d;", *at);
+			fprintf(out, "&#%d;%s", *at, *at == '@' || *at == '#' ? "<!-- -->" : "");
 		else
 			fputc(*at, out);
 	}

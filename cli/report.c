@@ -31,6 +31,12 @@ static const struct form *find_form(const char *name)
 	return NULL;
 }
 
+/* Not error_errno(): a missing directory is not a missing crash. */
+static struct error *write_failure(const char *path)
+{
+	return error_format(ERROR_SYSTEM, "cannot write %s: %s", path, strerror(errno));
+}
+
 /* The whole report or nothing: a file beside the target is renamed over it. */
 static struct error *write_file(const struct form *form, const struct report *report, const char *path)
 {
@@ -43,7 +49,7 @@ static struct error *write_file(const struct form *form, const struct report *re
 		return &error_no_memory;
 	fd = mkostemp(temporary, 0);
 	if (fd < 0)
-		return error_errno(errno, "cannot write %s", path);
+		return write_failure(path);
 	out = fdopen(fd, "w");
 	if (!out) {
 		close(fd);
@@ -52,11 +58,11 @@ static struct error *write_file(const struct form *form, const struct report *re
 	}
 	err = form->write(report, out);
 	if (!err && (fflush(out) != 0 || fsync(fd) != 0))
-		err = error_errno(errno, "cannot write %s", path);
+		err = write_failure(path);
 	if (fclose(out) != 0 && !err)
-		err = error_errno(errno, "cannot write %s", path);
+		err = write_failure(path);
 	if (!err && rename(temporary, path) != 0)
-		err = error_errno(errno, "cannot write %s", path);
+		err = write_failure(path);
 	if (err)
 		unlink(temporary);
 	return err;

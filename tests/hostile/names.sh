@@ -19,6 +19,9 @@ declare -A payloads=(
 	[cut]=$'name\xe2\x82'
 	[reversed]=$'abc\u202egpj.exe\u2066x\u2069'
 	[format]='%s%n%1$s%99999d'
+	[link]='https://example.org/ www.example.org [x](http://a/) ![y](z) @someone #1 a@b.example $x$ | a | b |'
+	[fence]='```` ` ~~~ <!-- --> *a* _b_ **c** ~~d~~ &lt; - [ ] [^1]'
+	[list]='1. one'
 	[long]=$long
 	[long-wide]=$(printf '%1500s' '' | sed 's/ /\xe2\x82\xac/g')
 	[empty]=''
@@ -32,6 +35,19 @@ inert() {
 	local found
 
 	found=$("$build/tests/check-inert" out err) || fail "$1: it printed $found"
+}
+
+# markup NAME ARGUMENT...: the report as HTML and as Markdown shows names and obeys nothing in them.
+markup() {
+	local name=$1 form
+
+	shift
+	for form in html markdown sarif; do
+		run "$corelate" report --format=$form "$@"
+		expect_sane "$name:" report --format=$form "$@"
+		[ "$status" -eq 0 ] && [ ! -s err ] || fail "$name: report --format=$form ended with status $status"
+		cp out "$form/$name"
+	done
 }
 
 # fill FIELD...: a fixture with the payload in these fields. A path is a path whatever is in it.
@@ -75,7 +91,7 @@ json() {
 
 statement='SELECT process.comm, space.comm, file.path, marker.text, signal.comm, directory, filter FROM process, space,
 	file, signal, recording LEFT JOIN marker ON text IS NOT NULL'
-mkdir report array
+mkdir report array html markdown sarif rendered
 fixture db=nobody.db crash=0
 for payload in "${!payloads[@]}"; do
 	value=${payloads[$payload]}
@@ -92,6 +108,8 @@ for payload in "${!payloads[@]}"; do
 		shows "$payload in the record" $verb --db story.db
 	done
 	shows "$payload in the record" sql --db story.db "$statement"
+	markup "$payload-record" --db story.db
+	markup "$payload-both" --db story.db ./core
 	json "$payload-record" report explain --json --db story.db
 	json "$payload-both" report explain --json --db story.db ./core
 	json "$payload-list" array list --json --db story.db
@@ -124,6 +142,24 @@ if "$python" -c 'import jsonschema' 2>/dev/null; then
 else
 	echo 'partly skipped: python3-jsonschema is not installed'
 fi
+
+"$python" "$source_root/tests/cli/markup.py" html/* >complaints || fail 'HTML that is more than a report:'
+show complaints
+if command -v cmark-gfm >/dev/null; then
+	for file in markdown/*; do
+		cmark-gfm -e autolink -e table -e strikethrough -e footnotes --unsafe "$file" >"rendered/${file#*/}"
+	done
+	"$python" "$source_root/tests/cli/markup.py" --fragment rendered/* >complaints ||
+		fail 'Markdown that is more than a report:'
+	show complaints
+else
+	echo 'partly skipped: cmark-gfm is not installed'
+fi
+"$python" - sarif/* <<'END' || fail 'SARIF that is no JSON'
+import json, sys
+for path in sys.argv[1:]:
+    json.load(open(path, encoding="utf-8"))
+END
 
 # None of them is lost: what the JSON holds is the name itself, where it is UTF-8.
 fixture db=exact.db "executable=/opt/${payloads[escape]}${payloads[markup]}${payloads[quotes]}"
