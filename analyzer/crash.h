@@ -18,6 +18,7 @@
 #include "analyzer/mapping.h"
 #include "analyzer/place.h"
 #include "analyzer/repair.h"
+#include "analyzer/stack_area.h"
 #include "analyzer/timeline.h"
 #include "analyzer/unwind.h"
 #include "schema/record.h"
@@ -136,6 +137,8 @@ struct fault {
 	bool is_privileged;
 };
 
+#define CRASH_INTERRUPTIONS 4
+
 /* The newest signal frame on the crashed thread's stack: it died in a handler. */
 struct interruption {
 	bool found;
@@ -144,6 +147,8 @@ struct interruption {
 	struct crash_signal signal;
 	uint64_t registers[CORE_REGISTERS];  /* what was interrupted; those that the frame lacks are the thread's */
 	uint64_t trap, error, fault_address; /* the processor's: vector, error code, CR2 */
+	uint64_t stack_start, stack_bytes;   /* the alternate stack that was registered then; both 0 for none */
+	size_t frame;			     /* what it interrupted, among the crashed thread's frames; 0: not known */
 };
 
 /* A general register and where it points. */
@@ -208,6 +213,10 @@ struct crash {
 	size_t instance_count;
 	struct exception_path exception;
 	char *abort_message; /* what the C library said before it aborted (abort_message.h); NULL for nothing */
+	struct interruption interruptions[CRASH_INTERRUPTIONS]; /* all that the unwinder came by, innermost first */
+	size_t interruption_count;
+	struct stack_use stack_uses[CRASH_INTERRUPTIONS + 1]; /* [0] for the death itself; then one an interruption */
+	size_t stack_use_count;				      /* 0 without a core */
 	/* from the record */
 	bool recorded;
 	struct recording recording;

@@ -4,13 +4,21 @@
 #include "analyzer/words.h"
 
 /* The list. The order means nothing: a test shuffles it. */
+/* clang-format off */
 const struct detector detectors[] = {
-	{"double-munmap", detect_double_munmap},	 {"stray-breakpoint", detect_stray_breakpoint},
-	{"uretprobe-seccomp", detect_uretprobe_seccomp}, {"uretprobe-sigill", detect_uretprobe_sigill},
-	{"uretprobe-unwind", detect_uretprobe_unwind},	 {"uretprobe-wrong-return", detect_uretprobe_wrong_return},
-	{"use-after-munmap", detect_use_after_munmap},	 {"protection-violation", detect_protection_violation},
-	{"unloaded-code", detect_unloaded_code},	 {"unloaded-data", detect_unloaded_data},
+	{"double-munmap", detect_double_munmap},
+	{"protection-violation", detect_protection_violation},
+	{"stack-overflow", detect_stack_overflow},
+	{"stray-breakpoint", detect_stray_breakpoint},
+	{"unloaded-code", detect_unloaded_code},
+	{"unloaded-data", detect_unloaded_data},
+	{"uretprobe-seccomp", detect_uretprobe_seccomp},
+	{"uretprobe-sigill", detect_uretprobe_sigill},
+	{"uretprobe-unwind", detect_uretprobe_unwind},
+	{"uretprobe-wrong-return", detect_uretprobe_wrong_return},
+	{"use-after-munmap", detect_use_after_munmap},
 };
+/* clang-format on */
 
 const size_t detector_count = sizeof(detectors) / sizeof(detectors[0]);
 

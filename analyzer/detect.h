@@ -27,6 +27,7 @@ extern const size_t detector_count;
 /* Runs all, ranks, and puts `unknown` in when nothing stands. findings[0] is the verdict. */
 struct error *detect_all(const struct crash *crash, struct finding_list *ret_findings) must_check;
 
+struct error *detect_stack_overflow(const struct crash *, struct finding_list *) must_check;
 struct error *detect_stray_breakpoint(const struct crash *, struct finding_list *) must_check;
 struct error *detect_uretprobe_seccomp(const struct crash *, struct finding_list *) must_check;
 struct error *detect_uretprobe_sigill(const struct crash *, struct finding_list *) must_check;

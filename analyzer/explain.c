@@ -359,6 +359,8 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 		fault_examine_again(crash);
 	if (!err)
 		explain_follow_exception(crash);
+	if (!err && crash->core)
+		explain_find_stack_uses(crash);
 	return err;
 }
 

@@ -22,4 +22,7 @@ struct error *explain_take_unloaded(struct store_reader *store, struct crash *cr
 struct error *explain_unwind(const struct explain_request *request, struct crash *crash) must_check;
 void explain_follow_exception(struct crash *crash);
 
+/* explain_stack_use.c: the signal frames on the crashed thread's stack, and the stacks it stood on. */
+void explain_find_stack_uses(struct crash *crash);
+
 #endif

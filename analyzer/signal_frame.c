@@ -12,7 +12,9 @@
 /* From the return address on: struct rt_sigframe without the floating point state. */
 struct frame_image {
 	uint64_t restorer;
-	uint64_t flags, link, stack_pointer, stack_flags, stack_bytes;
+	uint64_t flags, link, stack_pointer;
+	uint32_t stack_flags, padding;
+	uint64_t stack_bytes;
 	uint64_t registers[17]; /* in the order of `order` */
 	uint64_t eflags;
 	uint16_t cs, gs, fs, ss;
@@ -77,6 +79,10 @@ static void take_frame(const struct core *core, const struct frame_image *image,
 					      .trap = image->trap,
 					      .error = image->error,
 					      .fault_address = image->fault_address};
+	if (!(image->stack_flags & SS_DISABLE) && image->stack_pointer + image->stack_bytes > image->stack_pointer) {
+		interruption->stack_start = image->stack_pointer;
+		interruption->stack_bytes = image->stack_bytes;
+	}
 	memcpy(interruption->registers, core->threads[0].registers, sizeof(interruption->registers));
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		interruption->registers[order[i]] = image->registers[i];
@@ -122,4 +128,28 @@ bool signal_frame_confirm(const struct core *core, const struct thread_stack *st
 			return false;
 	}
 	return true;
+}
+
+size_t signal_frame_collect(const struct core *core, const struct thread_stack *stack,
+			    struct interruption *interruptions, size_t limit)
+{
+	struct frame_image image;
+	size_t count = 0;
+
+	for (size_t i = 1; i + 1 < stack->frame_count && count < limit; i++) {
+		uint64_t address = stack->frames[i].sp - 8;
+
+		/* A recursion's frames are all alike: the same code need not be read again. */
+		if (stack->frames[i].pc == stack->frames[i - 1].pc || !is_restorer(core, stack->frames[i].pc) ||
+		    core_read(core, address, &image, sizeof(image)) < sizeof(image) ||
+		    image.registers[16] != stack->frames[i + 1].pc)
+			continue;
+		take_frame(core, &image, address, &interruptions[count]);
+		/* The kernel fills in a siginfo only for a handler with SA_SIGINFO. */
+		if (!is_plausible(&image))
+			interruptions[count].signal = (struct crash_signal){0};
+		interruptions[count].confirmed = true;
+		interruptions[count++].frame = i + 1;
+	}
+	return count;
 }

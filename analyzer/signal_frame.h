@@ -19,4 +19,8 @@ bool signal_frame_find(const struct core *core, struct interruption *ret_interru
  * there. False when the stack goes on above without it: then it is none. */
 bool signal_frame_confirm(const struct core *core, const struct thread_stack *stack, struct interruption *interruption);
 
+/* Finds up to `limit` frames that the unwinder came by, innermost first; returns how many. */
+size_t signal_frame_collect(const struct core *core, const struct thread_stack *stack,
+			    struct interruption *interruptions, size_t limit);
+
 #endif

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "analyzer/demangle.h"
+
 static const char *put(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static const char *put(struct words *words, const char *format, ...)
@@ -38,6 +40,18 @@ const char *words_duration(struct words *words, uint64_t ns)
 	if (seconds < 7200)
 		return put(words, "%" PRIu64 " min %02" PRIu64 " s", seconds / 60, seconds % 60);
 	return put(words, "%" PRIu64 " h %02" PRIu64 " min", seconds / 3600, seconds / 60 % 60);
+}
+
+const char *words_bytes(struct words *words, uint64_t bytes)
+{
+	if (bytes < 10240)
+		return put(words, "%" PRIu64 " byte%s", bytes, bytes == 1 ? "" : "s");
+	/* Each border lies where rounding would reach the next unit. */
+	if (bytes < 1048525)
+		return put(words, "%.1f KiB", (double)bytes / 1024);
+	if (bytes < 1073689395)
+		return put(words, "%.1f MiB", (double)bytes / 1048576);
+	return put(words, "%.1f GiB", (double)bytes / 1073741824);
 }
 
 const char *words_before_crash(struct words *words, const struct crash *crash, uint64_t time_ns)
@@ -103,6 +117,26 @@ const char *words_symbol(struct words *words, const struct symbol *symbol)
 	return put(words, "%s+0x%" PRIx64, words_base_name(symbol->module), symbol->module_offset);
 }
 
+const char *words_function(struct words *words, const struct symbol *symbol)
+{
+	char name[256];
+
+	if (!symbol->function)
+		return put(words, "%s", "");
+	if (demangle_function(symbol->function, name, sizeof(name)))
+		return put(words, "%s", name);
+	return put(words, "%s", symbol->function);
+}
+
+const char *words_code(struct words *words, const struct symbol *symbol)
+{
+	if (!symbol->module)
+		return put(words, "%s", "");
+	if (symbol->function)
+		return put(words, "%s %s", words_base_name(symbol->module), symbol->function);
+	return put(words, "%s+0x%" PRIx64, words_base_name(symbol->module), symbol->module_offset);
+}
+
 const char *words_caller(struct words *words, const struct crash *crash, size_t index)
 {
 	const struct event_context *context = &crash->biography.contexts[index];
@@ -139,11 +173,7 @@ const char *words_offender(struct words *words, const struct crash *crash, size_
 				      : context->caller.module ? &context->caller
 							       : &context->at;
 
-	if (!symbol->module)
-		return NULL;
-	if (symbol->function)
-		return put(words, "%s %s", words_base_name(symbol->module), symbol->function);
-	return put(words, "%s+0x%" PRIx64, words_base_name(symbol->module), symbol->module_offset);
+	return symbol->module ? words_code(words, symbol) : NULL;
 }
 
 static void marker_name(const struct marker *marker, char *out, size_t size)

@@ -15,6 +15,9 @@ struct words {
 /* "812 ns", "3.2 us", "14.1 ms", "2.50 s", "3 min 12 s", "5 h 02 min". */
 const char *words_duration(struct words *words, uint64_t ns);
 
+/* "1 byte", "612 bytes", "20.1 KiB", "8.0 MiB", "2.5 GiB". */
+const char *words_bytes(struct words *words, uint64_t bytes);
+
 /* "203.1 ms before the crash". */
 const char *words_before_crash(struct words *words, const struct crash *crash, uint64_t time_ns);
 
@@ -37,6 +40,14 @@ const char *words_markers(struct words *words, const struct event_context *conte
 
 /* "libc.so.6 read+0x1c (file.c:12)" for a symbol, or "" when it has no module. */
 const char *words_symbol(struct words *words, const struct symbol *symbol);
+
+/* What a function is called, for a person: "parse_item", "ns::Class::method". Mangled names of C++ and Rust lose their
+ * parameters and hashes; "" without a name. */
+const char *words_function(struct words *words, const struct symbol *symbol);
+
+/* The code at a symbol, for a signature: module and function, or module and offset; nothing that changes from run to
+ * run. "" when it has no module. */
+const char *words_code(struct words *words, const struct symbol *symbol);
 
 /* The last component of a path. */
 const char *words_base_name(const char *path);

@@ -17,6 +17,7 @@
 #include "analyzer/fault.h"
 #include "common/cleanup.h"
 #include "tests/detect/facts_core.h"
+#include "tests/detect/facts_parser.h"
 
 #define MAX_EVENTS 256
 #define MAX_NAMES 64
@@ -204,6 +205,46 @@ static char *copy(const char *text)
 	if (!copied)
 		abort();
 	return copied;
+}
+
+/* ---- for the other readers ---- */
+
+void facts_bad(const struct parser *parser, const char *message)
+{
+	bad(parser, "%s before \"%s\"", message, parser->at);
+}
+
+bool facts_at_end(struct parser *parser)
+{
+	return at_end(parser);
+}
+
+void facts_read_word(struct parser *parser, char *word, size_t size)
+{
+	read_word(parser, word, size);
+}
+
+bool facts_accept(struct parser *parser, const char *text)
+{
+	return accept(parser, text);
+}
+
+uint64_t facts_read_number(struct parser *parser)
+{
+	return read_number(parser);
+}
+
+const char *facts_rest(struct parser *parser, const char *set)
+{
+	skip_blanks(parser);
+	if (set)
+		parser->at = set;
+	return parser->at;
+}
+
+struct crash *facts_crash(struct parser *parser)
+{
+	return parser->crash;
 }
 
 /* ---- lines ---- */
@@ -734,7 +775,7 @@ static void read_line(struct parser *parser)
 		read_spot(parser, &parser->crash->unloaded);
 	else if (strcmp(keyword, "event") == 0 || strcmp(keyword, "unseen") == 0)
 		read_event(parser, keyword[0] == 'e');
-	else if (!read_core_line(parser, keyword))
+	else if (!read_core_line(parser, keyword) && !facts_read_stack_line(parser, keyword))
 		bad(parser, "unknown keyword: \"%s\"", keyword);
 	if (!at_end(parser))
 		bad(parser, "too much on the line: \"%s\"", parser->at);

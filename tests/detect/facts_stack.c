@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Facts about the crashed thread: its frames, the stacks it stood on. README.md has the lines. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/detect/facts_parser.h"
+
+static char *copy(const char *text)
+{
+	char *copied = strdup(text);
+
+	if (!copied)
+		abort();
+	return copied;
+}
+
+static void expect(struct parser *parser, const char *text)
+{
+	if (!facts_accept(parser, text))
+		facts_bad(parser, text);
+}
+
+static struct thread_stack *crashed_thread(struct crash *crash)
+{
+	if (!crash->stacks.thread_count) {
+		crash->stacks.threads = calloc(1, sizeof(*crash->stacks.threads));
+		if (!crash->stacks.threads)
+			abort();
+		crash->stacks.thread_count = 1;
+		crash->stacks.threads[0].crashed = true;
+	}
+	return &crash->stacks.threads[0];
+}
+
+static void add_frame(struct crash *crash, const struct frame *frame)
+{
+	struct thread_stack *stack = crashed_thread(crash);
+
+	stack->frames = reallocarray(stack->frames, stack->frame_count + 1, sizeof(*frame));
+	if (!stack->frames)
+		abort();
+	stack->frames[stack->frame_count++] = *frame;
+}
+
+/* [MODULE:]FUNCTION[+OFFSET], or ? for none; the module is "program" when none is named. A function's entry is made of
+ * its name, so that the same name is the same function. */
+static void read_symbol(struct parser *parser, struct frame *frame)
+{
+	uint64_t entry = 0x1000, offset = 0;
+	char word[160], *colon, *plus, *function = word;
+
+	facts_read_word(parser, word, sizeof(word));
+	plus = strrchr(word, '+');
+	if (plus) {
+		*plus = 0;
+		offset = strtoull(plus + 1, NULL, 0);
+	}
+	colon = strchr(word, ':');
+	if (colon && colon[1] != ':') {
+		*colon = 0;
+		function = colon + 1;
+	}
+	frame->symbol.module = copy(function == word ? "program" : word);
+	for (const char *at = function; *at; at++)
+		entry = (entry * 131 + (unsigned char)*at * 4096ULL) & 0xfffffff000ULL;
+	if (strcmp(function, "?") != 0)
+		frame->symbol.function = copy(function);
+	frame->symbol.function_offset = offset;
+	frame->symbol.module_offset = entry + offset;
+	frame->pc = 0x400000000000 + entry + offset;
+}
+
+/* call SYMBOL sp NUMBER [at PC] [line FILE NUMBER] [by cfi|frame-pointer|scan|lost] */
+static void read_call(struct parser *parser)
+{
+	struct frame frame = {.trust = FRAME_CFI};
+
+	read_symbol(parser, &frame);
+	expect(parser, "sp");
+	frame.sp = facts_read_number(parser);
+	if (facts_accept(parser, "at"))
+		frame.pc = facts_read_number(parser);
+	if (facts_accept(parser, "line")) {
+		char file[64];
+
+		facts_read_word(parser, file, sizeof(file));
+		frame.symbol.file = copy(file);
+		frame.symbol.line = (int)facts_read_number(parser);
+	}
+	if (facts_accept(parser, "by")) {
+		char word[32];
+
+		facts_read_word(parser, word, sizeof(word));
+		for (int trust = FRAME_REGISTERS; trust <= FRAME_LOST; trust++) {
+			if (strcmp(word, frame_trust_name((enum frame_trust)trust)) == 0)
+				frame.trust = (enum frame_trust)trust;
+		}
+	}
+	add_frame(facts_crash(parser), &frame);
+}
+
+/* rounds COUNT from SP BYTES SYMBOL SYMBOL…: the functions, callee first, each with a frame of BYTES, again and again
+ */
+static void read_rounds(struct parser *parser)
+{
+	uint64_t count = facts_read_number(parser), sp, bytes;
+	const char *symbols;
+
+	expect(parser, "from");
+	sp = facts_read_number(parser);
+	bytes = facts_read_number(parser);
+	symbols = facts_rest(parser, NULL);
+	if (count > 4096)
+		facts_bad(parser, "too many rounds");
+	for (uint64_t i = 0; i < count; i++) {
+		facts_rest(parser, symbols);
+		while (!facts_at_end(parser)) {
+			struct frame frame = {.trust = FRAME_CFI, .sp = sp};
+
+			read_symbol(parser, &frame);
+			add_frame(facts_crash(parser), &frame);
+			sp += bytes;
+		}
+	}
+}
+
+static void read_stack_end(struct parser *parser)
+{
+	const char *text = facts_rest(parser, NULL);
+
+	crashed_thread(facts_crash(parser))->end_reason = copy(text);
+	facts_rest(parser, text + strlen(text));
+}
+
+/* stack KIND START END GUARD-START sp NUMBER [touched NUMBER signal|instruction [mapped]] [no-room] [frame INDEX NUMBER
+ * CODE]: where the thread stood when it died; with "frame", where a handler for that signal interrupted it. */
+static void read_stack(struct parser *parser)
+{
+	static const char *const kinds[] = {"unknown", "main", "thread", "signal", "other"};
+	struct crash *crash = facts_crash(parser);
+	struct stack_use *use = &crash->stack_uses[crash->stack_use_count];
+	char kind[16];
+
+	if (crash->stack_use_count == CRASH_INTERRUPTIONS + 1)
+		facts_bad(parser, "too many stacks");
+	crashed_thread(crash);
+	*use = (struct stack_use){.sp_writable = true, .number = crash->signal.number, .code = crash->signal.code};
+	facts_read_word(parser, kind, sizeof(kind));
+	for (int i = 1; i < 5; i++) {
+		if (strcmp(kind, kinds[i]) == 0)
+			use->area.kind = (enum stack_kind)i;
+	}
+	if (!use->area.kind)
+		facts_bad(parser, "unknown kind of stack");
+	use->area.start = facts_read_number(parser);
+	use->area.end = facts_read_number(parser);
+	use->area.guard_start = facts_read_number(parser);
+	expect(parser, "sp");
+	use->sp = facts_read_number(parser);
+	if (facts_accept(parser, "touched")) {
+		use->touched = facts_read_number(parser);
+		use->touched_source = facts_accept(parser, "signal") ? TOUCHED_SIGNAL : TOUCHED_INSTRUCTION;
+		if (use->touched_source == TOUCHED_INSTRUCTION)
+			expect(parser, "instruction");
+		use->touched_mapped = facts_accept(parser, "mapped");
+	}
+	if (facts_accept(parser, "no-room"))
+		use->sp_writable = false;
+	if (facts_accept(parser, "frame")) {
+		use->frame = (size_t)facts_read_number(parser);
+		use->number = (int32_t)facts_read_number(parser);
+		use->code = (int32_t)facts_read_number(parser);
+	}
+	crash->stack_use_count++;
+}
+
+bool facts_read_stack_line(struct parser *parser, const char *keyword)
+{
+	static const struct {
+		const char *keyword;
+		void (*read)(struct parser *parser);
+	} lines[] = {
+		{"call", read_call},
+		{"rounds", read_rounds},
+		{"stack-end", read_stack_end},
+		{"stack", read_stack},
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (strcmp(keyword, lines[i].keyword) == 0) {
+			lines[i].read(parser);
+			return true;
+		}
+	}
+	return false;
+}
