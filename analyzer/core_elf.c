@@ -201,6 +201,8 @@ struct error *core_elf_open(int fd, const char *path, const char *const *debug_d
 	}
 	if (!err)
 		err = core_elf_read_linkage(elf);
+	if (!err && !elf->has_symbol_table)
+		err = core_elf_read_go_functions(elf);
 	if (err)
 		core_elf_destroy(elf);
 	else
@@ -228,6 +230,7 @@ void core_elf_destroy(struct core_elf *elf)
 	file_deinit(&elf->private_->file);
 	file_deinit(&elf->private_->debug);
 	free(elf->private_->path);
+	free(elf->private_->interpreter);
 	free(elf->private_);
 	free(elf->needed);
 	free(elf->symbols);
@@ -326,6 +329,24 @@ bool core_elf_find_relro(const struct core_elf *elf, uint64_t *ret_start, uint64
 		return true;
 	}
 	return false;
+}
+
+const uint8_t *core_elf_section_called(const struct core_elf *elf, const char *name, uint64_t *ret_address,
+				       size_t *ret_size)
+{
+	struct core_elf_file *file = &elf->private_->file;
+
+	for (size_t i = 0; i < file->section_count; i++) {
+		const uint8_t *bytes;
+
+		if (strcmp(core_elf_section_name(file, i), name) != 0)
+			continue;
+		bytes = core_elf_section_bytes(file, i, ret_size);
+		*ret_address = file->sections[i].sh_addr;
+		if (bytes)
+			return bytes;
+	}
+	return NULL;
 }
 
 const char *core_elf_has_section(const struct core_elf *elf, const char *const *names)

@@ -38,9 +38,14 @@ struct core_elf {
 	bool is_executable;    /* a program, not a shared library: ET_EXEC, or ET_DYN with DF_1_PIE or an interpreter */
 	bool is_dynamic;       /* has a dynamic section that needs libraries */
 	bool has_symbol_table; /* .symtab, here or in the debug file; otherwise only dynamic symbols are known */
+	bool has_go_table;     /* without .symtab: the functions of Go's own table are among the symbols */
 	bool has_debug_file;   /* a separate debug file was found and used */
 	const char *soname;    /* or NULL */
-	const char **needed;   /* DT_NEEDED */
+	const char *interpreter;   /* the dynamic linker that it asks for (PT_INTERP), or NULL */
+	const char *rpath;	   /* DT_RPATH, or NULL; void where there is a runpath */
+	const char *runpath;	   /* DT_RUNPATH, or NULL */
+	bool no_default_libraries; /* DF_1_NODEFLIB: not looked for in the system's directories */
+	const char **needed;	   /* DT_NEEDED */
 	size_t needed_count;
 	struct core_elf_symbol *symbols; /* all, by rising address, imports first; aliases of one address: best first */
 	size_t symbol_count;
@@ -96,6 +101,11 @@ const char *core_elf_section_of(const struct core_elf *elf, uint64_t address);
 /* The range that the dynamic linker makes read-only once it has relocated it (PT_GNU_RELRO); false when there is none.
  */
 bool core_elf_find_relro(const struct core_elf *elf, uint64_t *ret_start, uint64_t *ret_end);
+
+/* The bytes of the section called `name`, with a zero byte after them, and the address at which they are loaded (0 for
+ * a note for tools); NULL when there is none or it has no bytes in the file. They stay the core_elf's. */
+const uint8_t *core_elf_section_called(const struct core_elf *elf, const char *name, uint64_t *ret_address,
+				       size_t *ret_size);
 
 /* The name of the first section called one of `names` (NULL-terminated) or NULL. */
 const char *core_elf_has_section(const struct core_elf *elf, const char *const *names);

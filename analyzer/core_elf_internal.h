@@ -20,6 +20,7 @@ struct core_elf_private {
 	struct core_elf_file file;
 	struct core_elf_file debug; /* image.fd is -1 when there is none */
 	char *path;
+	char *interpreter;
 };
 
 /* The bytes of section `index`, with a zero byte after them; NULL when it has none in the file or memory is short. They
@@ -30,7 +31,14 @@ const char *core_elf_section_name(struct core_elf_file *file, size_t index);
 /* Fills symbols and code, from the file and from the debug file. */
 struct error *core_elf_read_symbols(struct core_elf *elf) must_check;
 
-/* Fills slots, soname, needed and is_dynamic. */
+/* Puts the symbols in order, and makes code anew. */
+struct error *core_elf_index_symbols(struct core_elf *elf) must_check;
+
+/* Appends the functions that Go's own table names (.gopclntab), which strip leaves: for a file without .symtab, once
+ * its linkage is read. Go 1.2 and later. A table that makes no sense gives nothing. */
+struct error *core_elf_read_go_functions(struct core_elf *elf) must_check;
+
+/* Fills slots, soname, needed, interpreter, the search paths and is_dynamic. */
 struct error *core_elf_read_linkage(struct core_elf *elf) must_check;
 
 #endif

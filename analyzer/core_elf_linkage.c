@@ -2,8 +2,12 @@
 /* What the dynamic linker will do with an ELF file, and the extents of functions in its unwinding tables. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analyzer/core_elf_internal.h"
+
+/* As the kernel bounds it (fs/binfmt_elf.c: PATH_MAX). */
+#define INTERPRETER_BYTES_MAX 4096
 
 static const char *string_at(struct core_elf_file *file, uint64_t section, uint64_t offset)
 {
@@ -27,9 +31,12 @@ static struct error *read_dynamic(struct core_elf *elf, size_t index)
 		memcpy(&entry, bytes + at, sizeof(entry));
 		if (entry.d_tag == DT_NULL)
 			break;
-		if (entry.d_tag == DT_FLAGS_1 && entry.d_un.d_val & DF_1_PIE)
-			elf->is_executable = true;
-		if (entry.d_tag != DT_NEEDED && entry.d_tag != DT_SONAME)
+		if (entry.d_tag == DT_FLAGS_1) {
+			elf->is_executable |= (entry.d_un.d_val & DF_1_PIE) != 0;
+			elf->no_default_libraries |= (entry.d_un.d_val & DF_1_NODEFLIB) != 0;
+		}
+		if (entry.d_tag != DT_NEEDED && entry.d_tag != DT_SONAME && entry.d_tag != DT_RPATH &&
+		    entry.d_tag != DT_RUNPATH)
 			continue;
 		text = string_at(file, strings, entry.d_un.d_val);
 		if (entry.d_tag == DT_NEEDED && text) {
@@ -41,6 +48,10 @@ static struct error *read_dynamic(struct core_elf *elf, size_t index)
 			elf->needed[elf->needed_count++] = text;
 		} else if (entry.d_tag == DT_SONAME) {
 			elf->soname = text;
+		} else if (entry.d_tag == DT_RPATH) {
+			elf->rpath = text;
+		} else if (entry.d_tag == DT_RUNPATH) {
+			elf->runpath = text;
 		}
 	}
 	elf->is_dynamic = elf->needed_count > 0;
@@ -112,6 +123,25 @@ static int slot_compare(const void *left, const void *right)
 	return a->address < b->address ? -1 : a->address > b->address;
 }
 
+static struct error *read_interpreter(struct core_elf *elf)
+{
+	const struct core_image *image = &elf->private_->file.image;
+	char path[INTERPRETER_BYTES_MAX];
+
+	for (unsigned i = 0; i < image->header.e_phnum; i++) {
+		const Elf64_Phdr *program = &image->program_headers[i];
+
+		if (program->p_type != PT_INTERP || program->p_filesz < 2 || program->p_filesz > sizeof(path) ||
+		    program->p_offset > INT64_MAX ||
+		    pread(image->fd, path, program->p_filesz, (off_t)program->p_offset) != (ssize_t)program->p_filesz ||
+		    path[program->p_filesz - 1] != 0)
+			continue;
+		elf->interpreter = elf->private_->interpreter = strdup(path);
+		return elf->interpreter ? NULL : &error_no_memory;
+	}
+	return NULL;
+}
+
 struct error *core_elf_read_linkage(struct core_elf *elf)
 {
 	struct core_elf_file *file = &elf->private_->file;
@@ -130,7 +160,7 @@ struct error *core_elf_read_linkage(struct core_elf *elf)
 		qsort(elf->slots, elf->slot_count, sizeof(*elf->slots), slot_compare);
 	if (elf->soname)
 		elf->is_executable = false;
-	return NULL;
+	return read_interpreter(elf);
 }
 
 const struct core_elf_slot *core_elf_find_slot(const struct core_elf *elf, uint64_t address)

@@ -121,6 +121,14 @@ struct error *core_elf_read_symbols(struct core_elf *elf)
 			elf->has_symbol_table |= type == SHT_SYMTAB;
 		}
 	}
+	return core_elf_index_symbols(elf);
+}
+
+struct error *core_elf_index_symbols(struct core_elf *elf)
+{
+	free(elf->code);
+	elf->code = NULL;
+	elf->code_count = 0;
 	if (elf->symbol_count == 0)
 		return NULL;
 	qsort(elf->symbols, elf->symbol_count, sizeof(*elf->symbols), compare);

@@ -48,7 +48,7 @@ static struct error *explain_missing(const struct core_elf *elf, const char *nam
 					    elf->path, name);
 		return error_format(ERROR_NOT_FOUND, "%s in %s is not a function", name, elf->path);
 	}
-	if (!elf->has_symbol_table)
+	if (!elf->has_symbol_table && !elf->has_go_table)
 		return error_format(ERROR_NOT_FOUND,
 				    "no function %s in %s, which is stripped: it names %zu functions of its own, and "
 				    "has no separate debug file; give an address",

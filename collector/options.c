@@ -186,7 +186,9 @@ static struct error *parse_one(struct recorder_options *options, int option, con
 		return NULL;
 	case RECORD_OPTION_HEAP:
 	case RECORD_OPTION_PROBE:
-		return error_format(ERROR_INVALID, "--heap and --probe are resolved by corelate record");
+	case RECORD_OPTION_PRINT_PLAN:
+		return error_format(ERROR_INVALID,
+				    "--heap, --probe and --print-plan are for corelate record, not corelated");
 	case RECORD_OPTION_PROBE_PLAN:
 		options->probe_plan = argument;
 		return NULL;

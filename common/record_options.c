@@ -19,6 +19,7 @@ const struct option record_options_long[] = {
 	{"heap", optional_argument, NULL, RECORD_OPTION_HEAP},
 	{"probe", required_argument, NULL, RECORD_OPTION_PROBE},
 	{"probe-plan", required_argument, NULL, RECORD_OPTION_PROBE_PLAN},
+	{"print-plan", no_argument, NULL, RECORD_OPTION_PRINT_PLAN},
 	{"help", no_argument, NULL, 'h'},
 	{"list-probes", no_argument, NULL, RECORD_OPTION_LIST_PROBES},
 	{"version", no_argument, NULL, RECORD_OPTION_VERSION},
@@ -43,6 +44,7 @@ const char record_options_help[] =
 	"                          'LIB:FUNCTION+0x12', 'LIB:0x1234'     one instruction; an offset in the file\n"
 	"                          'LIB:PROVIDER:NAME'                   a static probe (USDT)\n"
 	"                        LIB is a path, a soname, or the name of the program\n"
+	"      --print-plan      print what --heap and --probe come to, and record nothing\n"
 	"      --user USER       run COMMAND as USER (default: who called sudo)\n"
 	"      --db PATH         the database to write (default: $CORELATE_DB, else the system's)\n"
 	"      --quota SIZE      record no more events once the database has SIZE bytes (K, M, G)\n"
