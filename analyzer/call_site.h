@@ -15,6 +15,10 @@
  * that compilers and linkers emit (System V ABI, AMD64 supplement, "Procedure Linkage Table"). */
 uint64_t call_site_target(const struct core *core, uint64_t return_address);
 
+/* The same where the code is known from a picture (core_past.h) and the table's slots only from the core of later: a
+ * slot counts where the core has the picture's module at the same place. `core` may be NULL. */
+uint64_t call_site_target_in(const struct core *picture, const struct core *core, uint64_t return_address);
+
 /* Where a stub of the linkage table at `address` leads; `address` itself when there is no stub. */
 uint64_t call_site_through_stub(const struct core *core, uint64_t address);
 

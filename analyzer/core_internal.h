@@ -29,6 +29,9 @@ struct core_private {
  * FIFO can have effects of its own; -EINVAL for what is not a regular file. */
 int core_open_regular_file(const char *path, uint64_t *ret_size);
 
+/* Opens the separate debug file of the module's build-id, or returns -1. Directories as for core_find_modules(). */
+int core_find_debug_file(const struct core_module *module, const char *const *debug_directories);
+
 /* Reads the notes in `bytes`, all that the file still has of one PT_NOTE. Notes that make no sense are passed over; the
  * walk stops where the lengths leave the segment. Fails only for want of memory. */
 struct error *core_read_notes(struct core *core, const uint8_t *bytes, size_t size);

@@ -282,6 +282,25 @@ static int module_compare(const void *left, const void *right)
 	return a->start < b->start ? -1 : a->start > b->start;
 }
 
+static int find_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT32_MAX)
+		return (int)limit.rlim_cur - DESCRIPTORS_SPARED;
+	return INT32_MAX;
+}
+
+int core_find_debug_file(const struct core_module *module, const char *const *debug_directories)
+{
+	const struct module_search search = {
+		.debug_directories = debug_directories ? debug_directories : default_debug_directories,
+		.descriptor_limit = find_descriptor_limit(),
+	};
+
+	return module->build_id_bytes ? search_build_id_directories(&search, module, ".debug") : -1;
+}
+
 struct error *core_find_modules(struct core *core, const char *const *debug_directories)
 {
 	cleanup_free bool *taken = calloc(core->file_count ? core->file_count : 1, sizeof(*taken));
@@ -289,17 +308,14 @@ struct error *core_find_modules(struct core *core, const char *const *debug_dire
 		.core = core,
 		.debug_directories = debug_directories ? debug_directories : default_debug_directories,
 		.taken = taken,
-		.descriptor_limit = INT32_MAX,
+		.descriptor_limit = find_descriptor_limit(),
 	};
 	struct error *err = NULL;
-	struct rlimit limit;
 
 	if (!taken)
 		return &error_no_memory;
 	if (core->module_count > 0)
 		return NULL;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT32_MAX)
-		search.descriptor_limit = (int)limit.rlim_cur - DESCRIPTORS_SPARED;
 	/* First, so that no number of libraries can take its descriptor. */
 	err = search_add_vdso(&search);
 	for (size_t i = 0; i < core->file_count && !err; i++) {

@@ -50,6 +50,7 @@ struct error *crash_add_note(struct crash *crash, const char *format, ...)
 
 static void context_deinit(struct event_context *context)
 {
+	event_stack_deinit(&context->stack);
 	symbol_deinit(&context->at);
 	symbol_deinit(&context->caller);
 	symbol_deinit(&context->jumper);

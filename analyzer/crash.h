@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "analyzer/core.h"
+#include "analyzer/event_stack.h"
 #include "analyzer/exception_table.h"
 #include "analyzer/mapping.h"
 #include "analyzer/place.h"
@@ -161,11 +162,14 @@ struct pointer {
 
 /* Who called, as far as one recorded event tells. */
 struct event_context {
-	struct symbol at;	 /* the instruction after the system call: mostly libc's wrapper */
-	struct symbol caller;	 /* whoever called that wrapper; module is NULL when it cannot be told */
+	struct event_stack stack; /* as far as it was recorded */
+	struct symbol at;	  /* the instruction after the system call: mostly libc's wrapper */
+	/* Whoever wanted it: the first function on the stack that is not of the C library or an allocator, or where
+	 * there is none, the one that called the wrapper; module is NULL when it cannot be told. */
+	struct symbol caller;
 	uint64_t caller_address; /* return address into the caller; 0 when it cannot be told */
-	struct symbol jumper; /* the function that the caller called, when it is another than `at`: it reached `at` by a
-			       * tail call, so the stack does not show it; module NULL for none */
+	struct symbol jumper; /* the function that the caller called, when it is another than the one that was reached:
+			       * it jumped there, so the stack does not show it; module NULL for none */
 	struct marker before, after; /* nearest markers of the same thread; id 0 for none */
 	char *file;		     /* path of the mapped file; NULL for none */
 };

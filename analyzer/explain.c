@@ -340,7 +340,7 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 		if (!err && crash->has_signal_event)
 			take_signal_event(crash);
 		if (!err)
-			err = crash_add_note(crash, "no core: stacks, memory and symbols cannot be shown");
+			err = crash_add_note(crash, "no core: the stacks and the memory at its end cannot be shown");
 	}
 	if (!err && crash->recorded)
 		err = load_executable(request->store, crash);
@@ -354,6 +354,8 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 	err = load_biography(request, crash);
 	if (!err && crash->core)
 		err = explain_unwind(request, crash);
+	if (!err)
+		err = explain_event_stacks(request->store, crash);
 	if (!err && crash->interruption.found && crash->stacks.thread_count &&
 	    !signal_frame_confirm(crash->core, &crash->stacks.threads[0], &crash->interruption))
 		fault_examine_again(crash);

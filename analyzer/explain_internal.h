@@ -18,7 +18,10 @@ struct error *explain_load_contexts(struct store_reader *store, struct crash *cr
 struct error *explain_take_mapping(struct crash *crash) must_check;
 struct error *explain_take_unloaded(struct store_reader *store, struct crash *crash) must_check;
 
-/* explain_stacks.c: the stacks, repaired; the callers of the biography's events; the way of an exception. */
+/* explain_events.c: the stacks and so the callers of the biography's events. After the stacks of the core. */
+struct error *explain_event_stacks(struct store_reader *store, struct crash *crash) must_check;
+
+/* explain_stacks.c: the stacks, repaired; the way of an exception. */
 struct error *explain_unwind(const struct explain_request *request, struct crash *crash) must_check;
 void explain_follow_exception(struct crash *crash);
 

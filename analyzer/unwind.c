@@ -29,6 +29,8 @@ const char *frame_trust_name(enum frame_trust trust)
 		return "restored";
 	case FRAME_INFERRED:
 		return "inferred";
+	case FRAME_TAIL_CALL:
+		return "tail-call";
 	case FRAME_LOST:
 		return "lost";
 	}
@@ -47,18 +49,21 @@ void symbol_deinit(struct symbol *symbol)
 	*symbol = (struct symbol){0};
 }
 
+void unwind_stack_deinit(struct thread_stack *stack)
+{
+	for (size_t i = 0; i < stack->frame_count; i++)
+		symbol_deinit(&stack->frames[i].symbol);
+	free(stack->frames);
+	free(stack->end_reason);
+	*stack = (struct thread_stack){0};
+}
+
 void unwind_result_deinit(struct unwind_result *result)
 {
 	if (!result)
 		return;
-	for (size_t i = 0; i < result->thread_count; i++) {
-		struct thread_stack *stack = &result->threads[i];
-
-		for (size_t j = 0; j < stack->frame_count; j++)
-			symbol_deinit(&stack->frames[j].symbol);
-		free(stack->frames);
-		free(stack->end_reason);
-	}
+	for (size_t i = 0; i < result->thread_count; i++)
+		unwind_stack_deinit(&result->threads[i]);
 	for (size_t i = 0; i < result->symbol_count; i++)
 		symbol_deinit(&result->symbols[i]);
 	free(result->threads);
@@ -92,7 +97,15 @@ static int name_compare(const void *left, const void *right)
 {
 	const struct unwind_name *a = left, *b = right;
 
+	if (a->picture != b->picture)
+		return a->picture < b->picture ? -1 : 1;
 	return a->address < b->address ? -1 : a->address > b->address;
+}
+
+void unwind_sort_names(struct unwind_reader *reader)
+{
+	if (reader->name_count > 0)
+		qsort(reader->names, reader->name_count, sizeof(*reader->names), name_compare);
 }
 
 static bool copy_string(const char *from, char **to)
@@ -102,13 +115,14 @@ static bool copy_string(const char *from, char **to)
 }
 
 /* Module, build-id and offset are taken from the core, the rest from the child. */
-static bool fill_symbol(const struct unwind_task *task, uint64_t address, struct symbol *symbol)
+bool unwind_fill_symbol(const struct unwind_reader *reader, const struct core *core, uint32_t picture, uint64_t address,
+			struct symbol *symbol)
 {
-	const struct core_module *module = core_find_module(task->core, address);
-	const struct unwind_name key = {.address = address}, *name = NULL;
+	const struct core_module *module = core_find_module(core, address);
+	const struct unwind_name key = {.picture = picture, .address = address}, *name = NULL;
 
-	if (task->reader.name_count > 0)
-		name = bsearch(&key, task->reader.names, task->reader.name_count, sizeof(key), name_compare);
+	if (reader->name_count > 0)
+		name = bsearch(&key, reader->names, reader->name_count, sizeof(key), name_compare);
 	if (module) {
 		for (size_t i = 0; i < module->build_id_bytes; i++)
 			snprintf(symbol->build_id + 2 * i, 3, "%02x", module->build_id[i]);
@@ -121,6 +135,21 @@ static bool fill_symbol(const struct unwind_task *task, uint64_t address, struct
 	symbol->function_offset = name->function_offset;
 	symbol->line = name->line <= INT32_MAX ? (int)name->line : 0;
 	return copy_string(name->function, &symbol->function) && copy_string(name->file, &symbol->file);
+}
+
+bool unwind_fill_frame(const struct unwind_reader *reader, const struct core *core, uint32_t picture,
+		       const struct unwind_frame *from, struct frame *frame)
+{
+	frame->pc = from->pc;
+	frame->sp = from->sp;
+	frame->trust = from->trust;
+	if (!unwind_fill_symbol(reader, core, picture, unwind_frame_lookup_address(from), &frame->symbol))
+		return false;
+	if (!from->exact) { /* looked up one byte earlier; the offsets are those of pc itself */
+		frame->symbol.function_offset++;
+		frame->symbol.module_offset++;
+	}
+	return true;
 }
 
 static bool fill_stack(struct unwind_task *task, size_t index, struct thread_stack *stack)
@@ -138,17 +167,9 @@ static bool fill_stack(struct unwind_task *task, size_t index, struct thread_sta
 	if (!stack->frames)
 		return false;
 	for (size_t i = 0; i < from->frame_count; i++) {
-		struct frame *frame = &stack->frames[stack->frame_count++];
-
-		frame->pc = from->frames[i].pc;
-		frame->sp = from->frames[i].sp;
-		frame->trust = from->frames[i].trust;
-		if (!fill_symbol(task, unwind_frame_lookup_address(&from->frames[i]), &frame->symbol))
+		if (!unwind_fill_frame(&task->reader, task->core, 0, &from->frames[i],
+				       &stack->frames[stack->frame_count++]))
 			return false;
-		if (!from->frames[i].exact) { /* looked up one byte earlier; the offsets are those of pc itself */
-			frame->symbol.function_offset++;
-			frame->symbol.module_offset++;
-		}
 	}
 	return true;
 }
@@ -167,7 +188,7 @@ static bool changes_stack(const char *function)
 	return false;
 }
 
-static bool end_at_stack_change(struct thread_stack *stack)
+bool unwind_end_at_stack_change(struct thread_stack *stack)
 {
 	size_t kept = 0;
 
@@ -187,8 +208,7 @@ static bool fill_result(struct unwind_task *task, struct unwind_result *result)
 {
 	size_t thread_count = task->core->thread_count, address_count = task->request->address_count;
 
-	if (task->reader.name_count > 0)
-		qsort(task->reader.names, task->reader.name_count, sizeof(*task->reader.names), name_compare);
+	unwind_sort_names(&task->reader);
 	result->threads = calloc(thread_count ? thread_count : 1, sizeof(*result->threads));
 	result->symbols = calloc(address_count ? address_count : 1, sizeof(*result->symbols));
 	result->return_slot_offsets = take_pointer(task->reader.slots);
@@ -197,11 +217,12 @@ static bool fill_result(struct unwind_task *task, struct unwind_result *result)
 	for (size_t i = 0; i < thread_count; i++) {
 		struct thread_stack *stack = &result->threads[result->thread_count++];
 
-		if (!fill_stack(task, i, stack) || !end_at_stack_change(stack))
+		if (!fill_stack(task, i, stack) || !unwind_end_at_stack_change(stack))
 			return false;
 	}
 	for (size_t i = 0; i < address_count; i++) {
-		if (!fill_symbol(task, task->request->addresses[i], &result->symbols[result->symbol_count++]))
+		if (!unwind_fill_symbol(&task->reader, task->core, 0, task->request->addresses[i],
+					&result->symbols[result->symbol_count++]))
 			return false;
 	}
 	return true;

@@ -29,6 +29,8 @@ enum frame_trust {
 	FRAME_SCAN,	 /* a return address found on the stack, not more */
 	FRAME_RESTORED,	 /* the return address that the recorder saw in the kernel */
 	FRAME_INFERRED,	 /* a return address that was worked out */
+	FRAME_TAIL_CALL, /* no frame: the function that was called here, which jumped to the one below; pc is its entry
+			  */
 	FRAME_LOST,	 /* the caller cannot be told */
 };
 
@@ -93,6 +95,38 @@ struct unwind_result {
 	size_t symbol_count;
 	char *failure; /* NULL, or why the child did not finish */
 };
+
+/* A stack as it was copied while the process lived. */
+struct past_stack {
+	const struct core *picture; /* the code of that moment (core_past.h) */
+	uint64_t ip, sp;
+	bool has_registers;
+	uint64_t registers[6]; /* rbx rbp r12 r13 r14 r15 */
+	const uint8_t *slice;  /* memory from `sp` on */
+	size_t slice_bytes;
+	uint64_t trampoline;	/* where uretprobes lead; 0: none known */
+	const char *end_reason; /* what to say where the slice ends; a return address there is not known */
+};
+
+struct past_request {
+	const struct past_stack *stacks;
+	size_t count;
+	const struct core *core; /* whose linkage tables tell what was called; NULL for none */
+	size_t frame_limit;	 /* as above; 0 means 256 */
+	unsigned timeout_ms;
+};
+
+struct past_result {
+	struct thread_stack *stacks; /* one for each of request->stacks */
+	size_t count;
+	char *failure; /* NULL, or why the child did not finish */
+};
+
+/* Unwinds recorded stacks, all in one child: memory is the slice and the files of the picture. Where a call's target is
+ * another function than the one below it, a frame of FRAME_TAIL_CALL stands between. A return address that a uretprobe
+ * took is FRAME_LOST, and the stack ends with it. */
+struct error *unwind_past(const struct past_request *request, struct past_result *ret_result) must_check;
+void past_result_deinit(struct past_result *result);
 
 /* Unwinds every thread of `core` and looks the addresses up. core_find_modules() comes first. */
 struct error *unwind_core(const struct core *core, const struct unwind_request *request,

@@ -3,8 +3,9 @@
  * Messages in the pipe between the unwinding child and its parent, in the byte order of the machine:
  * uint32_t kind, uint32_t length of what follows, then by kind
  *   STACK  uint32_t thread, uint32_t count, count * (uint64_t pc, uint64_t sp, uint8_t trust, uint8_t exact), string
- *   NAME   uint64_t address, uint64_t function offset, uint32_t line, string function, string file
+ *   NAME   uint32_t picture, uint64_t address, uint64_t function offset, uint32_t line, string function, string file
  *   SLOT   uint32_t index, int64_t offset
+ *   TAIL   uint32_t stack, uint32_t frame, uint64_t target
  *   DONE   nothing
  * A string is uint32_t length and that many bytes; an empty one stands for NULL.
  */
@@ -20,6 +21,7 @@ enum message_kind {
 	MESSAGE_NAME,
 	MESSAGE_SLOT,
 	MESSAGE_DONE,
+	MESSAGE_TAIL,
 };
 
 #define HEADER_BYTES (2 * sizeof(uint32_t))
@@ -117,8 +119,9 @@ void unwind_write_stack(struct unwind_writer *writer, size_t thread, const struc
 void unwind_write_name(struct unwind_writer *writer, const struct unwind_name *name)
 {
 	write_header(writer, MESSAGE_NAME,
-		     2 * sizeof(uint64_t) + 3 * sizeof(uint32_t) + string_length(name->function) +
+		     2 * sizeof(uint64_t) + 4 * sizeof(uint32_t) + string_length(name->function) +
 			     string_length(name->file));
+	write_u32(writer, name->picture);
 	write_u64(writer, name->address);
 	write_u64(writer, name->function_offset);
 	write_u32(writer, name->line);
@@ -131,6 +134,14 @@ void unwind_write_slot(struct unwind_writer *writer, size_t index, int64_t offse
 	write_header(writer, MESSAGE_SLOT, sizeof(uint32_t) + sizeof(uint64_t));
 	write_u32(writer, (uint32_t)index);
 	write_u64(writer, (uint64_t)offset);
+}
+
+void unwind_write_tail(struct unwind_writer *writer, size_t stack, size_t frame, uint64_t target)
+{
+	write_header(writer, MESSAGE_TAIL, 2 * sizeof(uint32_t) + sizeof(uint64_t));
+	write_u32(writer, (uint32_t)stack);
+	write_u32(writer, (uint32_t)frame);
+	write_u64(writer, target);
 }
 
 void unwind_write_done(struct unwind_writer *writer)
@@ -241,6 +252,7 @@ static bool receive_name(struct unwind_reader *reader, struct cursor *cursor)
 		reader->name_capacity = capacity;
 	}
 	name = &reader->names[reader->name_count++];
+	*name = (struct unwind_name){.picture = read_u32(cursor)};
 	name->address = read_u64(cursor);
 	name->function_offset = read_u64(cursor);
 	name->line = read_u32(cursor);
@@ -260,6 +272,35 @@ static bool receive_slot(struct unwind_reader *reader, struct cursor *cursor)
 	return true;
 }
 
+static bool receive_tail(struct unwind_reader *reader, struct cursor *cursor)
+{
+	struct unwind_tail tail = {.stack = read_u32(cursor), .frame = 0};
+
+	tail.frame = read_u32(cursor);
+	tail.target = read_u64(cursor);
+	if (cursor->bad || tail.stack >= reader->thread_count || !reader->stacks[tail.stack].known ||
+	    tail.frame >= reader->stacks[tail.stack].frame_count)
+		return false;
+	/* By rising stack and frame, each once: so there are no more of them than frames. */
+	if (reader->tail_count > 0) {
+		const struct unwind_tail *last = &reader->tails[reader->tail_count - 1];
+
+		if (tail.stack < last->stack || (tail.stack == last->stack && tail.frame <= last->frame))
+			return false;
+	}
+	if (reader->tail_count == reader->tail_capacity) {
+		size_t capacity = reader->tail_capacity ? reader->tail_capacity * 2 : 16;
+		struct unwind_tail *tails = reallocarray(reader->tails, capacity, sizeof(*tails));
+
+		if (!tails)
+			return false;
+		reader->tails = tails;
+		reader->tail_capacity = capacity;
+	}
+	reader->tails[reader->tail_count++] = tail;
+	return true;
+}
+
 static bool receive_message(struct unwind_reader *reader, uint32_t kind, struct cursor *cursor)
 {
 	switch (kind) {
@@ -269,6 +310,8 @@ static bool receive_message(struct unwind_reader *reader, uint32_t kind, struct 
 		return receive_name(reader, cursor) && cursor->size == 0;
 	case MESSAGE_SLOT:
 		return receive_slot(reader, cursor) && cursor->size == 0;
+	case MESSAGE_TAIL:
+		return receive_tail(reader, cursor) && cursor->size == 0;
 	case MESSAGE_DONE:
 		reader->done = true;
 		return cursor->size == 0;
@@ -352,6 +395,7 @@ void unwind_reader_deinit(struct unwind_reader *reader)
 	free(reader->stacks);
 	free(reader->slots);
 	free(reader->names);
+	free(reader->tails);
 	free(reader->bytes);
 	*reader = (struct unwind_reader){0};
 }

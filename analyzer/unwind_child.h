@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the files of the unwinding child share. All of it runs in the child, where a crash does no harm; nothing is
- * freed that lasts as long as the process. Only for analyzer/unwind_{child,module,cfi,symbol}.c.
+ * freed that lasts as long as the process. Only for analyzer/unwind_{child,thread,past_child,module,cfi,symbol}.c.
  */
 #ifndef ANALYZER_UNWIND_CHILD_H
 #define ANALYZER_UNWIND_CHILD_H
@@ -16,6 +16,41 @@
 /* System V ABI, AMD64 supplement, "DWARF Register Number Mapping". */
 #define DWARF_RSP 7
 #define DWARF_RETURN_ADDRESS 16
+
+/* What is known of the frame whose caller is looked for. */
+struct callee {
+	bool has_cfi;
+	bool has_cfa; /* the rule is a register and an offset, and gave `cfa` */
+	uint64_t cfa;
+	bool is_signal_frame;
+	bool is_outermost; /* its CFI says that there is no caller */
+};
+
+struct unwinder {
+	const struct core *core;
+	struct unwind_overlay *overlay; /* by rising slot */
+	size_t overlay_count;
+	size_t frame_limit;
+	Dwfl *dwfl;
+	/* The stack at hand. */
+	const struct past_stack *past;	    /* NULL for a thread of the core */
+	bool missed;			    /* memory was asked for that lies behind the end of the slice */
+	uint64_t registers[CORE_REGISTERS]; /* of the thread, or of what its signal handler interrupted */
+	uint32_t known_registers;	    /* bit n: registers[n] is known */
+	struct unwind_frame *frames;	    /* frame_limit of them */
+	size_t frame_count;
+	bool started; /* libdwfl has shown us its first frame, which we have already */
+	uint64_t start_pc, start_sp;
+	struct callee callee;
+	char reason[160]; /* "" for none */
+};
+
+/* Allocates, tells libdwfl of the core's modules, and gives it ourselves for the process. The overlay is copied. */
+bool unwinder_begin(struct unwinder *unwinder, const struct unwind_overlay *overlay, size_t overlay_count);
+
+/* Each fills frames, frame_count and reason. */
+void unwinder_run_thread(struct unwinder *unwinder, const struct core_thread *thread);
+void unwinder_run_past(struct unwinder *unwinder, const struct past_stack *past);
 
 /* Hand out duplicates of the descriptors that core_find_modules() has opened, and open nothing. */
 extern const Dwfl_Callbacks unwind_module_callbacks;
@@ -51,6 +86,19 @@ bool unwind_cfa_rule(Dwarf_Frame *frame, unsigned *ret_register, int64_t *ret_of
 int64_t unwind_return_slot(Dwfl *dwfl, uint64_t address);
 
 /* Looks up what `address` is called, and writes it when there is anything to say. */
-void unwind_write_name_of(Dwfl *dwfl, uint64_t address, struct unwind_writer *writer);
+void unwind_write_name_of(Dwfl *dwfl, uint32_t picture, uint64_t address, struct unwind_writer *writer);
+
+/* Entry of the function whose symbol covers `address`, or 0. */
+uint64_t unwind_function_entry(Dwfl *dwfl, uint64_t address);
+
+/* Addresses to be named, collected before they are looked up. */
+struct address_list {
+	uint64_t *addresses;
+	size_t count, capacity;
+};
+bool address_list_add(struct address_list *list, uint64_t address);
+
+/* Looks each of them up once, by rising address. */
+void unwind_write_names(Dwfl *dwfl, uint32_t picture, struct address_list *list, struct unwind_writer *writer);
 
 #endif

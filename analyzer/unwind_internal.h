@@ -30,6 +30,7 @@ static inline uint64_t unwind_frame_lookup_address(const struct unwind_frame *fr
 
 /* What the child knows of an address. */
 struct unwind_name {
+	uint32_t picture; /* in which of the pictures of recorded stacks; 0 for a core */
 	uint64_t address;
 	char *function; /* NULL when not known */
 	uint64_t function_offset;
@@ -49,8 +50,15 @@ void unwind_write_stack(struct unwind_writer *writer, size_t thread, const struc
 			const char *end_reason);
 void unwind_write_name(struct unwind_writer *writer, const struct unwind_name *name);
 void unwind_write_slot(struct unwind_writer *writer, size_t index, int64_t offset);
+void unwind_write_tail(struct unwind_writer *writer, size_t stack, size_t frame, uint64_t target);
 void unwind_write_done(struct unwind_writer *writer);
 void unwind_writer_flush(struct unwind_writer *writer);
+
+/* The call of frame number `frame` of a stack was to `target`, which jumped on. */
+struct unwind_tail {
+	uint32_t stack, frame;
+	uint64_t target;
+};
 
 struct unwind_stack {
 	struct unwind_frame *frames;
@@ -67,6 +75,8 @@ struct unwind_reader {
 	int64_t *slots;		     /* slot_count of them, -1 where none came */
 	struct unwind_name *names;
 	size_t name_count, name_capacity;
+	struct unwind_tail *tails;
+	size_t tail_count, tail_capacity;
 	bool done;
 	/* An unfinished message, and how much there has been of everything. */
 	uint8_t *bytes;
@@ -83,5 +93,19 @@ bool unwind_reader_receive(struct unwind_reader *reader, const uint8_t *bytes, s
 
 /* Runs in the child: unwinds, looks up, writes. False when libdwfl could not even begin. */
 bool unwind_child_run(const struct core *core, const struct unwind_request *request, size_t frame_limit, int output_fd);
+/* The same for recorded stacks; `pictures` numbers the picture of each, from 1 on. */
+bool unwind_child_run_past(const struct past_request *request, const uint32_t *pictures, size_t frame_limit,
+			   int output_fd);
+
+/* unwind.c: names and frames as the caller gets them, from what the child said. False for want of memory. */
+void unwind_sort_names(struct unwind_reader *reader);
+bool unwind_fill_symbol(const struct unwind_reader *reader, const struct core *core, uint32_t picture, uint64_t address,
+			struct symbol *symbol);
+bool unwind_fill_frame(const struct unwind_reader *reader, const struct core *core, uint32_t picture,
+		       const struct unwind_frame *from, struct frame *frame);
+void unwind_stack_deinit(struct thread_stack *stack);
+
+/* Cuts a Go stack where the runtime changes to another. False for want of memory. */
+bool unwind_end_at_stack_change(struct thread_stack *stack);
 
 #endif

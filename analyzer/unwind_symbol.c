@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* In the child: what an address is called, by symbol tables and line tables. */
 #include <dwarf.h>
+#include <elf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #include <stdlib.h>
@@ -40,10 +41,10 @@ static void find_source(Dwfl_Module *module, uint64_t address, struct unwind_nam
 	name->line = file && line > 0 ? (uint32_t)line : 0;
 }
 
-void unwind_write_name_of(Dwfl *dwfl, uint64_t address, struct unwind_writer *writer)
+void unwind_write_name_of(Dwfl *dwfl, uint32_t picture, uint64_t address, struct unwind_writer *writer)
 {
 	Dwfl_Module *module = dwfl_addrmodule(dwfl, address);
-	struct unwind_name name = {.address = address};
+	struct unwind_name name = {.picture = picture, .address = address};
 	const char *found;
 	GElf_Off offset;
 	GElf_Sym symbol;
@@ -61,4 +62,17 @@ void unwind_write_name_of(Dwfl *dwfl, uint64_t address, struct unwind_writer *wr
 	if (name.function || name.file)
 		unwind_write_name(writer, &name);
 	free(name.function);
+}
+
+uint64_t unwind_function_entry(Dwfl *dwfl, uint64_t address)
+{
+	Dwfl_Module *module = dwfl_addrmodule(dwfl, address);
+	GElf_Off offset;
+	GElf_Sym symbol;
+
+	/* libdwfl falls back on the nearest symbol below, which may be of another function. */
+	if (!module || !dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL) ||
+	    GELF_ST_TYPE(symbol.st_info) == STT_NOTYPE || offset >= symbol.st_size)
+		return 0;
+	return address - offset;
 }

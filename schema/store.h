@@ -194,6 +194,12 @@ struct error *store_reader_stack(struct store_reader *, int64_t id, struct recor
 struct error *store_reader_maps_at(struct store_reader *, int64_t space_id, uint64_t time_ns,
 				   struct memory_event **ret_mappings, size_t *ret_count) must_check;
 
+/* What can tell at any moment which files' code was mapped where: the events before `until_ns` that concern a place where
+ * a file was ever mapped executable, of the space and of those that it was forked from, by rising id; freed by the
+ * caller. Costs what one store_reader_maps_at() does. */
+struct error *store_reader_code_events(struct store_reader *, int64_t space_id, uint64_t until_ns,
+				       struct memory_event **ret_events, size_t *ret_count) must_check;
+
 /* A heap's history: calls whose block or old_block overlaps [start, end), of the space and of those that it was forked
  * from (until the fork), oldest first (by id), the newest `limit` of them; *ret_truncated tells that older ones were
  * left out. A free names only an address: it overlaps when that address does. Freed by the caller. Its cost follows

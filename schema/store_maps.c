@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/cleanup.h"
 #include "schema/store.h"
@@ -198,6 +199,7 @@ static struct error *replay(struct maps *maps, const struct memory_event *event)
 
 struct places {
 	struct store_scan scan; /* first */
+	bool code_only;		/* only where a file was mapped executable */
 	struct store_range *ranges;
 	size_t count, capacity;
 	struct memory_event *events; /* newest first */
@@ -262,6 +264,8 @@ static struct error *find_places(struct places *places, const struct lineage_ste
 		struct memory_event event;
 
 		read_event(statement, &event);
+		if (places->code_only && (!event.file_id || !(event.args[2] & PROT_EXEC)))
+			continue;
 		effect = memory_event_effect(&event);
 		err = add_place(places, effect.added_start, effect.added_end);
 		/* Data pages after a library's own are mapped over it, and heaps begin where a program ends. */
@@ -306,34 +310,42 @@ static struct error *take_event(struct store_scan *scan, sqlite3_stmt *row)
 	return NULL;
 }
 
-struct error *store_reader_maps_at(struct store_reader *reader, int64_t space_id, uint64_t time_ns,
-				   struct memory_event **ret_mappings, size_t *ret_count)
+/* The events of the places, newest first, become places->events, which the caller frees. */
+static struct error *load_events(struct store_reader *reader, int64_t space_id, uint64_t until_ns,
+				 struct places *places)
 {
-	struct places places = {
-		.scan = {.reader = reader,
-			 .table = "event",
-			 .columns = EVENT_COLUMNS,
-			 .blocks_table = "event_block",
-			 .granule_shift = BLOCK_PAGE_SHIFT,
-			 .take_row = take_event},
-	};
 	cleanup_free struct lineage_step *steps = NULL;
-	struct maps maps = {0};
 	struct error *err;
 	bool is_cut;
 
-	err = store_lineage(reader, space_id, time_ns, &steps, &places.scan.step_count, &is_cut);
-	places.scan.steps = steps;
-	for (size_t i = 0; !err && i < places.scan.step_count; i++)
-		err = find_places(&places, &steps[i]);
-	merge_places(&places);
-	places.scan.ranges = places.ranges;
-	places.scan.range_count = places.count;
-	if (!err && places.count)
-		err = store_scan_run(&places.scan);
+	places->scan = (struct store_scan){.reader = reader,
+					   .table = "event",
+					   .columns = EVENT_COLUMNS,
+					   .blocks_table = "event_block",
+					   .granule_shift = BLOCK_PAGE_SHIFT,
+					   .take_row = take_event};
+	err = store_lineage(reader, space_id, until_ns, &steps, &places->scan.step_count, &is_cut);
+	places->scan.steps = steps;
+	for (size_t i = 0; !err && i < places->scan.step_count; i++)
+		err = find_places(places, &steps[i]);
+	merge_places(places);
+	places->scan.ranges = places->ranges;
+	places->scan.range_count = places->count;
+	if (!err && places->count)
+		err = store_scan_run(&places->scan);
+	free(places->ranges);
+	return err;
+}
+
+struct error *store_reader_maps_at(struct store_reader *reader, int64_t space_id, uint64_t time_ns,
+				   struct memory_event **ret_mappings, size_t *ret_count)
+{
+	struct places places = {0};
+	struct maps maps = {0};
+	struct error *err = load_events(reader, space_id, time_ns, &places);
+
 	while (!err && places.event_count)
 		err = replay(&maps, &places.events[--places.event_count]);
-	free(places.ranges);
 	free(places.events);
 	if (err) {
 		free(maps.pieces);
@@ -341,5 +353,26 @@ struct error *store_reader_maps_at(struct store_reader *reader, int64_t space_id
 	}
 	*ret_mappings = maps.pieces;
 	*ret_count = maps.count;
+	return NULL;
+}
+
+struct error *store_reader_code_events(struct store_reader *reader, int64_t space_id, uint64_t until_ns,
+				       struct memory_event **ret_events, size_t *ret_count)
+{
+	struct places places = {.code_only = true};
+	struct error *err = load_events(reader, space_id, until_ns, &places);
+
+	if (err) {
+		free(places.events);
+		return err;
+	}
+	for (size_t i = 0; i < places.event_count / 2; i++) {
+		struct memory_event event = places.events[i];
+
+		places.events[i] = places.events[places.event_count - 1 - i];
+		places.events[places.event_count - 1 - i] = event;
+	}
+	*ret_events = places.events;
+	*ret_count = places.event_count;
 	return NULL;
 }
