@@ -33,7 +33,7 @@ def judge(case, recorded, document):
     if name in allowed:
         if CONFIDENCES.index(confidence) > CONFIDENCES.index(allowed[name]):
             return "wrong", name, confidence, summary, f"more sure than {allowed[name]}"
-        absent = missing_words(case, finding, recorded)
+        absent = [] if name == "unknown" else missing_words(case, finding, recorded)
         return ("words" if absent else "right"), name, confidence, summary, ", ".join(absent)
     if name == "unknown":
         return "undecided", name, confidence, summary, ""

@@ -44,7 +44,7 @@ class Case:
     environment: dict = field(default_factory=dict)
     needs: list = field(default_factory=list)
     core: str = "parent"
-    signal: str = "SIGSEGV"
+    signals: list = field(default_factory=list)
     near: str = ""
     also: dict = field(default_factory=dict)
     also_unrecorded: dict = field(default_factory=dict)
@@ -108,7 +108,7 @@ def section_cases(name, section):
             environment=dict(word.split("=", 1) for word in section.get("environment", "").split()),
             needs=section.get("needs", "").split(),
             core=section.get("core", "parent"),
-            signal=section.get("signal", "SIGSEGV"),
+            signals=section.get("signal", "SIGSEGV").split(),
             near=near,
             also=also,
             also_unrecorded=also_unrecorded,
