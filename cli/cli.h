@@ -30,6 +30,7 @@ enum cli_flag {
 	CLI_OUTPUT = 16,  /* -o OUT */
 	CLI_DRY_RUN = 32, /* --dry-run */
 	CLI_FORMAT = 64,  /* --format FORM */
+	CLI_PAGER = 128,  /* its text is long */
 };
 
 struct cli_options {
@@ -40,6 +41,7 @@ struct cli_options {
 	const char *output; /* NULL for none */
 	const char *format; /* NULL for none */
 	bool dry_run;
+	bool no_pager;
 	char **arguments; /* what is not an option */
 	int argument_count;
 };

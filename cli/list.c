@@ -115,6 +115,6 @@ const struct cli_command cli_list = {
 	.name = "list",
 	.arguments = "",
 	.summary = "list the recorded crashes, newest last",
-	.flags = CLI_DB | CLI_JSON,
+	.flags = CLI_DB | CLI_JSON | CLI_PAGER,
 	.run = run_list,
 };

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/pager.h"
+#include "cli/suggest.h"
 #include "common/paths.h"
 #include "common/inert.h"
 
@@ -29,6 +31,7 @@ static void print_help(FILE *out)
 	      "      --db PATH   the database (default: $CORELATE_DB, else the system's)\n"
 	      "      --json      machine-readable output\n"
 	      "  -a, --all       all threads' frames, all events\n"
+	      "      --no-pager  do not put long output through a pager\n"
 	      "  -h, --help      this text, or that of a verb\n"
 	      "      --version   version\n"
 	      "\n"
@@ -49,7 +52,7 @@ struct report_style cli_style(const struct cli_options *options)
 	const char *no_colour = getenv("NO_COLOR");
 
 	return (struct report_style){
-		.colour = isatty(STDOUT_FILENO) && !(no_colour && no_colour[0]),
+		.colour = (pager_is_on() || isatty(STDOUT_FILENO)) && !(no_colour && no_colour[0]),
 		.all = options->all,
 	};
 }
@@ -63,7 +66,7 @@ static const struct cli_command *find_command(const char *name)
 	return NULL;
 }
 
-enum { OPTION_DB = 256, OPTION_JSON, OPTION_DRY_RUN, OPTION_FORMAT };
+enum { OPTION_DB = 256, OPTION_JSON, OPTION_DRY_RUN, OPTION_FORMAT, OPTION_NO_PAGER };
 
 /* The flag that a verb must have to take this option; 0 for those that all take. */
 static unsigned needed_flag(int option)
@@ -113,6 +116,7 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 		{"output", required_argument, NULL, 'o'},
 		{"dry-run", no_argument, NULL, OPTION_DRY_RUN},
 		{"format", required_argument, NULL, OPTION_FORMAT},
+		{"no-pager", no_argument, NULL, OPTION_NO_PAGER},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -141,6 +145,7 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 		ret->json |= option == OPTION_JSON;
 		ret->all |= option == 'a';
 		ret->dry_run |= option == OPTION_DRY_RUN;
+		ret->no_pager |= option == OPTION_NO_PAGER;
 		if (option == 'o')
 			ret->output = optarg;
 		if (option == OPTION_FORMAT)
@@ -176,6 +181,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	if (status >= 0)
 		return status;
 	status = CLI_OK;
+	if (command->flags & CLI_PAGER && !options.no_pager && !options.json && !options.output)
+		pager_begin();
 	err = command->run(&options, &status);
 	if (err) {
 		fputs("corelate: ", stderr);
@@ -190,16 +197,25 @@ static int run(const struct cli_command *command, int argc, char **argv)
 
 static int refuse_verb(const char *name)
 {
+	const char *names[COMMANDS], *meant;
+
+	for (size_t i = 0; i < COMMANDS; i++)
+		names[i] = commands[i]->name;
+	meant = suggest_word(name, names, COMMANDS);
 	fputs("corelate: there is no verb '", stderr);
 	inert_write(name, stderr);
-	fputs("'; see corelate --help\n", stderr);
+	fputs("'", stderr);
+	if (meant)
+		fprintf(stderr, "; did you mean '%s'?\n", meant);
+	else
+		fputs("; see corelate --help\n", stderr);
 	return CLI_USAGE;
 }
 
 /* Text that could not be written is a failure, of help too. */
 static int written(int status)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	if (pager_end())
 		return status;
 	if (status == CLI_OK) /* else it has been told already */
 		fputs("corelate: cannot write to standard output\n", stderr);

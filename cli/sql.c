@@ -70,7 +70,7 @@ const struct cli_command cli_sql = {
 	.details = "Columns are separated by |. Views for people: v_event, v_mapping, v_marker, v_process, v_crash, "
 		   "v_gap;\n"
 		   "corelate sql \"SELECT sql FROM sqlite_schema\" tells what each table and column holds.\n",
-	.flags = CLI_DB | CLI_JSON,
+	.flags = CLI_DB | CLI_JSON | CLI_PAGER,
 	.least = 1,
 	.most = 1,
 	.run = run_sql,

@@ -41,6 +41,42 @@ grep -qxE 'corelate [0-9]+\.[0-9]+\.[0-9]+' out || fail "not a version: $(cat ou
 accept "$corelate" record --version
 expect_text "$("$corelate" --version | cut -d' ' -f2)"
 
+# ---- a verb that is nearly one ----
+refuse 2 "did you mean 'explain'?" "$corelate" explian
+refuse 2 "did you mean 'list'?" "$corelate" lst
+refuse 2 'see corelate --help' "$corelate" nonsense
+refuse 2 'see corelate --help' "$corelate" "$(printf '%5000s' | tr ' ' e)"
+
+# ---- a pager: on a terminal alone, the reader's own, and one that leaves early is no failure ----
+if command -v script >/dev/null; then
+	# on_terminal PAGER WORD...: what a terminal gets from corelate WORD..., its status at the end.
+	on_terminal() {
+		local pager=$1
+
+		shift
+		checks=$((checks + 1))
+		PAGER=$pager TERM=xterm timeout 20 script -qec "'$corelate' $*; echo status=\$?" /dev/null >terminal </dev/null ||
+			fail "corelate $* on a terminal: status $?"
+	}
+	on_terminal 'sed s/^/paged:/' explain --db story.db ./core
+	grep -q '^paged:.*double-munmap' terminal || fail 'no pager on a terminal'
+	grep -qF "${escape:=$'\e'}[1" terminal || fail 'the pager took the colour'
+	on_terminal 'sed s/^/paged:/' explain --no-pager --db story.db ./core
+	grep -q paged: terminal && fail 'a pager in spite of --no-pager'
+	on_terminal '' explain --db story.db ./core
+	grep -qF double-munmap terminal || fail 'an empty PAGER has taken the output'
+	on_terminal 'sed s/^/paged:/' explain --json --db story.db ./core
+	grep -q paged: terminal && fail 'a pager for JSON'
+	on_terminal 'head -n 1' sql --db story.db "\"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99999) SELECT i FROM n\""
+	grep -q 'status=0' terminal || fail 'a reader who leaves early is a failure'
+	on_terminal false list --db story.db
+	grep -q 'status=0' terminal || fail 'a pager that fails at once is a failure'
+	SUDO_UID=1 on_terminal 'env' list --db story.db
+	grep -q '^LESSSECURE=1' terminal || fail 'less may run commands under sudo'
+	PAGER='sed s/^/paged:/' run "$corelate" list --db story.db
+	grep -q paged: out && fail 'a pager without a terminal'
+fi
+
 # ---- colour: on a terminal alone, and not against the reader's wish ----
 escape=$'\e'
 accept "$corelate" explain --db story.db ./core
