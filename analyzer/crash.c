@@ -83,6 +83,7 @@ void crash_deinit(struct crash *crash)
 	free(crash->executable);
 	free(crash->core_path);
 	free(crash->abort_message);
+	heap_facts_deinit(&crash->heap);
 	free(crash->gaps);
 	for (size_t i = 0; i < crash->note_count; i++)
 		free(crash->notes[i]);

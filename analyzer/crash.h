@@ -17,6 +17,7 @@
 #include "analyzer/event_stack.h"
 #include "analyzer/exception_table.h"
 #include "analyzer/mapping.h"
+#include "analyzer/heap_facts.h"
 #include "analyzer/place.h"
 #include "analyzer/repair.h"
 #include "analyzer/stack_area.h"
@@ -216,6 +217,7 @@ struct crash {
 	struct return_instance *instances; /* uretprobes that were pending when it died, as recorded */
 	size_t instance_count;
 	struct exception_path exception;
+	struct heap_facts heap;
 	char *abort_message; /* what the C library said before it aborted (abort_message.h); NULL for nothing */
 	struct interruption interruptions[CRASH_INTERRUPTIONS]; /* all that the unwinder came by, innermost first */
 	size_t interruption_count;

@@ -6,7 +6,11 @@
 /* The list. The order means nothing: a test shuffles it. */
 /* clang-format off */
 const struct detector detectors[] = {
+	{"double-free", detect_double_free},
 	{"double-munmap", detect_double_munmap},
+	{"heap-corruption", detect_heap_corruption},
+	{"heap-overflow", detect_heap_overflow},
+	{"invalid-free", detect_invalid_free},
 	{"protection-violation", detect_protection_violation},
 	{"stack-overflow", detect_stack_overflow},
 	{"stray-breakpoint", detect_stray_breakpoint},
@@ -16,6 +20,7 @@ const struct detector detectors[] = {
 	{"uretprobe-sigill", detect_uretprobe_sigill},
 	{"uretprobe-unwind", detect_uretprobe_unwind},
 	{"uretprobe-wrong-return", detect_uretprobe_wrong_return},
+	{"use-after-free", detect_use_after_free},
 	{"use-after-munmap", detect_use_after_munmap},
 };
 /* clang-format on */

@@ -37,6 +37,11 @@ struct error *detect_double_munmap(const struct crash *, struct finding_list *) 
 struct error *detect_protection_violation(const struct crash *, struct finding_list *) must_check;
 struct error *detect_unloaded_code(const struct crash *, struct finding_list *) must_check;
 struct error *detect_unloaded_data(const struct crash *, struct finding_list *) must_check;
+struct error *detect_double_free(const struct crash *, struct finding_list *) must_check;
+struct error *detect_use_after_free(const struct crash *, struct finding_list *) must_check;
+struct error *detect_invalid_free(const struct crash *, struct finding_list *) must_check;
+struct error *detect_heap_overflow(const struct crash *, struct finding_list *) must_check;
+struct error *detect_heap_corruption(const struct crash *, struct finding_list *) must_check;
 struct error *detect_use_after_munmap(const struct crash *, struct finding_list *) must_check;
 
 #endif

@@ -363,7 +363,7 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 		explain_follow_exception(crash);
 	if (!err && crash->core)
 		explain_find_stack_uses(crash);
-	return err;
+	return err ?: explain_heap(request, crash);
 }
 
 struct error *explain_crash(const struct explain_request *request, struct crash *ret_crash)

@@ -28,4 +28,7 @@ void explain_follow_exception(struct crash *crash);
 /* explain_stack_use.c: the signal frames on the crashed thread's stack, and the stacks it stood on. */
 void explain_find_stack_uses(struct crash *crash);
 
+/* explain_heap_record.c: the heap's part, when the stacks are there. */
+struct error *explain_heap(const struct explain_request *request, struct crash *crash) must_check;
+
 #endif

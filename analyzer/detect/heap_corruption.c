@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heap-corruption: the allocator found its own data damaged, and nothing tells by whom: its abort text, or a fault in
+ * its own code while it followed its data.
+ *
+ * It is the general class of the heap. A free of a pointer that was never allocated faults in the allocator too, and is
+ * an invalid free; a freed block that was freed again is a double free; a header that was overwritten from the block in
+ * front is an overflow: those detectors say more where their facts are there, and rank above at the same confidence.
+ */
+#include <inttypes.h>
+#include <signal.h>
+
+#include "analyzer/detect.h"
+#include "analyzer/evidence.h"
+#include "analyzer/evidence_heap.h"
+
+/* The innermost frame that is known is the allocator's, not one of its callers': a fault there. */
+static bool faulted_inside(const struct crash *crash)
+{
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+
+	return crash->fault.is_fault && stack && crash->heap.call.kind != HEAP_CALL_NONE &&
+	       crash->fault.access != ACCESS_EXECUTE &&
+	       (crash->fault.source == ADDRESS_UNKNOWN || crash->fault.address >= PLACE_NULL_BYTES);
+}
+
+static struct error *describe_break(const struct crash *crash, struct finding *finding)
+{
+	const struct heap_facts *heap = &crash->heap;
+
+	if (!heap->walk_broken)
+		return NULL;
+	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, heap->broken_at + 8,
+				    "the heap's chunks make sense up to 0x%" PRIx64
+				    ": there a size should stand, and 0x%" PRIx64 " does",
+				    heap->broken_at, heap->broken_word);
+}
+
+struct error *detect_heap_corruption(const struct crash *crash, struct finding_list *findings)
+{
+	enum heap_sign sign = heap_sign_of(crash->abort_message);
+	struct finding *finding;
+	struct words site;
+	struct error *err;
+
+	if (sign == HEAP_SIGN_NONE && !faulted_inside(crash))
+		return NULL;
+	/* These say what it was. */
+	if (sign == HEAP_SIGN_FREED_TWICE)
+		return NULL;
+	err = finding_append(findings, FINDING_HEAP_CORRUPTION, &finding);
+	if (err)
+		return err;
+	finding->confidence = sign == HEAP_SIGN_BAD_POINTER || sign == HEAP_SIGN_MAYBE_TWICE || sign == HEAP_SIGN_NONE
+				      ? CONFIDENCE_POSSIBLE
+				      : CONFIDENCE_LIKELY;
+	words_crash_site(&site, crash);
+	err = finding_set_summary(finding,
+				  "The allocator's own data were damaged: thread %" PRIu32 " came upon it in %s%s%s.",
+				  evidence_dead_thread(crash), crash->heap.call.function ?: "the allocator",
+				  site.text[0] ? ", called by " : "", site.text);
+	if (!err)
+		err = evidence_add_abort_message(crash, finding);
+	if (!err && sign == HEAP_SIGN_NONE)
+		err = evidence_add_fault(crash, finding);
+	if (!err)
+		err = describe_break(crash, finding);
+	if (!err)
+		err = evidence_add_crash_site(crash, finding, "found out");
+	if (!err)
+		err = finding_add_missing(finding, "the write that did the damage: whoever finds it out is mostly "
+						   "innocent");
+	if (!err && !crash->heap.recorded)
+		err = finding_set_next_step(finding, "run the program under corelate record --heap, or built with "
+						     "-fsanitize=address");
+	return err;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heap-overflow: somebody went past the end of a block: into a page that is not mapped, or into the header of the next
+ * chunk, where the allocator found it.
+ *
+ * What is seen: a fault behind the last recorded live block before it, in the first page that the block does not reach;
+ * or the first chunk header of the heap that cannot be one, and the block in front of it. Who wrote is never seen: the
+ * crash comes later.
+ *
+ * What it could be mistaken for: a wild pointer that happens to point there (so the instruction's base register in the
+ * block, or the first byte behind the mapping, is asked for); a write through a stale pointer to a block that was where
+ * the header is; a free of the inside of a block, which makes the allocator take contents for a header: then the
+ * chunks make sense from the heap's start on. Without a record the block in front need not be the one: `possible`.
+ */
+#include <inttypes.h>
+
+#include "analyzer/detect.h"
+#include "analyzer/evidence.h"
+#include "analyzer/evidence_heap.h"
+
+#define PAGE_ROUND(address) (((address) + RECORD_PAGE_BYTES - 1) & ~(RECORD_PAGE_BYTES - 1))
+
+/* A register that the address was computed from points into the block. */
+static bool base_in_block(const struct crash *crash, const struct heap_life *life)
+{
+	const struct fault *fault = &crash->fault;
+	const struct fault_operand *operand;
+	uint64_t base;
+
+	if (fault->operand >= fault->operand_count || !fault->has_registers)
+		return false;
+	operand = &fault->operands[fault->operand];
+	if (operand->base < 0 || operand->base == CORE_RIP || operand->base == CORE_RSP)
+		return false;
+	base = fault->registers[operand->base];
+	return base >= life->start && base < life->start + life->size && operand->index >= 0;
+}
+
+static struct error *tell_fault(const struct crash *crash, struct finding_list *findings)
+{
+	const struct heap_subject *subject = heap_facts_find(&crash->heap, HEAP_SUBJECT_FAULT);
+	struct words block, born, site;
+	const struct heap_life *life;
+	struct finding *finding;
+	uint64_t end, past;
+	struct error *err;
+	bool indexed;
+
+	if (!subject || !evidence_fault_unmapped(crash) || crash->fault.access == ACCESS_EXECUTE ||
+	    heap_last_life(&subject->heap, subject->address))
+		return NULL;
+	life = heap_live_before(&subject->heap, subject->address);
+	if (!life || !life->size)
+		return NULL;
+	end = life->start + life->size;
+	past = crash->fault.address - end;
+	indexed = base_in_block(crash, life);
+	if (!indexed && (crash->fault.address < PAGE_ROUND(end) || crash->fault.address >= PAGE_ROUND(end) + 64))
+		return NULL;
+	err = finding_append(findings, FINDING_HEAP_OVERFLOW, &finding);
+	if (err)
+		return err;
+	finding->confidence = indexed ? CONFIDENCE_PROVEN : CONFIDENCE_LIKELY;
+	err = evidence_heap_weigh(crash, finding, subject, subject->events[life->born].enter_ns,
+				  "another block may have been there");
+	if (!err && !crash->signal.trustworthy)
+		evidence_lower(finding, CONFIDENCE_LIKELY);
+	words_crash_site(&site, crash);
+	if (!err)
+		err = finding_set_summary(finding,
+					  "Thread %" PRIu32 " went %" PRIu64 " bytes past the end of %s%s%s; it was "
+					  "allocated in %s.",
+					  evidence_dead_thread(crash), past, words_heap_block(&block, life),
+					  site.text[0] ? " in " : "", site.text,
+					  words_heap_caller(&born, subject, life->born));
+	if (!err)
+		err = evidence_blame_crash_site(crash, finding);
+	if (!err)
+		err = evidence_add_heap_call(crash, finding, subject, life->born, "allocated");
+	if (!err)
+		err = evidence_add_fault(crash, finding);
+	if (!err)
+		err = evidence_add_crash_site(crash, finding, "went past the end");
+	if (!err && !indexed)
+		err = finding_add_missing(finding, "the way there: no register of the instruction points into the "
+						   "block any more");
+	return err;
+}
+
+/* The block in front of the broken header runs into it: its last word, which the allocator leaves alone, is not zero,
+ * and neither is what stands in the size's place. */
+static bool runs_over(const struct crash *crash)
+{
+	uint64_t last;
+
+	return crash->heap.broken_word && crash->core && core_read_word(crash->core, crash->heap.broken_at, &last) &&
+	       last;
+}
+
+static struct error *tell_header(const struct crash *crash, struct finding_list *findings)
+{
+	const struct heap_subject *subject = heap_facts_find(&crash->heap, HEAP_SUBJECT_BROKEN);
+	const struct heap_life *life = subject ? heap_last_life(&subject->heap, subject->address) : NULL;
+	enum heap_sign sign = heap_sign_of(crash->abort_message);
+	struct words block, born, site;
+	struct finding *finding;
+	struct error *err;
+	bool alive;
+
+	if (!subject || sign == HEAP_SIGN_FREED_TWICE)
+		return NULL;
+	/* The block that is being freed is still there: it is its free that found out. */
+	alive = life &&
+		(life->died == HEAP_ALIVE ||
+		 (crash->heap.pointer_source == HEAP_POINTER_RECORDED && crash->heap.pointer == life->start &&
+		  life->died < subject->event_count && subject->events[life->died].tid == evidence_dead_thread(crash)));
+	if (life && life->size > crash->heap.broken_at + 8 - life->start)
+		return NULL;
+	err = finding_append(findings, FINDING_HEAP_OVERFLOW, &finding);
+	if (err)
+		return err;
+	finding->confidence =
+		alive || (sign != HEAP_SIGN_NONE && runs_over(crash)) ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+	words_crash_site(&site, crash);
+	if (life && life->born < subject->event_count) {
+		err = evidence_heap_weigh(crash, finding, subject,
+					  life->born < subject->event_count ? subject->events[life->born].enter_ns : 0,
+					  "another block may have been there");
+		if (!err)
+			err = finding_set_summary(
+				finding,
+				"The chunk header right behind %s was overwritten: something went past "
+				"its end. It was allocated in %s.",
+				words_heap_block(&block, life), words_heap_caller(&born, subject, life->born));
+		if (!err)
+			err = evidence_heap_blame(finding, subject, life->born);
+	} else {
+		err = finding_set_summary(finding,
+					  "The chunk header at 0x%" PRIx64
+					  " was overwritten, right behind the block of "
+					  "%" PRIu64 " bytes at 0x%" PRIx64 ": something went past its end.",
+					  crash->heap.broken_at, crash->heap.before_broken.size - 8, subject->address);
+		if (!err)
+			err = evidence_blame_crash_site(crash, finding);
+	}
+	if (!err && life)
+		err = evidence_add_heap_call(crash, finding, subject, life->born, "allocated");
+	if (!err && life && !alive)
+		err = evidence_add_heap_call(crash, finding, subject, life->died, "freed meanwhile");
+	if (!err)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->heap.broken_at + 8,
+					   "the heap's chunks make sense up to 0x%" PRIx64
+					   ": there a size should stand, and 0x%" PRIx64 " does",
+					   crash->heap.broken_at, crash->heap.broken_word);
+	if (!err)
+		err = evidence_add_abort_message(crash, finding);
+	if (!err)
+		err = evidence_add_crash_site(crash, finding, "found out");
+	if (!err)
+		err = finding_add_missing(finding, "the write: it came before, unseen");
+	if (!err && !alive)
+		err = finding_add_counter(finding, "a stale or wild pointer may have written there just as well");
+	if (!err)
+		err = finding_set_next_step(finding, "look at all that writes to the block at 0x%" PRIx64 "%s",
+					    subject->address,
+					    alive ? "" : "; corelate record --heap names who allocated it");
+	return err;
+}
+
+struct error *detect_heap_overflow(const struct crash *crash, struct finding_list *findings)
+{
+	struct error *err = tell_fault(crash, findings);
+
+	return err ?: tell_header(crash, findings);
+}

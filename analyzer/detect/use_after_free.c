@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * use-after-free: the process used a block that had been given back.
+ *
+ * Two shapes. A large block is a mapping: free() unmaps it, and the use faults at the block itself. A small one stays
+ * mapped, and the allocator or the next owner writes into it: what is read from it is no pointer any more (a mangled
+ * link of a free list, a random key, a list head in libc's data), and the fault comes when that is used as an address.
+ * Then a pointer into the freed block is still in a register, and the value that was used stands in the block.
+ *
+ * What it could be mistaken for: a stale pointer in a register is common and harmless, so it counts only when the block
+ * holds the very value that faulted. A block that was handed out again since is nobody's to blame: such a pointer may
+ * be the new owner's. Without a record, glibc's free lists tell that a block is free, not who freed it.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "analyzer/detect.h"
+#include "analyzer/evidence.h"
+#include "analyzer/evidence_heap.h"
+
+/* The youngest life around the address, when it had ended for good. */
+static const struct heap_life *ended_life(const struct heap_subject *subject)
+{
+	const struct heap_life *life = heap_last_life(&subject->heap, subject->address);
+
+	if (!life || life->died == HEAP_ALIVE || heap_life_resized(&subject->heap, life))
+		return NULL;
+	return life;
+}
+
+static struct error *add_lives(const struct crash *crash, struct finding *finding, const struct heap_subject *subject,
+			       const struct heap_life *life)
+{
+	struct error *err = evidence_add_heap_call(crash, finding, subject, life->born, "allocated");
+
+	return err ?: evidence_add_heap_call(crash, finding, subject, life->died, "freed");
+}
+
+/* "in libx.so use+0x12 (use.c:9), had been freed by thread 7 in liby.so drop+0x9 (drop.c:4), 3 ms before the crash" */
+static const char *words_freed(struct words *words, const struct crash *crash, const struct heap_subject *subject,
+			       const struct heap_life *life)
+{
+	struct words who, when;
+
+	if (life->died >= subject->event_count)
+		snprintf(words->text, sizeof(words->text), "had been freed by a call that was not seen");
+	else
+		snprintf(words->text, sizeof(words->text), "%s %s by thread %" PRIu32 " in %s, %s",
+			 subject->events[life->died].block ? "had been moved away by realloc" : "had been freed", "",
+			 subject->events[life->died].tid, words_heap_caller(&who, subject, life->died),
+			 words_before_crash(&when, crash, subject->events[life->died].enter_ns));
+	return words->text;
+}
+
+static struct error *weigh(const struct crash *crash, struct finding *finding, const struct heap_subject *subject,
+			   const struct heap_life *life)
+{
+	size_t from = life->died < subject->event_count ? life->died : life->born;
+	struct error *err = NULL;
+
+	if (from < subject->event_count)
+		err = evidence_heap_weigh(crash, finding, subject, subject->events[from].enter_ns,
+					  "the block may have been handed out again unseen");
+	if (life->died >= subject->event_count)
+		evidence_lower(finding, CONFIDENCE_POSSIBLE);
+	return err;
+}
+
+/* The fault lies in the block. */
+static struct error *tell_fault(const struct crash *crash, struct finding_list *findings)
+{
+	const struct heap_subject *subject = heap_facts_find(&crash->heap, HEAP_SUBJECT_FAULT);
+	const struct heap_life *life = subject ? ended_life(subject) : NULL;
+	struct words block, freed, site;
+	struct finding *finding;
+	struct error *err;
+
+	if (!life || !crash->fault.is_fault || (crash->fault_mapping_known && crash->fault_mapped))
+		return NULL;
+	err = finding_append(findings, FINDING_USE_AFTER_FREE, &finding);
+	if (err)
+		return err;
+	finding->confidence = CONFIDENCE_PROVEN;
+	err = weigh(crash, finding, subject, life);
+	if (!err && !crash->fault_mapping_known) {
+		evidence_lower(finding, CONFIDENCE_LIKELY);
+		err = finding_add_missing(finding, "the core, which would show that the page is not mapped");
+	}
+	if (!err && !crash->signal.trustworthy)
+		err = evidence_doubt(finding, "the signal's own address cannot be trusted; it was worked out from the "
+					      "instruction");
+	words_crash_site(&site, crash);
+	if (!err)
+		err = finding_set_summary(
+			finding, "Thread %" PRIu32 " used 0x%" PRIx64 "%s%s, %" PRIu64 " bytes into %s, which %s.",
+			evidence_dead_thread(crash), crash->fault.address, site.text[0] ? " in " : "", site.text,
+			crash->fault.address - life->start, words_heap_block(&block, life),
+			words_freed(&freed, crash, subject, life));
+	if (!err)
+		err = evidence_heap_blame(finding, subject, life->died);
+	if (!err)
+		err = add_lives(crash, finding, subject, life);
+	if (!err)
+		err = evidence_add_fault(crash, finding);
+	if (!err)
+		err = evidence_add_crash_site(crash, finding, "used");
+	if (!err)
+		err = finding_set_next_step(finding, "look at who still holds 0x%" PRIx64, life->start);
+	return err;
+}
+
+static bool seems_free(const struct heap_subject *subject)
+{
+	return subject->spot.known &&
+	       (subject->spot.chunk.state == CHUNK_FREE_CACHED || subject->spot.chunk.state == CHUNK_FREE_BINNED);
+}
+
+/* How many places of the heap hold the value, in blocks that are free or not. */
+static size_t count_words(const struct crash *crash)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < crash->heap.subject_count; i++)
+		count += crash->heap.subjects[i].kind == HEAP_SUBJECT_WORD;
+	return count;
+}
+
+/* What was used as an address stands in a block that is free. */
+static struct error *tell_derived(const struct crash *crash, const struct heap_subject *subject,
+				  const struct heap_life *life, struct finding_list *findings)
+{
+	uint64_t start = life ? life->start : subject->spot.chunk.address + GLIBC_CHUNK_HEADER_BYTES;
+	struct words block, freed, site;
+	struct finding *finding;
+	struct error *err = finding_append(findings, FINDING_USE_AFTER_FREE, &finding);
+
+	if (err)
+		return err;
+	finding->confidence = CONFIDENCE_LIKELY;
+	if (subject->kind == HEAP_SUBJECT_WORD && count_words(crash) > 1)
+		evidence_lower(finding, CONFIDENCE_POSSIBLE);
+	if (life)
+		err = weigh(crash, finding, subject, life);
+	words_crash_site(&site, crash);
+	if (!err && life)
+		err = finding_set_summary(
+			finding, "Thread %" PRIu32 " used 0x%" PRIx64 " as an address%s%s, read from %s, which %s.",
+			evidence_dead_thread(crash), subject->held, site.text[0] ? " in " : "", site.text,
+			words_heap_block(&block, life), words_freed(&freed, crash, subject, life));
+	else if (!err)
+		err = finding_set_summary(
+			finding,
+			"Thread %" PRIu32 " used 0x%" PRIx64 " as an address%s%s, read from the block at "
+			"0x%" PRIx64 ", which is free.",
+			evidence_dead_thread(crash), subject->held, site.text[0] ? " in " : "", site.text, start);
+	if (!err && life)
+		err = evidence_heap_blame(finding, subject, life->died);
+	else if (!err)
+		err = evidence_blame_crash_site(crash, finding);
+	if (!err && life)
+		err = add_lives(crash, finding, subject, life);
+	if (!err)
+		err = finding_add_evidence(
+			finding, EVIDENCE_MEMORY, 0, subject->holds_at,
+			"0x%" PRIx64 " stands %" PRIu64 " bytes into that block%s", subject->held,
+			subject->holds_at - start,
+			subject->kind == HEAP_SUBJECT_REGISTER ? ", and a register still points to it" : "");
+	if (!err && seems_free(subject))
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, subject->spot.chunk.address,
+					   subject->spot.chunk.state == CHUNK_FREE_CACHED
+						   ? "the block is on a thread's list of free blocks"
+						   : "the header behind the block says that it is free");
+	if (!err)
+		err = evidence_add_fault(crash, finding);
+	if (!err)
+		err = evidence_add_crash_site(crash, finding, "used");
+	if (!err)
+		err = finding_add_missing(finding, "the moment at which the value was read from the block");
+	if (!err && !life)
+		err = finding_add_missing(finding, "who allocated the block and who freed it");
+	if (!err && !crash->heap.recorded)
+		err = finding_set_next_step(finding,
+					    "run the program under corelate record --heap: it names who freed it");
+	return err;
+}
+
+struct error *detect_use_after_free(const struct crash *crash, struct finding_list *findings)
+{
+	struct error *err = tell_fault(crash, findings);
+
+	/* Inside the allocator its own data were damaged: another class. */
+	if (crash->heap.call.kind != HEAP_CALL_NONE || !crash->fault.is_fault)
+		return err;
+	for (size_t i = 0; i < crash->heap.subject_count && !err; i++) {
+		const struct heap_subject *subject = &crash->heap.subjects[i];
+		const struct heap_life *life = ended_life(subject);
+
+		if (!subject->holds || (subject->kind != HEAP_SUBJECT_REGISTER && subject->kind != HEAP_SUBJECT_WORD))
+			continue;
+		/* What the record says of the block comes before what its header seems to say. */
+		if (!life && (heap_last_life(&subject->heap, subject->address) || !seems_free(subject)))
+			continue;
+		return tell_derived(crash, subject, life, findings);
+	}
+	return err;
+}

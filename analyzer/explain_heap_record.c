@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* What the record tells about the heap. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/explain_heap.h"
+#include "analyzer/heap_call.h"
+#include "common/cleanup.h"
+
+/* Calls of an address, and around an address that no recorded block covers. */
+#define HISTORY_LIMIT 16384
+#define NEIGHBOUR_BYTES 65536ull
+/* The newest calls of all threads, in search of the dying thread's last. */
+#define NEWEST_LIMIT 1024
+#define ANCESTORS_MAX 64
+/* Stacks a subject: of its last life's two ends, of the one before, and of the calls that went wrong. */
+#define PARTIES_MAX 8
+
+/* Since when every call was seen: a program that was executed under recording, or a fork of one. */
+static struct error *judge_coverage(struct store_reader *store, struct crash *crash)
+{
+	struct space space = crash->space;
+
+	for (unsigned i = 0; i < ANCESTORS_MAX; i++) {
+		struct error *err;
+
+		if (space.origin == SPACE_EXEC) {
+			crash->heap.covered_whole = space.from_ns >= crash->heap.covered_from_ns;
+			return NULL;
+		}
+		if (space.origin != SPACE_FORK || !space.parent_space_id)
+			return NULL;
+		err = store_reader_space(store, space.parent_space_id, &space);
+		if (err && err->code == ERROR_NOT_FOUND) {
+			error_destroy(err);
+			return NULL;
+		}
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+static bool is_allocator(enum function_role role)
+{
+	return role >= FUNCTION_MALLOC && role <= FUNCTION_DELETE;
+}
+
+static struct error *load_hole(struct store_reader *store, struct crash *crash)
+{
+	struct probed_function *functions = NULL;
+	size_t count = 0;
+	struct error *err = store_reader_functions(store, crash->recording.id, &functions, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!err && !crash->heap.hole && is_allocator(functions[i].role) && functions[i].hole &&
+		    functions[i].hole[0] &&
+		    asprintf(&crash->heap.hole, "%s: %s", functions[i].name, functions[i].hole) < 0) {
+			crash->heap.hole = NULL;
+			err = &error_no_memory;
+		}
+		probed_function_deinit(&functions[i]);
+	}
+	free(functions);
+	return err;
+}
+
+static struct error *load_coverage(struct store_reader *store, struct crash *crash)
+{
+	struct probe_coverage coverage;
+	struct error *err = store_reader_probe_coverage(store, crash->recording.id, crash->process.id, &coverage);
+
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		return NULL;
+	}
+	if (err || !coverage.heap)
+		return err;
+	crash->heap.recorded = true;
+	crash->heap.covered_from_ns = coverage.from_ns;
+	err = judge_coverage(store, crash);
+	return err ?: load_hole(store, crash);
+}
+
+/* Was this the call in which the thread died? Its return address stands right below the caller's frame. */
+static bool is_dying_call(const struct crash *crash, const struct heap_event *event)
+{
+	const struct heap_call *call = &crash->heap.call;
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+
+	return stack && call->kind != HEAP_CALL_NONE && call->caller < stack->frame_count &&
+	       stack->frames[call->caller].sp == event->sp + 8 && stack->frames[call->caller].pc == event->top_word;
+}
+
+struct error *explain_heap_pointer(struct store_reader *store, struct crash *crash)
+{
+	struct history_query query = {.space_id = crash->space.id,
+				      .end = UINT64_MAX,
+				      .until_ns = crash->time_ns ?: UINT64_MAX,
+				      .limit = NEWEST_LIMIT};
+	cleanup_free struct heap_event *events = NULL;
+	size_t count = 0;
+	bool truncated;
+	struct error *err = load_coverage(store, crash);
+
+	if (err || !crash->heap.recorded || crash->heap.call.kind == HEAP_CALL_NONE || !crash->has_signal_event)
+		return err;
+	err = store_reader_heap_history(store, &query, &events, &count, &truncated);
+	for (size_t i = count; !err && i-- > 0;) {
+		if (events[i].tid != crash->signal_event.tid || !is_dying_call(crash, &events[i]))
+			continue;
+		if (!heap_gives_back(&events[i]))
+			break;
+		crash->heap.pointer = events[i].old_block;
+		crash->heap.pointer_source = HEAP_POINTER_RECORDED;
+		break;
+	}
+	return err;
+}
+
+static struct error *read_window(struct store_reader *store, const struct crash *crash, struct heap_subject *subject,
+				 uint64_t below, uint64_t above)
+{
+	struct history_query query = {
+		.space_id = crash->space.id,
+		.start = subject->address > below ? subject->address - below : 0,
+		.end = subject->address < UINT64_MAX - above ? subject->address + above : UINT64_MAX,
+		.until_ns = crash->time_ns ?: UINT64_MAX,
+		.limit = HISTORY_LIMIT,
+	};
+	struct error *err;
+
+	heap_deinit(&subject->heap);
+	free(subject->events);
+	subject->events = NULL;
+	subject->event_count = 0;
+	err = store_reader_heap_history(store, &query, &subject->events, &subject->event_count, &subject->truncated);
+	return err ?: heap_build(subject->events, subject->event_count, &subject->heap);
+}
+
+static void add_party(struct heap_subject *subject, size_t event)
+{
+	if (event >= subject->event_count || subject->party_count == PARTIES_MAX)
+		return;
+	for (size_t i = 0; i < subject->party_count; i++) {
+		if (subject->parties[i].event == event)
+			return;
+	}
+	subject->parties[subject->party_count++] = (struct heap_party){.event = event};
+}
+
+static void add_life(struct heap_subject *subject, const struct heap_life *life)
+{
+	if (!life)
+		return;
+	add_party(subject, life->born);
+	add_party(subject, life->died);
+}
+
+static struct error *choose_parties(struct heap_subject *subject)
+{
+	const struct heap *heap = &subject->heap;
+	const struct heap_life *last = heap_last_life(heap, subject->address);
+	unsigned wrong = 0;
+
+	subject->parties = calloc(PARTIES_MAX, sizeof(*subject->parties));
+	if (!subject->parties)
+		return &error_no_memory;
+	add_life(subject, last);
+	if (!last) {
+		add_life(subject, heap_live_before(heap, subject->address));
+		add_life(subject, heap_live_after(heap, subject->address));
+	}
+	/* The newest frees of what was no live block. */
+	for (size_t i = subject->event_count; i-- > 0 && wrong < 2;) {
+		if (subject->events[i].old_block != subject->address ||
+		    (heap->ends[i] != HEAP_END_AGAIN && heap->ends[i] != HEAP_END_INTERIOR &&
+		     heap->ends[i] != HEAP_END_UNKNOWN))
+			continue;
+		add_party(subject, i);
+		if (heap->ended[i] < heap->life_count)
+			add_life(subject, &heap->lives[heap->ended[i]]);
+		wrong++;
+	}
+	return NULL;
+}
+
+static struct error *load_stacks(struct store_reader *store, struct crash *crash, struct heap_subject *subject)
+{
+	struct event_place places[PARTIES_MAX];
+	struct event_stack stacks[PARTIES_MAX] = {0};
+	struct error *err;
+
+	if (!subject->party_count)
+		return NULL;
+	for (size_t i = 0; i < subject->party_count; i++) {
+		const struct heap_event *event = &subject->events[subject->parties[i].event];
+
+		places[i] = (struct event_place){
+			event->ip, event->sp, event->top_word, event->enter_ns, event->stack_id,
+		};
+	}
+	err = event_stacks_load(store, crash, places, subject->party_count, stacks);
+	for (size_t i = 0; i < subject->party_count; i++) {
+		if (err)
+			event_stack_deinit(&stacks[i]);
+		else
+			subject->parties[i].stack = stacks[i];
+	}
+	return err;
+}
+
+/* A register's block matters when it is dead, or when it holds what was used as an address. */
+static bool matters(const struct heap_subject *subject)
+{
+	const struct heap_life *life = heap_last_life(&subject->heap, subject->address);
+
+	if (subject->kind != HEAP_SUBJECT_REGISTER && subject->kind != HEAP_SUBJECT_WORD)
+		return true;
+	return life && life->died != HEAP_ALIVE && !heap_life_resized(&subject->heap, life);
+}
+
+static struct error *load_subject(struct store_reader *store, struct crash *crash, struct heap_subject *subject)
+{
+	struct error *err = read_window(store, crash, subject, 0, 1);
+	const struct heap_life *life;
+
+	if (!err && !heap_last_life(&subject->heap, subject->address) &&
+	    (subject->kind == HEAP_SUBJECT_FAULT || subject->kind == HEAP_SUBJECT_GIVEN))
+		err = read_window(store, crash, subject, NEIGHBOUR_BYTES, NEIGHBOUR_BYTES);
+	if (err || !matters(subject))
+		return err;
+	life = heap_last_life(&subject->heap, subject->address);
+	if (life && crash->core && !subject->holds)
+		explain_heap_holds(crash, life->start, life->start + (life->size ?: 8), subject);
+	err = choose_parties(subject);
+	return err ?: load_stacks(store, crash, subject);
+}
+
+struct error *explain_heap_lives(struct store_reader *store, struct crash *crash)
+{
+	struct heap_subject *subject;
+	struct error *err = NULL;
+
+	if (!crash->heap.recorded)
+		return NULL;
+	if (crash->fault.is_fault && crash->fault.source != ADDRESS_UNKNOWN &&
+	    crash->fault.address >= PLACE_NULL_BYTES && !place_is_non_canonical(crash->fault.address))
+		err = explain_heap_add(crash, HEAP_SUBJECT_FAULT, crash->fault.address, &subject);
+	for (size_t i = 0; i < crash->heap.subject_count && !err; i++)
+		err = load_subject(store, crash, &crash->heap.subjects[i]);
+	return err;
+}
+
+struct error *explain_heap(const struct explain_request *request, struct crash *crash)
+{
+	struct error *err = NULL;
+
+	heap_call_find(crash, &crash->heap.call);
+	if (crash->recorded)
+		err = explain_heap_pointer(request->store, crash);
+	if (!err && crash->core)
+		err = explain_heap_core(crash);
+	if (!err && crash->recorded)
+		err = explain_heap_lives(request->store, crash);
+	return err;
+}
