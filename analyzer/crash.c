@@ -71,6 +71,11 @@ static void biography_deinit(struct biography *biography)
 void crash_deinit(struct crash *crash)
 {
 	biography_deinit(&crash->biography);
+	for (size_t i = 0; i < crash->file_loss_count; i++) {
+		truncation_deinit(&crash->file_losses[i].call);
+		context_deinit(&crash->file_losses[i].context);
+	}
+	free(crash->file_losses);
 	file_spot_deinit(&crash->unloaded);
 	mapping_facts_deinit(&crash->mapping);
 	unwind_result_deinit(&crash->stacks);

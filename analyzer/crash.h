@@ -175,6 +175,12 @@ struct event_context {
 	char *file;		     /* path of the mapped file; NULL for none */
 };
 
+/* A recorded call that made the faulting mapping's file shorter, or emptied a part of it. */
+struct file_loss {
+	struct truncation call;
+	struct event_context context; /* who called, when it was this process; else empty */
+};
+
 /* The recorded life of the memory around the fault address. */
 struct biography {
 	uint64_t address;		/* the address asked for */
@@ -241,6 +247,9 @@ struct crash {
 	bool has_biography;
 	struct biography biography;
 	struct file_spot unloaded; /* the place of the biography's address in a file that is mapped there no longer */
+	/* For a page that its file did not have: what happened to that file, oldest first, until the death. */
+	struct file_loss *file_losses;
+	size_t file_loss_count;
 	/* what could not be had, one line each, for the report */
 	char **notes;
 	size_t note_count;

@@ -14,6 +14,7 @@ const struct detector detectors[] = {
 	{"protection-violation", detect_protection_violation},
 	{"stack-overflow", detect_stack_overflow},
 	{"stray-breakpoint", detect_stray_breakpoint},
+	{"truncated-file", detect_truncated_file},
 	{"unloaded-code", detect_unloaded_code},
 	{"unloaded-data", detect_unloaded_data},
 	{"uretprobe-seccomp", detect_uretprobe_seccomp},

@@ -35,6 +35,7 @@ struct error *detect_uretprobe_unwind(const struct crash *, struct finding_list 
 struct error *detect_uretprobe_wrong_return(const struct crash *, struct finding_list *) must_check;
 struct error *detect_double_munmap(const struct crash *, struct finding_list *) must_check;
 struct error *detect_protection_violation(const struct crash *, struct finding_list *) must_check;
+struct error *detect_truncated_file(const struct crash *, struct finding_list *) must_check;
 struct error *detect_unloaded_code(const struct crash *, struct finding_list *) must_check;
 struct error *detect_unloaded_data(const struct crash *, struct finding_list *) must_check;
 struct error *detect_double_free(const struct crash *, struct finding_list *) must_check;

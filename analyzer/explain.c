@@ -312,7 +312,9 @@ static struct error *load_biography(const struct explain_request *request, struc
 				     request->has_address ? request->address : crash->fault.address);
 	if (!err)
 		err = explain_load_contexts(request->store, crash);
-	return err ?: explain_take_unloaded(request->store, crash);
+	if (!err)
+		err = explain_take_unloaded(request->store, crash);
+	return err ?: explain_take_file_losses(request->store, crash);
 }
 
 static struct error *fill(const struct explain_request *request, struct crash *crash)

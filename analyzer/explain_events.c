@@ -1,14 +1,65 @@
 /* SPDX-License-Identifier: MIT */
-/* Who made the biography's calls: their recorded stacks, and the frame on each that is the caller. */
+/* Who made the recorded calls that matter: their recorded stacks, and the frame on each that is the caller. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/explain_internal.h"
 #include "common/cleanup.h"
 
-static bool has_caller(const struct biography *biography, size_t index)
+#define SITE_LIMIT ((size_t)3 * EXPLAIN_CONTEXT_LIMIT)
+
+/* Recorded calls whose callers are wanted. */
+struct sites {
+	struct event_place places[SITE_LIMIT];
+	struct event_context *contexts[SITE_LIMIT];
+	size_t count;
+};
+
+static void add_site(struct sites *sites, const struct event_place *place, struct event_context *context)
 {
-	return biography->events[index].ip && timeline_touches_page(&biography->events[index], biography->address);
+	if (!place->ip || sites->count == SITE_LIMIT)
+		return;
+	sites->places[sites->count] = *place;
+	sites->contexts[sites->count++] = context;
+}
+
+/* The newest events that touch the page. */
+static void add_biography(struct sites *sites, const struct biography *biography)
+{
+	size_t limit = sites->count + EXPLAIN_CONTEXT_LIMIT;
+
+	for (size_t i = biography->event_count; biography->contexts && i-- > 0 && sites->count < limit;) {
+		const struct memory_event *event = &biography->events[i];
+
+		if (timeline_touches_page(event, biography->address))
+			add_site(sites,
+				 &(struct event_place){
+					 .ip = event->ip,
+					 .sp = event->sp,
+					 .top_word = event->top_word,
+					 .time_ns = event->enter_ns,
+					 .stack_id = event->stack_id,
+				 },
+				 &biography->contexts[i]);
+	}
+}
+
+/* Of other processes nothing is known but the address. */
+static void add_file_losses(struct sites *sites, const struct crash *crash)
+{
+	for (size_t i = crash->file_loss_count; i-- > 0 && i + EXPLAIN_CONTEXT_LIMIT >= crash->file_loss_count;) {
+		struct file_loss *loss = &crash->file_losses[i];
+
+		if (loss->call.pid == crash->process.pid)
+			add_site(sites,
+				 &(struct event_place){
+					 .ip = loss->call.ip,
+					 .sp = loss->call.sp,
+					 .top_word = loss->call.top_word,
+					 .time_ns = loss->call.enter_ns,
+				 },
+				 &loss->context);
+	}
 }
 
 static struct error *copy_text(const char *from, char **to)
@@ -59,40 +110,26 @@ static struct error *name_parties(struct event_context *context)
 
 struct error *explain_event_stacks(struct store_reader *store, struct crash *crash)
 {
-	struct biography *biography = &crash->biography;
-	struct event_place places[EXPLAIN_CONTEXT_LIMIT] = {0};
-	struct event_stack stacks[EXPLAIN_CONTEXT_LIMIT];
-	size_t indices[EXPLAIN_CONTEXT_LIMIT];
-	size_t count = 0;
+	cleanup_free struct sites *sites = calloc(1, sizeof(*sites));
+	struct event_stack stacks[SITE_LIMIT];
 	struct error *err;
 
-	if (!crash->recorded || !crash->has_biography)
+	if (!sites)
+		return &error_no_memory;
+	if (!crash->recorded)
 		return NULL;
-	for (size_t i = biography->event_count; i-- > 0 && count < EXPLAIN_CONTEXT_LIMIT;) {
-		const struct memory_event *event = &biography->events[i];
-
-		if (!has_caller(biography, i))
-			continue;
-		indices[count] = i;
-		places[count++] = (struct event_place){
-			.ip = event->ip,
-			.sp = event->sp,
-			.top_word = event->top_word,
-			.time_ns = event->enter_ns,
-			.stack_id = event->stack_id,
-		};
-	}
-	if (!count)
+	if (crash->has_biography)
+		add_biography(sites, &crash->biography);
+	add_file_losses(sites, crash);
+	if (!sites->count)
 		return NULL;
-	err = event_stacks_load(store, crash, places, count, stacks);
+	err = event_stacks_load(store, crash, sites->places, sites->count, stacks);
 	if (err)
 		return err;
-	for (size_t i = 0; i < count; i++) {
-		struct event_context *context = &biography->contexts[indices[i]];
-
-		context->stack = stacks[i];
+	for (size_t i = 0; i < sites->count; i++) {
+		sites->contexts[i]->stack = stacks[i];
 		if (!err)
-			err = name_parties(context);
+			err = name_parties(sites->contexts[i]);
 	}
 	return err;
 }

@@ -17,6 +17,7 @@ struct error *explain_load_contexts(struct store_reader *store, struct crash *cr
  */
 struct error *explain_take_mapping(struct crash *crash) must_check;
 struct error *explain_take_unloaded(struct store_reader *store, struct crash *crash) must_check;
+struct error *explain_take_file_losses(struct store_reader *store, struct crash *crash) must_check;
 
 /* explain_events.c: the stacks and so the callers of the biography's events. After the stacks of the core. */
 struct error *explain_event_stacks(struct store_reader *store, struct crash *crash) must_check;

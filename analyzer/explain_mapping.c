@@ -238,3 +238,66 @@ struct error *explain_take_unloaded(struct store_reader *store, struct crash *cr
 	file_identity_deinit(&file);
 	return err;
 }
+
+/* ---- what happened to the file ---- */
+
+#define FILE_LOSS_LIMIT 256
+
+/* "data" of "/tmp/data (deleted)". The caller frees it. */
+static char *last_component(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	size_t length = strlen(name);
+
+	return strndup(name, is_deleted(name) ? length - (sizeof(deleted_suffix) - 1) : length);
+}
+
+static struct error *load_losses(struct store_reader *store, const struct file_identity *file, struct crash *crash)
+{
+	cleanup_free char *name = last_component(file->path);
+	cleanup_free struct truncation *calls = NULL;
+	struct stat now;
+	size_t count = 0;
+	struct error *err;
+
+	if (!name)
+		return &error_no_memory;
+	/* Another file may bear the name now. */
+	if (crash->mapping.file_size_known && crash->mapping.file.path &&
+	    (stat(crash->mapping.file.path, &now) || now.st_ino != file->inode))
+		crash->mapping.file_size_known = false;
+	err = store_reader_truncations(store, crash->recording.id, file, name, FILE_LOSS_LIMIT, &calls, &count);
+	if (err)
+		return err;
+	crash->file_losses = calloc(count ?: 1, sizeof(*crash->file_losses));
+	for (size_t i = 0; i < count; i++) {
+		if (crash->file_losses && (!crash->time_ns || calls[i].enter_ns < crash->time_ns))
+			crash->file_losses[crash->file_loss_count++].call = calls[i];
+		else
+			truncation_deinit(&calls[i]);
+	}
+	return crash->file_losses ? NULL : &error_no_memory;
+}
+
+struct error *explain_take_file_losses(struct store_reader *store, struct crash *crash)
+{
+	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
+	const struct biography *biography = &crash->biography;
+	const struct life *life = timeline_last_life(&biography->timeline, biography->address);
+	struct file_identity file;
+	struct error *err;
+
+	if (signal->number != SIGBUS || !life || !biography->events[life->born].file_id)
+		return NULL;
+	err = store_reader_file(store, biography->events[life->born].file_id, &file);
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		return NULL;
+	}
+	if (err)
+		return err;
+	err = load_losses(store, &file, crash);
+	file_identity_deinit(&file);
+	return err;
+}

@@ -293,7 +293,7 @@ static void write_evidence(const struct finding *finding, const struct report_st
 
 		fputs("  - ", out);
 		inert_write(evidence->text, out);
-		if (evidence->kind == EVIDENCE_EVENT)
+		if (evidence->kind == EVIDENCE_EVENT && evidence->id)
 			fprintf(out, "  [event %" PRId64 "]", evidence->id);
 		fputc('\n', out);
 	}

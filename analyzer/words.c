@@ -137,22 +137,22 @@ const char *words_code(struct words *words, const struct symbol *symbol)
 	return put(words, "%s+0x%" PRIx64, words_base_name(symbol->module), symbol->module_offset);
 }
 
-const char *words_caller(struct words *words, const struct crash *crash, size_t index)
+const char *words_context(struct words *words, const struct event_context *context)
 {
-	const struct event_context *context = &crash->biography.contexts[index];
+	struct words jumper, caller;
 
-	struct words jumper;
-
-	if (context->jumper.module) {
-		struct words caller;
-
-		words_symbol(&jumper, &context->jumper);
-		return put(words, "%s, called by %s", jumper.text, words_symbol(&caller, &context->caller));
-	}
+	if (context->jumper.module)
+		return put(words, "%s, called by %s", words_symbol(&jumper, &context->jumper),
+			   words_symbol(&caller, &context->caller));
 	if (context->caller.module)
 		return words_symbol(words, &context->caller);
-	if (context->at.module)
-		return words_symbol(words, &context->at);
+	return words_symbol(words, &context->at);
+}
+
+const char *words_caller(struct words *words, const struct crash *crash, size_t index)
+{
+	if (words_context(words, &crash->biography.contexts[index])[0])
+		return words->text;
 	if (crash->biography.events[index].ip)
 		return put(words, "code at 0x%" PRIx64, crash->biography.events[index].ip);
 	return put(words, "the kernel");

@@ -28,6 +28,9 @@ const char *words_call(struct words *words, const struct memory_event *event);
  * the instruction's address when nothing is. */
 const char *words_caller(struct words *words, const struct crash *crash, size_t index);
 
+/* The same for a context that is not of the biography; "" when nothing is known. */
+const char *words_context(struct words *words, const struct event_context *context);
+
 /* The module of whoever made it ("libwalker.so"), or NULL. */
 const char *words_caller_module(struct words *words, const struct crash *crash, size_t index);
 

@@ -7,5 +7,6 @@
 #include "life.bpf.h"    /* fork, exec, exit, snapshot */
 #include "signal.bpf.h"  /* signals and pending uretprobes */
 #include "ledger.bpf.h"  /* who attaches and holds uprobes */
+#include "truncation.bpf.h" /* files that lose contents, by any process */
 
 char program_license[] SEC("license") = "Dual MIT/GPL";

@@ -23,7 +23,7 @@ typedef uint64_t u64;
 typedef int64_t s64;
 #endif
 
-#define EVENT_ABI_VERSION 2
+#define EVENT_ABI_VERSION 3
 
 enum event_type {
 	EVENT_SYSCALL = 1,	   /* struct event_syscall */
@@ -38,6 +38,7 @@ enum event_type {
 	EVENT_EXIT_STATE = 10,	   /* struct event_exit_state */
 	EVENT_PROBE = 11,	   /* struct event_probe */
 	EVENT_HOLDER_EXIT = 12,	   /* struct event_holder_exit */
+	EVENT_TRUNCATION = 20,	   /* struct event_truncation */
 };
 
 struct event_header {
@@ -238,6 +239,36 @@ struct event_holder_exit {
 	u64 start_ns;
 };
 
+enum event_truncation_how {
+	EVENT_TRUNCATION_OPEN = 1,     /* open with O_TRUNC, creat */
+	EVENT_TRUNCATION_FD = 2,       /* ftruncate */
+	EVENT_TRUNCATION_PATH = 3,     /* truncate */
+	EVENT_TRUNCATION_PUNCH = 4,    /* fallocate with PUNCH_HOLE or ZERO_RANGE: the size stays */
+	EVENT_TRUNCATION_COLLAPSE = 5, /* fallocate with COLLAPSE_RANGE */
+};
+
+#define EVENT_TRUNCATION_PATH_BYTES 256
+#define EVENT_SIZE_UNKNOWN (~0ULL)
+
+/* A file lost contents that may be mapped: made by any process of the host, whatever the filter says of it, when the file
+ * is one whose path was handed over. For truncate, which resolves its path out of sight, always, with the path as given and
+ * no file. Calls that failed or made nothing smaller are left out. */
+struct event_truncation {
+	struct event_header header;
+	u64 enter_ns; /* equal to the header's time where only the return is seen (open, truncate) */
+	struct event_file_id file;
+	u64 old_bytes; /* EVENT_SIZE_UNKNOWN where only the return is seen */
+	u64 new_bytes;
+	u64 offset, length; /* of fallocate */
+	u64 ip;
+	u64 sp;
+	u64 top_word;
+	u32 how; /* enum event_truncation_how */
+	u32 uid;
+	char comm[16];				/* of the thread */
+	char path[EVENT_TRUNCATION_PATH_BYTES]; /* EVENT_TRUNCATION_PATH: as given; else "" */
+};
+
 #ifdef __BPF__
 #define EVENT_ASSERT_SIZE(name, bytes) _Static_assert(sizeof(struct name) == (bytes), #name)
 #else
@@ -256,6 +287,7 @@ EVENT_ASSERT_SIZE(event_return_instance, 80);
 EVENT_ASSERT_SIZE(event_exit_state, 200);
 EVENT_ASSERT_SIZE(event_probe, 1144);
 EVENT_ASSERT_SIZE(event_holder_exit, 32);
+EVENT_ASSERT_SIZE(event_truncation, 384);
 
 /* What the kernel side counts for itself. */
 struct event_counters {

@@ -71,6 +71,7 @@ struct inode {
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	unsigned int i_nlink;
+	s64 i_size;
 	u32 i_generation;
 };
 

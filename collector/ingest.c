@@ -114,6 +114,8 @@ static struct error *take_record(struct ingest *ingest, const struct event_heade
 		return ingest_take_probe(ingest, (const void *)record);
 	case EVENT_HOLDER_EXIT:
 		return ingest_take_holder_exit(ingest, (const void *)record);
+	case EVENT_TRUNCATION:
+		return ingest_take_truncation(ingest, (const void *)record);
 	default:
 		return error_format(ERROR_INVALID, "record of unknown type %u", record->type);
 	}

@@ -147,3 +147,31 @@ void ingest_free_files(struct ingest *ingest)
 {
 	tdestroy(ingest->files, free_file);
 }
+
+struct name_search {
+	const char *name;
+	size_t length;
+	bool found;
+};
+
+static void compare_name(const void *node, VISIT visit, void *closure)
+{
+	const struct file_entry *file = *(struct file_entry *const *)node;
+	struct name_search *search = closure;
+	const char *slash = strrchr(file->identity.path, '/');
+
+	if ((visit == postorder || visit == leaf) && slash && strncmp(slash + 1, search->name, search->length) == 0 &&
+	    (!slash[1 + search->length] || slash[1 + search->length] == ' ')) /* "name (deleted)" */
+		search->found = true;
+}
+
+bool ingest_knows_file_name(struct ingest *ingest, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct name_search search = {.name = slash ? slash + 1 : path};
+
+	search.length = strlen(search.name);
+	if (search.length)
+		twalk_r(ingest->files, compare_name, &search);
+	return search.found;
+}

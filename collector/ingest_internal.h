@@ -66,6 +66,8 @@ struct error *ingest_take_file(struct ingest *ingest, const struct event_file *r
 /* After a commit: what was added is there to stay, or (`kept` false) gone. */
 void ingest_settle_files(struct ingest *ingest, bool kept);
 void ingest_free_files(struct ingest *ingest);
+/* True when a known file's path ends in the same component as `path`. */
+bool ingest_knows_file_name(struct ingest *ingest, const char *path);
 /* "/usr/lib/x" from the components "x", "lib", "usr", each with its NUL. The caller frees it; NULL without memory. */
 char *ingest_join_path(const char *components, uint32_t used, bool truncated, bool deleted);
 
@@ -88,6 +90,9 @@ struct error *ingest_take_signal(struct ingest *ingest, const struct event_signa
 struct error *ingest_take_return_instance(struct ingest *ingest, const struct event_return_instance *record) must_check;
 
 struct error *ingest_take_exit_state(struct ingest *ingest, const struct event_exit_state *record) must_check;
+
+/* ingest_truncation.c: files that become shorter, by whomever. */
+struct error *ingest_take_truncation(struct ingest *ingest, const struct event_truncation *record) must_check;
 
 /* ingest_ledger.c: who holds which uprobe. */
 struct error *ingest_take_probe(struct ingest *ingest, const struct event_probe *record) must_check;

@@ -18,7 +18,7 @@
 #include "common/cleanup.h"
 #include "corelate.skel.h"
 
-#define MAX_LINKS 40
+#define MAX_LINKS 64
 
 struct kernel {
 	struct corelate_bpf *skeleton;
@@ -48,6 +48,13 @@ static const struct syscall_hook {
 	{"exit_group", "exit_group_enter", NULL},
 	{"perf_event_open", NULL, "perf_event_open_exit"},
 	{"bpf", NULL, "bpf_exit"},
+	{"open", NULL, "open_exit"},
+	{"creat", NULL, "open_exit"},
+	{"openat", NULL, "open_exit"},
+	{"openat2", NULL, "open_exit"},
+	{"truncate", NULL, "truncate_exit"},
+	{"ftruncate", "truncation_enter", "truncation_exit"},
+	{"fallocate", "truncation_enter", "truncation_exit"},
 };
 
 #define SYSCALL_HOOKS (sizeof(syscall_hooks) / sizeof(syscall_hooks[0]))

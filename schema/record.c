@@ -280,3 +280,20 @@ const char *probe_how_name(enum probe_how how)
 	}
 	return "unknown";
 }
+
+const char *truncation_how_name(enum truncation_how how)
+{
+	switch (how) {
+	case TRUNCATION_OPEN:
+		return "open with O_TRUNC";
+	case TRUNCATION_FD:
+		return "ftruncate";
+	case TRUNCATION_PATH:
+		return "truncate";
+	case TRUNCATION_PUNCH:
+		return "fallocate, which emptied a range";
+	case TRUNCATION_COLLAPSE:
+		return "fallocate, which took a range out";
+	}
+	return "unknown";
+}

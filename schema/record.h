@@ -212,6 +212,40 @@ struct call_event {
 void call_event_deinit(struct call_event *event);
 void probed_function_deinit(struct probed_function *function);
 
+enum truncation_how {
+	TRUNCATION_OPEN = 1,	 /* open with O_TRUNC, creat */
+	TRUNCATION_FD = 2,	 /* ftruncate */
+	TRUNCATION_PATH = 3,	 /* truncate */
+	TRUNCATION_PUNCH = 4,	 /* fallocate that emptied [offset, offset + length); the size stays */
+	TRUNCATION_COLLAPSE = 5, /* fallocate that took [offset, offset + length) out */
+};
+
+#define TRUNCATION_SIZE_UNKNOWN UINT64_MAX
+
+/* A call that made a file shorter, or emptied a part of it: by any process, of a file that a recorded process mapped or
+ * executed. */
+struct truncation {
+	int64_t id;
+	int64_t recording_id;
+	int64_t file_id; /* 0 when only the path is known */
+	char *path; /* as truncate was given it: it may be relative, or lead through links; "" for the other calls */
+	enum truncation_how how;
+	uint32_t pid; /* who did it, recorded or not; in the initial pid namespace */
+	uint32_t tid;
+	uint32_t uid;
+	char comm[16];
+	uint64_t enter_ns; /* equal to exit_ns where only the return was seen */
+	uint64_t exit_ns;
+	uint64_t old_bytes; /* TRUNCATION_SIZE_UNKNOWN where only the return was seen */
+	uint64_t new_bytes;
+	uint64_t offset, length;   /* of fallocate */
+	uint64_t ip, sp, top_word; /* in that process */
+};
+void truncation_deinit(struct truncation *truncation);
+
+/* "ftruncate" and so on; "unknown" for others. */
+const char *truncation_how_name(enum truncation_how how);
+
 /* What a memory event did to the address space, as ranges of whole pages. An empty range has start == end. */
 struct memory_effect {
 	uint64_t removed_start, removed_end;   /* whatever was mapped here is gone */

@@ -81,6 +81,7 @@ struct error *store_writer_add_heap_event(struct store_writer *, const struct he
 struct error *store_writer_add_call_event(struct store_writer *, const struct call_event *, int64_t *ret_id) must_check;
 struct error *store_writer_add_probe_coverage(struct store_writer *, const struct probe_coverage *,
 					      int64_t *ret_id) must_check;
+struct error *store_writer_add_truncation(struct store_writer *, const struct truncation *, int64_t *ret_id) must_check;
 /* The row of that (device, inode, path); the existing one when there is one already. */
 struct error *store_writer_add_file(struct store_writer *, const struct file_identity *, int64_t *ret_id) must_check;
 
@@ -222,6 +223,12 @@ struct error *store_reader_functions(struct store_reader *, int64_t recording_id
  * ERROR_NOT_FOUND: its calls were not recorded at all. */
 struct error *store_reader_probe_coverage(struct store_reader *, int64_t recording_id, int64_t process_id,
 					  struct probe_coverage *ret) must_check;
+
+/* Recorded truncations of a recording, oldest first, at most `limit` of the newest: those of the file with that identity,
+ * whatever its path then, and those whose file is not known and whose path ends in the component `name` (NULL: none of
+ * these). Free each with truncation_deinit(), then the array. */
+struct error *store_reader_truncations(struct store_reader *, int64_t recording_id, const struct file_identity *file,
+				       const char *name, size_t limit, struct truncation **ret, size_t *ret_count) must_check;
 
 /* Which probes of the ledger are asked for. */
 struct attached_probe_query {

@@ -481,6 +481,13 @@ static void read_event(struct parser *parser, bool seen)
 	read_call(parser, event);
 	if (event->kind != MEMORY_SEEN)
 		event->ip = 0x400000;
+	if (accept(parser, "file")) {
+		char path[128];
+
+		read_word(parser, path, sizeof(path));
+		context->file = copy(path);
+		event->file_id = 1;
+	}
 	if (accept(parser, "by"))
 		read_caller(parser, &context->caller);
 	if (accept(parser, "after-marker"))
@@ -748,6 +755,41 @@ static bool read_core_line(struct parser *parser, const char *keyword)
 	return false;
 }
 
+/* truncated open|ftruncate|truncate|punch ENTER EXIT PID COMM OLD NEW [PATH]; OLD may be "unknown" */
+static void read_truncation(struct parser *parser)
+{
+	static const char *const names[] = {"", "open", "ftruncate", "truncate", "punch", "collapse"};
+	struct crash *crash = parser->crash;
+	struct file_loss loss = {.call = {.file_id = 1}};
+	char word[128];
+
+	read_word(parser, word, sizeof(word));
+	for (int i = TRUNCATION_OPEN; i <= TRUNCATION_COLLAPSE; i++) {
+		if (strcmp(word, names[i]) == 0)
+			loss.call.how = (enum truncation_how)i;
+	}
+	if (!loss.call.how)
+		bad(parser, "unknown way to truncate: \"%s\"", word);
+	loss.call.id = (int64_t)crash->file_loss_count + 1;
+	loss.call.enter_ns = read_time(parser);
+	loss.call.exit_ns = read_time(parser);
+	loss.call.pid = loss.call.tid = (uint32_t)read_number(parser);
+	read_word(parser, word, sizeof(loss.call.comm));
+	memcpy(loss.call.comm, word, strlen(word));
+	loss.call.old_bytes = accept(parser, "unknown") ? TRUNCATION_SIZE_UNKNOWN : read_number(parser);
+	loss.call.new_bytes = read_number(parser);
+	word[0] = 0;
+	if (!at_end(parser)) {
+		read_word(parser, word, sizeof(word));
+		loss.call.file_id = 0;
+	}
+	loss.call.path = copy(word);
+	crash->file_losses = reallocarray(crash->file_losses, crash->file_loss_count + 1, sizeof(loss));
+	if (!crash->file_losses)
+		abort();
+	crash->file_losses[crash->file_loss_count++] = loss;
+}
+
 static void read_line(struct parser *parser)
 {
 	char keyword[16];
@@ -771,6 +813,8 @@ static void read_line(struct parser *parser)
 		read_gap(parser);
 	else if (strcmp(keyword, "mapping") == 0)
 		read_mapping(parser);
+	else if (strcmp(keyword, "truncated") == 0)
+		read_truncation(parser);
 	else if (strcmp(keyword, "unloaded") == 0)
 		read_spot(parser, &parser->crash->unloaded);
 	else if (strcmp(keyword, "event") == 0 || strcmp(keyword, "unseen") == 0)
