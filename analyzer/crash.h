@@ -112,6 +112,17 @@ struct fault_division {
 	char operand[48]; /* "ecx" */
 };
 
+/* A value that differs from the pointer that faulted in one bit alone, points into a mapping, and is in use. */
+struct fault_twin {
+	bool found;
+	bool is_telling; /* neither arithmetic nor a tag makes such a difference */
+	int reg;	 /* the base register that is wrong */
+	unsigned bit;
+	uint64_t value;
+	int in_register;   /* core_register that holds the value; -1: memory does */
+	uint64_t found_at; /* where in memory */
+};
+
 struct fault {
 	char instruction[96]; /* "mov edi, dword ptr [rbx+0x0c]"; "" when it could not be read */
 	bool is_fault;	      /* the signal reports a fault of this instruction (not kill, not abort) */
@@ -127,10 +138,13 @@ struct fault {
 	struct crash_signal signal;
 	bool has_registers;
 	uint64_t registers[CORE_REGISTERS]; /* when it faulted */
-	bool in_handler; /* the process was ended from within a handler; this is the fault that the handler was for */
+	/* A handler ended the process, from within (see crash.interruption) or by sending the signal again before it
+	 * returned; this is the fault that the handler was for. */
+	bool in_handler;
 	struct fault_branch branch;
 	struct fault_jump jump;
 	struct fault_division division;
+	struct fault_twin twin;
 	char mnemonic[24];
 	uint8_t bytes[15]; /* what stands at the instruction pointer, byte_count of them known */
 	size_t byte_count;
@@ -145,6 +159,7 @@ struct fault {
 struct interruption {
 	bool found;
 	bool confirmed;	  /* the unwinder came by it too */
+	bool inferred;	  /* the frame has no siginfo: `signal` is what the processor's exception makes it */
 	uint64_t address; /* of the frame: of its return address into the restorer */
 	struct crash_signal signal;
 	uint64_t registers[CORE_REGISTERS];  /* what was interrupted; those that the frame lacks are the thread's */

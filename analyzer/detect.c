@@ -6,11 +6,18 @@
 /* The list. The order means nothing: a test shuffles it. */
 /* clang-format off */
 const struct detector detectors[] = {
+	{"bit-flip", detect_bit_flip},
+	{"divide-by-zero", detect_divide_by_zero},
 	{"double-free", detect_double_free},
 	{"double-munmap", detect_double_munmap},
 	{"heap-corruption", detect_heap_corruption},
 	{"heap-overflow", detect_heap_overflow},
+	{"illegal-instruction", detect_illegal_instruction},
 	{"invalid-free", detect_invalid_free},
+	{"non-canonical-pointer", detect_non_canonical_pointer},
+	{"null-call", detect_null_call},
+	{"null-dereference", detect_null_dereference},
+	{"nx-execution", detect_nx_execution},
 	{"protection-violation", detect_protection_violation},
 	{"stack-overflow", detect_stack_overflow},
 	{"stray-breakpoint", detect_stray_breakpoint},
@@ -23,6 +30,8 @@ const struct detector detectors[] = {
 	{"uretprobe-wrong-return", detect_uretprobe_wrong_return},
 	{"use-after-free", detect_use_after_free},
 	{"use-after-munmap", detect_use_after_munmap},
+	{"wild-jump", detect_wild_jump},
+	{"wild-pointer", detect_wild_pointer},
 };
 /* clang-format on */
 

@@ -44,5 +44,14 @@ struct error *detect_invalid_free(const struct crash *, struct finding_list *) m
 struct error *detect_heap_overflow(const struct crash *, struct finding_list *) must_check;
 struct error *detect_heap_corruption(const struct crash *, struct finding_list *) must_check;
 struct error *detect_use_after_munmap(const struct crash *, struct finding_list *) must_check;
+struct error *detect_null_dereference(const struct crash *, struct finding_list *) must_check;
+struct error *detect_non_canonical_pointer(const struct crash *, struct finding_list *) must_check;
+struct error *detect_wild_pointer(const struct crash *, struct finding_list *) must_check;
+struct error *detect_bit_flip(const struct crash *, struct finding_list *) must_check;
+struct error *detect_null_call(const struct crash *, struct finding_list *) must_check;
+struct error *detect_wild_jump(const struct crash *, struct finding_list *) must_check;
+struct error *detect_nx_execution(const struct crash *, struct finding_list *) must_check;
+struct error *detect_divide_by_zero(const struct crash *, struct finding_list *) must_check;
+struct error *detect_illegal_instruction(const struct crash *, struct finding_list *) must_check;
 
 #endif

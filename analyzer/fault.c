@@ -353,6 +353,24 @@ bool fault_decode_call(const struct core *core, const uint8_t *bytes, size_t siz
 	return true;
 }
 
+bool fault_is_inside_instruction(const struct core *core, uint64_t start, uint64_t address)
+{
+	ZydisDecodedInstruction instruction;
+	ZydisDecoder decoder;
+
+	if (ZYAN_FAILED(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)))
+		return false;
+	while (start < address) {
+		uint8_t bytes[15];
+		size_t size = core_read(core, start, bytes, sizeof(bytes));
+
+		if (!size || ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder, NULL, bytes, size, &instruction)))
+			return false;
+		start += instruction.length;
+	}
+	return start > address;
+}
+
 const char *fault_register_name(int core_register)
 {
 	static const char *const names[CORE_REGISTERS] = {

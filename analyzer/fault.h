@@ -31,6 +31,10 @@ bool fault_decode_call(const struct core *core, const uint8_t *bytes, size_t siz
 		       const uint64_t registers[CORE_REGISTERS], char *text, size_t text_size, bool *ret_indirect,
 		       bool *ret_target_known, uint64_t *ret_target);
 
+/* True when decoding from `start`, where an instruction begins, steps over `address` into its middle. False also when
+ * the bytes cannot be read or decoded. */
+bool fault_is_inside_instruction(const struct core *core, uint64_t start, uint64_t address);
+
 /* Fills crash->fault, fault_mapped and the pointers from the crash's signal, registers, core and interruption. Looks
  * for the interruption itself. To be called once these are known, before anything that asks about the fault. */
 void fault_examine(struct crash *crash);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "analyzer/fault.h"
+#include "analyzer/fault_twin.h"
 #include "analyzer/signal_frame.h"
 
 /* The longest x86 instruction. */
@@ -341,16 +342,41 @@ static void fill_pointers(struct crash *crash)
 	}
 }
 
-static void examine(struct crash *crash, bool look)
+/* An exception without a siginfo may be an old one: the instruction at hand must be able to raise it. */
+static bool is_borne_out(const struct crash *crash)
+{
+	const struct fault *fault = &crash->fault;
+	const struct fault_division *division = &fault->division;
+
+	switch (fault->signal.number) {
+	case SIGFPE:
+		return division->known && (division->divisor == 0 || division->is_signed);
+	case SIGILL:
+		return fault->byte_count && (!fault->length || fault->mnemonic[0] == 'u');
+	default:
+		if (fault->access == ACCESS_EXECUTE || fault->cause == FAULT_PRIVILEGED)
+			return true;
+		return fault->operand < fault->operand_count &&
+		       (fault->cause == FAULT_MISALIGNED ||
+			refusal_of(crash, &fault->operands[fault->operand]) != FAULT_UNTOLD);
+	}
+}
+
+/* A handler that sends the signal to itself again, with the default action restored, dies of it when it has returned:
+ * at the instruction that had faulted, with the registers of then. The siginfo tells only of the sending. */
+static bool may_be_raised_again(const struct crash *crash)
+{
+	const struct crash_signal *signal = &crash->fault.signal;
+
+	return crash->core && !crash->fault.in_handler && crash->has_registers && is_synchronous(signal->number) &&
+	       signal->code <= 0 && signal->sender_pid && signal->sender_pid == crash->pid;
+}
+
+static void begin_fault(struct crash *crash, bool is_fault)
 {
 	struct fault *fault = &crash->fault;
-	bool reported;
 
-	*fault = (struct fault){.operand = SIZE_MAX};
-	choose_signal(crash, look);
-	/* A core without siginfo tells only the number: then the instruction must show that it faulted. */
-	reported = fault->signal.code > 0 || (crash->core && !crash->core->signal.has_siginfo && !fault->in_handler);
-	fault->is_fault = reported && is_memory_signal(fault->signal.number);
+	fault->is_fault = is_fault && is_memory_signal(fault->signal.number);
 	if (fault->is_fault && fault->signal.has_address) {
 		fault->address = fault->signal.address;
 		fault->source = ADDRESS_SIGNAL;
@@ -358,9 +384,53 @@ static void examine(struct crash *crash, bool look)
 	decode_instruction(crash);
 	if (fault->is_fault)
 		examine_memory_fault(crash);
-	if (fault->signal.code <= 0 && fault->source == ADDRESS_UNKNOWN)
-		fault->is_fault = false;
+}
+
+/* Gives the fault the code that the processor's own signal would have had. */
+static void finish_raised_again(struct crash *crash)
+{
+	struct fault *fault = &crash->fault;
+	struct crash_signal *signal = &fault->signal;
+
+	fault->in_handler = true;
+	signal->code = fault->cause == FAULT_UNMAPPED	  ? SEGV_MAPERR
+		       : fault->cause == FAULT_PERMISSION ? SEGV_ACCERR
+							  : SI_KERNEL;
+	if (signal->number == SIGFPE || signal->number == SIGILL)
+		signal->code = signal->number == SIGFPE ? FPE_INTDIV : ILL_ILLOPN;
+	signal->trustworthy = signal->code != SI_KERNEL;
+	signal->address = fault->is_fault ? fault->address : fault->registers[CORE_RIP];
+}
+
+static void examine(struct crash *crash, bool look)
+{
+	struct fault *fault = &crash->fault;
+	bool again;
+
+	*fault = (struct fault){.operand = SIZE_MAX};
+	crash->fault_mapping_known = crash->fault_mapped = false;
+	choose_signal(crash, look);
+	again = may_be_raised_again(crash);
+	/* A core without siginfo tells only the number: then the instruction must show that it faulted. */
+	begin_fault(crash, again || fault->signal.code > 0 ||
+				   (crash->core && !crash->core->signal.has_siginfo && !fault->in_handler));
+	if (fault->in_handler && crash->interruption.inferred && !is_borne_out(crash)) {
+		fault_examine_again(crash);
+		return;
+	}
+	if (again && is_borne_out(crash)) {
+		finish_raised_again(crash);
+	} else if (fault->signal.code <= 0 && (again || fault->source == ADDRESS_UNKNOWN)) {
+		struct fault none = {.operand = SIZE_MAX, .signal = fault->signal};
+
+		memcpy(none.instruction, fault->instruction, sizeof(none.instruction));
+		memcpy(none.registers, fault->registers, sizeof(none.registers));
+		none.has_registers = fault->has_registers;
+		*fault = none;
+		crash->fault_mapping_known = crash->fault_mapped = false;
+	}
 	fill_pointers(crash);
+	fault_find_twin(crash);
 }
 
 void fault_examine(struct crash *crash)

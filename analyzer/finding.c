@@ -39,7 +39,7 @@ static const struct class_row {
 	[FINDING_NULL_DEREFERENCE] = {"null-dereference", 1},
 	[FINDING_NON_CANONICAL_POINTER] = {"non-canonical-pointer", 1},
 	[FINDING_WILD_POINTER] = {"wild-pointer", 0},
-	[FINDING_BIT_FLIP] = {"bit-flip", 1},
+	[FINDING_BIT_FLIP] = {"bit-flip", 2},
 	[FINDING_ASSERTION_FAILURE] = {"assertion-failure", 2},
 	[FINDING_UNCAUGHT_EXCEPTION] = {"uncaught-exception", 2},
 	[FINDING_DELIBERATE_ABORT] = {"deliberate-abort", 1},

@@ -43,8 +43,65 @@ static bool is_restorer(const struct core *core, uint64_t address)
 /* The kernel's selectors for 64-bit programs (arch/x86/include/asm/segment.h). */
 static bool is_plausible(const struct frame_image *image)
 {
-	return image->cs == 0x33 && (image->ss == 0x2b || image->ss == 0) && image->info.si_signo > 0 &&
-	       image->info.si_signo < 65 && image->trap < 256;
+	return image->cs == 0x33 && (image->ss == 0x2b || image->ss == 0) && image->trap < 256;
+}
+
+/* Exceptions of the processor (Intel SDM, volume 3, "Exception and Interrupt Reference"). */
+enum { TRAP_DIVIDE = 0, TRAP_OPCODE = 6, TRAP_STACK = 12, TRAP_PROTECTION = 13, TRAP_PAGE = 14 };
+
+/* The kernel writes the siginfo only for a handler that asked for it (SA_SIGINFO); otherwise there is what was on the
+ * stack before. For the processor's signals it must agree with what the frame has of the exception. */
+static bool has_siginfo(const struct frame_image *image)
+{
+	const siginfo_t *info = &image->info;
+
+	if (info->si_signo <= 0 || info->si_signo > 64 || info->si_errno != 0 || info->si_code < -64 ||
+	    info->si_code > SI_KERNEL)
+		return false;
+	if (info->si_code <= 0)
+		return true;
+	switch (info->si_signo) {
+	case SIGSEGV:
+	case SIGBUS:
+		if (info->si_code == SI_KERNEL)
+			return image->trap == TRAP_PROTECTION || image->trap == TRAP_STACK || image->trap == TRAP_PAGE;
+		return image->trap == TRAP_PAGE && (uint64_t)(uintptr_t)info->si_addr == image->fault_address;
+	case SIGILL:
+	case SIGFPE:
+		return info->si_code == SI_KERNEL || (uint64_t)(uintptr_t)info->si_addr == image->registers[16];
+	default:
+		return true;
+	}
+}
+
+/* What the exception alone tells. The kernel keeps it from one signal to the next, so that a later signal that has
+ * none of its own shows an old one: the instruction has to bear it out. */
+static struct crash_signal signal_of_trap(const struct frame_image *image)
+{
+	struct crash_signal signal = {.trustworthy = true, .has_address = true};
+
+	switch (image->trap) {
+	case TRAP_PAGE:
+		signal.number = SIGSEGV;
+		signal.code = image->error & 1 ? SEGV_ACCERR : SEGV_MAPERR;
+		signal.address = image->fault_address;
+		break;
+	case TRAP_PROTECTION:
+	case TRAP_STACK:
+		signal = (struct crash_signal){.number = image->trap == TRAP_STACK ? SIGBUS : SIGSEGV,
+					       .code = SI_KERNEL};
+		break;
+	case TRAP_OPCODE:
+	case TRAP_DIVIDE:
+		signal.number = image->trap == TRAP_OPCODE ? SIGILL : SIGFPE;
+		signal.code = image->trap == TRAP_OPCODE ? ILL_ILLOPN : FPE_INTDIV;
+		signal.address = image->registers[16];
+		break;
+	default:
+		signal = (struct crash_signal){0};
+		break;
+	}
+	return signal;
 }
 
 static struct crash_signal take_signal(const siginfo_t *info)
@@ -73,12 +130,14 @@ static struct crash_signal take_signal(const siginfo_t *info)
 static void take_frame(const struct core *core, const struct frame_image *image, uint64_t address,
 		       struct interruption *interruption)
 {
-	*interruption = (struct interruption){.found = true,
-					      .address = address,
-					      .signal = take_signal(&image->info),
-					      .trap = image->trap,
-					      .error = image->error,
-					      .fault_address = image->fault_address};
+	*interruption =
+		(struct interruption){.found = true,
+				      .address = address,
+				      .inferred = !has_siginfo(image),
+				      .signal = has_siginfo(image) ? take_signal(&image->info) : signal_of_trap(image),
+				      .trap = image->trap,
+				      .error = image->error,
+				      .fault_address = image->fault_address};
 	if (!(image->stack_flags & SS_DISABLE) && image->stack_pointer + image->stack_bytes > image->stack_pointer) {
 		interruption->stack_start = image->stack_pointer;
 		interruption->stack_bytes = image->stack_bytes;
@@ -146,7 +205,7 @@ size_t signal_frame_collect(const struct core *core, const struct thread_stack *
 			continue;
 		take_frame(core, &image, address, &interruptions[count]);
 		/* The kernel fills in a siginfo only for a handler with SA_SIGINFO. */
-		if (!is_plausible(&image))
+		if (interruptions[count].inferred)
 			interruptions[count].signal = (struct crash_signal){0};
 		interruptions[count].confirmed = true;
 		interruptions[count++].frame = i + 1;

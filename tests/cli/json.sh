@@ -44,7 +44,8 @@ says both 'r["coverage"]["recorded"] and r["coverage"]["events"] == 11 and r["co
 says both 'len(r["threads"]) == 2 and r["threads"][0]["crashed"] and not r["threads"][1]["crashed"]'
 says both '[e["id"] for e in r["findings"][0]["evidence"] if e["kind"] == "event"] == [1, 2, 3, 5]'
 # Nothing but what was recorded tells who it was: without it nobody is accused.
-says core-alone 'r["findings"][0]["class"] == "unknown" and r["findings"][0]["confidence"] == "none"'
+# Nobody saw that the memory had been unmapped: that it leads nowhere is all that can be said.
+says core-alone 'r["findings"][0]["class"] == "wild-pointer" and r["findings"][0]["confidence"] == "possible"'
 says core-alone 'not r["coverage"]["recorded"] and r["crash"]["time"] is None and r["crash"]["boot_id"] is None'
 # Without the core, nobody has seen that the page was not mapped.
 says record-alone 'r["findings"][0]["class"] == "double-munmap" and r["findings"][0]["confidence"] == "likely"'

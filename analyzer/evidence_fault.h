@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the detectors of pointers and of control share: the code that faulted and who called it, the operand's registers
+ * in words, what a pointer's value looks like. Pure.
+ */
+#ifndef ANALYZER_EVIDENCE_FAULT_H
+#define ANALYZER_EVIDENCE_FAULT_H
+
+#include "analyzer/crash.h"
+#include "analyzer/finding.h"
+#include "analyzer/words.h"
+
+/* The frame that faulted: the innermost, or the one that a signal handler interrupted; NULL when it is not known. After
+ * a jump to where no code is, its symbol is empty, and its caller made the jump. */
+const struct frame *evidence_fault_frame(const struct crash *crash);
+
+/* "victim parse+0x12 (parse.c:10)", and for code of the C or C++ library also who called it: "libc.so.6 strlen+0x1d,
+ * called by victim parse+0x12 (parse.c:10)". "code at 0x…" when there is no name. */
+const char *evidence_fault_code(struct words *words, const struct crash *crash);
+
+/* Names the first function outside of the C and C++ libraries from the fault on as the offender, for the signature. */
+struct error *evidence_set_fault_offender(const struct crash *crash, struct finding *finding) must_check;
+
+/* Adds the fault, and for a fault in a handler that it was recovered from the handler's frame. */
+struct error *evidence_add_refusal(const struct crash *crash, struct finding *finding) must_check;
+
+/* Adds what the address of the operand that faulted is made of: "[rbx+0x0c]: rbx is 0x4141414141414141". */
+struct error *evidence_add_operand(const struct crash *crash, struct finding *finding) must_check;
+
+/* The base register of the operand that faulted, and its value; -1 when there is none. */
+int evidence_base_register(const struct crash *crash, uint64_t *ret_value);
+
+/* What a wild value may be, from its bytes: text, or a pattern that allocators and compilers fill memory with. "" when
+ * it looks like neither. */
+const char *words_pointer_value(struct words *words, uint64_t value);
+
+/* -4095 to -1: what system calls fail with, and MAP_FAILED. */
+bool evidence_is_error_value(uint64_t value);
+
+#endif
