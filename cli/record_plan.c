@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "analyzer/probe_heap.h"
+#include "analyzer/probe_resolve.h"
 #include "analyzer/probe_space.h"
 #include "common/cleanup.h"
 
@@ -43,6 +44,8 @@ struct error *record_make_plan(const struct record_request *request, struct prob
 		err = add_targets(&space, request);
 	if (!err && request->heap)
 		err = add_heap(ret, &space, request->heap_library);
+	for (size_t i = 0; i < request->probe_count && !err; i++)
+		err = probe_resolve(ret, &space, request->probes[i]);
 	probe_space_deinit(&space);
 	if (err)
 		probe_plan_deinit(ret);
