@@ -35,6 +35,7 @@ struct unwinder {
 	/* The stack at hand. */
 	const struct past_stack *past;	    /* NULL for a thread of the core */
 	bool missed;			    /* memory was asked for that lies behind the end of the slice */
+	bool guessed;			    /* so it was while the frame at hand was looked for */
 	uint64_t registers[CORE_REGISTERS]; /* of the thread, or of what its signal handler interrupted */
 	uint32_t known_registers;	    /* bit n: registers[n] is known */
 	struct unwind_frame *frames;	    /* frame_limit of them */

@@ -203,8 +203,10 @@ static bool add_caller(struct unwinder *unwinder, uint64_t pc, uint64_t sp, bool
 		return false;
 	}
 	/* The rules were clear, but not the memory: what libdwfl guesses instead is worth nothing. */
-	if (past && frame.trust == FRAME_POINTER && unwinder->missed && unwinder->callee.has_cfi)
+	if (past && frame.trust == FRAME_POINTER && unwinder->guessed && unwinder->callee.has_cfi) {
+		unwinder->missed = true;
 		return false;
+	}
 	if (frame.trust == FRAME_POINTER) {
 		/* A guess that is no return address is no frame. */
 		if (!executable || unwind_check_call(unwinder->core, pc) == CALL_NO) {
@@ -239,6 +241,9 @@ static int on_frame(Dwfl_Frame *state, void *context)
 	Dwarf_Word sp = 0;
 	bool activation;
 
+	/* dwfl_frame_pc() looks for the caller of this frame already, to tell whether a signal interrupted it. */
+	unwinder->guessed = unwinder->missed;
+	unwinder->missed = false;
 	if (!dwfl_frame_pc(state, &pc, &activation))
 		return DWARF_CB_ABORT;
 	if (dwfl_frame_reg(state, DWARF_RSP, &sp) != 0)
@@ -246,7 +251,6 @@ static int on_frame(Dwfl_Frame *state, void *context)
 	if (unwinder->started && !add_caller(unwinder, pc, sp, activation))
 		return DWARF_CB_ABORT;
 	unwinder->started = true;
-	unwinder->missed = false;
 	last = &unwinder->frames[unwinder->frame_count - 1];
 	describe_callee(unwinder, state, unwind_frame_lookup_address(last));
 	return DWARF_CB_OK;
@@ -338,7 +342,7 @@ static void run(struct unwinder *unwinder)
 
 	find_start(unwinder);
 	do {
-		unwinder->started = unwinder->missed = false;
+		unwinder->started = unwinder->missed = unwinder->guessed = false;
 		unwinder->reason[0] = '\0';
 		if (!unwind_is_executable(unwinder->core, unwinder->start_pc)) {
 			set_reason(unwinder, unwinder->past ? "no file was mapped as code at the program counter"
