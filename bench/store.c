@@ -118,11 +118,12 @@ static void write_through_ingest(const char *path, const struct rows *rows)
 		.start_ns = 1,
 		.reason = EVENT_PROCESS_SEEN,
 	};
+	const struct ingest_options options = {.recording_id = 1, .started_ns = 1};
 	struct store_writer *writer;
 	struct ingest *ingest;
 
 	require(store_writer_create(path, &writer));
-	require(ingest_create(writer, 1, 1, 0, &ingest));
+	require(ingest_create(writer, &options, &ingest));
 	ingest_record(ingest, &process.header);
 	for (size_t i = 0; i < rows->count; i++) {
 		ingest_record(ingest, &rows->records[i].header);

@@ -5,6 +5,7 @@
 
 #define ARCH_IP(regs) ((regs)->ip)
 #define ARCH_SP(regs) ((regs)->sp)
+#define ARCH_RESULT(regs) ((regs)->ax)
 #define ARCH_SYSCALL_ARG0(regs) ((regs)->di)
 #define ARCH_SYSCALL_ARG1(regs) ((regs)->si)
 #define ARCH_SYSCALL_ARG2(regs) ((regs)->dx)
@@ -21,5 +22,23 @@
 		(out)[12] = (regs)->dx, (out)[13] = (regs)->si, (out)[14] = (regs)->di, (out)[15] = (regs)->ip;        \
 		(out)[16] = (regs)->flags, (out)[17] = (regs)->sp;                                                     \
 	} while (0)
+
+/* Order of event_stack.registers: what a called function must keep (System V ABI). */
+#define ARCH_COPY_KEPT_REGISTERS(out, regs)                                                                            \
+	do {                                                                                                           \
+		(out)[0] = (regs)->bx, (out)[1] = (regs)->bp, (out)[2] = (regs)->r12;                                  \
+		(out)[3] = (regs)->r13, (out)[4] = (regs)->r14, (out)[5] = (regs)->r15;                                \
+	} while (0)
+
+/* arch/x86/entry/syscalls/syscall_64.tbl */
+enum {
+	ARCH_SYSCALL_MMAP = 9,
+	ARCH_SYSCALL_MPROTECT = 10,
+	ARCH_SYSCALL_MUNMAP = 11,
+	ARCH_SYSCALL_MREMAP = 25,
+	ARCH_SYSCALL_MADVISE = 28,
+	ARCH_SYSCALL_SHMDT = 67,
+	ARCH_SYSCALL_PKEY_MPROTECT = 329,
+};
 
 #endif

@@ -3,7 +3,9 @@
 #include "state.bpf.h"   /* maps, books, the ring */
 #include "file.bpf.h"    /* files and their paths */
 #include "process.bpf.h" /* who is recorded */
+#include "stack.bpf.h"   /* copies of user stacks */
 #include "memory.bpf.h"  /* memory calls and prctl */
+#include "call.bpf.h"    /* calls of probed functions */
 #include "life.bpf.h"    /* fork, exec, exit, snapshot */
 #include "signal.bpf.h"  /* signals and pending uretprobes */
 #include "ledger.bpf.h"  /* who attaches and holds uprobes */

@@ -39,12 +39,15 @@ enum event_type {
 	EVENT_PROBE = 11,	   /* struct event_probe */
 	EVENT_HOLDER_EXIT = 12,	   /* struct event_holder_exit */
 	EVENT_TRUNCATION = 20,	   /* struct event_truncation */
+	EVENT_STACK_SLICE = 13,	   /* struct event_stack_slice */
+	EVENT_CALL = 14,	   /* struct event_call */
+	EVENT_CALL_TEXT = 15,	   /* struct event_call_text */
 };
 
 struct event_header {
+	u32 size; /* of the whole record, header included */
 	u16 type;
-	u16 size; /* of the whole record, header included */
-	u32 cpu;
+	u16 cpu;
 	u64 time_ns; /* when the record was made; for a system call, its exit */
 	u32 pid;
 	u32 tid;
@@ -58,8 +61,37 @@ struct event_file_id {
 	u32 generation;
 };
 
-/* One memory system call, complete. For brk args[1] is the break before the call; for shmat args[3], and for shmdt
- * args[1], is the size in bytes of the attached segment (0 when it could not be read). */
+enum event_stack_state {
+	EVENT_STACK_WHOLE = 1,	    /* as many bytes as were asked for, or up to where memory ends */
+	EVENT_STACK_UNREADABLE = 2, /* nothing could be read at the stack pointer */
+	EVENT_STACK_SKIPPED = 3,    /* the slice was not handed over: the ring was filling up */
+};
+
+/* The user's stack at an event: a record that has one is followed by it. The memory itself comes before, in an
+ * event_stack_slice of the same hash, once as long as that slice is remembered. */
+struct event_stack {
+	u64 hash;	  /* names the slice in this recording; 0 for none */
+	u64 registers[6]; /* rbx rbp r12 r13 r14 r15 */
+	u32 bytes;	  /* of the slice */
+	u32 state;	  /* enum event_stack_state */
+};
+
+/* Stack memory from `address` upwards. Not an event for the books: when it is lost, the events that name it have no
+ * stack, and nothing else is wrong. */
+struct event_stack_slice {
+	struct event_header header;
+	u64 hash;
+	u64 address;
+	u32 bytes;
+	u32 padding;
+	u8 data[]; /* `bytes`; at most EVENT_STACK_MAX_BYTES */
+};
+
+#define EVENT_STACK_MAX_BYTES 65536U
+
+/* One memory system call, complete; followed by an event_stack when the record is long enough for one. For brk args[1]
+ * is the break before the call; for shmat args[3], and for shmdt args[1], is the size in bytes of the attached segment
+ * (0 when it could not be read). */
 struct event_syscall {
 	struct event_header header;
 	u64 enter_ns;
@@ -269,6 +301,89 @@ struct event_truncation {
 	char path[EVENT_TRUNCATION_PATH_BYTES]; /* EVENT_TRUNCATION_PATH: as given; else "" */
 };
 
+/* One call of a probed function, complete or not: of one that gives back memory told at its entry, of others at the
+ * return. Followed by the parts that `parts` names, in this order. */
+struct event_call {
+	struct event_header header;
+	u32 function; /* index in the plan */
+	u32 parts;    /* enum event_call_part */
+	u64 enter_ns; /* with header.tid it names the call */
+	u64 exit_ns;  /* 0: it was given up, or its thread died in it */
+	u64 ip;	      /* entry of the function */
+	u64 sp;
+	u64 top_word; /* the word at sp: the return address; 0 when unreadable */
+	u64 result;   /* 0 without a return; of posix_memalign the block */
+	u64 args[3];
+};
+
+enum event_call_part {
+	EVENT_CALL_MORE_ARGS = 1, /* u64[3]: arguments four to six */
+	EVENT_CALL_STACK = 2,	  /* struct event_stack */
+};
+
+#define EVENT_CALL_ARGS 6
+#define EVENT_CALL_TEXT_BYTES 256
+
+/* What an argument of a call pointed to at its entry; comes before the event_call of the same tid and enter_ns. */
+struct event_call_text {
+	struct event_header header;
+	u64 enter_ns;
+	u32 position; /* of the argument */
+	u32 bytes;    /* of `text` */
+	u8 text[EVENT_CALL_TEXT_BYTES];
+};
+
+/* ---- the plan of probed functions, as the recorder hands it over before loading ---- */
+
+/* Numbers as enum function_role of schema/record.h has them. */
+enum event_call_role {
+	EVENT_ROLE_PLAIN = 0,
+	EVENT_ROLE_REALLOC = 3,
+	EVENT_ROLE_REALLOCARRAY = 4,
+	EVENT_ROLE_POSIX_MEMALIGN = 6,
+	EVENT_ROLE_FREE = 7,
+	EVENT_ROLE_DELETE = 9,
+	EVENT_ROLE_USDT = 10,
+};
+
+enum event_source_how {
+	EVENT_SOURCE_NONE = 0,
+	EVENT_SOURCE_REGISTER = 1, /* base + number */
+	EVENT_SOURCE_MEMORY = 2,   /* at base + index * scale + number */
+	EVENT_SOURCE_CONSTANT = 3, /* number */
+};
+
+enum event_source_kind {
+	EVENT_KIND_WORD = 0,   /* `width` bytes, extended by their sign when `sign` is set */
+	EVENT_KIND_STRING = 1, /* points to bytes that end in NUL */
+	EVENT_KIND_BUFFER =
+		2, /* points to as many bytes as argument `length_from` says, or `length` when that is 255 */
+};
+
+/* Registers: the order of event_signal.registers; EVENT_NO_REGISTER for none. */
+#define EVENT_NO_REGISTER 255
+
+struct event_source {
+	u8 how;	 /* enum event_source_how */
+	u8 kind; /* enum event_source_kind */
+	u8 base;
+	u8 index;
+	u8 scale;
+	u8 width; /* bytes: 1, 2, 4 or 8 */
+	u8 sign;
+	u8 length_from;
+	s64 number;
+	u32 length;
+	u32 padding;
+};
+
+struct event_function {
+	u32 role;
+	u32 at_entry; /* 1: told at its entry, nothing to wait for */
+	struct event_source args[EVENT_CALL_ARGS];
+	struct event_source result;
+};
+
 #ifdef __BPF__
 #define EVENT_ASSERT_SIZE(name, bytes) _Static_assert(sizeof(struct name) == (bytes), #name)
 #else
@@ -288,6 +403,12 @@ EVENT_ASSERT_SIZE(event_exit_state, 200);
 EVENT_ASSERT_SIZE(event_probe, 1144);
 EVENT_ASSERT_SIZE(event_holder_exit, 32);
 EVENT_ASSERT_SIZE(event_truncation, 384);
+EVENT_ASSERT_SIZE(event_stack, 64);
+EVENT_ASSERT_SIZE(event_stack_slice, 48);
+EVENT_ASSERT_SIZE(event_call, 104);
+EVENT_ASSERT_SIZE(event_call_text, 296);
+EVENT_ASSERT_SIZE(event_source, 24);
+EVENT_ASSERT_SIZE(event_function, 176);
 
 /* What the kernel side counts for itself. */
 struct event_counters {

@@ -6,7 +6,7 @@
 #ifndef BPF_LIFE_H
 #define BPF_LIFE_H
 
-#include "memory.bpf.h"
+#include "call.bpf.h"
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
@@ -118,6 +118,7 @@ int BPF_PROG(process_exec, struct task_struct *task)
 	u32 verdict = process_judge(task, EVENT_PROCESS_EXEC, parent_pid, false);
 	u64 base, vdso, end;
 
+	bpf_task_storage_delete(&calls, task);
 	if (thread)
 		thread->verdict = verdict;
 	/* A process that leaves the filter by this exec still needs the end of its old address space told. */
@@ -146,6 +147,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	u64 *holder;
 	s32 status;
 
+	calls_give_up(task);
 	/* kernel/exit.c counts `live` down before this point: 0 means that this is the last thread. */
 	if (BPF_CORE_READ(task, signal, live.counter) != 0)
 		return 0;

@@ -6,8 +6,8 @@
 #ifndef BPF_MEMORY_H
 #define BPF_MEMORY_H
 
-#include "arch.bpf.h"
 #include "process.bpf.h"
+#include "stack.bpf.h"
 
 static __always_inline struct thread_state *syscall_begin(struct trace_event_raw_sys_enter *ctx,
 							  struct task_struct *task)
@@ -97,12 +97,63 @@ int shmdt_enter(struct trace_event_raw_sys_enter *ctx)
 	return 0;
 }
 
+/* include/uapi/linux/mman.h */
+#define MAP_FIXED 0x10
+
+/* MADV_DONTNEED FREE REMOVE DONTNEED_LOCKED GUARD_INSTALL */
+static __always_inline bool advice_discards(u64 advice)
+{
+	return advice == 4 || advice == 8 || advice == 9 || advice == 24 || advice == 102;
+}
+
+/* Is this a call that takes something away, so that its caller's stack is wanted? */
+static __always_inline bool wants_stack(u32 number, s64 result, struct pt_regs *regs)
+{
+	if (!stack_bytes || (result < 0 && result >= -4095))
+		return false;
+	switch (number) {
+	case ARCH_SYSCALL_MUNMAP:
+	case ARCH_SYSCALL_MREMAP:
+	case ARCH_SYSCALL_MPROTECT:
+	case ARCH_SYSCALL_PKEY_MPROTECT:
+	case ARCH_SYSCALL_SHMDT:
+		return true;
+	case ARCH_SYSCALL_MADVISE:
+		return advice_discards(ARCH_SYSCALL_ARG2(regs));
+	case ARCH_SYSCALL_MMAP:
+		return stack_at_mmap || ARCH_SYSCALL_ARG3(regs) & MAP_FIXED;
+	default:
+		return false;
+	}
+}
+
+struct event_syscall_with_stack {
+	struct event_syscall call;
+	struct event_stack stack;
+};
+
+static __always_inline struct event_syscall *syscall_reserve(u32 number, s64 result, struct pt_regs *regs)
+{
+	struct event_syscall_with_stack *record;
+	struct event_stack stack = {};
+
+	if (!wants_stack(number, result, regs))
+		return event_reserve(EVENT_SYSCALL, sizeof(struct event_syscall));
+	stack_take(ARCH_SP(regs), &stack);
+	record = event_reserve(EVENT_SYSCALL, sizeof(*record));
+	if (!record)
+		return NULL;
+	ARCH_COPY_KEPT_REGISTERS(stack.registers, regs);
+	record->stack = stack;
+	return &record->call;
+}
+
 /* A record for the call that is returning, complete but for what only one kind of call has. */
 static __always_inline struct event_syscall *syscall_record(struct trace_event_raw_sys_exit *ctx,
 							    struct task_struct *task, struct thread_state *state)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	struct event_syscall *record = event_reserve(EVENT_SYSCALL, sizeof(*record));
+	struct event_syscall *record = syscall_reserve(ctx->id, ctx->ret, regs);
 
 	if (!record)
 		return NULL;

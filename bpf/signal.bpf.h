@@ -158,8 +158,10 @@ int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_s
 			path_components(BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt),
 					record->directory, &truncated);
 	event_submit(record);
-	if (fatal)
+	if (fatal) {
 		emit_process_instances(task);
+		calls_give_up(task); /* now, so that it is told before the core is complete */
+	}
 	return 0;
 }
 

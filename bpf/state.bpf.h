@@ -163,4 +163,10 @@ static __always_inline void event_submit(void *record)
 	bpf_ringbuf_submit(record, flags);
 }
 
+/* For what the recorder must act on at once. */
+static __always_inline void event_submit_urgent(void *record)
+{
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+}
+
 #endif

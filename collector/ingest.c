@@ -5,18 +5,19 @@
 #include "collector/ingest_internal.h"
 #include "common/cleanup.h"
 
-struct error *ingest_create(struct store_writer *writer, int64_t recording_id, uint64_t started_ns,
-			    uint64_t quota_bytes, struct ingest **ret_ingest)
+struct error *ingest_create(struct store_writer *writer, const struct ingest_options *options,
+			    struct ingest **ret_ingest)
 {
 	struct ingest *ingest = calloc(1, sizeof(*ingest));
 
 	if (!ingest)
 		return &error_no_memory;
 	ingest->writer = writer;
-	ingest->recording_id = recording_id;
-	ingest->started_ns = started_ns;
-	ingest->complete_until_ns = started_ns;
-	ingest->quota_bytes = quota_bytes;
+	ingest->recording_id = options->recording_id;
+	ingest->started_ns = options->started_ns;
+	ingest->complete_until_ns = options->started_ns;
+	ingest->quota_bytes = options->quota_bytes;
+	ingest->stack_bytes = options->stack_bytes;
 	*ret_ingest = ingest;
 	return NULL;
 }
@@ -28,6 +29,7 @@ void ingest_destroy(struct ingest *ingest)
 	ingest_free_tenants(ingest);
 	ingest_free_ledger(ingest);
 	ingest_free_files(ingest);
+	id_table_clear(&ingest->slices);
 	error_destroy(ingest->failure);
 	free(ingest->gaps);
 	free(ingest);
@@ -131,6 +133,12 @@ void ingest_record(struct ingest *ingest, const struct event_header *record)
 {
 	struct error *err;
 
+	if (record->type == EVENT_STACK_SLICE) {
+		err = ingest->over_quota ? NULL : ingest_take_slice(ingest, (const void *)record);
+		if (err)
+			keep_failure(ingest, err);
+		return;
+	}
 	if (ingest->over_quota && is_bulk(record->type)) {
 		ingest_add_loss(ingest, GAP_QUOTA, 0, record->time_ns, record->time_ns, 1);
 		return;
@@ -199,6 +207,8 @@ void ingest_commit(struct ingest *ingest, uint64_t complete_until_ns)
 		ingest_settle_tenants(ingest, kept);
 		ingest_settle_files(ingest, kept);
 	}
+	if (!kept)
+		ingest_forget_slices(ingest);
 	ingest->pending = 0;
 	commit_gaps(ingest, complete_until_ns);
 	if (!ingest->gap_count && kept)

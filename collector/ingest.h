@@ -16,10 +16,18 @@
 
 struct ingest;
 
-/* `writer` must outlive the ingest; `recording_id` and `started_ns` are those of the recording's row. No event is
- * stored once the store is larger than `quota_bytes` (0: no limit); it is counted as lost instead. */
-struct error *ingest_create(struct store_writer *writer, int64_t recording_id, uint64_t started_ns,
-			    uint64_t quota_bytes, struct ingest **ret_ingest) must_check;
+/* What the ingest must know of the recording. */
+struct ingest_options {
+	int64_t recording_id; /* and */
+	uint64_t started_ns;  /* are those of the recording's row */
+	/* No event is stored once the store is larger than this (0: no limit); it is counted as lost instead. */
+	uint64_t quota_bytes;
+	uint32_t stack_bytes; /* how much of a stack the kernel side was asked to copy */
+};
+
+/* `writer` must outlive the ingest. */
+struct error *ingest_create(struct store_writer *writer, const struct ingest_options *options,
+			    struct ingest **ret_ingest) must_check;
 void ingest_destroy(struct ingest *ingest);
 
 /* Stores one record. A record that cannot be stored is counted as lost, with its time, and never an error here; the
@@ -40,6 +48,10 @@ char *ingest_read_cgroup(uint32_t pid);
 
 /* A process died in a way that makes a look worth while at once. The call answers once. */
 bool ingest_wants_look(struct ingest *ingest);
+
+/* Events named a slice of stack that is not there: the kernel side should hand all of them over again. The call answers
+ * once. */
+bool ingest_wants_slices(struct ingest *ingest);
 
 /* Does any process hold a probe, as far as is known? */
 bool ingest_has_holders(const struct ingest *ingest);

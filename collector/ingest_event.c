@@ -57,6 +57,11 @@ struct error *ingest_take_syscall(struct ingest *ingest, const struct event_sysc
 	err = ingest_file_row(ingest, &record->file, &event.file_id);
 	if (err)
 		return err;
+	if (record->header.size >= sizeof(*record) + sizeof(struct event_stack)) {
+		err = ingest_stack_row(ingest, (const void *)(record + 1), &event.stack_id);
+		if (err)
+			return err;
+	}
 	event.space_id = tenant->space.id;
 	memcpy(event.args, record->args, sizeof(event.args));
 	return store_writer_add_memory_event(ingest->writer, &event, &id);

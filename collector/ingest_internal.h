@@ -4,6 +4,7 @@
 #define COLLECTOR_INGEST_INTERNAL_H
 
 #include "collector/ingest.h"
+#include "common/id_table.h"
 
 /* A process and the address space that it uses now. Rows have an id of 0 until they are in the store. */
 struct tenant {
@@ -35,6 +36,7 @@ struct ingest {
 	uint64_t started_ns;
 	uint64_t complete_until_ns; /* as the store has it */
 	uint64_t quota_bytes;
+	uint32_t stack_bytes; /* what the kernel side was asked to copy */
 	bool over_quota;
 	void *tenants; /* tsearch trees */
 	void *files;
@@ -51,7 +53,9 @@ struct ingest {
 	uint64_t look; /* number of the look that is going on, or was the last */
 	uint64_t look_began_ns;
 	bool look_wanted;
-	uint64_t pending; /* events added since the last commit */
+	struct id_table slices; /* rows of slices, by the hash that the kernel side gave them */
+	bool slices_missed;	/* one was named that never came, or whose row is gone */
+	uint64_t pending;	/* events added since the last commit */
 	uint64_t oldest_pending_ns, newest_pending_ns;
 	uint64_t stored, lost;
 	struct error *failure;
@@ -93,6 +97,14 @@ struct error *ingest_take_exit_state(struct ingest *ingest, const struct event_e
 
 /* ingest_truncation.c: files that become shorter, by whomever. */
 struct error *ingest_take_truncation(struct ingest *ingest, const struct event_truncation *record) must_check;
+
+/* ingest_stack.c: user stacks. */
+
+/* A slice is no event: what becomes of it is not told in the books. */
+struct error *ingest_take_slice(struct ingest *ingest, const struct event_stack_slice *record) must_check;
+/* The row of an event's stack, which the kernel side copied at most `asked_bytes` of. */
+struct error *ingest_stack_row(struct ingest *ingest, const struct event_stack *stack, int64_t *ret_id) must_check;
+void ingest_forget_slices(struct ingest *ingest);
 
 /* ingest_ledger.c: who holds which uprobe. */
 struct error *ingest_take_probe(struct ingest *ingest, const struct event_probe *record) must_check;

@@ -5,13 +5,17 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +31,7 @@ struct kernel {
 	size_t link_count;
 	kernel_record_function function;
 	void *context;
+	int uprobe_type; /* of perf_event_open(); -1: not known yet */
 };
 
 /* One row a system call: which program takes its entry, which its return; NULL for none. */
@@ -129,7 +134,58 @@ static uint64_t wakeup_mask(size_t ring_bytes)
 	return power - 1;
 }
 
-struct error *kernel_create(const struct event_filter *filter, size_t ring_bytes, struct kernel **ret_kernel)
+/* Two pieces of scratch a CPU, each as long as stack.bpf.h needs it for slices of that size. */
+static int size_stacks(struct corelate_bpf *skeleton, uint32_t stack_bytes)
+{
+	struct bpf_map *map = skeleton->maps.stack_scratches;
+	uint32_t bytes = stack_bytes ? 2 * stack_bytes : 2 * 4096;
+	int result = bpf_map__set_max_entries(map, 2 * (uint32_t)libbpf_num_possible_cpus());
+
+	return result ? result : bpf_map__set_value_size(map, 8 + bytes + 64);
+}
+
+static int configure(struct corelate_bpf *skeleton, const struct kernel_options *options)
+{
+	uint64_t seed[4];
+	int result;
+
+	skeleton->rodata->filter = options->filter;
+	skeleton->rodata->uprobe_event_flag = kernel_constant("TRACE_EVENT_FL_UPROBE");
+	skeleton->rodata->wakeup_mask = wakeup_mask(options->ring_bytes);
+	skeleton->rodata->stack_bytes = options->stack_bytes;
+	skeleton->rodata->stack_at_mmap = options->stack_at_mmap;
+	skeleton->rodata->stack_at_malloc = options->stack_at_malloc;
+	skeleton->rodata->stack_ring_limit = options->ring_bytes / 4;
+	if (getrandom(seed, sizeof(seed), GRND_NONBLOCK) == sizeof(seed))
+		memcpy((void *)skeleton->rodata->stack_seed, seed, sizeof(seed));
+	result = bpf_map__set_max_entries(skeleton->maps.ring, (uint32_t)options->ring_bytes);
+	if (!result)
+		result = size_stacks(skeleton, options->stack_bytes);
+	if (options->function_count && !result)
+		result = bpf_map__set_max_entries(skeleton->maps.functions, (uint32_t)options->function_count);
+	if (options->result_count && !result)
+		result = bpf_map__set_max_entries(skeleton->maps.results, (uint32_t)options->result_count);
+	if (!options->function_count && !result) {
+		bpf_program__set_autoload(skeleton->progs.call_entry, false);
+		bpf_program__set_autoload(skeleton->progs.call_return, false);
+	}
+	return result;
+}
+
+static int fill(struct corelate_bpf *skeleton, const struct kernel_options *options)
+{
+	int result = 0;
+
+	for (uint32_t i = 0; i < options->function_count && !result; i++)
+		result = bpf_map__update_elem(skeleton->maps.functions, &i, sizeof(i), &options->functions[i],
+					      sizeof(*options->functions), BPF_ANY);
+	for (uint32_t i = 0; i < options->result_count && !result; i++)
+		result = bpf_map__update_elem(skeleton->maps.results, &i, sizeof(i), &options->results[i],
+					      sizeof(*options->results), BPF_ANY);
+	return result;
+}
+
+struct error *kernel_create(const struct kernel_options *options, struct kernel **ret_kernel)
 {
 	struct kernel *kernel;
 	int result;
@@ -143,17 +199,18 @@ struct error *kernel_create(const struct event_filter *filter, size_t ring_bytes
 	kernel = calloc(1, sizeof(*kernel));
 	if (!kernel)
 		return &error_no_memory;
+	kernel->uprobe_type = -1;
 	kernel->skeleton = corelate_bpf__open();
 	if (!kernel->skeleton) {
 		result = errno;
 		kernel_destroy(kernel);
 		return kernel_failure(result, "cannot open the BPF programs");
 	}
-	memcpy((void *)&kernel->skeleton->rodata->filter, filter, sizeof(*filter));
-	kernel->skeleton->rodata->uprobe_event_flag = kernel_constant("TRACE_EVENT_FL_UPROBE");
-	bpf_map__set_max_entries(kernel->skeleton->maps.ring, ring_bytes);
-	kernel->skeleton->rodata->wakeup_mask = wakeup_mask(ring_bytes);
-	result = corelate_bpf__load(kernel->skeleton);
+	result = configure(kernel->skeleton, options);
+	if (!result)
+		result = corelate_bpf__load(kernel->skeleton);
+	if (!result)
+		result = fill(kernel->skeleton, options);
 	if (result) {
 		kernel_destroy(kernel);
 		return kernel_failure(-result, "cannot load the BPF programs");
@@ -326,6 +383,54 @@ struct error *kernel_walk_probes(struct kernel *kernel, kernel_probe_function fu
 		}
 	} while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
 	return got < 0 ? error_errno(errno, "the walk over the descriptors of processes broke off") : NULL;
+}
+
+static int read_uprobe_type(void)
+{
+	cleanup_file FILE *file = fopen("/sys/bus/event_source/devices/uprobe/type", "re");
+	int type;
+
+	return file && fscanf(file, "%d", &type) == 1 ? type : -1;
+}
+
+/* Not by libbpf's own function, which keeps two descriptors a probe: the link holds the event. */
+struct error *kernel_attach_site(struct kernel *kernel, const struct kernel_site *site, pid_t pid, int *ret_fd)
+{
+	const struct bpf_program *program =
+		site->at_return ? kernel->skeleton->progs.call_return : kernel->skeleton->progs.call_entry;
+	LIBBPF_OPTS(bpf_link_create_opts, options, .perf_event.bpf_cookie = site->index);
+	/* include/uapi/linux/perf_event.h; the offset of the semaphore is in the upper half of config. */
+	struct perf_event_attr attributes = {
+		.size = sizeof(attributes),
+		.config = site->semaphore << 32,
+		.config1 = (uint64_t)(uintptr_t)site->path,
+		.config2 = site->offset,
+	};
+	cleanup_fd int event = -1, link = -1;
+
+	if (kernel->uprobe_type < 0)
+		kernel->uprobe_type = read_uprobe_type();
+	if (kernel->uprobe_type < 0)
+		return error_format(ERROR_UNSUPPORTED, "this kernel has no uprobes (CONFIG_UPROBE_EVENTS)");
+	attributes.type = (uint32_t)kernel->uprobe_type;
+	event = (int)syscall(SYS_perf_event_open, &attributes, pid, pid < 0 ? 0 : -1, -1, PERF_FLAG_FD_CLOEXEC);
+	if (event < 0)
+		return error_errno(errno, "cannot probe");
+	link = bpf_link_create(bpf_program__fd(program), event, BPF_PERF_EVENT, &options);
+	if (link < 0 || ioctl(event, PERF_EVENT_IOC_ENABLE, 0))
+		return error_errno(errno, "cannot probe");
+	*ret_fd = take_fd(&link);
+	return NULL;
+}
+
+void kernel_pause_stacks(struct kernel *kernel, bool paused)
+{
+	kernel->skeleton->bss->stacks_paused = paused;
+}
+
+void kernel_forget_stacks(struct kernel *kernel)
+{
+	kernel->skeleton->data->stack_epoch++;
 }
 
 void kernel_detach(struct kernel *kernel)

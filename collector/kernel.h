@@ -16,10 +16,24 @@
 
 struct kernel;
 
-/* Opens and loads, attaches nothing yet. `ring_bytes` is a power of two and at least a page. ERROR_PERMISSION without
- * the privilege, ERROR_UNSUPPORTED without BTF; the message carries the verifier's last lines when it refused. */
-struct error *kernel_create(const struct event_filter *filter, size_t ring_bytes,
-			    struct kernel **ret_kernel) must_check;
+struct kernel_options {
+	struct event_filter filter;
+	size_t ring_bytes; /* a power of two and at least a page */
+	uint32_t
+		stack_bytes; /* most of a stack that is copied: 0 or a power of two from 512 to EVENT_STACK_MAX_BYTES */
+	bool stack_at_mmap;  /* stacks of mmap that replaces nothing, too */
+	bool stack_at_malloc; /* and of the heap functions that give back nothing */
+	/* Probed functions, and results that are not where a return leaves them; kernel_attach_site() names them by
+	 * their index. */
+	const struct event_function *functions;
+	size_t function_count;
+	const struct event_source *results;
+	size_t result_count;
+};
+
+/* Opens and loads, attaches nothing yet. ERROR_PERMISSION without the privilege, ERROR_UNSUPPORTED without BTF; the
+ * message carries the verifier's last lines when it refused. */
+struct error *kernel_create(const struct kernel_options *options, struct kernel **ret_kernel) must_check;
 
 /* Detaches and frees. NULL is fine. */
 void kernel_destroy(struct kernel *kernel);
@@ -41,7 +55,27 @@ typedef void (*kernel_probe_function)(void *context, const struct event_probe *r
 /* Walks the descriptors of all processes in the kernel. ERROR_UNSUPPORTED when this kernel has no such iterator. */
 struct error *kernel_walk_probes(struct kernel *kernel, kernel_probe_function function, void *context) must_check;
 
-/* No further event is emitted after this. */
+/* A probe of the plan. */
+struct kernel_site {
+	const char *path; /* of the file, for this process */
+	uint64_t offset;
+	uint64_t semaphore; /* file offset of the counter that switches a static probe on; 0: none */
+	uint32_t index;	    /* of the function at an entry; of the result at a return, 0 for the usual place */
+	bool at_return;
+};
+
+/* Attaches a plain uprobe, for one process (its main thread's id) or for all (-1). *ret_fd holds it: closing detaches.
+ * No kernel's message: the caller knows what it was about. */
+struct error *kernel_attach_site(struct kernel *kernel, const struct kernel_site *site, pid_t pid,
+				 int *ret_fd) must_check;
+
+/* Stacks are not taken while `paused`. */
+void kernel_pause_stacks(struct kernel *kernel, bool paused);
+
+/* Slices that were handed over are handed over again when they come up: some of them did not arrive. */
+void kernel_forget_stacks(struct kernel *kernel);
+
+/* No further event is emitted after this, but by sites that are still attached. */
 void kernel_detach(struct kernel *kernel);
 
 /* A record, valid during the call. Return false to stop the drain after it. */

@@ -31,6 +31,7 @@
 #define COMMIT_INTERVAL_NS 100000000ULL
 #define BOOKS_INTERVAL_NS 100000000ULL
 #define MISSED_INTERVAL_NS 1000000000ULL
+#define SLICES_INTERVAL_NS 200000000ULL
 #define STORE_WAIT_MS 100
 /* The kernel tells no detaching: while somebody holds a probe, it is asked again and again. */
 #define LOOK_INTERVAL_NS 5000000000ULL
@@ -150,7 +151,7 @@ static void note_stop(int number)
  * command's wait status, or -1. */
 static int store_until_stopped(struct recorder *recorder)
 {
-	uint64_t committed_ns = 0, complete_ns = recorder->recording.started_ns;
+	uint64_t committed_ns = 0, slices_asked_ns = 0, complete_ns = recorder->recording.started_ns;
 	bool closed = false, stopping = false, dirty = true, look_wanted = false;
 	int status = -1;
 
@@ -164,6 +165,11 @@ static int store_until_stopped(struct recorder *recorder)
 			if (chunk->complete_until_ns)
 				complete_ns = chunk->complete_until_ns;
 			free(chunk);
+		}
+		/* Not at once again: events that were on their way still name what is forgotten. */
+		if (now - slices_asked_ns >= SLICES_INTERVAL_NS && ingest_wants_slices(recorder->ingest)) {
+			kernel_forget_stacks(recorder->kernel);
+			slices_asked_ns = now;
 		}
 		keep_ledger(recorder, now, &look_wanted);
 		if (now - recorder->books_ns >= BOOKS_INTERVAL_NS)
@@ -211,6 +217,32 @@ static void make_system_directory(const char *database)
 		mkdir("/var/lib/corelate", 0700);
 }
 
+static struct error *create_kernel(struct recorder *recorder)
+{
+	const struct recorder_options *options = &recorder->options;
+	struct kernel_options kernel_options = {
+		.filter = options->filter,
+		.ring_bytes = options->ring_bytes,
+		.stack_bytes = options->stack_bytes,
+		.stack_at_mmap = options->stack_at_mmap,
+		.stack_at_malloc = options->stack_at_malloc,
+	};
+
+	return kernel_create(&kernel_options, &recorder->kernel);
+}
+
+static struct error *create_ingest(struct recorder *recorder)
+{
+	struct ingest_options options = {
+		.recording_id = recorder->recording.id,
+		.started_ns = recorder->recording.started_ns,
+		.quota_bytes = recorder->options.quota_bytes,
+		.stack_bytes = recorder->options.stack_bytes,
+	};
+
+	return ingest_create(recorder->writer, &options, &recorder->ingest);
+}
+
 static struct error *begin_recording(struct recorder *recorder)
 {
 	struct utsname host;
@@ -221,7 +253,7 @@ static struct error *begin_recording(struct recorder *recorder)
 	if (!err)
 		err = store_writer_close_abandoned(recorder->writer);
 	if (!err)
-		err = kernel_create(&recorder->options.filter, recorder->options.ring_bytes, &recorder->kernel);
+		err = create_kernel(recorder);
 	for (size_t i = 0; !err && i < recorder->options.pid_count; i++)
 		err = kernel_follow(recorder->kernel, recorder->options.pids[i]);
 	if (!err && recorder->options.command)
@@ -244,8 +276,7 @@ static struct error *begin_recording(struct recorder *recorder)
 	recorder->books_ns = recorder->missed_ns = recorder->recording.started_ns;
 	err = store_writer_add_recording(recorder->writer, &recorder->recording, &recorder->recording.id);
 	if (!err)
-		err = ingest_create(recorder->writer, recorder->recording.id, recorder->recording.started_ns,
-				    recorder->options.quota_bytes, &recorder->ingest);
+		err = create_ingest(recorder);
 	return err;
 }
 

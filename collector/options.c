@@ -140,6 +140,35 @@ static struct error *parse_uid(struct recorder_options *options, const char *tex
 	return NULL;
 }
 
+static struct error *parse_stack_bytes(struct recorder_options *options, const char *text)
+{
+	uint64_t bytes = 0;
+	struct error *err = strcmp(text, "0") == 0 ? NULL : parse_size("--stack-bytes", text, &bytes);
+
+	if (!err && bytes && (bytes & (bytes - 1) || bytes < 512 || bytes > EVENT_STACK_MAX_BYTES))
+		err = error_format(ERROR_INVALID, "--stack-bytes takes 0 or a power of two from 512 to 64K, not '%s'",
+				   text);
+	options->stack_bytes = (uint32_t)bytes;
+	return err;
+}
+
+static struct error *parse_stack_events(struct recorder_options *options, const char *text)
+{
+	size_t length;
+
+	for (; *text; text += length + (text[length] == ',')) {
+		length = strcspn(text, ",");
+		if (length == 4 && strncmp(text, "mmap", 4) == 0)
+			options->stack_at_mmap = true;
+		else if (length == 6 && strncmp(text, "malloc", 6) == 0)
+			options->stack_at_malloc = true;
+		else
+			return error_format(ERROR_INVALID, "--stack-events takes mmap, malloc or both, not '%.*s'",
+					    (int)length, text);
+	}
+	return NULL;
+}
+
 static struct error *parse_one(struct recorder_options *options, int option, const char *argument)
 {
 	uint64_t bytes = 0;
@@ -178,6 +207,10 @@ static struct error *parse_one(struct recorder_options *options, int option, con
 		err = parse_size("--queue", argument, &bytes);
 		options->queue_bytes = bytes;
 		return err;
+	case RECORD_OPTION_STACK_BYTES:
+		return parse_stack_bytes(options, argument);
+	case RECORD_OPTION_STACK_EVENTS:
+		return parse_stack_events(options, argument);
 	case RECORD_OPTION_LIST_PROBES:
 		options->list_probes = true;
 		return NULL;
@@ -205,6 +238,7 @@ struct error *options_parse(int argc, char **argv, struct recorder_options *ret_
 		.database = paths_database(),
 		.ring_bytes = 8U << 20,
 		.queue_bytes = 256U << 20,
+		.stack_bytes = 4096,
 	};
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, record_options_short, record_options_long, NULL)) != -1) {

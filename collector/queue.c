@@ -15,6 +15,7 @@ struct queue {
 	size_t limit_bytes;
 	bool closed;
 	/* producer only */
+	bool filling_up;
 	struct queue_chunk *filling;
 	uint64_t lost, lost_from_ns, lost_to_ns;
 };
@@ -81,21 +82,43 @@ static bool queue_start_chunk(struct queue *queue)
 	return true;
 }
 
-bool queue_push(struct queue *queue, const void *record, size_t size, uint64_t time_ns)
+static bool queue_copy(struct queue *queue, const void *record, size_t size)
 {
 	size_t padded = (size + 7) & ~(size_t)7;
 
 	if (queue->filling && queue->filling->used + padded > QUEUE_CHUNK_BYTES)
 		queue_flush(queue, 0);
-	if (!queue_start_chunk(queue)) {
-		if (!queue->lost++)
-			queue->lost_from_ns = time_ns;
-		queue->lost_to_ns = time_ns;
+	if (!queue_start_chunk(queue))
 		return false;
-	}
 	memcpy(queue->filling->bytes + queue->filling->used, record, size);
 	queue->filling->used += padded;
 	return true;
+}
+
+bool queue_push(struct queue *queue, const void *record, size_t size, uint64_t time_ns)
+{
+	if (queue_copy(queue, record, size))
+		return true;
+	if (!queue->lost++)
+		queue->lost_from_ns = time_ns;
+	queue->lost_to_ns = time_ns;
+	return false;
+}
+
+bool queue_push_optional(struct queue *queue, const void *record, size_t size)
+{
+	return queue_copy(queue, record, size);
+}
+
+bool queue_is_filling(struct queue *queue)
+{
+	size_t waiting;
+
+	pthread_mutex_lock(&queue->lock);
+	waiting = queue->waiting_bytes;
+	pthread_mutex_unlock(&queue->lock);
+	queue->filling_up = waiting > queue->limit_bytes / (queue->filling_up ? 8 : 4);
+	return queue->filling_up;
 }
 
 void queue_flush(struct queue *queue, uint64_t complete_until_ns)

@@ -36,6 +36,12 @@ void queue_destroy(struct queue *queue);
 /* Producer: copies one record; false (and the loss is remembered for the next chunk) when the limit is reached. */
 bool queue_push(struct queue *queue, const void *record, size_t size, uint64_t time_ns);
 
+/* The same for a record whose loss need not be told. */
+bool queue_push_optional(struct queue *queue, const void *record, size_t size);
+
+/* Producer: more than a quarter of the limit waits; or still more than an eighth, when it was so before. */
+bool queue_is_filling(struct queue *queue);
+
 /* Producer: hands the chunk being filled to the consumer, even an empty one, with what is known to be complete. */
 void queue_flush(struct queue *queue, uint64_t complete_until_ns);
 

@@ -13,7 +13,10 @@ static bool drain_record(void *context, const struct event_header *record)
 {
 	struct drain_pass *pass = context;
 
-	queue_push(pass->queue, record, record->size, record->time_ns);
+	if (record->type == EVENT_STACK_SLICE)
+		queue_push_optional(pass->queue, record, record->size);
+	else
+		queue_push(pass->queue, record, record->size, record->time_ns);
 	pass->bytes += record->size;
 	/* End the pass now and then, so that a ring that never runs empty still hands on its chunks. */
 	return pass->bytes < QUEUE_CHUNK_BYTES / 2;
@@ -32,6 +35,7 @@ void *recorder_drain(void *context)
 		struct error *err = kernel_drain(recorder->kernel, drain_record, &pass, &emptied);
 
 		error_destroy(err); /* the books show what did not come through */
+		kernel_pause_stacks(recorder->kernel, queue_is_filling(recorder->queue));
 		/* A record whose room was reserved before `started` may still be being written; it ends the pass, so
 		 * "emptied" holds back for it. An idle ring is told of once a second, so that the storing thread can
 		 * sleep. */

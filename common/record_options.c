@@ -16,6 +16,8 @@ const struct option record_options_long[] = {
 	{"quota", required_argument, NULL, RECORD_OPTION_QUOTA},
 	{"ring", required_argument, NULL, RECORD_OPTION_RING},
 	{"queue", required_argument, NULL, RECORD_OPTION_QUEUE},
+	{"stack-bytes", required_argument, NULL, RECORD_OPTION_STACK_BYTES},
+	{"stack-events", required_argument, NULL, RECORD_OPTION_STACK_EVENTS},
 	{"heap", optional_argument, NULL, RECORD_OPTION_HEAP},
 	{"probe", required_argument, NULL, RECORD_OPTION_PROBE},
 	{"probe-plan", required_argument, NULL, RECORD_OPTION_PROBE_PLAN},
@@ -45,6 +47,9 @@ const char record_options_help[] =
 	"                          'LIB:PROVIDER:NAME'                   a static probe (USDT)\n"
 	"                        LIB is a path, a soname, or the name of the program\n"
 	"      --print-plan      print what --heap and --probe come to, and record nothing\n"
+	"      --stack-bytes N   keep at most N bytes of the caller's stack where memory is taken away: at\n"
+	"                        munmap, mprotect, free, ... (a power of two, default 4K; 0: none)\n"
+	"      --stack-events L  also at mmap, malloc or both (\"mmap,malloc\")\n"
 	"      --user USER       run COMMAND as USER (default: who called sudo)\n"
 	"      --db PATH         the database to write (default: $CORELATE_DB, else the system's)\n"
 	"      --quota SIZE      record no more events once the database has SIZE bytes (K, M, G)\n"
