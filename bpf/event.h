@@ -23,7 +23,7 @@ typedef uint64_t u64;
 typedef int64_t s64;
 #endif
 
-#define EVENT_ABI_VERSION 3
+#define EVENT_ABI_VERSION 4
 
 enum event_type {
 	EVENT_SYSCALL = 1,	   /* struct event_syscall */
