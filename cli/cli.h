@@ -58,7 +58,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql, cli_repair,
-	cli_check, cli_probes, cli_report;
+	cli_check, cli_probes, cli_report, cli_doctor;
 
 /* Colour when standard output is a terminal and NO_COLOR is not set. */
 struct report_style cli_style(const struct cli_options *options);

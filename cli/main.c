@@ -14,7 +14,7 @@
 
 static const struct cli_command *const commands[] = {
 	&cli_record, &cli_list,	  &cli_info,  &cli_explain, &cli_stack, &cli_report,
-	&cli_why,    &cli_repair, &cli_check, &cli_probes,  &cli_sql,
+	&cli_why,    &cli_repair, &cli_check, &cli_probes,  &cli_sql,	&cli_doctor,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
