@@ -86,6 +86,7 @@ void crash_deinit(struct crash *crash)
 	if (crash->has_signal_event)
 		signal_event_deinit(&crash->signal_event);
 	free(crash->executable);
+	free(crash->panic_message);
 	free(crash->core_path);
 	free(crash->abort_message);
 	heap_facts_deinit(&crash->heap);

@@ -21,6 +21,7 @@
 #include "analyzer/place.h"
 #include "analyzer/repair.h"
 #include "analyzer/stack_area.h"
+#include "analyzer/thrown.h"
 #include "analyzer/timeline.h"
 #include "analyzer/unwind.h"
 #include "schema/record.h"
@@ -244,6 +245,8 @@ struct crash {
 	size_t interruption_count;
 	struct stack_use stack_uses[CRASH_INTERRUPTIONS + 1]; /* [0] for the death itself; then one an interruption */
 	size_t stack_use_count;				      /* 0 without a core */
+	struct thrown thrown;				      /* the C++ exception that std::terminate was called for */
+	char *panic_message;				      /* what a panic of Rust or Go said; NULL for not known */
 	/* from the record */
 	bool recorded;
 	struct recording recording;

@@ -27,6 +27,14 @@ extern const size_t detector_count;
 /* Runs all, ranks, and puts `unknown` in when nothing stands. findings[0] is the verdict. */
 struct error *detect_all(const struct crash *crash, struct finding_list *ret_findings) must_check;
 
+struct error *detect_assertion_failure(const struct crash *, struct finding_list *) must_check;
+struct error *detect_deliberate_abort(const struct crash *, struct finding_list *) must_check;
+struct error *detect_forwarded_signal(const struct crash *, struct finding_list *) must_check;
+struct error *detect_killed_by_process(const struct crash *, struct finding_list *) must_check;
+struct error *detect_seccomp_kill(const struct crash *, struct finding_list *) must_check;
+struct error *detect_smashed_return(const struct crash *, struct finding_list *) must_check;
+struct error *detect_stack_smash(const struct crash *, struct finding_list *) must_check;
+struct error *detect_uncaught_exception(const struct crash *, struct finding_list *) must_check;
 struct error *detect_stack_overflow(const struct crash *, struct finding_list *) must_check;
 struct error *detect_stray_breakpoint(const struct crash *, struct finding_list *) must_check;
 struct error *detect_uretprobe_seccomp(const struct crash *, struct finding_list *) must_check;

@@ -365,6 +365,8 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 		explain_follow_exception(crash);
 	if (!err && crash->core)
 		explain_find_stack_uses(crash);
+	if (!err && crash->core)
+		explain_find_ending(crash);
 	return err ?: explain_heap(request, crash);
 }
 

@@ -121,7 +121,7 @@ static void seccomp_refused_it(void **state)
 	assert_int_equal(confidence, CONFIDENCE_LIKELY);
 	/* Another system call. */
 	scene.core.signal.system_call = 59;
-	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
+	assert_int_equal(verdict(&scene, &confidence), FINDING_SECCOMP_KILL);
 }
 
 static void breakpoint_of_nobody(void **state)

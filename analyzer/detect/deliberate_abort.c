@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * deliberate-abort: the program ended itself: abort(), raise() or kill() of its own, a fatal error of Go's runtime, or
+ * one of the C library that has no class of its own.
+ *
+ * What is seen: the signal says that the process itself sent it, and the frames show the call. Without such a frame it
+ * is another thread's doing, or a stripped static program's: `likely`.
+ *
+ * Near misses, left to their own classes: an assertion, a canary, a complaint about the heap, std::terminate and panics
+ * abort too; a handler that sends a signal on is forwarded-signal, and one that aborts because of a fault is only the
+ * messenger (`possible`); SIGPIPE and SIGXFSZ carry the process's own id though the kernel sends them.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzer/detect.h"
+#include "analyzer/evidence_process.h"
+
+/* Linux fs/pipe.c, mm/filemap.c: send_sig(…, current, 0) */
+static bool is_kernels_own(const struct crash *crash)
+{
+	return (crash->signal.number == SIGPIPE || crash->signal.number == SIGXFSZ) && crash->signal.code == SI_USER;
+}
+
+static bool is_fault_signal(int number)
+{
+	return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL || number == SIGTRAP;
+}
+
+/* What a thread other than the crashed one does: sending a signal. Its index, or SIZE_MAX. */
+static size_t sending_thread(const struct crash *crash)
+{
+	static const char *const names[] = {"kill", "tgkill", "pthread_kill", "__pthread_kill_implementation", "raise"};
+
+	for (size_t i = 1; i < crash->stacks.thread_count; i++) {
+		const struct thread_stack *stack = &crash->stacks.threads[i];
+
+		for (size_t j = 0; j < sizeof(names) / sizeof(names[0]) && stack->frame_count; j++) {
+			if (ending_is_function(&stack->frames[0], names[j]))
+				return i;
+		}
+	}
+	return SIZE_MAX;
+}
+
+static struct error *report_other_thread(const struct crash *crash, struct finding *finding)
+{
+	size_t index = sending_thread(crash);
+	const struct thread_stack *stack;
+	struct words signal, symbol;
+	struct error *err;
+
+	finding->confidence = CONFIDENCE_LIKELY;
+	words_signal(&signal, crash->signal.number);
+	if (index == SIZE_MAX) {
+		err = finding_set_summary(finding, "The process sent %s to itself; no frame shows who called for it.",
+					  signal.text);
+		return err ?: finding_add_missing(finding, "the frame that sent the signal");
+	}
+	stack = &crash->stacks.threads[index];
+	err = finding_set_summary(finding, "Thread %" PRIu32 " of the process sent %s to it.", stack->tid, signal.text);
+	for (size_t i = 0; i < stack->frame_count && !err; i++) {
+		if (ending_is_runtime(&stack->frames[i]))
+			continue;
+		err = finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)i, stack->frames[i].pc,
+					   "frame %zu of thread %" PRIu32 ": %s", i, stack->tid,
+					   words_symbol(&symbol, &stack->frames[i].symbol));
+		break;
+	}
+	return err ?: finding_add_missing(finding, "the very call: it is told from where that thread stands now");
+}
+
+static struct error *set_summary(const struct crash *crash, const struct ending *ending, struct finding *finding)
+{
+	const struct frame *teller = &crash->stacks.threads[0].frames[ending->teller];
+	struct words caller, call, signal;
+	const char *by;
+
+	evidence_frame_words(&caller, crash, ending->caller);
+	by = caller.text[0] ? " by " : "";
+	words_function(&call, &teller->symbol);
+	if (ending->kind == ENDING_GO_THROW)
+		return finding_set_summary(finding, "Go's runtime ended the program with a fatal error%s%s%s%s%s.",
+					   crash->panic_message ? " (\"" : "", crash->panic_message ?: "",
+					   crash->panic_message ? "\")" : "", caller.text[0] ? ", called in " : "",
+					   caller.text);
+	if (ending->kind == ENDING_LIBRARY)
+		return finding_set_summary(finding, "The C library ended the program%s%s%s%s.",
+					   crash->abort_message ? ": " : "", crash->abort_message ?: "",
+					   caller.text[0] ? ", called in " : "", caller.text);
+	if (ending->in_handler)
+		return finding_set_summary(
+			finding, "The program ended itself: %s was called%s%s, in its handler for %s.", call.text, by,
+			caller.text, words_signal(&signal, crash->interruptions[ending->interruption].signal.number));
+	if (strcmp(call.text, "abort") == 0)
+		return finding_set_summary(finding, "The program ended itself: abort was called%s%s.", by, caller.text);
+	return finding_set_summary(finding, "The program ended itself with %s: %s was called%s%s.",
+				   words_signal(&signal, crash->signal.number), call.text, by, caller.text);
+}
+
+static struct error *weigh(const struct crash *crash, const struct ending *ending, struct finding *finding)
+{
+	const struct crash_signal *first = &crash->interruptions[ending->interruption].signal;
+
+	finding->confidence = CONFIDENCE_PROVEN;
+	if (ending->kind == ENDING_LIBRARY) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		return finding_add_missing(finding, "what the C library objected to: other classes know its words");
+	}
+	if (ending->in_handler && first->number && is_fault_signal(first->number) && first->code > 0) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		return finding_add_counter(finding, "its handler was called for a fault, which is the cause");
+	}
+	if (crash->abort_message && ending->kind == ENDING_PLAIN) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		return finding_add_counter(finding, "the C library had said: %s", crash->abort_message);
+	}
+	return NULL;
+}
+
+static struct error *report_call(const struct crash *crash, const struct ending *ending, struct finding *finding)
+{
+	struct error *err = weigh(crash, ending, finding);
+
+	if (!err)
+		err = set_summary(crash, ending, finding);
+	if (!err)
+		err = evidence_add_crash_frame(crash, finding, ending->teller, "it ended the program");
+	if (!err)
+		err = evidence_add_crash_frame(crash, finding, ending->caller, "called by");
+	if (!err)
+		err = evidence_set_frame_offender(crash, finding, ending->caller);
+	if (!err)
+		err = finding_set_next_step(finding, "look at the frames above, and at what the program wrote to "
+						     "standard error before");
+	return err;
+}
+
+/* A timer that the process has set sends its signal with SI_TIMER. */
+static struct error *report_timer(const struct crash *crash, struct finding *finding)
+{
+	struct words signal;
+	struct error *err;
+
+	finding->confidence = CONFIDENCE_LIKELY;
+	err = finding_set_summary(finding, "A timer of the process's own sent it %s, which it does not handle.",
+				  words_signal(&signal, crash->signal.number));
+	return err ?: finding_add_missing(finding, "who set the timer");
+}
+
+struct error *detect_deliberate_abort(const struct crash *crash, struct finding_list *findings)
+{
+	struct finding *finding;
+	struct ending ending;
+	struct error *err;
+
+	ending_find(crash, &ending);
+	if (crash->signal.code == SI_TIMER) {
+		err = finding_append(findings, FINDING_DELIBERATE_ABORT, &finding);
+		if (!err)
+			err = report_timer(crash, finding);
+		return err ?: evidence_add_signal(crash, finding);
+	}
+	if (!ending.own || is_kernels_own(crash) || crash->has_exit_state)
+		return NULL;
+	switch (ending.kind) {
+	case ENDING_PLAIN:
+		/* A handler that sends a signal on, instead of ending the program itself. */
+		if (ending.in_handler &&
+		    !ending_is_function(&crash->stacks.threads[0].frames[ending.teller], "abort") &&
+		    !strstr(crash->stacks.threads[0].frames[ending.teller].symbol.function, "abort"))
+			return NULL;
+		break;
+	case ENDING_NONE:
+		/* A handler that has sent the signal again and returned leaves the fault's own instruction at hand. */
+		if (is_fault_signal(crash->signal.number) && evidence_instruction_faults(crash))
+			return NULL;
+		break;
+	case ENDING_LIBRARY:
+	case ENDING_GO_THROW:
+		break;
+	default:
+		return NULL;
+	}
+	err = finding_append(findings, FINDING_DELIBERATE_ABORT, &finding);
+	if (!err)
+		err = ending.kind == ENDING_NONE ? report_other_thread(crash, finding)
+						 : report_call(crash, &ending, finding);
+	if (!err && ending.kind == ENDING_NONE && crash->abort_message) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_counter(finding, "the C library had said: %s", crash->abort_message);
+	}
+	return err ?: evidence_add_signal(crash, finding);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * forwarded-signal: a handler ran for one signal, and sent the one that ended the process.
+ *
+ * What is seen: the process sent the last signal to itself, from within a handler whose signal frame says what it was
+ * called for. A handler that has sent the signal again and returned before it arrived leaves no frame: where the
+ * instruction at hand would fault, that is the first signal's cause.
+ *
+ * Where the first signal reports a fault, the fault is the cause and this finding only says how the end came
+ * (`possible`). A handler that calls abort() decided for itself: deliberate-abort.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzer/detect.h"
+#include "analyzer/evidence_process.h"
+
+static bool is_fault(const struct crash_signal *signal)
+{
+	return signal->code > 0 && (signal->number == SIGSEGV || signal->number == SIGBUS || signal->number == SIGFPE ||
+				    signal->number == SIGILL || signal->number == SIGTRAP);
+}
+
+/* "SIGTERM from process 12 (supervisor)" */
+static const char *first_words(struct words *words, const struct crash_signal *signal)
+{
+	struct words name, code;
+
+	if (!signal->number) {
+		snprintf(words->text, sizeof(words->text), "another signal");
+		return words->text;
+	}
+	words_signal(&name, signal->number);
+	if (signal->sender_pid)
+		snprintf(words->text, sizeof(words->text), "%.20s from process %" PRIu32 "%s%s%s", name.text,
+			 signal->sender_pid, signal->sender_comm[0] ? " (" : "", signal->sender_comm,
+			 signal->sender_comm[0] ? ")" : "");
+	else
+		snprintf(words->text, sizeof(words->text), "%.20s (%.30s)", name.text,
+			 words_signal_code(&code, signal->number, signal->code));
+	return words->text;
+}
+
+static struct error *report_handler(const struct crash *crash, const struct ending *ending,
+				    struct finding_list *findings)
+{
+	const struct crash_signal *first = &crash->interruptions[ending->interruption].signal;
+	struct words from, last, caller;
+	struct finding *finding;
+	struct error *err = finding_append(findings, FINDING_FORWARDED_SIGNAL, &finding);
+
+	if (err)
+		return err;
+	evidence_frame_words(&caller, crash, ending->caller);
+	finding->confidence = CONFIDENCE_PROVEN;
+	err = finding_set_summary(finding, "A handler%s%s, called for %s, sent the %s that ended the process.",
+				  caller.text[0] ? ", " : "", caller.text, first_words(&from, first),
+				  words_signal(&last, crash->signal.number));
+	if (!err && is_fault(first)) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_counter(finding, "the handler was called for a fault, which is the cause");
+	} else if (!err && !first->number) {
+		finding->confidence = CONFIDENCE_LIKELY;
+		err = finding_add_missing(
+			finding, "which signal the handler was called for: it was installed without SA_SIGINFO");
+	}
+	if (!err)
+		err = evidence_add_crash_frame(crash, finding, ending->teller, "it sent the signal");
+	if (!err)
+		err = evidence_add_crash_frame(crash, finding, ending->caller, "called by");
+	if (!err)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0,
+					   crash->interruptions[ending->interruption].address,
+					   "the signal frame at 0x%" PRIx64 " is of %s",
+					   crash->interruptions[ending->interruption].address, from.text);
+	if (!err)
+		err = evidence_add_signal(crash, finding);
+	return err ?: evidence_set_frame_offender(crash, finding, ending->caller);
+}
+
+static struct error *report_returned(const struct crash *crash, struct finding_list *findings)
+{
+	struct words last;
+	struct finding *finding;
+	struct error *err = finding_append(findings, FINDING_FORWARDED_SIGNAL, &finding);
+
+	if (err)
+		return err;
+	finding->confidence = CONFIDENCE_POSSIBLE;
+	err = finding_set_summary(finding,
+				  "The process sent itself the %s that ended it, and stands at an instruction that "
+				  "faults: its handler sent the signal again and returned.",
+				  words_signal(&last, crash->signal.number));
+	if (!err)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->registers[CORE_RIP],
+					   "the instruction at hand: %s", crash->fault.instruction);
+	if (!err)
+		err = evidence_add_signal(crash, finding);
+	return err ?: finding_add_missing(finding, "the first signal: nothing of it is left");
+}
+
+struct error *detect_forwarded_signal(const struct crash *crash, struct finding_list *findings)
+{
+	const struct frame *teller;
+	struct ending ending;
+
+	ending_find(crash, &ending);
+	if (!ending.own)
+		return NULL;
+	if (ending.kind == ENDING_NONE)
+		return crash->fault.is_fault &&
+				       is_fault(&(struct crash_signal){.number = crash->signal.number, .code = 1})
+			       ? report_returned(crash, findings)
+			       : NULL;
+	if (ending.kind != ENDING_PLAIN || !ending.in_handler)
+		return NULL;
+	teller = &crash->stacks.threads[0].frames[ending.teller];
+	return strstr(teller->symbol.function, "abort") ? NULL : report_handler(crash, &ending, findings);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * seccomp-kill: the process's seccomp filter refused a system call and ended the process for it.
+ *
+ * What is seen: SIGSYS with the code SYS_SECCOMP, which only the kernel sends, and the number of the system call in the
+ * siginfo, or in rax: the kernel puts it back for the dump (Linux kernel/seccomp.c, __seccomp_filter). Whether the
+ * filter said kill, or trap and the program has no handler, looks the same.
+ *
+ * Near misses: SIGSYS sent by a process; system call 335 from a uretprobe's trampoline, which is uretprobe-seccomp; a
+ * system call that does not exist merely fails.
+ */
+#include <inttypes.h>
+#include <signal.h>
+
+#include "analyzer/detect.h"
+#include "analyzer/evidence_process.h"
+#include "analyzer/system_call.h"
+
+#define CODE_SECCOMP 1 /* SYS_SECCOMP, include/uapi/asm-generic/siginfo.h */
+#define URETPROBE_SYSTEM_CALL 335
+
+/* The first frame that is the program's: whoever called the C library for it. */
+static size_t find_caller(const struct crash *crash)
+{
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+
+	for (size_t i = 0; stack && i < stack->frame_count; i++) {
+		const char *module = stack->frames[i].symbol.module;
+
+		if (module && !ending_is_runtime(&stack->frames[i]))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+struct error *detect_seccomp_kill(const struct crash *crash, struct finding_list *findings)
+{
+	int number = crash->core && crash->core->signal.system_call >= 0 ? crash->core->signal.system_call
+									 : (int)crash->registers[CORE_RAX];
+	bool known = crash->has_registers;
+	struct words name, caller;
+	struct finding *finding;
+	struct error *err;
+	size_t frame;
+
+	if (crash->signal.number != SIGSYS || crash->signal.code != CODE_SECCOMP || number == URETPROBE_SYSTEM_CALL)
+		return NULL;
+	err = finding_append(findings, FINDING_SECCOMP_KILL, &finding);
+	if (err)
+		return err;
+	frame = find_caller(crash);
+	evidence_frame_words(&caller, crash, frame);
+	finding->confidence = CONFIDENCE_PROVEN;
+	err = finding_set_summary(finding, "The seccomp filter of the process refused the system call %s%s%s.",
+				  known ? words_system_call(&name, number) : "that it made",
+				  caller.text[0] ? ", called in " : "", caller.text);
+	if (!err && known)
+		err = finding_add_evidence(
+			finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0,
+			crash->registers[CORE_RIP], "SIGSYS, SYS_SECCOMP, for system call %d, made before 0x%" PRIx64,
+			number, crash->registers[CORE_RIP]);
+	else if (!err)
+		err = evidence_add_signal(crash, finding);
+	if (!err)
+		err = evidence_add_crash_frame(crash, finding, frame, "called by");
+	if (!err)
+		err = evidence_set_frame_offender(crash, finding, frame);
+	if (!err)
+		err = finding_set_next_step(finding,
+					    "allow %s in the filter, or keep the code from calling it: a new "
+					    "version of a library may have begun to",
+					    known ? name.text : "it");
+	return err;
+}

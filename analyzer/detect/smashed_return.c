@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * smashed-return: a function returned to where it was never called from, because its return address on the stack had
+ * been overwritten.
+ *
+ * What is seen: a return instruction whose target the processor refused; or an instruction pointer where no code is,
+ * and the word right below the stack pointer equal to it: a return takes its target from there, while a call leaves a
+ * return address above. Text in the word, or in the frame pointer that is saved beside it, says what overran it.
+ * Less surely: the crash is elsewhere, but the unwinder meets a return address that is no code, so the stack is
+ * corrupted above the crash; what crashed may have been a local of the same frames.
+ *
+ * Near misses: a call or jump through a bad pointer (null-call, wild-jump): a call leaves its return address behind; a
+ * uretprobe whose trampoline returned wrongly; code without call frame information, which breaks unwinding without any
+ * fault of the stack's; a stack pointer that was changed on purpose.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzer/detect.h"
+#include "analyzer/evidence_process.h"
+#include "analyzer/stack_corruption.h"
+
+struct smashed {
+	uint64_t target; /* where the return led */
+	uint64_t slot;	 /* where the return address had been */
+	bool refused;	 /* the instruction at hand is the return */
+};
+
+static bool is_fault(const struct crash *crash)
+{
+	return crash->fault.is_fault;
+}
+
+/* Is the word on top of the stack the return address of a call that may have led here? */
+static bool was_called(const struct fault_jump *jump, uint64_t target)
+{
+	return jump->has_return_address && jump->call_is_indirect &&
+	       (!jump->call_target_known || jump->call_target == target);
+}
+
+static bool find_return(const struct crash *crash, struct smashed *smashed)
+{
+	const struct fault *fault = &crash->fault;
+	const struct fault_jump *jump = &fault->jump;
+	uint64_t sp = fault->has_registers ? fault->registers[CORE_RSP] : crash->registers[CORE_RSP];
+
+	if (!is_fault(crash))
+		return false;
+	if (jump->is_return && fault->branch.kind == BRANCH_RETURN && fault->branch.target_known) {
+		*smashed = (struct smashed){fault->branch.target, sp, true};
+		return fault->cause != FAULT_UNMAPPED || fault->address != sp;
+	}
+	if (!jump->known || jump->is_refused || !jump->has_word_below || jump->word_below != fault->address ||
+	    was_called(jump, fault->address))
+		return false;
+	*smashed = (struct smashed){fault->address, sp - 8, false};
+	return true;
+}
+
+static struct error *weigh(const struct crash *crash, const struct smashed *smashed, struct finding *finding)
+{
+	const struct fault_jump *jump = &crash->fault.jump;
+	struct error *err = NULL;
+
+	finding->confidence = CONFIDENCE_PROVEN;
+	/* Memory below the stack pointer is often zero, and a target of zero has other causes. */
+	if (!smashed->refused && smashed->target < 65536) {
+		finding->confidence = jump->has_return_address ? CONFIDENCE_POSSIBLE : CONFIDENCE_LIKELY;
+		err = finding_add_missing(finding, "the return itself: the word that it took is as small as unused "
+						   "memory is");
+	} else if (!smashed->refused && jump->has_return_address) {
+		finding->confidence = CONFIDENCE_LIKELY;
+		err = finding_add_counter(finding, "a return address lies on top of the stack, as after a call");
+	}
+	if (!err && crash->repair.trampoline) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_counter(finding, "uretprobes were at work in the process, which replace return "
+						   "addresses");
+	}
+	return err;
+}
+
+static struct error *report_return(const struct crash *crash, const struct smashed *smashed,
+				   struct finding_list *findings)
+{
+	struct words target, returning;
+	struct finding *finding;
+	struct error *err = finding_append(findings, FINDING_SMASHED_RETURN, &finding);
+
+	if (err)
+		return err;
+	words_spelled(&target, smashed->target);
+	evidence_frame_words(&returning, crash, smashed->refused ? 0 : SIZE_MAX);
+	err = finding_set_summary(
+		finding,
+		"%s%s returned to %s, where it was never called from: its return address on the stack "
+		"had been overwritten. The stack is corrupted.",
+		returning.text[0] ? "" : "A function", returning.text, target.text);
+	if (!err)
+		err = weigh(crash, smashed, finding);
+	if (!err)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, smashed->slot,
+					   smashed->refused
+						   ? "the return address at 0x%" PRIx64 ", on top of the stack, is %s"
+						   : "the word at 0x%" PRIx64
+						     ", right below the stack pointer, is %s: a return took it",
+					   smashed->slot, target.text);
+	if (!err)
+		err = corruption_add_evidence(crash, finding);
+	if (!err)
+		err = evidence_add_signal(crash, finding);
+	if (!err && smashed->refused)
+		err = evidence_set_frame_offender(crash, finding, 0);
+	if (!err && !smashed->refused)
+		err = finding_add_missing(finding, "which function returned: nothing on the stack says it");
+	return err
+		       ?: finding_set_next_step(finding,
+						"build with -fstack-protector-strong or -fsanitize=address: they "
+						"stop at the function that is overrun");
+}
+
+/* The crash is elsewhere, but the stack above it is overwritten. */
+static struct error *report_corruption(const struct crash *crash, size_t lost, struct finding_list *findings)
+{
+	const struct frame *frame = &crash->stacks.threads[0].frames[lost];
+	bool text = corruption_is_text(frame->pc);
+	struct words word, owner;
+	struct finding *finding;
+	struct error *err = finding_append(findings, FINDING_SMASHED_RETURN, &finding);
+
+	if (err)
+		return err;
+	finding->confidence = text ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+	words_spelled(&word, frame->pc);
+	evidence_frame_words(&owner, crash, lost - 1);
+	err = finding_set_summary(
+		finding,
+		"The stack is corrupted: the return address of %s is %s. The crash is of something in "
+		"the memory that was overwritten.",
+		owner.text[0] ? owner.text : "a frame", word.text);
+	if (!err)
+		err = corruption_add_evidence(crash, finding);
+	if (!err)
+		err = evidence_add_signal(crash, finding);
+	if (!err)
+		err = evidence_set_frame_offender(crash, finding, lost - 1);
+	return err
+		       ?: finding_add_missing(finding,
+					      "that the crash comes from the overwritten memory, and not the other "
+					      "way round");
+}
+
+struct error *detect_smashed_return(const struct crash *crash, struct finding_list *findings)
+{
+	size_t lost = corruption_first_lost(crash);
+	struct smashed smashed;
+
+	if (find_return(crash, &smashed))
+		return report_return(crash, &smashed, findings);
+	/* The first frame's own return address is that of a leaf function, which may have moved the stack pointer. */
+	if (is_fault(crash) && lost != SIZE_MAX)
+		return report_corruption(crash, lost, findings);
+	return NULL;
+}

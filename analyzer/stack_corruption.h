@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* A stack that was overwritten: what shows it, and in which words. Pure. */
+#ifndef ANALYZER_STACK_CORRUPTION_H
+#define ANALYZER_STACK_CORRUPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analyzer/crash.h"
+#include "analyzer/finding.h"
+#include "analyzer/words.h"
+
+/* The first frame of the crashed thread whose return address is no code, although call frame information led to it, and
+ * no uretprobe has put it there. SIZE_MAX for none: then the stack may still be overwritten elsewhere. */
+size_t corruption_first_lost(const struct crash *crash);
+
+/* "0x4141414141414141 (\"AAAAAAAA\")": a word, and what its bytes spell, if they do. */
+const char *words_spelled(struct words *words, uint64_t word);
+
+/* Do at least six of the word's bytes spell text, with zeroes only behind it? */
+bool corruption_is_text(uint64_t word);
+
+/* Adds where the stack is corrupted and with what, and the frame pointer where it too is text or no address. Nothing
+ * where nothing shows it. */
+struct error *corruption_add_evidence(const struct crash *crash, struct finding *finding) must_check;
+
+#endif
