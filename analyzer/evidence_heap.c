@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyzer/evidence.h"
+#include "analyzer/heap_call.h"
 
 /* How many callers of a call are named. */
 #define CALLERS_NAMED 4
@@ -74,6 +75,44 @@ bool evidence_fault_unmapped(const struct crash *crash)
 		return false;
 	return fault->source != ADDRESS_SIGNAL ||
 	       (crash->signal.number == SIGSEGV && crash->signal.code == SEGV_MAPERR);
+}
+
+static bool gives_back(const char *function)
+{
+	enum heap_call_kind kind = heap_call_kind_of(function);
+
+	return kind == HEAP_CALL_FREE || kind == HEAP_CALL_REALLOC ||
+	       (function && strcmp(function, "munmap_chunk") == 0);
+}
+
+static bool is_ended_block(const struct heap_subject *subject, uint64_t start, uint64_t end)
+{
+	const struct heap_life *life = heap_last_life(&subject->heap, subject->address);
+
+	return life && life->died != HEAP_ALIVE && life->start >= start && life->start < end;
+}
+
+bool evidence_unmapped_by_free(const struct crash *crash, const struct life *life)
+{
+	const struct event_context *context = &crash->biography.contexts[life->died];
+	const struct memory_event *event = &crash->biography.events[life->died];
+	uint64_t start, end;
+
+	for (size_t i = 0; i < context->stack.frame_count && i < context->stack.caller; i++) {
+		if (gives_back(context->stack.frames[i].symbol.function))
+			return true;
+	}
+	if (gives_back(context->caller.function) || gives_back(context->jumper.function))
+		return true;
+	timeline_removed_range(event, &start, &end);
+	for (size_t i = 0; i < crash->heap.subject_count; i++) {
+		const struct heap_subject *subject = &crash->heap.subjects[i];
+
+		if ((subject->kind == HEAP_SUBJECT_FAULT || subject->kind == HEAP_SUBJECT_GIVEN) &&
+		    is_ended_block(subject, start, end))
+			return true;
+	}
+	return false;
 }
 
 size_t evidence_heap_dying(const struct crash *crash, const struct heap_subject *given)

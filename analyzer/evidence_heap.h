@@ -58,6 +58,10 @@ struct error *evidence_heap_blame(struct finding *finding, const struct heap_sub
 /* Sets the offender to the crashed thread's innermost frame of the program. */
 struct error *evidence_blame_crash_site(const struct crash *crash, struct finding *finding) must_check;
 
+/* True when the call that ended the mapping's life was the allocator's, carrying out a free or a realloc: its stack, or
+ * the record of heap calls, says so. */
+bool evidence_unmapped_by_free(const struct crash *crash, const struct life *life);
+
 void evidence_lower(struct finding *finding, enum finding_confidence most);
 
 /* True when the signal's fault address lies in no mapping of the dead process, as far as is known. */

@@ -139,6 +139,18 @@ static struct error *read_window(struct store_reader *store, const struct crash 
 	return err ?: heap_build(subject->events, subject->event_count, &subject->heap);
 }
 
+/* The blocks around an address that is in none. A block may begin far in front, and its free is told by its start. */
+static struct error *read_neighbours(struct store_reader *store, const struct crash *crash,
+				     struct heap_subject *subject)
+{
+	struct error *err = read_window(store, crash, subject, NEIGHBOUR_BYTES, NEIGHBOUR_BYTES);
+	const struct heap_life *before = err ? NULL : heap_live_before(&subject->heap, subject->address);
+
+	if (before && subject->address - before->start > NEIGHBOUR_BYTES)
+		err = read_window(store, crash, subject, subject->address - before->start, NEIGHBOUR_BYTES);
+	return err;
+}
+
 static void add_party(struct heap_subject *subject, size_t event)
 {
 	if (event >= subject->event_count || subject->party_count == PARTIES_MAX)
@@ -211,11 +223,22 @@ static struct error *load_stacks(struct store_reader *store, struct crash *crash
 	return err;
 }
 
+/* What the faulting instruction computed its address from. */
+static bool is_base(const struct crash *crash, const struct heap_subject *subject)
+{
+	const struct fault *fault = &crash->fault;
+
+	return subject->kind == HEAP_SUBJECT_REGISTER && fault->is_fault && fault->operand < fault->operand_count &&
+	       fault->operands[fault->operand].base == (int)subject->number;
+}
+
 /* A register's block matters when it is dead, or when it holds what was used as an address. */
-static bool matters(const struct heap_subject *subject)
+static bool matters(const struct crash *crash, const struct heap_subject *subject)
 {
 	const struct heap_life *life = heap_last_life(&subject->heap, subject->address);
 
+	if (is_base(crash, subject))
+		return true;
 	if (subject->kind != HEAP_SUBJECT_REGISTER && subject->kind != HEAP_SUBJECT_WORD)
 		return true;
 	return life && life->died != HEAP_ALIVE && !heap_life_resized(&subject->heap, life);
@@ -226,10 +249,13 @@ static struct error *load_subject(struct store_reader *store, struct crash *cras
 	struct error *err = read_window(store, crash, subject, 0, 1);
 	const struct heap_life *life;
 
-	if (!err && !heap_last_life(&subject->heap, subject->address) &&
-	    (subject->kind == HEAP_SUBJECT_FAULT || subject->kind == HEAP_SUBJECT_GIVEN))
-		err = read_window(store, crash, subject, NEIGHBOUR_BYTES, NEIGHBOUR_BYTES);
-	if (err || !matters(subject))
+	/* A free names the block's start alone, which may lie far below. */
+	life = err ? NULL : heap_last_life(&subject->heap, subject->address);
+	if (life && life->start < subject->address)
+		err = read_window(store, crash, subject, subject->address - life->start, 1);
+	if (!err && !life && (subject->kind == HEAP_SUBJECT_FAULT || subject->kind == HEAP_SUBJECT_GIVEN))
+		err = read_neighbours(store, crash, subject);
+	if (err || !matters(crash, subject))
 		return err;
 	life = heap_last_life(&subject->heap, subject->address);
 	if (life && crash->core && !subject->holds)

@@ -141,6 +141,46 @@ static struct error *tell_core(const struct crash *crash, const struct heap_subj
 	return err;
 }
 
+/* A large block: its second free faults where its header was. Heap calls were not recorded, but the first unmapping
+ * was, with a free on its stack. */
+static struct error *tell_unmapped(const struct crash *crash, struct finding_list *findings)
+{
+	const struct life *life = evidence_ended_life(crash);
+	struct words first, site, when;
+	struct finding *finding;
+	struct error *err;
+
+	if (!life || crash->heap.recorded || !evidence_unmapped_by_free(crash, life))
+		return NULL;
+	err = finding_append(findings, FINDING_DOUBLE_FREE, &finding);
+	if (err)
+		return err;
+	finding->confidence = CONFIDENCE_PROVEN;
+	err = evidence_weigh(crash, finding, crash->biography.events[life->born].enter_ns,
+			     "another block may have come and gone there unseen");
+	words_crash_site(&site, crash);
+	if (!err)
+		err = finding_set_summary(
+			finding,
+			"Thread %" PRIu32 " freed the block at 0x%" PRIx64 "%s%s, which thread %" PRIu32
+			" had freed in %s, %s.",
+			evidence_dead_thread(crash), crash->heap.pointer ?: crash->fault.address + 8,
+			site.text[0] ? " in " : "", site.text, crash->biography.events[life->died].tid,
+			words_caller(&first, crash, life->died),
+			words_before_crash(&when, crash, crash->biography.events[life->died].exit_ns));
+	if (!err)
+		err = evidence_blame_crash_site(crash, finding);
+	if (!err)
+		err = evidence_add_call(crash, finding, life->born, "mapped for it");
+	if (!err)
+		err = evidence_add_call(crash, finding, life->died, "unmapped by the first free");
+	if (!err)
+		err = evidence_add_fault(crash, finding);
+	if (!err)
+		err = evidence_add_crash_site(crash, finding, "freed again");
+	return err;
+}
+
 struct error *detect_double_free(const struct crash *crash, struct finding_list *findings)
 {
 	const struct heap_subject *given = heap_facts_find(&crash->heap, HEAP_SUBJECT_GIVEN);
@@ -152,6 +192,8 @@ struct error *detect_double_free(const struct crash *crash, struct finding_list 
 		return NULL;
 	if (life)
 		return tell_recorded(crash, given, life, dying, findings);
+	if (crash->fault.is_fault)
+		return tell_unmapped(crash, findings);
 	if (sign != HEAP_SIGN_FREED_TWICE && sign != HEAP_SIGN_MAYBE_TWICE)
 		return NULL;
 	return tell_core(crash, given, sign, dying != SIZE_MAX && given->heap.ends[dying] == HEAP_END_LIFE, findings);

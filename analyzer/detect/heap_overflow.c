@@ -18,45 +18,70 @@
 #include "analyzer/evidence.h"
 #include "analyzer/evidence_heap.h"
 
+/* How far behind the end of a mapping one access reaches that runs over it. */
+#define FIRST_BYTES 64
+
 #define PAGE_ROUND(address) (((address) + RECORD_PAGE_BYTES - 1) & ~(RECORD_PAGE_BYTES - 1))
 
-/* A register that the address was computed from points into the block. */
-static bool base_in_block(const struct crash *crash, const struct heap_life *life)
+/* The live block that the instruction's base register points into, while its index led out of it. */
+static const struct heap_subject *indexed_block(const struct crash *crash, const struct heap_life **ret_life)
 {
 	const struct fault *fault = &crash->fault;
 	const struct fault_operand *operand;
-	uint64_t base;
 
-	if (fault->operand >= fault->operand_count || !fault->has_registers)
-		return false;
+	if (fault->operand >= fault->operand_count)
+		return NULL;
 	operand = &fault->operands[fault->operand];
-	if (operand->base < 0 || operand->base == CORE_RIP || operand->base == CORE_RSP)
-		return false;
-	base = fault->registers[operand->base];
-	return base >= life->start && base < life->start + life->size && operand->index >= 0;
+	for (size_t i = 0; i < crash->heap.subject_count; i++) {
+		const struct heap_subject *subject = &crash->heap.subjects[i];
+		const struct heap_life *life;
+
+		if (subject->kind != HEAP_SUBJECT_REGISTER || operand->base != (int)subject->number ||
+		    operand->index < 0)
+			continue;
+		life = heap_last_life(&subject->heap, subject->address);
+		if (!life || life->died != HEAP_ALIVE || life->born == HEAP_UNSEEN || life->size == 0 ||
+		    fault->address < life->start + life->size)
+			continue;
+		*ret_life = life;
+		return subject;
+	}
+	return NULL;
+}
+
+/* The live block whose mapping ends right in front of the fault. */
+static const struct heap_subject *block_in_front(const struct crash *crash, const struct heap_life **ret_life)
+{
+	const struct heap_subject *subject = heap_facts_find(&crash->heap, HEAP_SUBJECT_FAULT);
+	const struct heap_life *life;
+
+	if (!subject || heap_last_life(&subject->heap, subject->address))
+		return NULL;
+	life = heap_live_before(&subject->heap, subject->address);
+	if (!life || !life->size || crash->fault.address < PAGE_ROUND(life->start + life->size) ||
+	    crash->fault.address >= PAGE_ROUND(life->start + life->size) + FIRST_BYTES)
+		return NULL;
+	*ret_life = life;
+	return subject;
 }
 
 static struct error *tell_fault(const struct crash *crash, struct finding_list *findings)
 {
-	const struct heap_subject *subject = heap_facts_find(&crash->heap, HEAP_SUBJECT_FAULT);
+	const struct heap_life *life = NULL;
+	const struct heap_subject *subject = indexed_block(crash, &life);
+	bool indexed = subject != NULL;
 	struct words block, born, site;
-	const struct heap_life *life;
 	struct finding *finding;
-	uint64_t end, past;
 	struct error *err;
-	bool indexed;
+	uint64_t past;
 
-	if (!subject || !evidence_fault_unmapped(crash) || crash->fault.access == ACCESS_EXECUTE ||
-	    heap_last_life(&subject->heap, subject->address))
+	if (!evidence_fault_unmapped(crash) || crash->fault.access == ACCESS_EXECUTE)
 		return NULL;
-	life = heap_live_before(&subject->heap, subject->address);
-	if (!life || !life->size)
+	if (!subject)
+		subject = block_in_front(crash, &life);
+	if (!subject)
 		return NULL;
-	end = life->start + life->size;
-	past = crash->fault.address - end;
-	indexed = base_in_block(crash, life);
-	if (!indexed && (crash->fault.address < PAGE_ROUND(end) || crash->fault.address >= PAGE_ROUND(end) + 64))
-		return NULL;
+	past = crash->fault.address - life->start - life->size;
 	err = finding_append(findings, FINDING_HEAP_OVERFLOW, &finding);
 	if (err)
 		return err;

@@ -145,8 +145,12 @@ static struct error *judge(const struct crash *crash, const struct wrong *wrong,
 						    "be older");
 	}
 	evidence_lower(finding, CONFIDENCE_LIKELY);
-	return evidence_heap_weigh(crash, finding, given, crash->heap.covered_from_ns,
-				   "a call may have handed it out unseen");
+	err = finding_add_missing(finding,
+				  "other allocators that the program may have: only the recorded one's calls are "
+				  "known");
+	return err
+		       ?: evidence_heap_weigh(crash, finding, given, crash->heap.covered_from_ns,
+					      "a call may have handed it out unseen");
 }
 
 static void describe(struct words *words, const struct crash *crash, const struct wrong *wrong)
@@ -283,6 +287,9 @@ struct error *detect_invalid_free(const struct crash *crash, struct finding_list
 		return NULL;
 	wrong.dying = evidence_heap_dying(crash, wrong.given);
 	if (wrong.dying != SIZE_MAX && wrong.given->heap.ends[wrong.dying] == HEAP_END_AGAIN)
+		return NULL;
+	/* A large block that was freed before: a double free. */
+	if (wrong.dying == SIZE_MAX && crash->fault.is_fault && evidence_ended_life(crash))
 		return NULL;
 	place_of(crash, wrong.given->address, &wrong.place);
 	wrong.never = is_never_heap(&wrong.place);

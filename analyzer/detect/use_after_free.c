@@ -184,10 +184,52 @@ static struct error *tell_derived(const struct crash *crash, const struct heap_s
 	return err;
 }
 
+/* Heap calls were not recorded, but the unmapping of the faulting page was, and its stack shows the free. */
+static struct error *tell_unmapped(const struct crash *crash, struct finding_list *findings)
+{
+	const struct life *life = evidence_ended_life(crash);
+	const struct memory_event *born, *died;
+	struct words who, when, site;
+	struct finding *finding;
+	struct error *err;
+
+	if (!life || crash->heap.recorded || crash->heap.call.kind != HEAP_CALL_NONE ||
+	    !evidence_unmapped_by_free(crash, life))
+		return NULL;
+	born = &crash->biography.events[life->born];
+	died = &crash->biography.events[life->died];
+	err = finding_append(findings, FINDING_USE_AFTER_FREE, &finding);
+	if (err)
+		return err;
+	finding->confidence = CONFIDENCE_PROVEN;
+	err = evidence_weigh(crash, finding, born->enter_ns, "another block may have come and gone there unseen");
+	words_crash_site(&site, crash);
+	if (!err)
+		err = finding_set_summary(finding,
+					  "Thread %" PRIu32 " used 0x%" PRIx64
+					  "%s%s, in a large block that thread %" PRIu32 " had freed in %s, %s.",
+					  evidence_dead_thread(crash), crash->fault.address, site.text[0] ? " in " : "",
+					  site.text, died->tid, words_caller(&who, crash, life->died),
+					  words_before_crash(&when, crash, died->exit_ns));
+	if (!err && words_offender(&who, crash, life->died))
+		err = finding_set_offender(finding, "%s", who.text);
+	if (!err)
+		err = evidence_add_call(crash, finding, life->born, "mapped for it");
+	if (!err)
+		err = evidence_add_call(crash, finding, life->died, "unmapped by its free");
+	if (!err)
+		err = evidence_add_fault(crash, finding);
+	if (!err)
+		err = evidence_add_crash_site(crash, finding, "used");
+	return err;
+}
+
 struct error *detect_use_after_free(const struct crash *crash, struct finding_list *findings)
 {
 	struct error *err = tell_fault(crash, findings);
 
+	if (!err)
+		err = tell_unmapped(crash, findings);
 	/* Inside the allocator its own data were damaged: another class. */
 	if (crash->heap.call.kind != HEAP_CALL_NONE || !crash->fault.is_fault)
 		return err;

@@ -7,13 +7,15 @@
  *
  * What it could be mistaken for: double-munmap, when the call named another range than the mapping's, or when another
  * mapping had stood and ended there before: then whoever used the memory may have been in the right; both lower the
- * confidence. A heap block that malloc took by mmap and free gave back looks the same, and is a use after free; without
- * a record of heap calls the two cannot be told apart, and the finding says so.
+ * confidence. A heap block that malloc took by mmap and free gave back looks the same, and is a use after free: where the
+ * call's stack or the record of heap calls shows a free, that class has it. With neither the two cannot be told apart,
+ * and the finding says so.
  */
 #include <inttypes.h>
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence.h"
+#include "analyzer/evidence_heap.h"
 #include "analyzer/words.h"
 
 static bool takes_away(enum memory_kind kind)
@@ -106,7 +108,7 @@ struct error *detect_use_after_munmap(const struct crash *crash, struct finding_
 	struct error *err;
 
 	life = evidence_ended_life(crash);
-	if (!life || !takes_away(biography->events[life->died].kind))
+	if (!life || !takes_away(biography->events[life->died].kind) || evidence_unmapped_by_free(crash, life))
 		return NULL;
 	born = &biography->events[life->born];
 	died = &biography->events[life->died];
@@ -130,7 +132,7 @@ struct error *detect_use_after_munmap(const struct crash *crash, struct finding_
 		err = evidence_add_call(crash, finding, life->died, "unmapped");
 	if (!err)
 		err = evidence_add_fault(crash, finding);
-	if (!err)
+	if (!err && !crash->heap.recorded)
 		err = finding_add_missing(
 			finding,
 			"heap calls were not recorded: a large block of malloc is a mapping too, and this may be "

@@ -418,6 +418,16 @@ static void read_caller(struct parser *parser, struct symbol *symbol)
 		bad(parser, "not an offset: \"%s\"", plus + 1);
 }
 
+uint64_t facts_read_time(struct parser *parser)
+{
+	return read_time(parser);
+}
+
+void facts_read_caller(struct parser *parser, struct symbol *symbol)
+{
+	read_caller(parser, symbol);
+}
+
 /* Which arguments the words of a call are, in the file's order; the others are zero. */
 static const struct call_shape {
 	const char *name;
@@ -819,7 +829,8 @@ static void read_line(struct parser *parser)
 		read_spot(parser, &parser->crash->unloaded);
 	else if (strcmp(keyword, "event") == 0 || strcmp(keyword, "unseen") == 0)
 		read_event(parser, keyword[0] == 'e');
-	else if (!read_core_line(parser, keyword) && !facts_read_stack_line(parser, keyword))
+	else if (!read_core_line(parser, keyword) && !facts_read_stack_line(parser, keyword) &&
+		 !facts_read_heap_line(parser, keyword))
 		bad(parser, "unknown keyword: \"%s\"", keyword);
 	if (!at_end(parser))
 		bad(parser, "too much on the line: \"%s\"", parser->at);
@@ -932,6 +943,7 @@ void facts_read(const char *path, struct crash *ret_crash)
 	ret_crash->event_count = parser->event_count;
 	build_core(parser);
 	load_biography(parser);
+	facts_finish_heap(parser);
 	drop_unused_contexts(parser);
 }
 

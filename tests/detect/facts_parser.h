@@ -27,6 +27,16 @@ const char *facts_rest(struct parser *parser, const char *set);
 
 struct crash *facts_crash(struct parser *parser);
 
+/* A whole number with its unit: "250us"; "end" is the end of time. */
+uint64_t facts_read_time(struct parser *parser);
+
+/* MODULE [FUNCTION+OFFSET] */
+void facts_read_caller(struct parser *parser, struct symbol *symbol);
+
+/* Lines of facts_heap.c; and what is put together from them when all is read. */
+bool facts_read_heap_line(struct parser *parser, const char *keyword);
+void facts_finish_heap(struct parser *parser);
+
 /* Reads the rest of a line of facts_stack.c; false when the keyword is none of its own. */
 bool facts_read_stack_line(struct parser *parser, const char *keyword);
 
