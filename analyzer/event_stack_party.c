@@ -63,6 +63,7 @@ static bool is_library_function(const char *name)
 		"dallocx",
 		"mallocx",
 		"rallocx",
+		"_start",
 		"munmap_chunk",
 		"mremap_chunk",
 		"sysmalloc",

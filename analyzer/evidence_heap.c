@@ -237,7 +237,7 @@ struct error *evidence_add_heap_call(const struct crash *crash, struct finding *
 	if (event >= subject->event_count)
 		return NULL;
 	append_callers(callers, sizeof(callers), heap_subject_stack(subject, event));
-	return finding_add_evidence(finding, EVIDENCE_EVENT, subject->events[event].id, 0,
+	return finding_add_evidence(finding, EVIDENCE_HEAP, subject->events[event].id, 0,
 				    "%s: %s by thread %" PRIu32 " in %s%s, %s", what,
 				    words_heap_call(&call, &subject->events[event]), subject->events[event].tid,
 				    words_heap_caller(&caller, subject, event), callers,

@@ -75,6 +75,7 @@ enum evidence_kind {
 	EVIDENCE_SIGNAL, /* the signal, from the core or the table signal */
 	EVIDENCE_MEMORY, /* memory of the dead process at `address` */
 	EVIDENCE_FRAME,	 /* a frame of the crashed thread: `id` is its number */
+	EVIDENCE_HEAP,	 /* a recorded call of an allocator: `id` is its row in the table heap */
 };
 
 const char *evidence_kind_name(enum evidence_kind kind);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "analyzer/report.h"
+#include "analyzer/report_stack.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
 #include "common/utf8.h"
@@ -20,7 +21,7 @@ static json_t *hex(uint64_t value)
 }
 
 /* Names come from the dead process and need not be UTF-8: each bad byte becomes U+FFFD. */
-static json_t *text_or_null(const char *text)
+json_t *report_text_json(const char *text)
 {
 	cleanup_free char *clean = text ? utf8_clean(text) : NULL;
 
@@ -57,13 +58,13 @@ static json_t *crash_json(const struct report *report)
 	json_object_set_new(object, "id", json_string(crash->id));
 	json_object_set_new(object, "pid", json_integer(crash->pid));
 	json_object_set_new(object, "tid", json_integer(crash->tid));
-	json_object_set_new(object, "comm", text_or_null(crash->comm));
-	json_object_set_new(object, "exe", text_or_null(crash->executable));
+	json_object_set_new(object, "comm", report_text_json(crash->comm));
+	json_object_set_new(object, "exe", report_text_json(crash->executable));
 	json_object_set_new(object, "time", time_or_null(crash, crash->time_ns));
-	json_object_set_new(object, "boot_id", text_or_null(crash->recorded ? crash->recording.boot_id : NULL));
-	json_object_set_new(object, "core", text_or_null(crash->core_path));
+	json_object_set_new(object, "boot_id", report_text_json(crash->recorded ? crash->recording.boot_id : NULL));
+	json_object_set_new(object, "core", report_text_json(crash->core_path));
 	json_object_set_new(object, "signature", json_string(report->signature));
-	json_object_set_new(object, "abort_message", text_or_null(crash->abort_message));
+	json_object_set_new(object, "abort_message", report_text_json(crash->abort_message));
 	return object;
 }
 
@@ -88,15 +89,15 @@ static json_t *fault_json(const struct fault *fault)
 	json_t *object = json_object();
 	json_t *operands = json_array();
 
-	json_object_set_new(object, "instruction", text_or_null(fault->instruction[0] ? fault->instruction : NULL));
-	json_object_set_new(object, "access", text_or_null(fault->access ? words_access(fault->access) : NULL));
+	json_object_set_new(object, "instruction", report_text_json(fault->instruction[0] ? fault->instruction : NULL));
+	json_object_set_new(object, "access", report_text_json(fault->access ? words_access(fault->access) : NULL));
 	json_object_set_new(object, "address", fault->source ? hex(fault->address) : json_null());
-	json_object_set_new(object, "address_source", text_or_null(sources[fault->source]));
+	json_object_set_new(object, "address_source", report_text_json(sources[fault->source]));
 	for (size_t i = 0; i < fault->operand_count; i++) {
 		const struct fault_operand *operand = &fault->operands[i];
 		json_t *entry = json_object();
 
-		json_object_set_new(entry, "text", text_or_null(operand->text));
+		json_object_set_new(entry, "text", report_text_json(operand->text));
 		json_object_set_new(entry, "address", hex(operand->address));
 		json_object_set_new(entry, "bytes", json_integer(operand->bytes));
 		json_object_set_new(entry, "reads", json_boolean(operand->reads));
@@ -107,24 +108,6 @@ static json_t *fault_json(const struct fault *fault)
 	return object;
 }
 
-static json_t *frame_json(const struct frame *frame)
-{
-	const struct symbol *symbol = &frame->symbol;
-	json_t *object = json_object();
-
-	json_object_set_new(object, "pc", hex(frame->pc));
-	json_object_set_new(object, "sp", frame->sp ? hex(frame->sp) : json_null());
-	json_object_set_new(object, "function", text_or_null(symbol->function));
-	json_object_set_new(object, "offset",
-			    integer_or_null(symbol->function != NULL, (json_int_t)symbol->function_offset));
-	json_object_set_new(object, "module", text_or_null(symbol->module));
-	json_object_set_new(object, "build_id", text_or_null(symbol->build_id[0] ? symbol->build_id : NULL));
-	json_object_set_new(object, "file", text_or_null(symbol->file));
-	json_object_set_new(object, "line", integer_or_null(symbol->line != 0, symbol->line));
-	json_object_set_new(object, "trust", json_string(frame_trust_name(frame->trust)));
-	return object;
-}
-
 static json_t *threads_json(const struct unwind_result *stacks)
 {
 	json_t *array = json_array();
@@ -132,15 +115,12 @@ static json_t *threads_json(const struct unwind_result *stacks)
 	for (size_t i = 0; i < stacks->thread_count; i++) {
 		const struct thread_stack *thread = &stacks->threads[i];
 		json_t *object = json_object();
-		json_t *frames = json_array();
 
 		json_object_set_new(object, "tid", json_integer(thread->tid));
 		json_object_set_new(object, "name", json_null()); /* a core does not carry threads' names */
 		json_object_set_new(object, "crashed", json_boolean(thread->crashed));
-		for (size_t j = 0; j < thread->frame_count; j++)
-			json_array_append_new(frames, frame_json(&thread->frames[j]));
-		json_object_set_new(object, "frames", frames);
-		json_object_set_new(object, "end_reason", text_or_null(thread->end_reason));
+		json_object_set_new(object, "frames", report_frames_json(thread->frames, thread->frame_count));
+		json_object_set_new(object, "end_reason", report_text_json(thread->end_reason));
 		json_array_append_new(array, object);
 	}
 	return array;
@@ -164,7 +144,7 @@ static json_t *probes_json(const struct repair *repair)
 		memcpy(comm, probe->attached_comm, sizeof(probe->attached_comm));
 		if (probe->attached_pid) {
 			json_object_set_new(holder, "pid", json_integer(probe->attached_pid));
-			json_object_set_new(holder, "comm", text_or_null(comm));
+			json_object_set_new(holder, "comm", report_text_json(comm));
 		}
 		for (size_t j = 0; j < sizeof(sources) / sizeof(sources[0]); j++) {
 			if (probe->sources & sources[j].source)
@@ -172,8 +152,8 @@ static json_t *probes_json(const struct repair *repair)
 		}
 		/* A breakpoint in the text alone does not tell a uprobe from a uretprobe. */
 		json_object_set_new(object, "kind", json_string(probe->at_return ? "uretprobe" : "breakpoint"));
-		json_object_set_new(object, "module", text_or_null(probe->symbol.module));
-		json_object_set_new(object, "function", text_or_null(probe->symbol.function));
+		json_object_set_new(object, "module", report_text_json(probe->symbol.module));
+		json_object_set_new(object, "function", report_text_json(probe->symbol.function));
 		json_object_set_new(
 			object, "offset",
 			integer_or_null(probe->symbol.function != NULL, (json_int_t)probe->symbol.function_offset));
@@ -190,11 +170,25 @@ static json_t *lines_json(char *const *lines, size_t count)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(array, text_or_null(lines[i]));
+		json_array_append_new(array, report_text_json(lines[i]));
 	return array;
 }
 
-static json_t *findings_json(const struct finding_list *findings)
+static json_t *evidence_json(const struct crash *crash, const struct evidence *evidence)
+{
+	const struct event_stack *stack = report_evidence_stack(crash, evidence);
+	json_t *object = json_object();
+
+	json_object_set_new(object, "kind", json_string(evidence_kind_name(evidence->kind)));
+	json_object_set_new(object, "id", integer_or_null(evidence->id != 0, evidence->id));
+	json_object_set_new(object, "address", evidence->address ? hex(evidence->address) : json_null());
+	json_object_set_new(object, "text", report_text_json(evidence->text));
+	json_object_set_new(object, "stack", report_event_stack_json(stack));
+	json_object_set_new(object, "stack_end", report_text_json(stack ? stack->end_reason : NULL));
+	return object;
+}
+
+static json_t *findings_json(const struct crash *crash, const struct finding_list *findings)
 {
 	json_t *array = json_array();
 
@@ -205,21 +199,13 @@ static json_t *findings_json(const struct finding_list *findings)
 
 		json_object_set_new(object, "class", json_string(finding_class_name(finding->class)));
 		json_object_set_new(object, "confidence", json_string(finding_confidence_name(finding->confidence)));
-		json_object_set_new(object, "summary", text_or_null(finding->summary));
-		for (size_t j = 0; j < finding->evidence_count; j++) {
-			const struct evidence *one = &finding->evidence[j];
-			json_t *entry = json_object();
-
-			json_object_set_new(entry, "kind", json_string(evidence_kind_name(one->kind)));
-			json_object_set_new(entry, "id", integer_or_null(one->id != 0, one->id));
-			json_object_set_new(entry, "address", one->address ? hex(one->address) : json_null());
-			json_object_set_new(entry, "text", text_or_null(one->text));
-			json_array_append_new(evidence, entry);
-		}
+		json_object_set_new(object, "summary", report_text_json(finding->summary));
+		for (size_t j = 0; j < finding->evidence_count; j++)
+			json_array_append_new(evidence, evidence_json(crash, &finding->evidence[j]));
 		json_object_set_new(object, "evidence", evidence);
 		json_object_set_new(object, "counter_evidence", lines_json(finding->counter, finding->counter_count));
 		json_object_set_new(object, "missing", lines_json(finding->missing, finding->missing_count));
-		json_object_set_new(object, "next_step", text_or_null(finding->next_step));
+		json_object_set_new(object, "next_step", report_text_json(finding->next_step));
 		json_array_append_new(array, object);
 	}
 	return array;
@@ -265,7 +251,7 @@ struct error *report_write_json(const struct report *report, FILE *out)
 	json_object_set_new(root, "fault", fault_json(&report->crash->fault));
 	json_object_set_new(root, "threads", threads_json(&report->crash->stacks));
 	json_object_set_new(root, "probes", probes_json(&report->crash->repair));
-	json_object_set_new(root, "findings", findings_json(report->findings));
+	json_object_set_new(root, "findings", findings_json(report->crash, report->findings));
 	json_object_set_new(root, "coverage", coverage_json(report->crash));
 	failed = json_dumpf(root, out, JSON_INDENT(2));
 	json_decref(root);

@@ -9,11 +9,13 @@
 #include "analyzer/evidence_probe.h"
 #include "analyzer/report.h"
 #include "analyzer/report_lines.h"
+#include "analyzer/report_stack.h"
 #include "analyzer/words.h"
 #include "common/inert.h"
 
 #define SHOWN_EVENTS 12
 #define SHOWN_FRAMES 24
+#define STACK_INDENT 20
 
 enum colour { PLAIN, BOLD, RED, YELLOW, GREEN, DIM };
 
@@ -182,6 +184,7 @@ static void write_event(const struct crash *crash, const struct report_style *st
 	fprintf(out, "\n  %12s    by thread %" PRIu32 " in ", "", event->tid);
 	inert_write(words_caller(&caller, crash, index), out);
 	fputc('\n', out);
+	report_write_event_stack(&context->stack, report_named_frame(context), STACK_INDENT, style->all, out);
 }
 
 void report_write_biography(const struct report *report, const struct report_style *style, FILE *out)
@@ -295,6 +298,8 @@ static void write_evidence(const struct finding *finding, const struct report_st
 		inert_write(evidence->text, out);
 		if (evidence->kind == EVIDENCE_EVENT && evidence->id)
 			fprintf(out, "  [event %" PRId64 "]", evidence->id);
+		if (evidence->kind == EVIDENCE_HEAP && evidence->id)
+			fprintf(out, "  [heap %" PRId64 "]", evidence->id);
 		fputc('\n', out);
 	}
 	write_lines("Against it", finding->counter, finding->counter_count, style, out);

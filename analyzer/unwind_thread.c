@@ -336,6 +336,13 @@ static bool enter_interrupted(struct unwinder *unwinder)
 
 #define INTERRUPTIONS_MAX 8
 
+/* What was recorded was not enough. */
+static bool ran_out(const struct unwinder *unwinder, int result)
+{
+	return unwinder->past && unwinder->past->end_reason &&
+	       (unwinder->missed || (result < 0 && !unwinder->past->has_registers));
+}
+
 static void run(struct unwinder *unwinder)
 {
 	int result, interruptions = 0;
@@ -351,7 +358,7 @@ static void run(struct unwinder *unwinder)
 		}
 		unwinder->callee = (struct callee){0};
 		result = dwfl_getthread_frames(unwinder->dwfl, 1, on_frame, unwinder);
-		if (!unwinder->reason[0] && unwinder->missed)
+		if (!unwinder->reason[0] && ran_out(unwinder, result))
 			set_reason(unwinder, "%s", unwinder->past->end_reason);
 		else if (result < 0 && !unwinder->reason[0])
 			set_reason(unwinder, "%s", dwfl_errmsg(-1));
