@@ -130,7 +130,7 @@ fn main() {
         .join()
         .unwrap();
     #[cfg(recursion)]
-    println!("{}", ackermann(4, 2 + count as u64));
+    println!("{}", ackermann(2, 4_000_000 + count as u64));
     #[cfg(null)]
     println!("{}", unsafe { read_field(std::ptr::null()) });
     #[cfg(wild)]
