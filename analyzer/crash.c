@@ -71,6 +71,8 @@ static void biography_deinit(struct biography *biography)
 void crash_deinit(struct crash *crash)
 {
 	biography_deinit(&crash->biography);
+	for (size_t i = 0; i < crash->view_count; i++)
+		biography_deinit(&crash->views[i].biography);
 	for (size_t i = 0; i < crash->file_loss_count; i++) {
 		truncation_deinit(&crash->file_losses[i].call);
 		context_deinit(&crash->file_losses[i].context);

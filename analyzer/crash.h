@@ -207,6 +207,17 @@ struct biography {
 	struct timeline timeline;
 };
 
+/* Memory that the fault hangs on, other than the fault's own address, with its recorded life. */
+struct memory_view {
+	enum { VIEW_SOURCE, VIEW_CODE } role; /* the word that the faulting pointer was read from; the code that ran */
+	uint64_t address;
+	uint64_t value;	   /* VIEW_SOURCE: the word */
+	bool page_is_zero; /* every byte of its page, in the core */
+	char pointer[8];   /* VIEW_SOURCE: the register, "rax" */
+	struct biography biography;
+};
+#define CRASH_VIEWS 2
+
 /* The exception that ended the process, on the crashed thread's stack. */
 struct exception_path {
 	size_t thrown_at; /* frame of the function that raised it (__cxa_throw and the like); SIZE_MAX: no exception */
@@ -264,6 +275,8 @@ struct crash {
 	size_t gap_count;
 	bool has_biography;
 	struct biography biography;
+	struct memory_view views[CRASH_VIEWS];
+	size_t view_count;
 	struct file_spot unloaded; /* the place of the biography's address in a file that is mapped there no longer */
 	/* For a page that its file did not have: what happened to that file, oldest first, until the death. */
 	struct file_loss *file_losses;

@@ -28,6 +28,8 @@ const struct detector detectors[] = {
 	{"stack-overflow", detect_stack_overflow},
 	{"stack-smash", detect_stack_smash},
 	{"stray-breakpoint", detect_stray_breakpoint},
+	{"discarded-pages", detect_discarded_pages},
+	{"map-fixed-clobber", detect_map_fixed_clobber},
 	{"truncated-file", detect_truncated_file},
 	{"uncaught-exception", detect_uncaught_exception},
 	{"unloaded-code", detect_unloaded_code},

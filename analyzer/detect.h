@@ -43,6 +43,8 @@ struct error *detect_uretprobe_unwind(const struct crash *, struct finding_list 
 struct error *detect_uretprobe_wrong_return(const struct crash *, struct finding_list *) must_check;
 struct error *detect_double_munmap(const struct crash *, struct finding_list *) must_check;
 struct error *detect_protection_violation(const struct crash *, struct finding_list *) must_check;
+struct error *detect_discarded_pages(const struct crash *, struct finding_list *) must_check;
+struct error *detect_map_fixed_clobber(const struct crash *, struct finding_list *) must_check;
 struct error *detect_truncated_file(const struct crash *, struct finding_list *) must_check;
 struct error *detect_unloaded_code(const struct crash *, struct finding_list *) must_check;
 struct error *detect_unloaded_data(const struct crash *, struct finding_list *) must_check;

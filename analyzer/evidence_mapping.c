@@ -128,3 +128,56 @@ const char *evidence_spot(struct words *words, const struct file_spot *spot)
 		 spot->offset, spot->section ? ", " : "", spot->section ? spot->section : "", symbol);
 	return words->text;
 }
+
+static const struct symbol *party_of(const struct crash *crash, size_t index)
+{
+	const struct event_context *context = &crash->biography.contexts[index];
+
+	if (context->jumper.module || context->caller.module)
+		return context->jumper.module ? &context->jumper : &context->caller;
+	/* The C library is everybody's. */
+	return context->stack.frame_count && event_stack_is_library(&context->stack.frames[0]) ? &context->caller
+											       : &context->at;
+}
+
+enum evidence_parties evidence_parties(const struct crash *crash, size_t first, size_t second)
+{
+	const struct symbol *a = party_of(crash, first), *b = party_of(crash, second);
+
+	if (!a->module || !b->module)
+		return PARTIES_UNKNOWN;
+	if (strcmp(words_base_name(a->module), words_base_name(b->module)) != 0)
+		return PARTIES_STRANGERS;
+	if (!a->function || !b->function)
+		return PARTIES_UNKNOWN;
+	return strcmp(a->function, b->function) == 0 ? PARTIES_SAME_FUNCTION : PARTIES_SAME_MODULE;
+}
+
+struct crash evidence_through_view(const struct crash *crash, const struct memory_view *view)
+{
+	struct crash seen = *crash;
+
+	seen.biography = view->biography;
+	seen.has_biography = true;
+	return seen;
+}
+
+struct error *evidence_add_view(struct finding *finding, const struct memory_view *view)
+{
+	if (view->role == VIEW_CODE)
+		return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, view->address,
+					    "the code that ran stands at 0x%" PRIx64 ", in no file%s", view->address,
+					    view->page_is_zero ? "; its page is all zero" : "");
+	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, view->address,
+				    "%s%sthe pointer was read from 0x%" PRIx64 ", which holds 0x%" PRIx64 "%s",
+				    view->pointer, view->pointer[0] ? ": " : "", view->address, view->value,
+				    view->page_is_zero ? "; its whole page is zero" : "");
+}
+
+bool evidence_is_loader_scratch(const struct crash *crash, const struct life *life)
+{
+	const char *file = crash->biography.contexts[life->born].file;
+
+	return life->died != TIMELINE_ALIVE && file && strcmp(words_base_name(file), "ld.so.cache") == 0 &&
+	       crash->biography.events[life->born].tid == crash->biography.events[life->died].tid;
+}

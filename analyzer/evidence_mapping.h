@@ -19,6 +19,22 @@ const struct life *evidence_life_at_death(const struct crash *crash);
 struct error *evidence_weigh_gaps(const struct crash *crash, struct finding *finding, uint64_t from_ns,
 				  const char *consequence) must_check;
 
+/* How two callers of recorded calls are related, as far as can be told. */
+enum evidence_parties {
+	PARTIES_UNKNOWN = 0,   /* one of them is not known */
+	PARTIES_SAME_FUNCTION, /* the same function called */
+	PARTIES_SAME_MODULE,   /* two functions of one file */
+	PARTIES_STRANGERS,     /* two files */
+};
+enum evidence_parties evidence_parties(const struct crash *crash, size_t first, size_t second);
+
+/* The crash with a view in the place of its biography, so that what is said here of the fault's page can be said of the
+ * view's. It borrows everything and must not be released. */
+struct crash evidence_through_view(const struct crash *crash, const struct memory_view *view);
+
+/* "mapped" and so on, of a view: the word that the pointer was read from, as evidence. */
+struct error *evidence_add_view(struct finding *finding, const struct memory_view *view) must_check;
+
 /* The call of biography event `index` was made by the dynamic linker itself, not by the program through it. */
 bool evidence_by_dynamic_linker(const struct crash *crash, size_t index);
 
@@ -38,6 +54,10 @@ struct error *evidence_weigh_unloading(const struct crash *crash, struct finding
 
 /* Module and function (or offset) of a place in an unloaded file, for a signature. */
 const char *evidence_unloaded_function(struct words *words, const struct crash *crash);
+
+/* A file that the dynamic linker read and unmapped before the program began (/etc/ld.so.cache): nobody keeps a pointer
+ * into it. */
+bool evidence_is_loader_scratch(const struct crash *crash, const struct life *life);
 
 /* The code that faulted: "victim write_it+0x12 (x.c:10)", or "code at 0x…". */
 const char *evidence_faulting_code(struct words *words, const struct crash *crash);

@@ -6,7 +6,7 @@
 #include "analyzer/explain_internal.h"
 #include "common/cleanup.h"
 
-#define SITE_LIMIT ((size_t)3 * EXPLAIN_CONTEXT_LIMIT)
+#define SITE_LIMIT ((size_t)(2 + CRASH_VIEWS) * EXPLAIN_CONTEXT_LIMIT)
 
 /* Recorded calls whose callers are wanted. */
 struct sites {
@@ -120,6 +120,8 @@ struct error *explain_event_stacks(struct store_reader *store, struct crash *cra
 		return NULL;
 	if (crash->has_biography)
 		add_biography(sites, &crash->biography);
+	for (size_t i = 0; i < crash->view_count; i++)
+		add_biography(sites, &crash->views[i].biography);
 	add_file_losses(sites, crash);
 	if (!sites->count)
 		return NULL;

@@ -159,8 +159,8 @@ static struct error *doubt_pointer(const struct crash *crash, const struct story
 		    biography->address < life->start || biography->address >= life->end)
 			continue;
 		ended = &biography->events[life->died];
-		if (life->died == story->life->born || ended->kind == MEMORY_MMAP ||
-		    evidence_same_party(crash, life->born, story->life->born))
+		if (evidence_is_loader_scratch(crash, life) || life->died == story->life->born ||
+		    ended->kind == MEMORY_MMAP || evidence_same_party(crash, life->born, story->life->born))
 			continue;
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		return evidence_doubt(

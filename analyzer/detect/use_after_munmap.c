@@ -3,7 +3,7 @@
  * use-after-munmap: the fault address lies where a mapping was until somebody unmapped it.
  *
  * What is seen: the page is not mapped in the dead process, and the last recorded thing about it is a call that took
- * its mapping away (munmap, shmdt, or an mremap that moved it).
+ * its mapping away (munmap, shmdt, an mremap that moved it, or a brk that shrank the heap).
  *
  * What it could be mistaken for: double-munmap, when the call named another range than the mapping's, or when another
  * mapping had stood and ended there before: then whoever used the memory may have been in the right; both lower the
@@ -16,11 +16,12 @@
 #include "analyzer/detect.h"
 #include "analyzer/evidence.h"
 #include "analyzer/evidence_heap.h"
+#include "analyzer/evidence_mapping.h"
 #include "analyzer/words.h"
 
 static bool takes_away(enum memory_kind kind)
 {
-	return kind == MEMORY_MUNMAP || kind == MEMORY_MREMAP || kind == MEMORY_SHMDT;
+	return kind == MEMORY_MUNMAP || kind == MEMORY_MREMAP || kind == MEMORY_SHMDT || kind == MEMORY_BRK;
 }
 
 /* Why the pointer may belong to an earlier mapping at the address than the one that ended last. */
@@ -35,6 +36,8 @@ static struct error *doubt_earlier_lives(const struct crash *crash, const struct
 
 		if (life == last || life->born >= last->born || life->died == TIMELINE_ALIVE ||
 		    biography->address < life->start || biography->address >= life->end)
+			continue;
+		if (evidence_is_loader_scratch(crash, life))
 			continue;
 		/* Memory that is reserved first and then mapped over by the same party stays the same memory. */
 		ended = &biography->events[life->died];

@@ -800,6 +800,25 @@ static void read_truncation(struct parser *parser)
 	crash->file_losses[crash->file_loss_count++] = loss;
 }
 
+/* view source ADDRESS VALUE REGISTER [zero-page] | view code ADDRESS [zero-page] */
+static void read_view(struct parser *parser)
+{
+	struct memory_view *view = &parser->crash->views[parser->crash->view_count];
+
+	if (parser->crash->view_count == CRASH_VIEWS)
+		bad(parser, "too many views");
+	view->role = accept(parser, "code") ? VIEW_CODE : VIEW_SOURCE;
+	if (view->role == VIEW_SOURCE)
+		expect(parser, "source");
+	view->address = read_number(parser);
+	if (view->role == VIEW_SOURCE) {
+		view->value = read_number(parser);
+		read_word(parser, view->pointer, sizeof(view->pointer));
+	}
+	view->page_is_zero = accept(parser, "zero-page");
+	parser->crash->view_count++;
+}
+
 static void read_line(struct parser *parser)
 {
 	char keyword[16];
@@ -823,6 +842,8 @@ static void read_line(struct parser *parser)
 		read_gap(parser);
 	else if (strcmp(keyword, "mapping") == 0)
 		read_mapping(parser);
+	else if (strcmp(keyword, "view") == 0)
+		read_view(parser);
 	else if (strcmp(keyword, "truncated") == 0)
 		read_truncation(parser);
 	else if (strcmp(keyword, "unloaded") == 0)
@@ -877,17 +898,14 @@ static void load_window(struct parser *parser, uint64_t start, uint64_t end)
 
 /* The page first; when its mapping was taken away, all that this call took: the analyzer asks the store in these two
  * steps. */
-static void load_biography(struct parser *parser)
+static void load_life_of(struct parser *parser, uint64_t address)
 {
 	struct biography *biography = &parser->crash->biography;
-	uint64_t page = parser->crash->fault.address & ~(RECORD_PAGE_BYTES - 1);
+	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
 	const struct life *life;
 	uint64_t start, end;
 
-	if (!parser->crash->recorded || parser->crash->fault.source == ADDRESS_UNKNOWN)
-		return;
-	parser->crash->has_biography = true;
-	biography->address = parser->crash->fault.address;
+	biography->address = address;
 	load_window(parser, page, page + RECORD_PAGE_BYTES);
 	life = timeline_last_life(&biography->timeline, biography->address);
 	if (!life || life->died == TIMELINE_ALIVE)
@@ -895,6 +913,37 @@ static void load_biography(struct parser *parser)
 	timeline_removed_range(&biography->events[life->died], &start, &end);
 	if (biography->address >= start && biography->address < end)
 		load_window(parser, start, end);
+}
+
+static void load_biography(struct parser *parser)
+{
+	if (!parser->crash->recorded || parser->crash->fault.source == ADDRESS_UNKNOWN)
+		return;
+	parser->crash->has_biography = true;
+	load_life_of(parser, parser->crash->fault.address);
+}
+
+/* Views come before the biography, which takes the strings of the contexts over: they get copies. */
+static void load_views(struct parser *parser)
+{
+	struct crash *crash = parser->crash;
+
+	for (size_t i = 0; i < crash->view_count; i++) {
+		struct biography *biography = &crash->views[i].biography;
+
+		if (!crash->recorded)
+			bad(parser, "a view of what nobody recorded");
+		load_life_of(parser, crash->views[i].address);
+		*biography = crash->biography;
+		crash->biography = (struct biography){0};
+		for (size_t j = 0; j < biography->event_count; j++) {
+			struct event_context *context = &biography->contexts[j];
+
+			context->caller.module = context->caller.module ? copy(context->caller.module) : NULL;
+			context->caller.function = context->caller.function ? copy(context->caller.function) : NULL;
+			context->file = context->file ? copy(context->file) : NULL;
+		}
+	}
 }
 
 /* Contexts that the biography did not take over still own their strings. */
@@ -908,8 +957,12 @@ static void drop_unused_contexts(struct parser *parser)
 		for (size_t j = 0; j < biography->event_count; j++)
 			used |= parser->contexts[i].caller.module &&
 				biography->contexts[j].caller.module == parser->contexts[i].caller.module;
-		if (!used)
-			symbol_deinit(&parser->contexts[i].caller);
+		for (size_t j = 0; j < biography->event_count; j++)
+			used |= parser->contexts[i].file && biography->contexts[j].file == parser->contexts[i].file;
+		if (used)
+			continue;
+		symbol_deinit(&parser->contexts[i].caller);
+		free(parser->contexts[i].file);
 	}
 }
 
@@ -942,6 +995,7 @@ void facts_read(const char *path, struct crash *ret_crash)
 		bad(parser, "one of the lines signal, page, death and record is missing");
 	ret_crash->event_count = parser->event_count;
 	build_core(parser);
+	load_views(parser);
 	load_biography(parser);
 	facts_finish_heap(parser);
 	drop_unused_contexts(parser);
