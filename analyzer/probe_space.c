@@ -51,6 +51,18 @@ static struct error *note_missing(struct probe_space *space, const char *name)
 	return NULL;
 }
 
+struct error *probe_space_add_file(struct probe_space *space, const char *path, const char *name, size_t loaded_by,
+				   size_t *ret)
+{
+	/* As /proc/PID/maps will show it. */
+	cleanup_free char *real = realpath(path, NULL);
+	struct probe_object like = {.path = real, .shown = real, .name = (char *)name, .loaded_by = loaded_by};
+
+	if (!real)
+		return error_errno(errno, "cannot open %s", path);
+	return probe_space_add_object(space, &like, real, ret);
+}
+
 struct error *probe_space_add_object(struct probe_space *space, const struct probe_object *like, const char *open_path,
 				     size_t *ret)
 {
@@ -126,11 +138,9 @@ struct error *probe_space_load(struct probe_space *space, const char *name, size
 		return NULL;
 	err = probe_loader_find(&space->loader, name, elf, loaders, count, &paths);
 	for (size_t i = 0; i < paths.count && !err; i++) {
-		struct probe_object like = {
-			.path = paths.paths[i], .shown = paths.paths[i], .name = (char *)name, .loaded_by = by};
 		size_t number;
 
-		err = probe_space_add_object(space, &like, paths.paths[i], &number);
+		err = probe_space_add_file(space, paths.paths[i], name, by, &number);
 		/* Of another architecture, or no library: ld.so goes on looking, and so do we. */
 		if (!err) {
 			used++;
@@ -209,10 +219,9 @@ struct error *probe_space_add_cached(struct probe_space *space, bool (*wanted)(c
 	struct error *err = probe_loader_list(&space->loader, wanted, &paths);
 
 	for (size_t i = 0; i < paths.count && !err; i++) {
-		struct probe_object like = {.path = paths.paths[i], .shown = paths.paths[i], .loaded_by = SIZE_MAX};
 		size_t number;
 
-		err = probe_space_add_object(space, &like, paths.paths[i], &number);
+		err = probe_space_add_file(space, paths.paths[i], NULL, SIZE_MAX, &number);
 		if (err && err->code != ERROR_NO_MEMORY) {
 			error_destroy(err);
 			err = NULL;
@@ -307,11 +316,7 @@ struct error *probe_space_find(struct probe_space *space, const char *name, size
 	free(*ret);
 	*ret = NULL;
 	if (exists) {
-		cleanup_free char *absolute = realpath(name, NULL);
-		struct probe_object like = {
-			.path = absolute, .shown = absolute ? absolute : (char *)name, .loaded_by = SIZE_MAX};
-
-		err = absolute ? probe_space_add_object(space, &like, name, &number) : error_errno(errno, "%s", name);
+		err = probe_space_add_file(space, name, NULL, SIZE_MAX, &number);
 	} else if (is_path) {
 		return error_errno(errno, "cannot open %s", name);
 	} else {

@@ -10,6 +10,10 @@
 struct error *probe_space_add_object(struct probe_space *space, const struct probe_object *like, const char *open_path,
 				     size_t *ret) must_check;
 
+/* Adds the file at `path`, by its real name. */
+struct error *probe_space_add_file(struct probe_space *space, const char *path, const char *name, size_t loaded_by,
+				   size_t *ret) must_check;
+
 /* Adds what `name` means to object number `by` (SIZE_MAX: nobody), unless something of that name is there. What is not
  * found is noted in space->missing. */
 struct error *probe_space_load(struct probe_space *space, const char *name, size_t by) must_check;

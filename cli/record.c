@@ -70,9 +70,19 @@ static void take_option(struct record_request *request, int option, const char *
 	}
 }
 
-/* Reads the command line; `rest` gets what corelated is to see, with two free places before the end. False when
- * corelated will refuse it: then it gets all. */
-static bool read_request(int argc, char **argv, struct record_request *request, char **rest)
+static int refuse_option(int option, const char *given)
+{
+	fprintf(stderr, "corelate: record %s '", option == ':' ? "wants a value for" : "does not know the option");
+	inert_write(given, stderr);
+	fputs("'; see corelate record --help\n", stderr);
+	return CLI_USAGE;
+}
+
+enum { READ_OTHER = -1, READ_REQUEST = -2 };
+
+/* Reads the command line; `rest` gets what corelated is to see, with two free places before the command. READ_OTHER:
+ * all is for corelated; else READ_REQUEST, or the exit status of what was refused. */
+static int read_request(int argc, char **argv, struct record_request *request, char **rest)
 {
 	int option, count = 1, before = 1;
 
@@ -80,8 +90,10 @@ static bool read_request(int argc, char **argv, struct record_request *request, 
 	optind = 1;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, record_options_short, record_options_long, NULL)) != -1) {
-		if (option == '?' || option == ':' || option == 'h' || option == RECORD_OPTION_VERSION)
-			return false;
+		if (option == 'h' || option == RECORD_OPTION_VERSION)
+			return READ_OTHER;
+		if (option == '?' || option == ':')
+			return refuse_option(option, argv[optind - 1]);
 		take_option(request, option, optarg);
 		/* A long option is a word of its own, with its value perhaps in the next. */
 		if (option != RECORD_OPTION_HEAP && option != RECORD_OPTION_PROBE && option != RECORD_OPTION_PRINT_PLAN)
@@ -97,7 +109,7 @@ static bool read_request(int argc, char **argv, struct record_request *request, 
 	for (int i = optind; i < argc; i++)
 		rest[count++] = argv[i];
 	rest[count] = NULL;
-	return true;
+	return request->heap || request->probe_count > 0 ? READ_REQUEST : READ_OTHER;
 }
 
 /* Puts the plan where corelated finds it: into a file without a name, which it inherits. */
@@ -158,12 +170,14 @@ static int run_record(int argc, char **argv)
 	cleanup_free const char **probes = calloc((size_t)argc, sizeof(*probes));
 	cleanup_free uint32_t *pids = calloc((size_t)argc, sizeof(*pids));
 	struct record_request request = {.probes = probes, .pids = pids};
+	int status;
 
 	if (!rest || !probes || !pids)
 		return refuse(&error_no_memory);
-	if (!read_request(argc, argv, &request, rest) || (!request.heap && request.probe_count == 0))
+	status = read_request(argc, argv, &request, rest);
+	if (status == READ_OTHER)
 		return become_recorder(argv);
-	return record_planned(&request, rest);
+	return status == READ_REQUEST ? record_planned(&request, rest) : status;
 }
 
 const struct cli_command cli_record = {
