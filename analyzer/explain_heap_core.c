@@ -297,7 +297,7 @@ static struct error *add_given(struct crash *crash)
 
 	if (facts->pointer_source == HEAP_POINTER_UNKNOWN && facts->call.kind != HEAP_CALL_NONE &&
 	    facts->call.kind != HEAP_CALL_ALLOCATE && crash->abort_message) {
-		facts->pointer = heap_call_find_pointer(crash, &facts->call);
+		facts->pointer = heap_call_find_pointer(crash, &facts->call, facts->broken_at);
 		if (facts->pointer)
 			facts->pointer_source = HEAP_POINTER_FOUND;
 	}
@@ -313,10 +313,12 @@ static struct error *add_given(struct crash *crash)
 
 struct error *explain_heap_core(struct crash *crash)
 {
-	struct error *err = add_given(crash);
+	struct error *err = NULL;
 
-	if (!err && (crash->signal.number == SIGABRT || crash->heap.call.kind != HEAP_CALL_NONE))
+	if (crash->signal.number == SIGABRT || crash->fault.is_fault)
 		err = find_broken_header(crash);
+	if (!err)
+		err = add_given(crash);
 	if (!err && crash->fault.is_fault)
 		err = add_registers(crash);
 	if (!err && crash->fault.is_fault)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What the record tells about the heap. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/evidence_heap.h"
 #include "analyzer/explain_heap.h"
 #include "analyzer/heap_call.h"
 #include "common/cleanup.h"
@@ -283,7 +285,8 @@ struct error *explain_heap(const struct explain_request *request, struct crash *
 {
 	struct error *err = NULL;
 
-	heap_call_find(crash, &crash->heap.call);
+	heap_call_find(crash, crash->signal.number == SIGABRT && heap_sign_of(crash->abort_message) != HEAP_SIGN_NONE,
+		       &crash->heap.call);
 	if (crash->recorded)
 		err = explain_heap_pointer(request->store, crash);
 	if (!err && crash->core)

@@ -2,6 +2,7 @@
 #include "analyzer/finding.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,14 +186,30 @@ struct error *finding_add_evidence(struct finding *finding, enum evidence_kind k
 	return err;
 }
 
+/* Classes that say what was wrong with an address, not how it came to be so. That much is easily proven; a cause that
+ * is likely says more. */
+static bool is_symptom(enum finding_class class)
+{
+	return class == FINDING_NULL_DEREFERENCE || class == FINDING_NON_CANONICAL_POINTER ||
+	       class == FINDING_WILD_POINTER;
+}
+
+/* As it counts in the ranking. */
+static enum finding_confidence weight(const struct finding *finding)
+{
+	if (is_symptom(finding->class) && finding->confidence == CONFIDENCE_PROVEN)
+		return CONFIDENCE_LIKELY;
+	return finding->confidence;
+}
+
 static int compare_findings(const void *a, const void *b)
 {
 	const struct finding *left = a, *right = b;
 	int left_specificity = class_rows[left->class].specificity;
 	int right_specificity = class_rows[right->class].specificity;
 
-	if (left->confidence != right->confidence)
-		return left->confidence > right->confidence ? -1 : 1;
+	if (weight(left) != weight(right))
+		return weight(left) > weight(right) ? -1 : 1;
 	if (left_specificity != right_specificity)
 		return left_specificity > right_specificity ? -1 : 1;
 	if (left->evidence_count != right->evidence_count)

@@ -126,8 +126,8 @@ struct error *finding_add_counter(struct finding *, const char *format, ...)
 struct error *finding_add_missing(struct finding *, const char *format, ...)
 	__attribute__((format(printf, 2, 3))) must_check;
 
-/* Orders findings: the verdict first. The one place that weighs them: confidence, then how specific the class is, then
- * the amount of evidence. */
+/* Orders findings: the verdict first. The one place that weighs them: confidence (where a cause that is likely stands
+ * beside the proven symptom of a bad pointer), then how specific the class is, then the amount of evidence. */
 void finding_rank(struct finding_list *list);
 
 #endif

@@ -4,6 +4,8 @@
 #define PAGE_BYTES 4096ULL
 #define ARENA_BYTES (64ULL << 20) /* HEAP_MAX_SIZE: 2 * DEFAULT_MMAP_THRESHOLD_MAX on 64-bit machines */
 #define CHUNK_BYTES_MIN 32ULL
+/* How far behind the start of the program break the first chunk is looked for. */
+#define FIRST_CHUNK_BYTES 65536ULL
 #define FENCEPOST_BYTES 16ULL
 #define ALIGNMENT 16ULL
 #define WALK_MAX (1u << 21)
@@ -68,6 +70,27 @@ static bool find_arena(const struct core *core, uint64_t address, struct glibc_h
 	return false;
 }
 
+/* The first chunk is mostly a thread's cache, and mostly at the start; a static program has its thread-local variables
+ * in front, and others may have moved the break before. */
+static bool find_first(const struct core *core, uint64_t start, uint64_t end, uint64_t *ret_first)
+{
+	uint64_t limit = end - start < FIRST_CHUNK_BYTES ? end : start + FIRST_CHUNK_BYTES;
+
+	for (uint64_t at = start & ~(ALIGNMENT - 1); at + 2 * ALIGNMENT < limit; at += ALIGNMENT) {
+		uint64_t word, next;
+
+		if (!read_size(core, at, &word))
+			return false;
+		if ((word & GLIBC_FLAGS) != GLIBC_PREVIOUS_IN_USE || !cache_shape_of(word) ||
+		    !read_size(core, at + (word & ~GLIBC_FLAGS), &next) ||
+		    !is_size(next, at + (word & ~GLIBC_FLAGS), end))
+			continue;
+		*ret_first = at;
+		return true;
+	}
+	return false;
+}
+
 bool glibc_heap_find(const struct core *core, uint64_t break_start, uint64_t break_end, uint64_t address,
 		     struct glibc_heap *ret_heap)
 {
@@ -75,6 +98,11 @@ bool glibc_heap_find(const struct core *core, uint64_t break_start, uint64_t bre
 
 	if (address < break_start || address >= break_end)
 		return find_arena(core, address, ret_heap);
+	*ret_heap = (struct glibc_heap){.end = break_end};
+	if (find_first(core, break_start, break_end, &ret_heap->first)) {
+		note_cache(core, ret_heap);
+		return true;
+	}
 	if (!read_size(core, break_start, &word) || !is_size(word, break_start, break_end) ||
 	    !(word & GLIBC_PREVIOUS_IN_USE))
 		return false;

@@ -2,6 +2,7 @@
 #include "analyzer/heap_call.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 /* How deep the allocator's functions lie under the one that was called: raise, abort, a message, the check. */
 #define DEPTH_MAX 32
@@ -62,7 +63,7 @@ enum heap_call_kind heap_call_kind_of(const char *function)
 	return HEAP_CALL_NONE;
 }
 
-void heap_call_find(const struct crash *crash, struct heap_call *ret_call)
+void heap_call_find(const struct crash *crash, bool aborted, struct heap_call *ret_call)
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
 
@@ -74,46 +75,99 @@ void heap_call_find(const struct crash *crash, struct heap_call *ret_call)
 		if (kind != HEAP_CALL_NONE)
 			*ret_call = (struct heap_call){
 				.kind = kind, .frame = i, .caller = i + 1, .function = frame->symbol.function};
-		else if (!event_stack_is_library(frame))
+		else if (!event_stack_is_library(frame) && (!aborted || ret_call->kind != HEAP_CALL_NONE))
 			break; /* the program's own code: what lies further out is another call */
 	}
 }
 
-/* A block of malloc is a multiple of 16 on this machine; what was never one need not be, so that is not asked for. Its
- * chunk must be memory. */
-static bool is_pair(const struct crash *crash, const uint64_t *words, size_t count, size_t index)
+/* Would glibc have complained so of that block? (malloc/malloc.c: _int_free, munmap_chunk, __libc_realloc) */
+static bool fits_complaint(const struct crash *crash, uint64_t block)
 {
-	uint64_t word = words[index], header;
+	const char *said = crash->abort_message ?: "";
+	uint64_t word, chunk = block - GLIBC_CHUNK_HEADER_BYTES, size, next;
 
-	if (word < PLACE_NULL_BYTES || !core_read_word(crash->core, word - 8, &header))
+	if (!core_read_word(crash->core, chunk + 8, &word))
 		return false;
-	for (size_t i = 0; i < count; i++) {
-		if (i != index && words[i] == word - GLIBC_CHUNK_HEADER_BYTES)
+	size = word & ~GLIBC_FLAGS;
+	if (strstr(said, "invalid pointer") || strstr(said, "invalid old size"))
+		return block % 16 != 0 || chunk > -size || word & GLIBC_IS_MAPPED || size % 16 != 0 || size < 32;
+	if (strstr(said, "invalid size"))
+		return block % 16 == 0 && (size < 32 || size % 16 != 0);
+	if (block % 16 != 0 || size < 32 || size % 16 != 0)
+		return false;
+	if (!core_read_word(crash->core, chunk + size + 8, &next))
+		return strstr(said, "(out)") != NULL;
+	if (strstr(said, "(!prev)"))
+		return !(next & GLIBC_PREVIOUS_IN_USE);
+	if (strstr(said, "invalid next size"))
+		return (next & ~GLIBC_FLAGS) <= 16 || (next & ~GLIBC_FLAGS) >= PLACE_NULL_BYTES;
+	return strstr(said, "double free") != NULL;
+}
+
+struct words_found {
+	uint64_t words[FRAME_BYTES_MAX / 8];
+	size_t count;
+	uint64_t start, end; /* of the stack that was read */
+};
+
+static bool has_word(const struct words_found *found, uint64_t word)
+{
+	for (size_t i = 0; i < found->count; i++) {
+		if (found->words[i] == word)
 			return true;
 	}
 	return false;
 }
 
-uint64_t heap_call_find_pointer(const struct crash *crash, const struct heap_call *call)
+static bool is_frame_address(const struct words_found *found, uint64_t word)
+{
+	return word >= found->start && word < found->end;
+}
+
+/* `paired`: both the block and its chunk must be there; else the chunk, in the heap. 0 when there is not just one. */
+static uint64_t choose(const struct crash *crash, const struct words_found *found, bool paired)
+{
+	uint64_t chosen = 0;
+
+	for (size_t i = 0; i < found->count; i++) {
+		uint64_t block = found->words[i] + GLIBC_CHUNK_HEADER_BYTES;
+		struct place place;
+
+		if (block < PLACE_NULL_BYTES || block == chosen || is_frame_address(found, found->words[i]) ||
+		    is_frame_address(found, block))
+			continue;
+		place_of(crash, block, &place);
+		/* Nearly anything has a header that glibc would complain of: a chunk alone tells nothing there. */
+		if (!paired && strstr(crash->abort_message ?: "", "invalid") &&
+		    !strstr(crash->abort_message, "invalid next size"))
+			continue;
+		if (paired ? !has_word(found, block) : place.kind != PLACE_HEAP || found->words[i] % 16 != 0)
+			continue;
+		if (place.mapped && place.protection > 0 && place.protection & PROT_EXEC)
+			continue;
+		if (!fits_complaint(crash, block))
+			continue;
+		if (chosen)
+			return 0;
+		chosen = block;
+	}
+	return chosen;
+}
+
+uint64_t heap_call_find_pointer(const struct crash *crash, const struct heap_call *call, uint64_t broken_at)
 {
 	const struct thread_stack *stack = &crash->stacks.threads[0];
-	uint64_t words[FRAME_BYTES_MAX / 8], start, end, found = 0;
-	size_t count;
+	struct words_found found = {.start = crash->registers[CORE_RSP]};
+	uint64_t pointer;
 
 	if (call->caller >= stack->frame_count)
 		return 0;
-	start = crash->registers[CORE_RSP];
-	end = stack->frames[call->caller].sp;
-	if (end <= start || end - start > FRAME_BYTES_MAX)
+	found.end = stack->frames[call->caller].sp;
+	if (found.end <= found.start || found.end - found.start > FRAME_BYTES_MAX)
 		return 0;
-	count = core_read(crash->core, start, words, end - start) / 8;
-	for (size_t i = 0; i < count; i++) {
-		/* The frames' own addresses come in pairs, too. */
-		if (words[i] == found || (words[i] >= start && words[i] < end) || !is_pair(crash, words, count, i))
-			continue;
-		if (found)
-			return 0;
-		found = words[i];
-	}
-	return found;
+	found.count = core_read(crash->core, found.start, found.words, found.end - found.start) / 8;
+	if (broken_at && has_word(&found, broken_at) && fits_complaint(crash, broken_at + GLIBC_CHUNK_HEADER_BYTES))
+		return broken_at + GLIBC_CHUNK_HEADER_BYTES;
+	pointer = choose(crash, &found, true);
+	return pointer ?: choose(crash, &found, false);
 }

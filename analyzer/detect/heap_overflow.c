@@ -122,6 +122,19 @@ static bool runs_over(const struct crash *crash)
 	       last;
 }
 
+/* The process did not abort in the allocator, but used as an address just what stands in the broken header: the same
+ * write went over both. */
+static bool used_word(const struct crash *crash)
+{
+	const struct fault *fault = &crash->fault;
+	const struct fault_operand *operand;
+
+	if (!fault->is_fault || fault->operand >= fault->operand_count || crash->heap.broken_word < PLACE_NULL_BYTES)
+		return false;
+	operand = &fault->operands[fault->operand];
+	return operand->base >= 0 && fault->registers[operand->base] == crash->heap.broken_word;
+}
+
 static struct error *tell_header(const struct crash *crash, struct finding_list *findings)
 {
 	const struct heap_subject *subject = heap_facts_find(&crash->heap, HEAP_SUBJECT_BROKEN);
@@ -132,7 +145,7 @@ static struct error *tell_header(const struct crash *crash, struct finding_list 
 	struct error *err;
 	bool alive;
 
-	if (!subject || sign == HEAP_SIGN_FREED_TWICE)
+	if (!subject || sign == HEAP_SIGN_FREED_TWICE || (sign == HEAP_SIGN_NONE && !used_word(crash)))
 		return NULL;
 	/* The block that is being freed is still there: it is its free that found out. */
 	alive = life &&
@@ -144,8 +157,7 @@ static struct error *tell_header(const struct crash *crash, struct finding_list 
 	err = finding_append(findings, FINDING_HEAP_OVERFLOW, &finding);
 	if (err)
 		return err;
-	finding->confidence =
-		alive || (sign != HEAP_SIGN_NONE && runs_over(crash)) ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+	finding->confidence = alive || runs_over(crash) ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
 	words_crash_site(&site, crash);
 	if (life && life->born < subject->event_count) {
 		err = evidence_heap_weigh(crash, finding, subject,

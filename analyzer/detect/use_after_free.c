@@ -115,14 +115,17 @@ static bool seems_free(const struct heap_subject *subject)
 	       (subject->spot.chunk.state == CHUNK_FREE_CACHED || subject->spot.chunk.state == CHUNK_FREE_BINNED);
 }
 
-/* How many places of the heap hold the value, in blocks that are free or not. */
-static size_t count_words(const struct crash *crash)
+/* Some place of the heap that holds the value is in a block that is not free: it may have come from there. */
+static bool may_be_of_live(const struct crash *crash)
 {
-	size_t count = 0;
+	for (size_t i = 0; i < crash->heap.subject_count; i++) {
+		const struct heap_subject *subject = &crash->heap.subjects[i];
 
-	for (size_t i = 0; i < crash->heap.subject_count; i++)
-		count += crash->heap.subjects[i].kind == HEAP_SUBJECT_WORD;
-	return count;
+		if (subject->kind == HEAP_SUBJECT_WORD && !ended_life(subject) &&
+		    (heap_last_life(&subject->heap, subject->address) || !seems_free(subject)))
+			return true;
+	}
+	return false;
 }
 
 /* What was used as an address stands in a block that is free. */
@@ -137,7 +140,7 @@ static struct error *tell_derived(const struct crash *crash, const struct heap_s
 	if (err)
 		return err;
 	finding->confidence = CONFIDENCE_LIKELY;
-	if (subject->kind == HEAP_SUBJECT_WORD && count_words(crash) > 1)
+	if (subject->kind == HEAP_SUBJECT_WORD && may_be_of_live(crash))
 		evidence_lower(finding, CONFIDENCE_POSSIBLE);
 	if (life)
 		err = weigh(crash, finding, subject, life);
