@@ -51,7 +51,9 @@ struct error *detect_heap_corruption(const struct crash *crash, struct finding_l
 	err = finding_append(findings, FINDING_HEAP_CORRUPTION, &finding);
 	if (err)
 		return err;
-	finding->confidence = sign == HEAP_SIGN_BAD_POINTER || sign == HEAP_SIGN_MAYBE_TWICE || sign == HEAP_SIGN_NONE
+	/* Words about the pointer may have the caller to blame, unless the heap itself shows the damage. */
+	finding->confidence = crash->heap.walk_broken && sign != HEAP_SIGN_NONE ? CONFIDENCE_LIKELY
+			      : sign == HEAP_SIGN_BAD_POINTER || sign == HEAP_SIGN_MAYBE_TWICE || sign == HEAP_SIGN_NONE
 				      ? CONFIDENCE_POSSIBLE
 				      : CONFIDENCE_LIKELY;
 	words_crash_site(&site, crash);

@@ -288,6 +288,9 @@ struct error *detect_invalid_free(const struct crash *crash, struct finding_list
 	wrong.dying = evidence_heap_dying(crash, wrong.given);
 	if (wrong.dying != SIZE_MAX && wrong.given->heap.ends[wrong.dying] == HEAP_END_AGAIN)
 		return NULL;
+	/* The heap's chunks lead to that very place: it is a block, and its header was damaged. */
+	if (crash->heap.walk_broken && crash->heap.broken_at + GLIBC_CHUNK_HEADER_BYTES == wrong.given->address)
+		return NULL;
 	/* A large block that was freed before: a double free. */
 	if (wrong.dying == SIZE_MAX && crash->fault.is_fault && evidence_ended_life(crash))
 		return NULL;

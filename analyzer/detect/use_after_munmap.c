@@ -7,9 +7,9 @@
  *
  * What it could be mistaken for: double-munmap, when the call named another range than the mapping's, or when another
  * mapping had stood and ended there before: then whoever used the memory may have been in the right; both lower the
- * confidence. A heap block that malloc took by mmap and free gave back looks the same, and is a use after free: where the
- * call's stack or the record of heap calls shows a free, that class has it. With neither the two cannot be told apart,
- * and the finding says so.
+ * confidence. A heap block that malloc took by mmap and free gave back looks the same, and is a use after free: where
+ * the call's stack or the record of heap calls shows a free, that class has it. With neither the two cannot be told
+ * apart, and the finding says so.
  */
 #include <inttypes.h>
 
