@@ -18,7 +18,7 @@ vm_root "$work/root" <<END
 export LD_LIBRARY_PATH=$build/examples
 echo '/tmp/core.%p' >/proc/sys/kernel/core_pattern
 ulimit -c unlimited
-export NO_COLOR=1
+export NO_COLOR=1 PAGER=cat
 echo "kernel \$(uname -r)"
 $build/corelate record --db /tmp/t.db -- $build/examples/double-munmap
 echo "status \$?"
