@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/detect.h"
 
+#include <inttypes.h>
+
 #include "analyzer/words.h"
 
 /* The list. The order means nothing: a test shuffles it. */
@@ -56,6 +58,13 @@ static struct error *append_unknown(const struct crash *crash, struct finding_li
 
 	if (!err && crash->has_exit_state)
 		err = finding_set_summary(finding, "The process exited by itself; no cause can be shown.");
+	else if (!err && crash->fault.cause == FAULT_MISALIGNED && crash->fault.operand < crash->fault.operand_count)
+		err = finding_set_summary(finding,
+					  "The processor refused %s: its operand lies at 0x%" PRIx64
+					  ", which is no multiple of %u, as this "
+					  "instruction demands; no cause can be shown.",
+					  crash->fault.instruction, crash->fault.operands[crash->fault.operand].address,
+					  crash->fault.operands[crash->fault.operand].alignment);
 	else if (!err)
 		err = finding_set_summary(finding, "Signal %s (%s) ended the process; no cause can be shown.",
 					  words_signal(&signal, crash->signal.number),

@@ -5,9 +5,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "analyzer/evidence.h"
 #include "analyzer/fault.h"
+
+/* How deep inside a C library a bad argument of its caller's is used. */
+#define LIBRARY_DEPTH 4
 
 static size_t fault_frame_number(const struct crash *crash)
 {
@@ -55,8 +59,20 @@ static const struct frame *blamed_frame(const struct crash *crash)
 	stack = &crash->stacks.threads[0];
 	for (; frame < stack->frames + stack->frame_count; frame++) {
 		if (frame->symbol.module && !is_language_library(frame->symbol.module))
-			return frame;
+			break;
 	}
+	if (frame == stack->frames + stack->frame_count)
+		return first->symbol.module ? first : NULL;
+	/* A static program's C library is in the program, and has no line numbers where the rest has some. */
+	for (const struct frame *other = frame;
+	     !frame->symbol.file && other < frame + LIBRARY_DEPTH && other < stack->frames + stack->frame_count;
+	     other++) {
+		if (other->symbol.module && other->symbol.file &&
+		    strcmp(other->symbol.module, frame->symbol.module) == 0)
+			return other;
+	}
+	if (frame->symbol.module)
+		return frame;
 	return first->symbol.module ? first : NULL;
 }
 
@@ -149,7 +165,19 @@ int evidence_base_register(const struct crash *crash, uint64_t *ret_value)
 
 bool evidence_is_error_value(uint64_t value)
 {
-	return value >= (uint64_t)-4095;
+	return value >= (uint64_t)-4095 && value % 8 != 0;
+}
+
+bool evidence_is_shifted_pointer(const struct crash *crash)
+{
+	struct place place;
+	uint64_t value;
+
+	if (evidence_base_register(crash, &value) < 0 || !value || value >= 1ULL << 35)
+		return false;
+	place_of(crash, value << 12, &place);
+	return place.kind == PLACE_HEAP ||
+	       (place.kind == PLACE_ANONYMOUS && place.protection == (PROT_READ | PROT_WRITE));
 }
 
 static const char *text_of(uint64_t value, char text[9])

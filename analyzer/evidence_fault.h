@@ -34,7 +34,12 @@ int evidence_base_register(const struct crash *crash, uint64_t *ret_value);
  * it looks like neither. */
 const char *words_pointer_value(struct words *words, uint64_t value);
 
-/* -4095 to -1: what system calls fail with, and MAP_FAILED. */
+/* -1 is MAP_FAILED, and -4095 to -1 are what system calls fail with. Multiples of -8 are not taken for one: the
+ * structure around a null member (container_of) begins there, which is by far the more common way to such a value. */
 bool evidence_is_error_value(uint64_t value);
+
+/* The base register is small, and is an address of writable anonymous memory without its lowest twelve bits: what glibc
+ * since 2.32 makes of the null at the end of a list of freed blocks (malloc/malloc.c, PROTECT_PTR). */
+bool evidence_is_shifted_pointer(const struct crash *crash);
 
 #endif

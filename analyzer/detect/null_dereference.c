@@ -7,9 +7,10 @@
  * is to a null pointer. The distance is the offset of the field or element.
  *
  * What it could be mistaken for: a small number used as a pointer, where the base register is not zero but near it
- * (likely, because a function that is given the address of a null object's field sees just that; possible when it is
- * large); an error number or MAP_FAILED plus an offset, which wraps around to near zero: that is no null pointer, and
- * none is claimed; a stack pointer that was zeroed: left to others; a call through null, where the address is fetched.
+ * (likely, because a function that is given the address of a null object's field sees just that; from 4096 on nothing
+ * is claimed); MAP_FAILED or an error number plus an offset, which wraps around to near zero: that is no null pointer,
+ * and none is claimed, except for multiples of -8, where a null member's structure begins (likely); a stack pointer
+ * that was zeroed: left to others; a call through null, where the address is fetched.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -61,9 +62,15 @@ static bool judge_operand(const struct fault *fault, const struct fault_operand 
 		story->doubt = "the register that is zero may be an index, and the pointer a constant";
 		return true;
 	}
-	if (evidence_is_error_value(base) || base >= PLACE_NULL_BYTES)
+	if (base >= (uint64_t)-SMALL_BYTES && !evidence_is_error_value(base)) {
+		story->confidence = CONFIDENCE_LIKELY;
+		story->doubt = "no register is zero: the structure around a null member (container_of) looks like "
+			       "this, and so does an error number that was taken for a pointer";
+		return true;
+	}
+	if (evidence_is_error_value(base) || !is_small(base))
 		return false;
-	story->confidence = is_small(base) ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+	story->confidence = CONFIDENCE_LIKELY;
 	story->doubt = "no register is zero: the address of a field of a null object looks like this, and so does a "
 		       "small number that was taken for a pointer";
 	return true;

@@ -20,15 +20,20 @@
 
 #define NEAR_STACK_POINTER_BYTES 65536
 
+/* Below the stack pointer, or at it where it is itself nowhere: the stack's own matter. */
 static bool by_the_stack(const struct crash *crash)
 {
 	const struct fault *fault = &crash->fault;
 	uint64_t sp = fault->registers[CORE_RSP];
+	struct place place;
 
 	if (fault->operand < fault->operand_count && fault->operands[fault->operand].is_stack)
 		return true;
-	return fault->has_registers && fault->address + NEAR_STACK_POINTER_BYTES >= sp &&
-	       fault->address < sp + NEAR_STACK_POINTER_BYTES;
+	if (!fault->has_registers || fault->address + NEAR_STACK_POINTER_BYTES < sp ||
+	    fault->address >= sp + NEAR_STACK_POINTER_BYTES)
+		return false;
+	place_of(crash, sp, &place);
+	return fault->address < sp || !place.mapped;
 }
 
 /* An error number plus the offset of a field, if the base register says so. */
@@ -48,7 +53,8 @@ static bool fits(const struct crash *crash)
 	    evidence_ended_life(crash) || by_the_stack(crash))
 		return false;
 	if (fault->place.kind == PLACE_NULL)
-		return is_error_pointer(crash, &number, &value);
+		return evidence_base_register(crash, &value) >= 0 &&
+		       (is_error_pointer(crash, &number, &value) || (value >= 4096 && value < PLACE_NULL_BYTES));
 	if (fault->place.kind == PLACE_UNKNOWN)
 		return fault->cause == FAULT_UNMAPPED;
 	return fault->place.kind == PLACE_UNMAPPED || fault->place.kind == PLACE_KERNEL;
@@ -86,6 +92,10 @@ static struct error *weigh(const struct crash *crash, struct finding *finding)
 					  "a record that knows this address: without one, memory that was unmapped "
 					  "looks the same");
 	}
+	if (!err && evidence_is_shifted_pointer(crash))
+		err = finding_add_counter(finding,
+					  "shifted left by 12 bits the pointer leads into memory in use: glibc "
+					  "writes such a value into freed blocks, and this may be the use of one");
 	if (!err && crash->fault.twin.found) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding,
