@@ -46,6 +46,27 @@ static void touch_by_instruction(const struct core *core, const uint64_t registe
 	}
 }
 
+/* A large frame may have jumped over the guard into other memory, which looks like a stack of its own. The frames tell:
+ * they lead from there back into the thread's, or the handler's. */
+static void follow_frames(const struct crash *crash, const uint64_t registers[CORE_REGISTERS], size_t end,
+			  struct stack_range alternate, struct stack_use *use)
+{
+	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct core_segment *own = core_find_segment(crash->core, use->sp);
+
+	for (size_t i = use->frame + 1; i < end && i < use->frame + 64; i++) {
+		uint64_t sp = stack->frames[i].sp;
+		struct stack_area area;
+
+		if (core_find_segment(crash->core, sp) == own)
+			continue;
+		stack_area_find(crash->core, registers, sp, alternate, &area);
+		if (area.kind != STACK_UNKNOWN && area.kind != STACK_OTHER && sp >= area.start && use->sp < area.start)
+			use->area = area;
+		return;
+	}
+}
+
 static void fill_use(const struct crash *crash, const uint64_t registers[CORE_REGISTERS],
 		     const struct interruption *handler, bool has_address, uint64_t address, struct stack_use *use)
 {
@@ -56,6 +77,9 @@ static void fill_use(const struct crash *crash, const uint64_t registers[CORE_RE
 		alternate = (struct stack_range){handler->stack_start, handler->stack_bytes};
 	use->sp = registers[CORE_RSP];
 	stack_area_find(crash->core, registers, use->sp, alternate, &use->area);
+	if (use->area.kind == STACK_OTHER && crash->stacks.thread_count)
+		follow_frames(crash, registers, handler ? handler->frame : crash->stacks.threads[0].frame_count,
+			      alternate, use);
 	use->sp_writable = can_push_signal_frame(crash->core, use->sp);
 	if (has_address) {
 		use->touched = address;

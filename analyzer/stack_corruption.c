@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 
 size_t corruption_first_lost(const struct crash *crash)
@@ -47,6 +48,17 @@ const char *words_spelled(struct words *words, uint64_t word)
 	text[count] = 0;
 	snprintf(words->text, sizeof(words->text), count >= 4 ? "0x%" PRIx64 " (\"%s\")" : "0x%" PRIx64, word, text);
 	return words->text;
+}
+
+/* A write that began inside the stack and went on up to its very end. */
+bool corruption_ran_off_the_top(const struct crash *crash)
+{
+	const struct stack_use *use = &crash->stack_uses[0];
+
+	return crash->stack_use_count && (use->area.kind == STACK_MAIN || use->area.kind == STACK_THREAD) &&
+	       use->touched_source == TOUCHED_SIGNAL && use->touched >= use->area.end &&
+	       use->touched < use->area.end + 64 && use->sp >= use->area.start && use->sp < use->area.end &&
+	       crash->fault.access == ACCESS_WRITE && crash->signal.number == SIGSEGV;
 }
 
 struct error *corruption_add_evidence(const struct crash *crash, struct finding *finding)

@@ -21,6 +21,9 @@ const char *words_spelled(struct words *words, uint64_t word);
 /* Do at least six of the word's bytes spell text, with zeroes only behind it? */
 bool corruption_is_text(uint64_t word);
 
+/* Did a write run over the upper end of the thread's stack, having begun inside it? */
+bool corruption_ran_off_the_top(const struct crash *crash);
+
 /* Adds where the stack is corrupted and with what, and the frame pointer where it too is text or no address. Nothing
  * where nothing shows it. */
 struct error *corruption_add_evidence(const struct crash *crash, struct finding *finding) must_check;

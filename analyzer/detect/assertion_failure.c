@@ -40,6 +40,14 @@ static void take_last_part(const char *message, const char **end, char *out, siz
 	*end = start - message >= 2 ? start - 2 : message;
 }
 
+/* "file.c:12" */
+static bool is_place(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+
+	return colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1);
+}
+
 /* "prog: file.c:12: func: Assertion `x' failed." The function may be left out, and may hold blanks (C++). */
 static bool parse_glibc(const char *message, struct assertion *assertion)
 {
@@ -64,7 +72,7 @@ static bool parse_glibc(const char *message, struct assertion *assertion)
 		return true;
 	end = mark - 2;
 	take_last_part(message, &end, assertion->function, sizeof(assertion->function));
-	if (end > message && !strpbrk(assertion->function, ":")) {
+	if (end > message && !is_place(assertion->function)) {
 		take_last_part(message, &end, assertion->place, sizeof(assertion->place));
 	} else {
 		snprintf(assertion->place, sizeof(assertion->place), "%s", assertion->function);

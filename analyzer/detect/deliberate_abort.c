@@ -105,6 +105,10 @@ static struct error *weigh(const struct crash *crash, const struct ending *endin
 	const struct crash_signal *first = &crash->interruptions[ending->interruption].signal;
 
 	finding->confidence = CONFIDENCE_PROVEN;
+	if (ending->kind == ENDING_GO_THROW && crash->repair.trampoline) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		return finding_add_counter(finding, "uretprobes were at work, which Go's runtime stumbles over");
+	}
 	if (ending->kind == ENDING_LIBRARY) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		return finding_add_missing(finding, "what the C library objected to: other classes know its words");

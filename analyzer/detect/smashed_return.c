@@ -160,7 +160,7 @@ struct error *detect_smashed_return(const struct crash *crash, struct finding_li
 	if (find_return(crash, &smashed))
 		return report_return(crash, &smashed, findings);
 	/* The first frame's own return address is that of a leaf function, which may have moved the stack pointer. */
-	if (is_fault(crash) && lost != SIZE_MAX)
+	if (is_fault(crash) && lost != SIZE_MAX && !corruption_ran_off_the_top(crash))
 		return report_corruption(crash, lost, findings);
 	return NULL;
 }

@@ -106,17 +106,6 @@ static struct error *report_fortify(const struct crash *crash, const struct endi
 	return err ?: evidence_set_frame_offender(crash, finding, ending->caller);
 }
 
-/* A write that began inside the stack and went on up to its very end. */
-static bool ran_off_the_top(const struct crash *crash)
-{
-	const struct stack_use *use = &crash->stack_uses[0];
-
-	return crash->stack_use_count && (use->area.kind == STACK_MAIN || use->area.kind == STACK_THREAD) &&
-	       use->touched_source == TOUCHED_SIGNAL && use->touched >= use->area.end &&
-	       use->touched < use->area.end + 64 && use->sp >= use->area.start && use->sp < use->area.end &&
-	       crash->fault.access == ACCESS_WRITE && crash->signal.number == SIGSEGV;
-}
-
 static struct error *report_top(const struct crash *crash, struct finding_list *findings)
 {
 	const struct stack_use *use = &crash->stack_uses[0];
@@ -162,5 +151,5 @@ struct error *detect_stack_smash(const struct crash *crash, struct finding_list 
 	if (crash->signal.number == SIGABRT && ending.own &&
 	    (ending.kind == ENDING_FORTIFY || strstr(message, "buffer overflow detected")))
 		return report_fortify(crash, &ending, findings);
-	return ran_off_the_top(crash) ? report_top(crash, findings) : NULL;
+	return corruption_ran_off_the_top(crash) ? report_top(crash, findings) : NULL;
 }

@@ -150,7 +150,7 @@ static struct error *weigh(const struct crash *crash, const struct ending *endin
 	finding->confidence = reason == REASON_UNKNOWN ? CONFIDENCE_LIKELY : CONFIDENCE_PROVEN;
 	if (reason == REASON_UNKNOWN)
 		err = finding_add_missing(finding, "who called std::terminate");
-	if (reason == REASON_UNCAUGHT && is_hijacked(crash, ending)) {
+	if ((reason == REASON_UNCAUGHT || reason == REASON_RETHROWN) && is_hijacked(crash, ending)) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding, "a uretprobe had taken a return address on the exception's way: a "
 						   "handler beyond it could not be found");
@@ -212,6 +212,11 @@ static struct error *report_panic(const struct crash *crash, const struct ending
 		err = evidence_add_signal(crash, finding);
 	if (!err)
 		err = evidence_set_frame_offender(crash, finding, ending->caller);
+	if (!err && is_hijacked(crash, ending)) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_counter(finding, "a uretprobe had taken a return address on the stack, which a "
+						   "runtime that unwinds stumbles over");
+	}
 	if (!err && !crash->panic_message)
 		err = finding_add_missing(finding, "the panic's message, which goes to standard error");
 	return err;

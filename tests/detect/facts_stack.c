@@ -2,6 +2,7 @@
 /* Facts about the crashed thread: its frames, the stacks it stood on. README.md has the lines. */
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,16 +177,84 @@ static void read_stack(struct parser *parser)
 	crash->stack_use_count++;
 }
 
+/* siginfo NUMBER, CODE [from PID|self]: any signal; after "death", which names the process */
+static void read_siginfo(struct parser *parser)
+{
+	struct crash *crash = facts_crash(parser);
+
+	crash->signal = (struct crash_signal){.number = (int32_t)facts_read_number(parser)};
+	expect(parser, ",");
+	crash->signal.code = (int32_t)facts_read_number(parser);
+	if (facts_accept(parser, "from"))
+		crash->signal.sender_pid =
+			facts_accept(parser, "self") ? crash->pid : (uint32_t)facts_read_number(parser);
+}
+
+/* handler FRAME, NUMBER, CODE [from PID|self]: a signal frame on the crashed thread, whose handler had interrupted that
+ * frame; number 0: installed without SA_SIGINFO */
+static void read_handler(struct parser *parser)
+{
+	struct crash *crash = facts_crash(parser);
+	struct interruption *interruption = &crash->interruptions[crash->interruption_count];
+
+	if (crash->interruption_count == CRASH_INTERRUPTIONS)
+		facts_bad(parser, "too many handlers");
+	*interruption = (struct interruption){.found = true, .confirmed = true, .address = 0x7f00000ff000};
+	interruption->frame = (size_t)facts_read_number(parser);
+	expect(parser, ",");
+	interruption->signal.number = (int32_t)facts_read_number(parser);
+	expect(parser, ",");
+	interruption->signal.code = (int32_t)facts_read_number(parser);
+	if (facts_accept(parser, "from"))
+		interruption->signal.sender_pid =
+			facts_accept(parser, "self") ? crash->pid : (uint32_t)facts_read_number(parser);
+	crash->interruption_count++;
+}
+
+static void take_rest(struct parser *parser, char *out, size_t size)
+{
+	const char *text = facts_rest(parser, NULL);
+
+	snprintf(out, size, "%s", text);
+	facts_rest(parser, text + strlen(text));
+}
+
+/* said TEXT: what the C library wrote before it aborted */
+static void read_said(struct parser *parser)
+{
+	char text[512];
+
+	take_rest(parser, text, sizeof(text));
+	facts_crash(parser)->abort_message = copy(text);
+}
+
+/* thrown TYPE [TEXT]: the exception object that the core holds */
+static void read_thrown(struct parser *parser)
+{
+	struct thrown *thrown = &facts_crash(parser)->thrown;
+
+	thrown->found = thrown->from_list = true;
+	facts_read_word(parser, thrown->type, sizeof(thrown->type));
+	thrown->has_text = !facts_at_end(parser);
+	take_rest(parser, thrown->text, sizeof(thrown->text));
+}
+
+/* system-call NUMBER: in rax, as the kernel leaves it when a filter refuses */
+static void read_system_call(struct parser *parser)
+{
+	facts_crash(parser)->registers[CORE_RAX] = facts_read_number(parser);
+	facts_crash(parser)->has_registers = true;
+}
+
 bool facts_read_stack_line(struct parser *parser, const char *keyword)
 {
 	static const struct {
 		const char *keyword;
 		void (*read)(struct parser *parser);
 	} lines[] = {
-		{"call", read_call},
-		{"rounds", read_rounds},
-		{"stack-end", read_stack_end},
-		{"stack", read_stack},
+		{"call", read_call},   {"rounds", read_rounds},	  {"stack-end", read_stack_end},
+		{"stack", read_stack}, {"siginfo", read_siginfo}, {"handler", read_handler},
+		{"said", read_said},   {"thrown", read_thrown},	  {"system-call", read_system_call},
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
