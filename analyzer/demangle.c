@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analyzer/demangle_rust.h"
+
 #define DEPTH_MAX 16
 
 struct demangler {
@@ -307,6 +309,8 @@ bool demangle_function(const char *mangled, char *out, size_t size)
 {
 	struct demangler d = {.at = mangled + 2, .out = out, .size = size};
 
+	if (demangle_rust(mangled, out, size))
+		return true;
 	if (!size || mangled[0] != '_' || mangled[1] != 'Z')
 		return false;
 	out[0] = 0;

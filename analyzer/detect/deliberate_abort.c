@@ -94,8 +94,9 @@ static struct error *set_summary(const struct crash *crash, const struct ending 
 		return finding_set_summary(
 			finding, "The program ended itself: %s was called%s%s, in its handler for %s.", call.text, by,
 			caller.text, words_signal(&signal, crash->interruptions[ending->interruption].signal.number));
-	if (strcmp(call.text, "abort") == 0)
-		return finding_set_summary(finding, "The program ended itself: abort was called%s%s.", by, caller.text);
+	if (crash->signal.number == SIGABRT)
+		return finding_set_summary(finding, "The program ended itself: %s was called%s%s.", call.text, by,
+					   caller.text);
 	return finding_set_summary(finding, "The program ended itself with %s: %s was called%s%s.",
 				   words_signal(&signal, crash->signal.number), call.text, by, caller.text);
 }

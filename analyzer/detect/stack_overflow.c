@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
+#include "analyzer/ending.h"
 #include "analyzer/evidence.h"
 #include "analyzer/stack_usage.h"
 #include "analyzer/words.h"
@@ -150,11 +151,14 @@ static const char *thread_words(struct words *words, const struct overflow *over
 	snprintf(words->text, sizeof(words->text), "Thread %" PRIu32, evidence_dead_thread(overflow->crash));
 	if (overflow->use->area.kind != STACK_THREAD || stack->end_reason)
 		return words->text;
+	/* Beyond the runtime's own frames: libc's, and what Rust's std puts around a closure. */
 	for (size_t i = stack->frame_count; i-- > 0 && !outer;) {
-		const char *function = stack->frames[i].symbol.function;
+		const struct frame *frame = &stack->frames[i];
 
-		if (function && !strstr(function, "clone") && !strstr(function, "start_thread"))
-			outer = &stack->frames[i];
+		if (frame->symbol.function && !strstr(frame->symbol.function, "clone") &&
+		    !strstr(frame->symbol.function, "start_thread") && !ending_is_runtime(frame) &&
+		    !strstr(frame->symbol.function, "core..ops..function"))
+			outer = frame;
 	}
 	if (outer) {
 		struct words name;
