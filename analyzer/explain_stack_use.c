@@ -102,6 +102,12 @@ void explain_find_stack_uses(struct crash *crash)
 	if (crash->stacks.thread_count)
 		crash->interruption_count = signal_frame_collect(crash->core, &crash->stacks.threads[0], interruptions,
 								 CRASH_INTERRUPTIONS);
+	/* A frame without a siginfo (its handler asked for none): the fault's examination has borne its signal out. */
+	for (size_t i = 0; i < crash->interruption_count; i++) {
+		if (interruptions[i].inferred && crash->fault.in_handler && crash->interruption.found &&
+		    interruptions[i].address == crash->interruption.address)
+			interruptions[i].signal = crash->interruption.signal;
+	}
 	/* The code that runs now runs in the handler of the innermost signal frame; what that one interrupted, in the
 	 * handler of the next. */
 	for (size_t i = 0; i <= crash->interruption_count; i++) {

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "analyzer/report.h"
+#include "analyzer/report_registers.h"
 #include "analyzer/report_stack.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
@@ -83,11 +84,13 @@ static json_t *signal_json(const struct crash_signal *signal)
 	return object;
 }
 
-static json_t *fault_json(const struct fault *fault)
+static json_t *fault_json(const struct crash *crash)
 {
+	const struct fault *fault = &crash->fault;
 	static const char *const sources[] = {NULL, "signal", "instruction"};
 	json_t *object = json_object();
 	json_t *operands = json_array();
+	struct words place;
 
 	json_object_set_new(object, "instruction", report_text_json(fault->instruction[0] ? fault->instruction : NULL));
 	json_object_set_new(object, "access", report_text_json(fault->access ? words_access(fault->access) : NULL));
@@ -102,9 +105,15 @@ static json_t *fault_json(const struct fault *fault)
 		json_object_set_new(entry, "bytes", json_integer(operand->bytes));
 		json_object_set_new(entry, "reads", json_boolean(operand->reads));
 		json_object_set_new(entry, "writes", json_boolean(operand->writes));
+		json_object_set_new(entry, "faulted", json_boolean(i == fault->operand));
+		json_object_set_new(entry, "place", report_text_json(words_place(&place, crash, &operand->place)));
 		json_array_append_new(operands, entry);
 	}
 	json_object_set_new(object, "operands", operands);
+	json_object_set_new(object, "cause", report_text_json(words_fault_cause(fault->cause)));
+	json_object_set_new(object, "place",
+			    fault->source ? report_text_json(words_place(&place, crash, &fault->place)) : json_null());
+	json_object_set_new(object, "signal", fault->in_handler ? signal_json(&fault->signal) : json_null());
 	return object;
 }
 
@@ -248,7 +257,9 @@ struct error *report_write_json(const struct report *report, FILE *out)
 	json_object_set_new(root, "corelate_version", json_string(CORELATE_VERSION));
 	json_object_set_new(root, "crash", crash_json(report));
 	json_object_set_new(root, "signal", signal_json(&report->crash->signal));
-	json_object_set_new(root, "fault", fault_json(&report->crash->fault));
+	json_object_set_new(root, "fault", fault_json(report->crash));
+	json_object_set_new(root, "registers", report_registers_json(report->crash));
+	json_object_set_new(root, "stack_words", report_stack_words_json(report->crash));
 	json_object_set_new(root, "threads", threads_json(&report->crash->stacks));
 	json_object_set_new(root, "probes", probes_json(&report->crash->repair));
 	json_object_set_new(root, "findings", findings_json(report->crash, report->findings));

@@ -8,6 +8,7 @@
 
 #include "analyzer/evidence_probe.h"
 #include "analyzer/report.h"
+#include "analyzer/report_registers.h"
 #include "analyzer/report_lines.h"
 #include "analyzer/report_stack.h"
 #include "analyzer/words.h"
@@ -101,10 +102,22 @@ void report_write_facts(const struct report *report, FILE *out)
 		fprintf(out, " at 0x%" PRIx64, crash->signal.address);
 	if (crash->signal.sender_pid)
 		fprintf(out, ", sent by pid %" PRIu32, crash->signal.sender_pid);
+	if (crash->signal.sender_comm[0]) {
+		fputs(" (", out);
+		inert_write(crash->signal.sender_comm, out);
+		fputc(')', out);
+	}
 	fputc('\n', out);
-	if (crash->fault.instruction[0] && is_synchronous(crash->signal.number))
+	if (words_signal_trust(&signal, crash)[0])
+		fprintf(out, "           %s\n", signal.text);
+	if (crash->fault.instruction[0] && (is_synchronous(crash->signal.number) || crash->fault.in_handler))
 		fprintf(out, "  fault    %s%s%s\n", crash->fault.instruction, crash->fault.access ? "  : " : "",
 			crash->fault.access ? words_access(crash->fault.access) : "");
+	if (crash->fault.source != ADDRESS_UNKNOWN && crash->fault.place.kind != PLACE_UNKNOWN) {
+		fprintf(out, "  address  0x%" PRIx64 ": ", crash->fault.address);
+		inert_write(words_place(&signal, crash, &crash->fault.place), out);
+		fputc('\n', out);
+	}
 	if (crash->abort_message) {
 		fputs("  said     ", out);
 		inert_write(crash->abort_message, out);
@@ -343,6 +356,10 @@ void report_write_text(const struct report *report, const struct report_style *s
 	if (crash->stacks.thread_count > 1)
 		fprintf(out, "  (%zu more thread%s: corelate stack)\n", crash->stacks.thread_count - 1,
 			crash->stacks.thread_count == 2 ? "" : "s");
+	if (style->all && crash->pointer_count) {
+		heading(style, crash->fault.in_handler ? "Registers when it faulted" : "Registers", out);
+		report_write_registers(crash, out);
+	}
 	write_probes(crash, style, out);
 	write_evidence(&report->findings->findings[0], style, out);
 	for (size_t i = 1; i < report->findings->count; i++) {

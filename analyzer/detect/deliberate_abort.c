@@ -90,6 +90,9 @@ static struct error *set_summary(const struct crash *crash, const struct ending 
 		return finding_set_summary(finding, "The C library ended the program%s%s%s%s.",
 					   crash->abort_message ? ": " : "", crash->abort_message ?: "",
 					   caller.text[0] ? ", called in " : "", caller.text);
+	if (ending->in_handler && !crash->interruptions[ending->interruption].signal.number)
+		return finding_set_summary(finding, "The program ended itself: %s was called%s%s, in a signal handler.",
+					   call.text, by, caller.text);
 	if (ending->in_handler)
 		return finding_set_summary(
 			finding, "The program ended itself: %s was called%s%s, in its handler for %s.", call.text, by,
