@@ -56,6 +56,9 @@ struct {
 	__type(value, struct event_source);
 } results SEC(".maps");
 
+/* Set by the recorder when it ends: taking probes away takes long. */
+volatile bool calls_ended;
+
 /* ---- values ---- */
 
 /* All of them, so that a plan can name any: a program may not read its context at an offset that is not constant. */
@@ -176,13 +179,17 @@ static __noinline int call_emit_long(const struct pending_call *call, u64 exit_n
 	return 0;
 }
 
-/* A call that is over: `exit_ns` is 0 when it did not return. */
-static __noinline int call_emit(const struct pending_call *call, u64 exit_ns, u64 result)
+/* A call that is over: `exit_ns` is 0 when it did not return. Not static: the verifier then reads it once. */
+__noinline int call_emit(const struct pending_call *call, u64 exit_ns, u64 result)
 {
-	u32 id = call->function;
-	struct event_function *function = bpf_map_lookup_elem(&functions, &id);
+	struct event_function *function;
 	u64 block = 0;
+	u32 id;
 
+	if (!call)
+		return 0;
+	id = call->function;
+	function = bpf_map_lookup_elem(&functions, &id);
 	if (!function)
 		return 0;
 	if (!is_heap(function->role))
@@ -344,7 +351,7 @@ int call_entry(struct pt_regs *ctx)
 	struct thread_calls *all;
 	u32 slot = MAX_PENDING;
 
-	if (!recorded_thread(task))
+	if (calls_ended || !recorded_thread(task))
 		return 0;
 	function = bpf_map_lookup_elem(&functions, &id);
 	if (!function)
@@ -367,7 +374,8 @@ int call_entry(struct pt_regs *ctx)
 	if (slot < MAX_PENDING)
 		all->count++;
 	else
-		call_emit(call, function->at_entry ? call->enter_ns : 0, 0);
+		/* The end of a call that gives back tells nothing; the end of any other was not seen. */
+		call_emit(call, function->at_entry && is_heap(function->role) ? call->enter_ns : 0, 0);
 	return 0;
 }
 
@@ -380,7 +388,7 @@ int call_return(struct pt_regs *ctx)
 	u32 id = (u32)bpf_get_attach_cookie(ctx);
 	struct event_source *source;
 
-	if (!all || !all->count)
+	if (calls_ended || !all || !all->count)
 		return 0;
 	walk.calls = all;
 	walk.now_ns = bpf_ktime_get_boot_ns();

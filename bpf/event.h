@@ -38,6 +38,7 @@ enum event_type {
 	EVENT_EXIT_STATE = 10,	   /* struct event_exit_state */
 	EVENT_PROBE = 11,	   /* struct event_probe */
 	EVENT_HOLDER_EXIT = 12,	   /* struct event_holder_exit */
+	EVENT_COVERAGE = 16,	   /* struct event_header; made by the recorder: from time_ns on calls of pid are seen */
 	EVENT_TRUNCATION = 20,	   /* struct event_truncation */
 	EVENT_STACK_SLICE = 13,	   /* struct event_stack_slice */
 	EVENT_CALL = 14,	   /* struct event_call */

@@ -208,6 +208,12 @@ static __always_inline void note_holder(struct task_struct *task)
 	bpf_map_update_elem(&holders, &pid, &start_ns, BPF_ANY);
 }
 
+/* The recorder's own probes are found by the looks alone: they can be many, and no news. */
+static __always_inline bool is_recorder(struct task_struct *task)
+{
+	return (u32)BPF_CORE_READ(task, tgid) == filter.recorder_pid;
+}
+
 SEC("tp/syscalls/sys_exit_perf_event_open")
 int perf_event_open_exit(struct trace_event_raw_sys_exit *ctx)
 {
@@ -215,7 +221,7 @@ int perf_event_open_exit(struct trace_event_raw_sys_exit *ctx)
 	struct probe_walk walk = {.task = task};
 	struct file *file;
 
-	if (ctx->ret < 0)
+	if (ctx->ret < 0 || is_recorder(task))
 		return 0;
 	file = file_of_descriptor(task, (u32)ctx->ret);
 	if (file && walk_perf_event(&walk, BPF_CORE_READ(file, private_data)))
@@ -235,7 +241,7 @@ int bpf_exit(struct trace_event_raw_sys_exit *ctx)
 	struct bpf_link *link;
 	struct file *file;
 
-	if (ctx->ret < 0 || (u32)ARCH_SYSCALL_ARG0(regs) != COMMAND_LINK_CREATE)
+	if (ctx->ret < 0 || is_recorder(task) || (u32)ARCH_SYSCALL_ARG0(regs) != COMMAND_LINK_CREATE)
 		return 0;
 	file = file_of_descriptor(task, (u32)ctx->ret);
 	if (!file)

@@ -29,6 +29,7 @@ void ingest_destroy(struct ingest *ingest)
 	ingest_free_tenants(ingest);
 	ingest_free_ledger(ingest);
 	ingest_free_files(ingest);
+	ingest_free_functions(ingest);
 	id_table_clear(&ingest->slices);
 	error_destroy(ingest->failure);
 	free(ingest->gaps);
@@ -114,6 +115,10 @@ static struct error *take_record(struct ingest *ingest, const struct event_heade
 		return ingest_take_exit_state(ingest, (const void *)record);
 	case EVENT_PROBE:
 		return ingest_take_probe(ingest, (const void *)record);
+	case EVENT_CALL:
+		return ingest_take_call(ingest, (const void *)record);
+	case EVENT_CALL_TEXT:
+		return ingest_take_call_text(ingest, (const void *)record);
 	case EVENT_HOLDER_EXIT:
 		return ingest_take_holder_exit(ingest, (const void *)record);
 	case EVENT_TRUNCATION:
@@ -126,7 +131,8 @@ static struct error *take_record(struct ingest *ingest, const struct event_heade
 /* Who a process is and what a file is called must be kept even over quota: it is small, and the crash needs it. */
 static bool is_bulk(uint16_t type)
 {
-	return type == EVENT_SYSCALL || type == EVENT_PRCTL || type == EVENT_THREAD;
+	return type == EVENT_SYSCALL || type == EVENT_PRCTL || type == EVENT_THREAD || type == EVENT_CALL ||
+	       type == EVENT_CALL_TEXT;
 }
 
 void ingest_record(struct ingest *ingest, const struct event_header *record)
@@ -135,6 +141,12 @@ void ingest_record(struct ingest *ingest, const struct event_header *record)
 
 	if (record->type == EVENT_STACK_SLICE) {
 		err = ingest->over_quota ? NULL : ingest_take_slice(ingest, (const void *)record);
+		if (err)
+			keep_failure(ingest, err);
+		return;
+	}
+	if (record->type == EVENT_COVERAGE) {
+		err = ingest_take_coverage(ingest, record);
 		if (err)
 			keep_failure(ingest, err);
 		return;

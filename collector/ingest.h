@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "bpf/event.h"
+#include "collector/plan.h"
 #include "common/error.h"
 #include "schema/store.h"
 
@@ -29,6 +30,10 @@ struct ingest_options {
 struct error *ingest_create(struct store_writer *writer, const struct ingest_options *options,
 			    struct ingest **ret_ingest) must_check;
 void ingest_destroy(struct ingest *ingest);
+
+/* Adds the rows of the plan's functions; before the first record. The identities of its files are known. Commits
+ * nothing. */
+struct error *ingest_add_functions(struct ingest *ingest, const struct plan *plan) must_check;
 
 /* Stores one record. A record that cannot be stored is counted as lost, with its time, and never an error here; the
  * text of the first such failure is kept for ingest_failure(). */

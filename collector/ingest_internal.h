@@ -53,9 +53,16 @@ struct ingest {
 	uint64_t look; /* number of the look that is going on, or was the last */
 	uint64_t look_began_ns;
 	bool look_wanted;
-	struct id_table slices; /* rows of slices, by the hash that the kernel side gave them */
-	bool slices_missed;	/* one was named that never came, or whose row is gone */
-	uint64_t pending;	/* events added since the last commit */
+	struct ingest_function {
+		int64_t id;
+		enum function_role role;
+	} * functions; /* of the plan, by their index in it */
+	size_t function_count;
+	bool heap;		  /* heap functions are among them */
+	struct call_texts *texts; /* what arguments pointed to, until the calls are told */
+	struct id_table slices;	  /* rows of slices, by the hash that the kernel side gave them */
+	bool slices_missed;	  /* one was named that never came, or whose row is gone */
+	uint64_t pending;	  /* events added since the last commit */
 	uint64_t oldest_pending_ns, newest_pending_ns;
 	uint64_t stored, lost;
 	struct error *failure;
@@ -105,6 +112,12 @@ struct error *ingest_take_slice(struct ingest *ingest, const struct event_stack_
 /* The row of an event's stack, which the kernel side copied at most `asked_bytes` of. */
 struct error *ingest_stack_row(struct ingest *ingest, const struct event_stack *stack, int64_t *ret_id) must_check;
 void ingest_forget_slices(struct ingest *ingest);
+
+/* ingest_call.c: calls of probed functions. */
+struct error *ingest_take_call(struct ingest *ingest, const struct event_call *record) must_check;
+struct error *ingest_take_call_text(struct ingest *ingest, const struct event_call_text *record) must_check;
+struct error *ingest_take_coverage(struct ingest *ingest, const struct event_header *record) must_check;
+void ingest_free_functions(struct ingest *ingest);
 
 /* ingest_ledger.c: who holds which uprobe. */
 struct error *ingest_take_probe(struct ingest *ingest, const struct event_probe *record) must_check;

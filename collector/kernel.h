@@ -57,17 +57,28 @@ struct error *kernel_walk_probes(struct kernel *kernel, kernel_probe_function fu
 
 /* A probe of the plan. */
 struct kernel_site {
-	const char *path; /* of the file, for this process */
-	uint64_t offset;
+	uint64_t offset;    /* in its file */
 	uint64_t semaphore; /* file offset of the counter that switches a static probe on; 0: none */
 	uint32_t index;	    /* of the function at an entry; of the result at a return, 0 for the usual place */
-	bool at_return;
 };
 
-/* Attaches a plain uprobe, for one process (its main thread's id) or for all (-1). *ret_fd holds it: closing detaches.
- * No kernel's message: the caller knows what it was about. */
-struct error *kernel_attach_site(struct kernel *kernel, const struct kernel_site *site, pid_t pid,
-				 int *ret_fd) must_check;
+/* Sites of one file, all entries or all returns. */
+struct kernel_sites {
+	const char *path; /* of the file, for this process */
+	bool at_return;
+	const struct kernel_site *sites;
+	size_t count;
+};
+
+/* Attaches plain uprobes, for one process (its main thread's id) or for all (-1). ret_fds has room for one descriptor a
+ * site; the *ret_fd_count that are used hold the probes: closing detaches. One link holds them all where the kernel has
+ * such links (6.6); perf events hold one each, whose removal takes a grace period of the kernel (0.1 s) each. On
+ * failure none is left. ERROR_NOT_FOUND when the process is gone. */
+struct error *kernel_attach_sites(struct kernel *kernel, const struct kernel_sites *sites, pid_t pid, int *ret_fds,
+				  size_t *ret_fd_count) must_check;
+
+/* No call is emitted any more, although its probe may still be there. */
+void kernel_end_calls(struct kernel *kernel);
 
 /* Stacks are not taken while `paused`. */
 void kernel_pause_stacks(struct kernel *kernel, bool paused);
@@ -75,7 +86,7 @@ void kernel_pause_stacks(struct kernel *kernel, bool paused);
 /* Slices that were handed over are handed over again when they come up: some of them did not arrive. */
 void kernel_forget_stacks(struct kernel *kernel);
 
-/* No further event is emitted after this, but by sites that are still attached. */
+/* No further event is emitted after this. Sites stay attached but are silent. */
 void kernel_detach(struct kernel *kernel);
 
 /* A record, valid during the call. Return false to stop the drain after it. */

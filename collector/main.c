@@ -89,6 +89,12 @@ static void warn_once(struct recorder *recorder)
 		recorder->warned = true;
 	}
 	error_destroy(err);
+	err = recorder->probes ? probes_failure(recorder->probes) : NULL;
+	if (err && !recorder->warned_probes) {
+		say("not every process is probed: ", err->message);
+		recorder->warned_probes = true;
+	}
+	error_destroy(err);
 }
 
 /* ---- the ledger of probes ---- */
@@ -189,6 +195,7 @@ static int store_until_stopped(struct recorder *recorder)
 		else if (recorder->command.pid > 0 && stop_signal == SIGTERM)
 			kill(recorder->command.pid, SIGTERM); /* an interrupt reaches it from the terminal itself */
 		if (!stopping && (recorder->options.command ? recorder->command.pid == 0 : stop_signal != 0)) {
+			kernel_end_calls(recorder->kernel);
 			kernel_detach(recorder->kernel);
 			atomic_store(&recorder->finish, true);
 			stopping = true;
@@ -226,6 +233,10 @@ static struct error *create_kernel(struct recorder *recorder)
 		.stack_bytes = options->stack_bytes,
 		.stack_at_mmap = options->stack_at_mmap,
 		.stack_at_malloc = options->stack_at_malloc,
+		.functions = recorder->plan.codes,
+		.function_count = recorder->plan.function_count,
+		.results = recorder->plan.results,
+		.result_count = recorder->plan.result_count,
 	};
 
 	return kernel_create(&kernel_options, &recorder->kernel);
@@ -243,11 +254,37 @@ static struct error *create_ingest(struct recorder *recorder)
 	return ingest_create(recorder->writer, &options, &recorder->ingest);
 }
 
+/* Where the recorder was asked for some processes, no other one shall pay for the probes. */
+static struct error *attach_probes(struct recorder *recorder)
+{
+	const struct recorder_options *options = &recorder->options;
+	bool some = options->command || options->pid_count;
+	struct error *err;
+
+	if (!recorder->plan.site_count)
+		return NULL;
+	err = probes_create(recorder->kernel, &recorder->plan, &recorder->probes);
+	if (!err && !some)
+		err = probes_attach(recorder->probes, -1);
+	if (!err && options->command)
+		err = probes_attach(recorder->probes, recorder->command.pid);
+	for (size_t i = 0; !err && i < options->pid_count; i++)
+		err = probes_attach(recorder->probes, options->pids[i]);
+	if (!err && some)
+		err = probes_follow(recorder->probes);
+	return err;
+}
+
 static struct error *begin_recording(struct recorder *recorder)
 {
 	struct utsname host;
 	struct error *err;
 
+	if (recorder->options.probe_plan) {
+		err = plan_open(recorder->options.probe_plan, &recorder->plan);
+		if (err)
+			return err;
+	}
 	make_system_directory(recorder->options.database);
 	err = store_writer_create(recorder->options.database, &recorder->writer);
 	if (!err)
@@ -264,6 +301,8 @@ static struct error *begin_recording(struct recorder *recorder)
 		err = read_boot_id(recorder->recording.boot_id);
 	if (!err)
 		err = kernel_attach(recorder->kernel);
+	if (!err)
+		err = attach_probes(recorder);
 	if (err)
 		return err;
 	uname(&host);
@@ -277,6 +316,8 @@ static struct error *begin_recording(struct recorder *recorder)
 	err = store_writer_add_recording(recorder->writer, &recorder->recording, &recorder->recording.id);
 	if (!err)
 		err = create_ingest(recorder);
+	if (!err && recorder->plan.function_count)
+		err = ingest_add_functions(recorder->ingest, &recorder->plan);
 	return err;
 }
 
@@ -365,6 +406,8 @@ static void recorder_deinit(struct recorder *recorder)
 	}
 	command_abandon(&recorder->command);
 	ingest_destroy(recorder->ingest);
+	probes_destroy(recorder->probes);
+	plan_deinit(&recorder->plan);
 	kernel_destroy(recorder->kernel);
 	queue_destroy(recorder->queue);
 	store_writer_destroy(recorder->writer);

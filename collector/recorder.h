@@ -12,12 +12,16 @@
 #include "collector/ingest.h"
 #include "collector/kernel.h"
 #include "collector/options.h"
+#include "collector/plan.h"
+#include "collector/probes.h"
 #include "collector/queue.h"
 
 struct recorder {
 	struct recorder_options options;
 	struct command command;
 	struct kernel *kernel;
+	struct plan plan;      /* of functions to probe */
+	struct probes *probes; /* NULL without a plan */
 	struct queue *queue;
 	struct store_writer *writer;
 	struct ingest *ingest;
@@ -34,7 +38,7 @@ struct recorder {
 	int64_t untold;
 	uint64_t untold_ns; /* they came after this moment */
 	uint64_t looked_ns; /* last look at who holds which probe */
-	bool warned;
+	bool warned, warned_probes;
 };
 
 /* CLOCK_BOOTTIME. */

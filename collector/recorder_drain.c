@@ -6,6 +6,7 @@
 
 struct drain_pass {
 	struct queue *queue;
+	struct probes *probes; /* or NULL */
 	size_t bytes;
 };
 
@@ -13,6 +14,8 @@ static bool drain_record(void *context, const struct event_header *record)
 {
 	struct drain_pass *pass = context;
 
+	if (pass->probes)
+		probes_note(pass->probes, record);
 	if (record->type == EVENT_STACK_SLICE)
 		queue_push_optional(pass->queue, record, record->size);
 	else
@@ -22,6 +25,19 @@ static bool drain_record(void *context, const struct event_header *record)
 	return pass->bytes < QUEUE_CHUNK_BYTES / 2;
 }
 
+/* Behind the record of the process's birth, which is in the queue. Returns the bytes that it put there. */
+static size_t tell_coverage(struct recorder *recorder)
+{
+	struct event_header record = {.type = EVENT_COVERAGE, .size = sizeof(record)};
+	size_t bytes = 0;
+
+	while (recorder->probes && probes_take_coverage(recorder->probes, &record.pid, &record.time_ns)) {
+		queue_push_optional(recorder->queue, &record, sizeof(record));
+		bytes += sizeof(record);
+	}
+	return bytes;
+}
+
 void *recorder_drain(void *context)
 {
 	struct recorder *recorder = context;
@@ -29,12 +45,13 @@ void *recorder_drain(void *context)
 
 	for (;;) {
 		bool finishing = atomic_load(&recorder->finish);
-		struct drain_pass pass = {.queue = recorder->queue};
+		struct drain_pass pass = {.queue = recorder->queue, .probes = recorder->probes};
 		uint64_t started = recorder_now_ns();
 		bool emptied = false;
 		struct error *err = kernel_drain(recorder->kernel, drain_record, &pass, &emptied);
 
 		error_destroy(err); /* the books show what did not come through */
+		pass.bytes += tell_coverage(recorder);
 		kernel_pause_stacks(recorder->kernel, queue_is_filling(recorder->queue));
 		/* A record whose room was reserved before `started` may still be being written; it ends the pass, so
 		 * "emptied" holds back for it. An idle ring is told of once a second, so that the storing thread can
