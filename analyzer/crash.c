@@ -66,6 +66,7 @@ static void biography_deinit(struct biography *biography)
 	free(biography->contexts);
 	free(biography->events);
 	timeline_deinit(&biography->timeline);
+	chronicle_deinit(&biography->chronicle);
 }
 
 void crash_deinit(struct crash *crash)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/chronicle.h"
 #include "analyzer/core.h"
 #include "analyzer/event_stack.h"
 #include "analyzer/exception_table.h"
@@ -205,6 +206,7 @@ struct biography {
 	size_t event_count;
 	bool truncated; /* older events were left out */
 	struct timeline timeline;
+	struct chronicle chronicle; /* what else is told of the address; empty unless it was asked for by itself */
 };
 
 /* Memory that the fault hangs on, other than the fault's own address, with its recorded life. */

@@ -282,9 +282,9 @@ static struct error *load_slice(struct code *code, const struct event_place *pla
 	return find_picture(code, place->time_ns, &past->picture);
 }
 
-static size_t find_caller(const struct event_stack *stack)
+static size_t find_caller(const struct event_stack *stack, bool at_entry)
 {
-	for (size_t i = 0; i < stack->frame_count; i++) {
+	for (size_t i = at_entry; i < stack->frame_count; i++) {
 		if (stack->frames[i].trust == FRAME_LOST)
 			break;
 		if (stack->frames[i].symbol.module && !event_stack_is_library(&stack->frames[i]))
@@ -329,7 +329,7 @@ static struct error *unwind_all(struct code *code, const struct event_place *pla
 			.state = slices[i].stack.state,
 		};
 		from->frame_count = 0;
-		stacks[i].caller = find_caller(&stacks[i]);
+		stacks[i].caller = find_caller(&stacks[i], places[i].at_entry);
 	}
 	if (!err)
 		err = add_notes(code, &result);

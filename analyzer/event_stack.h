@@ -8,6 +8,7 @@
 #ifndef ANALYZER_EVENT_STACK_H
 #define ANALYZER_EVENT_STACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ void event_stack_deinit(struct event_stack *stack);
 struct event_place {
 	uint64_t ip, sp, top_word, time_ns;
 	int64_t stack_id;
+	bool at_entry; /* `ip` is the entry of a probed function, which is not its own caller */
 };
 
 /* Unwinds the stacks of `count` events of the crash's address space, in one child process. `ret_stacks` has room for

@@ -360,6 +360,8 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 		err = explain_unwind(request, crash);
 	if (!err)
 		err = explain_event_stacks(request->store, crash);
+	if (!err && crash->recorded && request->has_address)
+		err = explain_load_chronicle(request->store, crash, request->address);
 	if (!err && crash->interruption.found && crash->stacks.thread_count &&
 	    !signal_frame_confirm(crash->core, &crash->stacks.threads[0], &crash->interruption))
 		fault_examine_again(crash);

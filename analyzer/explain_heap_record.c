@@ -212,7 +212,7 @@ static struct error *load_stacks(struct store_reader *store, struct crash *crash
 		const struct heap_event *event = &subject->events[subject->parties[i].event];
 
 		places[i] = (struct event_place){
-			event->ip, event->sp, event->top_word, event->enter_ns, event->stack_id,
+			event->ip, event->sp, event->top_word, event->enter_ns, event->stack_id, .at_entry = true,
 		};
 	}
 	err = event_stacks_load(store, crash, places, subject->party_count, stacks);

@@ -25,6 +25,9 @@ struct error *explain_take_file_losses(struct store_reader *store, struct crash 
 /* explain_events.c: the stacks and so the callers of the biography's events. After the stacks of the core. */
 struct error *explain_event_stacks(struct store_reader *store, struct crash *crash) must_check;
 
+/* explain_chronicle.c: the calls that the record tells of an address. */
+struct error *explain_load_chronicle(struct store_reader *store, struct crash *crash, uint64_t address) must_check;
+
 /* explain_stacks.c: the stacks, repaired; the way of an exception. */
 struct error *explain_unwind(const struct explain_request *request, struct crash *crash) must_check;
 void explain_follow_exception(struct crash *crash);

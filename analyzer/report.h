@@ -44,6 +44,10 @@ void report_write_crashed_stack(const struct report *report, const struct report
 /* Only the life of the biography's address, as `corelate why` shows it. */
 void report_write_biography(const struct report *report, const struct report_style *style, FILE *out);
 
+/* The same as JSON, the document of `corelate why --json`: the address, what is mapped there at the end, and the lines
+ * in the order of time, each with thread, caller and stack. */
+struct error *report_write_biography_json(const struct report *report, FILE *out) must_check;
+
 /* The JSON of report.schema.json, with a newline at its end. */
 struct error *report_write_json(const struct report *report, FILE *out) must_check;
 

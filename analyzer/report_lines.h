@@ -8,15 +8,16 @@
 
 #include "analyzer/crash.h"
 
-/* A line of the biography: a call, or a marker near one. */
+/* A line of the biography: a system call, a call that the chronicle tells, or a marker near one. */
 struct report_line {
 	uint64_t time_ns;
-	size_t event; /* SIZE_MAX for a marker */
+	size_t event; /* SIZE_MAX for the others */
 	const struct marker *marker;
+	const struct told_call *told;
 };
 
-/* The last `limit` calls that touch the page, after `skip` older ones, and the markers around them, in the order of
- * time. The caller frees them; NULL without memory. */
+/* The last `limit` system calls that touch the page, after `skip` older ones, all of the chronicle, and the markers
+ * around them, in the order of time. The caller frees them; NULL without memory. */
 struct report_line *report_lines_collect(const struct crash *crash, size_t skip, size_t limit, size_t *ret_count);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "analyzer/evidence_probe.h"
 #include "analyzer/report.h"
+#include "analyzer/report_chronicle.h"
 #include "analyzer/report_registers.h"
 #include "analyzer/report_lines.h"
 #include "analyzer/report_stack.h"
@@ -200,6 +201,20 @@ static void write_event(const struct crash *crash, const struct report_style *st
 	report_write_event_stack(&context->stack, report_named_frame(context), STACK_INDENT, style->all, out);
 }
 
+static void write_told(const struct crash *crash, const struct report_style *style, const struct told_call *told,
+		       FILE *out)
+{
+	bool gives_back = told->is_heap && told->heap.old_block, hands_out = told->is_heap && told->heap.block;
+	struct words words;
+
+	write_when(crash, told_call_time(told), out);
+	painted(style, gives_back ? YELLOW : hands_out ? GREEN : PLAIN, words_told_call(&words, told), out);
+	fprintf(out, "\n  %12s    by thread %" PRIu32 " in ", "", told_call_tid(told));
+	inert_write(words_told_caller(&words, told), out);
+	fputc('\n', out);
+	report_write_event_stack(&told->stack, told_call_caller(told), STACK_INDENT, style->all, out);
+}
+
 void report_write_biography(const struct report *report, const struct report_style *style, FILE *out)
 {
 	const struct crash *crash = report->crash;
@@ -213,7 +228,7 @@ void report_write_biography(const struct report *report, const struct report_sty
 	}
 	for (size_t i = 0; i < biography->event_count; i++)
 		touching += timeline_touches_page(&biography->events[i], biography->address);
-	if (!touching)
+	if (!touching && !biography->chronicle.count)
 		fprintf(out, "  no recorded call ever touched the page of 0x%" PRIx64 "\n", biography->address);
 	skip = style->all || touching <= SHOWN_EVENTS ? 0 : touching - SHOWN_EVENTS;
 	if (skip || biography->truncated)
@@ -222,6 +237,8 @@ void report_write_biography(const struct report *report, const struct report_sty
 	for (size_t i = 0; lines && i < count; i++) {
 		if (lines[i].marker)
 			write_marker(crash, style, lines[i].marker, out);
+		else if (lines[i].told)
+			write_told(crash, style, lines[i].told, out);
 		else
 			write_event(crash, style, lines[i].event, out);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* corelate why ADDRESS: the recorded life of an address. */
+/* corelate why ADDRESS: the recorded life of an address: mappings, heap blocks, calls that saw it, markers. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -66,19 +66,24 @@ static struct error *run_why(const struct cli_options *options, int *ret_status)
 				&explained);
 	if (err)
 		return err;
-	write_place(&explained.crash, address);
-	report_write_biography(&explained.report, &style, stdout);
-	if (!explained.crash.recorded)
-		fputs("  (the process was not recorded)\n", stdout);
+	explained.crash.biography.address = address; /* also where nothing was recorded of it */
+	if (options->json) {
+		err = report_write_biography_json(&explained.report, stdout);
+	} else {
+		write_place(&explained.crash, address);
+		report_write_biography(&explained.report, &style, stdout);
+		if (!explained.crash.recorded)
+			fputs("  (the process was not recorded)\n", stdout);
+	}
 	cli_explained_deinit(&explained);
-	return NULL;
+	return err;
 }
 
 const struct cli_command cli_why = {
 	.name = "why",
 	.arguments = "ADDRESS [CRASH]",
-	.summary = "tell the life of an address: who mapped it, who unmapped it, when",
-	.flags = CLI_DB | CLI_ALL | CLI_PAGER,
+	.summary = "tell the life of an address: who mapped, allocated, freed and used it, when",
+	.flags = CLI_DB | CLI_JSON | CLI_ALL | CLI_PAGER,
 	.least = 1,
 	.most = 2,
 	.run = run_why,

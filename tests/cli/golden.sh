@@ -29,6 +29,7 @@ version=${version#corelate }
 cd "$work"
 fixture db=story.db core=core
 fixture db=gap.db gap=1
+fixture db=heap.db heap=1
 fixture db=text.db marker_text='before the second munmap'
 fixture db=nobody.db crash=0
 fixture db=abort.db core=abort.core signal=6 code=-6
@@ -51,6 +52,11 @@ golden why-first-range.txt why --db story.db 0x7ffff7a00000 ./core
 golden why-mapped.txt why --db story.db 0x555555555010 ./core
 golden why-never.txt why --db story.db 0x1000 ./core
 golden why-not-recorded.txt why --db nobody.db 0x1000 ./core
+golden why-heap.txt why --db heap.db 0x555555574010 ./core
+golden why-heap-all.txt why --db heap.db --all 0x555555574010 ./core
+golden why-heap-record.txt why --db heap.db 0x555555574020
+golden why-heap.json why --db heap.db --json 0x555555574010 ./core
+golden why-unmapped.json why --db story.db --json 0x7ffff7a4f234 ./core
 golden list.txt list --db story.db
 golden list.json list --db story.db --json
 golden sql-markers.txt sql --db story.db 'SELECT date, pid, tid, comm, number, own FROM v_marker'

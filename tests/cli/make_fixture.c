@@ -67,6 +67,7 @@ static struct {
 	int code;
 	bool with_crash;
 	bool with_gap;
+	bool with_heap;
 	bool die;
 } wanted = {
 	.comm = "depot",
@@ -121,6 +122,8 @@ static void set_value(const char *name, const char *value)
 		wanted.with_crash = atoi(value); /* 0: a database in which nobody died */
 	else if (strcmp(name, "gap") == 0)
 		wanted.with_gap = atoi(value); /* 1: some events of the process were lost */
+	else if (strcmp(name, "heap") == 0)
+		wanted.with_heap = atoi(value); /* 1: a block of malloc and a probed function that is given it */
 	else if (strcmp(name, "die") == 0)
 		wanted.die = atoi(value); /* 1: end as a killed recorder does, with the log left behind */
 	else
@@ -213,6 +216,71 @@ static void add_story(int64_t file_id)
 	add_call(MEMORY_MUNMAP, WALKER_TID, at + 701000000, 0, walked_range, 0);
 }
 
+static void add_heap_call(const struct probed_function *function, uint32_t tid, uint64_t enter_ns, uint64_t old_block,
+			  uint64_t block, uint64_t size)
+{
+	const struct heap_event event = {
+		.space_id = space_id,
+		.function_id = function->id,
+		.role = function->role,
+		.tid = tid,
+		.enter_ns = enter_ns,
+		.exit_ns = function->role == FUNCTION_FREE ? enter_ns : enter_ns + 400,
+		.ip = LIBRARY_START + 0x1400,
+		.sp = STACK_POINTER,
+		.top_word = PROGRAM_START + 0x1500 + (tid == WALKER_TID ? 0x40 : 0),
+		.old_block = old_block,
+		.block = block,
+		.size = size,
+	};
+	int64_t id;
+
+	must(store_writer_add_heap_event(writer, &event, &id));
+}
+
+/* A block that is taken, shown to a probed function in its middle, given back, and given back again. Its neighbour has
+ * nothing to do with it. */
+static void add_heap(int64_t recording_id, int64_t file_id)
+{
+	const uint64_t block = PROGRAM_START + 0x20000, at = CRASHED - 800000000;
+	struct probed_function functions[] = {
+		{.role = FUNCTION_MALLOC, .name = "malloc"},
+		{.role = FUNCTION_FREE, .name = "free"},
+		{.role = FUNCTION_PLAIN, .name = "inventory_put", .signature = "(void *, int, char *) -> int"},
+	};
+	struct call_event call = {
+		.space_id = space_id,
+		.tid = MAIN_TID,
+		.enter_ns = at + 50000000,
+		.exit_ns = at + 50002000,
+		.ip = PROGRAM_START + 0x1600,
+		.sp = STACK_POINTER,
+		.top_word = PROGRAM_START + 0x1700,
+		.args = {block + 0x10, 12, block + 0x4000},
+		.result = UINT64_MAX,
+		.texts[2] = "shelf \x1b[2J",
+		.text_bytes[2] = 10,
+	};
+	int64_t id;
+
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+		functions[i].recording_id = recording_id;
+		functions[i].file_id = file_id;
+		functions[i].offset = 0x1400 + 0x100 * i;
+		functions[i].signature = functions[i].signature ? functions[i].signature : "";
+		functions[i].hole = "";
+		must(store_writer_add_function(writer, &functions[i], &functions[i].id));
+	}
+	must(store_writer_add_probe_coverage(
+		writer, &(struct probe_coverage){.recording_id = recording_id, .from_ns = STARTED, .heap = true}, &id));
+	add_heap_call(&functions[0], MAIN_TID, at, 0, block, 100);
+	add_heap_call(&functions[0], MAIN_TID, at + 1000, 0, block + 112, 100);
+	call.function_id = functions[2].id;
+	must(store_writer_add_call_event(writer, &call, &id));
+	add_heap_call(&functions[1], MAIN_TID, at + 100000000, block, 0, 0);
+	add_heap_call(&functions[1], WALKER_TID, at + 200000000, block, 0, 0);
+}
+
 static void add_death(int64_t process_id)
 {
 	struct signal_event signal = {
@@ -266,7 +334,7 @@ static void write_database(void)
 		.auxv_base = LIBRARY_START,
 	};
 	uint64_t discarded;
-	int64_t file_id, id;
+	int64_t file_id = 0, id;
 
 	must(store_writer_create(wanted.database, &writer));
 	must(store_writer_add_recording(writer, &recording, &recording.id));
@@ -282,6 +350,8 @@ static void write_database(void)
 		add_story(file_id);
 		add_death(process.id);
 	}
+	if (wanted.with_heap)
+		add_heap(recording.id, file_id);
 	if (wanted.with_gap)
 		must(store_writer_add_gap(writer,
 					  &(struct gap){.recording_id = recording.id,
