@@ -5,8 +5,11 @@
 
 #include <stdbool.h>
 
-/* The name, with its parameter types if `parameters`; NULL when it is not a mangled one or is hopelessly deep. The
- * caller's to free. */
+/* The name, with its parameter types if `parameters`; NULL when it is not a mangled one or is hopelessly deep or long.
+ * The caller's to free. */
 char *core_demangle(const char *name, bool parameters);
+
+/* The name in a C++ type_info: "N2ns5ErrorE" gives "ns::Error", "PKc" gives "char const*". As above. */
+char *core_demangle_type(const char *name);
 
 #endif

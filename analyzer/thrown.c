@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/demangle.h"
+#include "analyzer/core_demangle.h"
 #include "common/cleanup.h"
 
 /* From the header's fields to the class of exception in its end: exceptionType is the first field, and there are eighty
@@ -98,6 +98,7 @@ static void read_value(const struct core *core, uint64_t type, const char *name,
 /* `place` is where the class of exception stands. */
 static bool read_exception(const struct core *core, uint64_t place, struct thrown *thrown)
 {
+	cleanup_free char *readable = NULL;
 	uint64_t word, type;
 	char name[256];
 
@@ -114,8 +115,8 @@ static bool read_exception(const struct core *core, uint64_t place, struct throw
 	    !read_type_name(core, type, name, sizeof(name)))
 		return false;
 	thrown->found = true;
-	if (!demangle_type(name, thrown->type, sizeof(thrown->type)))
-		snprintf(thrown->type, sizeof(thrown->type), "%s", name);
+	readable = core_demangle_type(name);
+	snprintf(thrown->type, sizeof(thrown->type), "%s", readable ?: name);
 	read_value(core, type, name, thrown);
 	return true;
 }

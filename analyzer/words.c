@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "analyzer/demangle.h"
+#include "analyzer/core_demangle.h"
+#include "common/cleanup.h"
 
 static const char *put(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -103,29 +104,38 @@ const char *words_base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
+#define FUNCTION_BYTES 256
+
+/* The function's name as people write it; the end of a long one, mostly arguments of templates, is left out. */
+static const char *readable(const struct symbol *symbol, char *name)
+{
+	static const char cut[] = "...";
+	cleanup_free char *demangled = core_demangle(symbol->function, false);
+
+	if (snprintf(name, FUNCTION_BYTES, "%s", demangled ?: symbol->function) >= FUNCTION_BYTES)
+		memcpy(name + FUNCTION_BYTES - sizeof(cut), cut, sizeof(cut));
+	return name;
+}
+
 const char *words_symbol(struct words *words, const struct symbol *symbol)
 {
-	char place[256] = "";
+	char place[256] = "", name[FUNCTION_BYTES];
 
 	if (!symbol->module)
 		return put(words, "%s", "");
-	if (symbol->file)
+	if (symbol->file && symbol->line) /* line 0: the compiler's own code */
 		snprintf(place, sizeof(place), " (%s:%d)", words_base_name(symbol->file), symbol->line);
 	if (symbol->function)
-		return put(words, "%s %s+0x%" PRIx64 "%s", words_base_name(symbol->module), symbol->function,
+		return put(words, "%s %s+0x%" PRIx64 "%s", words_base_name(symbol->module), readable(symbol, name),
 			   symbol->function_offset, place);
 	return put(words, "%s+0x%" PRIx64, words_base_name(symbol->module), symbol->module_offset);
 }
 
 const char *words_function(struct words *words, const struct symbol *symbol)
 {
-	char name[256];
+	char name[FUNCTION_BYTES];
 
-	if (!symbol->function)
-		return put(words, "%s", "");
-	if (demangle_function(symbol->function, name, sizeof(name)))
-		return put(words, "%s", name);
-	return put(words, "%s", symbol->function);
+	return put(words, "%s", symbol->function ? readable(symbol, name) : "");
 }
 
 const char *words_code(struct words *words, const struct symbol *symbol)

@@ -3,97 +3,128 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "analyzer/core_demangle.h"
+#include "common/cleanup.h"
 
-#include "analyzer/demangle.h"
-
-static void check_function(const char *mangled, const char *wanted)
+static void check(char *(*demangle)(const char *), const char *mangled, const char *expected)
 {
-	char out[256];
+	cleanup_free char *name = demangle(mangled);
 
-	assert_int_equal(demangle_function(mangled, out, sizeof(out)), wanted != NULL);
-	if (wanted)
-		assert_string_equal(out, wanted);
+	if (!expected) {
+		assert_null(name);
+		return;
+	}
+	assert_non_null(name);
+	assert_string_equal(name, expected);
 }
 
-static void check_type(const char *mangled, const char *wanted)
+static char *plain(const char *name)
 {
-	char out[256];
-
-	assert_int_equal(demangle_type(mangled, out, sizeof(out)), wanted != NULL);
-	if (wanted)
-		assert_string_equal(out, wanted);
+	return core_demangle(name, false);
 }
 
-static void functions(void **state)
+static char *with_parameters(const char *name)
+{
+	return core_demangle(name, true);
+}
+
+static void functions_of_cpp(void **state)
 {
 	(void)state;
-	check_function("_Z5placei", "place");
-	check_function("_ZN2ns5Class6methodEi", "ns::Class::method");
-	check_function("_ZNK2ns5Class6methodEv", "ns::Class::method");
-	check_function("_ZN4BaseC1Ev", "Base::Base");
-	check_function("_ZN4BaseD2Ev", "Base::~Base");
-	check_function("_ZSt9terminatev", "std::terminate");
-	check_function("_ZNSt6threadD1Ev", "std::thread::~thread");
-	check_function("_ZN12_GLOBAL__N_13runEv", "(anonymous)::run");
-	check_function("_ZNSt6vectorIiSaIiEE9push_backEOi", NULL); /* a substitution in front of a name: left alone */
-	check_function("main", NULL);
-	check_function("_Z", NULL);
-	check_function("_ZN5Class", NULL);
-	check_function("_ZN99999Class6methodEi", NULL);
+	check(plain, "_ZN2ns5Class6methodEi", "ns::Class::method");
+	check(with_parameters, "_ZN2ns5Class6methodEi", "ns::Class::method(int)");
+	check(plain, "_ZSt9terminatev", "std::terminate");
+	check(plain, "_ZNSt6vectorIiSaIiEE2atEm", "std::vector<int, std::allocator<int> >::at");
 }
 
-static void rust(void **state)
+static void functions_of_rust(void **state)
 {
 	(void)state;
-	check_function("_ZN2rs4big317h9fab08d4c0d71aa9E", "rs::big3");
-	check_function("_ZN2rs4main28_$u7b$$u7b$closure$u7d$$u7d$17h4550febabe7be14cE", "rs::main::{{closure}}");
-	check_function("_RNvNtCsjrHSEGnQ3l9_3std7process5abort", "std::process::abort");
-	check_function("_RNvNtNtNtCsjrHSEGnQ3l9_3std3sys3pal4unix14abort_internal",
-		       "std::sys::pal::unix::abort_internal");
-	check_function("_RNvNvMs0_NtNtNtCsjrHSEGnQ3l9_3std3sys6thread4unixNtB7_6Thread3new12thread_start",
-		       "std::sys::thread::unix::Thread::new::thread_start");
-	check_function("_RINvNtCsgEmfK2I1SDS_4core9panicking13assert_failedjjEB4_", "core::panicking::assert_failed");
-	check_function("_RNCNvNtCsjrHSEGnQ3l9_3std9panicking13panic_handler0B5_",
-		       "std::panicking::panic_handler::{closure}");
-	check_function("_RB_", NULL);
-	check_function("_RNvB9_1a", NULL);
-	check_function("_RNvNvNvNv", NULL);
+	check(plain, "_ZN2r13big17ha3f7448b79e03e9bE", "r1::big");
+	check(plain, "_RNvNtCsjrHSEGnQ3l9_3std7process5abort", "std::process::abort");
 }
 
 static void types(void **state)
 {
 	(void)state;
-	check_type("i", "int");
-	check_type("PKc", "char const*");
-	check_type("St13runtime_error", "std::runtime_error");
-	check_type("N4shop10OrderErrorE", "shop::OrderError");
-	check_type("5Error", "Error");
-	check_type("NSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE", "std::string");
-	check_type("", NULL);
-	check_type("N4shop", NULL);
-	check_type("PPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPi", NULL);
+	check(core_demangle_type, "N2ns5ErrorE", "ns::Error");
+	check(core_demangle_type, "St13runtime_error", "std::runtime_error");
+	check(core_demangle_type, "PKc", "char const*");
+	check(core_demangle_type, "i", "int");
 }
 
-static void no_room(void **state)
+static void what_is_no_mangled_name(void **state)
 {
-	char out[8];
+	(void)state;
+	check(plain, "main", NULL);
+	check(plain, "", NULL);
+	check(plain, "_Z", NULL);
+	check(plain, "_ZN", NULL);
+	check(plain, "_R", NULL);
+	check(plain, "_ZN2r13big17ha3f7448b79e03e9b", NULL);
+	check(core_demangle_type, "", NULL);
+}
+
+/* Each parameter is a function that takes the one before twice: the last of them stands for a text of 2^59 pieces. */
+static void a_short_name_for_an_endless_text(void **state)
+{
+	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	char name[2048] = "_Z1fPFviE";
+	size_t used = strlen(name);
 
 	(void)state;
-	assert_false(demangle_function("_ZN2ns5Class6methodEi", out, sizeof(out)));
-	assert_false(demangle_function("_ZN2ns5Class6methodEi", out, 0));
-	assert_true(demangle_function("_Z5placei", out, sizeof(out)));
+	for (unsigned i = 0; i < 59; i++) {
+		/* Substitutions 0, 2, 4, ... of <seq-id> are the pointers; base 36. */
+		char id[3] = {0};
+		unsigned number = 2 * i;
+
+		if (number < 36) {
+			id[0] = digits[number];
+		} else {
+			id[0] = digits[number / 36];
+			id[1] = digits[number % 36];
+		}
+		used += (size_t)snprintf(name + used, sizeof(name) - used, "PFvS%s_S%s_E", id, id);
+		if (i == 3) {
+			cleanup_free char *short_one = core_demangle(name, true);
+
+			assert_non_null(short_one); /* it is a name */
+			assert_true(strlen(short_one) > 400);
+		}
+	}
+	check(with_parameters, name, NULL);
+}
+
+static void long_names(void **state)
+{
+	char *name = malloc(1 << 20);
+
+	(void)state;
+	assert_non_null(name);
+	memset(name, 'P', 1 << 20);
+	memcpy(name, "_Z1f", 4);
+	name[(1 << 20) - 1] = 0;
+	assert_null(core_demangle(name, true));
+	/* Deep, and not too long. */
+	name[8000] = 0;
+	free(core_demangle(name, true));
+	free(name);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(functions),
-		cmocka_unit_test(rust),
+		cmocka_unit_test(functions_of_cpp),
+		cmocka_unit_test(functions_of_rust),
 		cmocka_unit_test(types),
-		cmocka_unit_test(no_room),
+		cmocka_unit_test(what_is_no_mangled_name),
+		cmocka_unit_test(a_short_name_for_an_endless_text),
+		cmocka_unit_test(long_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
