@@ -218,20 +218,18 @@ static void look_at_call(struct crash *crash, uint64_t target)
 	struct fault_jump *jump = &crash->fault.jump;
 	uint64_t registers[CORE_REGISTERS];
 	uint8_t bytes[8];
-	size_t size;
 
 	/* The call has pushed its return address since. */
 	memcpy(registers, crash->fault.registers, sizeof(registers));
 	registers[CORE_RSP] += 8;
-	size = core_read(crash->core, jump->return_address - sizeof(bytes), bytes, sizeof(bytes));
-	for (size_t length = 2; size == sizeof(bytes) && length <= sizeof(bytes); length++) {
+	for (size_t length = 2; length <= sizeof(bytes); length++) {
 		bool indirect, known;
 		char text[sizeof(jump->call)];
 		uint64_t to;
 
-		if (!fault_decode_call(crash->core, bytes + sizeof(bytes) - length, length,
-				       jump->return_address - length, registers, text, sizeof(text), &indirect, &known,
-				       &to))
+		if (core_read(crash->core, jump->return_address - length, bytes, length) < length ||
+		    !fault_decode_call(crash->core, bytes, length, jump->return_address - length, registers, text,
+				       sizeof(text), &indirect, &known, &to))
 			continue;
 		if (jump->has_return_address && jump->call_target_known && jump->call_target == target)
 			continue;
@@ -255,7 +253,8 @@ static void examine_jump(struct crash *crash)
 	jump->is_refused = fault->source == ADDRESS_INSTRUCTION && fault->address != fault->registers[CORE_RIP];
 	jump->is_return = jump->is_refused && fault->branch.kind == BRANCH_RETURN;
 	if (jump->is_refused)
-		return; /* the stack is as it was before */
+		return;		      /* the stack is as it was before */
+	fault->instruction[0] = '\0'; /* what stands there is no code of the program's */
 	jump->has_word_below = core_read_word(crash->core, sp - 8, &jump->word_below);
 	if (core_read_word(crash->core, sp, &jump->return_address) && is_executable(crash, jump->return_address))
 		look_at_call(crash, fault->address);

@@ -738,6 +738,8 @@ static void build_core(struct parser *parser)
 	} else {
 		crash->fault.signal = crash->signal;
 		crash->fault.operand = SIZE_MAX;
+		if (crash->signal.number == SIGSEGV && crash->signal.code == SEGV_MAPERR)
+			crash->fault.cause = FAULT_UNMAPPED;
 		if (crash->fault.source != ADDRESS_UNKNOWN)
 			place_of(crash, crash->fault.address, &crash->fault.place);
 	}
