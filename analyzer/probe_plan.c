@@ -164,11 +164,11 @@ const char *probe_role_name(enum function_role role)
 	return names[role];
 }
 
-/* One word of a line, so that it stays one. */
+/* One word of a line, so that it stays one, and does nothing to a terminal. */
 static void write_word(const char *text, FILE *out)
 {
 	for (; *text; text++) {
-		if (*text == '\t' || *text == '\n' || *text == '\r' || *text == '%')
+		if (*text < ' ' || *text > '~' || *text == '%')
 			fprintf(out, "%%%02X", (unsigned char)*text);
 		else
 			fputc(*text, out);

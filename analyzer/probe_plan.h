@@ -3,8 +3,8 @@
  * A probe plan: which instructions of which files the recorder shall put uprobes on, and where arguments and results
  * are there. Made by the command line, so that the privileged recorder parses nobody's ELF; handed over as text.
  *
- * The text: lines of tab-separated words; %25, %09, %0A and %0D stand for what would be taken for the format. Numbers
- * are decimal, offsets hexadecimal with 0x and offsets in the file.
+ * The text: lines of tab-separated words; %XX stands for a byte of a word that is no printable character of ASCII, or
+ * is a percent sign. Numbers are decimal, offsets hexadecimal with 0x and offsets in the file.
  *
  *   corelate-plan  1
  *   file      FILE PATH identity=MAJOR:MINOR:INODE:SIZE:MTIME_NS

@@ -151,6 +151,13 @@ static struct error *walk_function(struct walk *walk, size_t object, const struc
 		return probe_function_add_hole(planned(walk), "its tail calls lead too far to follow all");
 	walk->seen[walk->seen_count++] = (struct place){object, function->address};
 	err = core_find_return_sites(walk->space->objects[object].elf, function, &sites);
+	if (err && err->code != ERROR_NO_MEMORY) {
+		/* Its calls can be seen all the same. */
+		struct error *noted = probe_function_add_hole(planned(walk), "returns are missed: %s", err->message);
+
+		error_destroy(err);
+		return noted;
+	}
 	if (err)
 		return err;
 	if (!sites.complete)

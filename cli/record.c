@@ -101,7 +101,7 @@ static int read_request(int argc, char **argv, struct record_request *request, c
 				rest[count++] = argv[before++];
 		before = optind;
 	}
-	request->command = optind < argc ? argv[optind] : NULL;
+	request->command = optind < argc ? argv + optind : NULL;
 	rest[count++] = NULL;
 	rest[count++] = NULL;
 	if (optind < argc)
@@ -133,7 +133,8 @@ static struct error *hand_over(const struct probe_plan *plan, char ret_path[64])
 
 static int refuse(struct error *err)
 {
-	int status = err->code == ERROR_INVALID || err->code == ERROR_NOT_FOUND ? CLI_USAGE : RECORD_IMPOSSIBLE;
+	bool is_theirs = err->code == ERROR_INVALID || err->code == ERROR_NOT_FOUND || err->code == ERROR_UNSUPPORTED;
+	int status = is_theirs ? CLI_USAGE : RECORD_IMPOSSIBLE;
 
 	fputs("corelate: ", stderr);
 	inert_write(err->message, stderr);

@@ -18,7 +18,7 @@ struct record_request {
 	uint32_t *pids;
 	size_t pid_count;
 	const char *executable; /* of --exe, or NULL */
-	const char *command;	/* or NULL */
+	char *const *command;	/* its words, or NULL */
 	bool print;		/* the plan, instead of recording */
 };
 

@@ -66,14 +66,14 @@ for library in libjemalloc.so.2 libtcmalloc_minimal.so.4 libmimalloc.so.2; do
 	fi
 	plan --heap=$library
 	agrees "${family[@]}" _Znam
+	# A sanitizer's own malloc does not let another one be loaded before it.
+	grep -q __asan_init "$corelate" && continue
 	accept env LD_PRELOAD=$library "$corelate" record --print-plan --heap -- ./heap
 	expect_text "$library"
 	expect_text libc.so.6
+	# One function for both: no claim which of them was called.
+	[ $library = libjemalloc.so.2 ] || expect_text 'free and operator delete are one function'
 done
-# One function for both: no claim which of them was called.
-case $library in
-libmimalloc*) expect_text 'free and operator delete are one function' ;;
-esac
 
 # ---- static programs, and those without a heap ----
 cc -static -o static heap.c
@@ -144,6 +144,11 @@ plan --heap -- ./script
 expect_text inner/libmine.so
 accept env PATH="$work:$PATH" "$corelate" record --print-plan --heap -- ./script-of-env
 expect_text by-rpath/libmine.so
+plan --heap -- env -u SOME LD_LIBRARY_PATH="$work/by-environment" ./by-new --argument
+expect_text by-environment/libmine.so
+plan --heap -- env PATH="$work" OTHER= LD_PRELOAD="$work/inner/libmine.so" by-old
+expect_text inner/libmine.so
+expect_text libc.so.6
 (exec -a sleeper sleep 60) &
 background+=($!)
 plan --heap --pid $!

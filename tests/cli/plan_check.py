@@ -7,8 +7,8 @@ FUNCTIONs must all be planned. Prints what is wrong, and fails."""
 import re
 import subprocess
 import sys
+import urllib.parse
 
-ESCAPES = {"%09": "\t", "%0A": "\n", "%0D": "\r", "%25": "%"}
 problems = []
 
 
@@ -50,7 +50,7 @@ class File:
 
 files, functions = {}, {}
 for number, line in enumerate(sys.stdin):
-    words = [re.sub("%(09|0A|0D|25)", lambda match: ESCAPES[match[0]], word) for word in line.rstrip("\n").split("\t")]
+    words = [urllib.parse.unquote(word, errors="surrogateescape") for word in line.rstrip("\n").split("\t")]
     if number == 0:
         assert words == ["corelate-plan", "1"], words
     elif words[0] == "file":
