@@ -48,7 +48,7 @@ base:	.space 1
 	.space 16
 	.byte 8
 	.ascii "go1.19.8"
-	.section .gopclntab, "a"
+	.section .gopclntab, "aw"
 	.balign 32
 tab:	.long 0xfffffff0
 	.byte 0, 0, 1, 8
