@@ -280,6 +280,7 @@ struct crash {
 	struct memory_view views[CRASH_VIEWS];
 	size_t view_count;
 	struct file_spot unloaded; /* the place of the biography's address in a file that is mapped there no longer */
+	struct unload_remains remains; /* the same from the core alone: then `unloaded` has what name was left */
 	/* For a page that its file did not have: what happened to that file, oldest first, until the death. */
 	struct file_loss *file_losses;
 	size_t file_loss_count;

@@ -54,9 +54,29 @@ const char *evidence_unloaded_function(struct words *words, const struct crash *
 {
 	const struct file_spot *spot = &crash->unloaded;
 
-	if (spot->symbol)
+	if (!spot->path)
+		snprintf(words->text, sizeof(words->text), "a library");
+	else if (spot->symbol)
 		snprintf(words->text, sizeof(words->text), "%s %s", words_base_name(spot->path), spot->symbol);
 	else
 		snprintf(words->text, sizeof(words->text), "%s", words_base_name(spot->path));
 	return words->text;
+}
+
+struct error *evidence_add_remains(const struct crash *crash, struct finding *finding)
+{
+	const struct unload_remains *remains = &crash->remains;
+	struct error *err;
+
+	finding->confidence = CONFIDENCE_LIKELY;
+	err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, remains->link_map,
+				   "the dynamic linker's description of a library%s%s, at 0x%" PRIx64
+				   ", says that it had 0x%" PRIx64 "-0x%" PRIx64 "; nothing is mapped there",
+				   crash->unloaded.path ? ", " : "", crash->unloaded.path ?: "", remains->link_map,
+				   remains->start, remains->end);
+	if (!err)
+		err = finding_add_missing(finding, "who unloaded it, and when: nobody recorded it");
+	if (!err && !crash->unloaded.path)
+		err = finding_add_missing(finding, "the library's name: its place was used again");
+	return err;
 }

@@ -20,6 +20,8 @@ struct error *explain_take_views(struct store_reader *store, struct crash *crash
  */
 struct error *explain_take_mapping(struct crash *crash) must_check;
 struct error *explain_take_unloaded(struct store_reader *store, struct crash *crash) must_check;
+/* From the core alone: the library that was mapped at the fault's address, by what glibc's free left of it. */
+struct error *explain_take_remains(struct crash *crash) must_check;
 struct error *explain_take_file_losses(struct store_reader *store, struct crash *crash) must_check;
 
 /* explain_events.c: the stacks and so the callers of the biography's events. After the stacks of the core. */

@@ -37,6 +37,13 @@ struct mapping_facts {
 	bool guards_stack;
 };
 
+/* What glibc's freed description of a library (struct link_map) says of a range where nothing is mapped any more. */
+struct unload_remains {
+	bool found;
+	uint64_t link_map;   /* where the description stands */
+	uint64_t start, end; /* of the library */
+};
+
 void file_spot_deinit(struct file_spot *spot);
 void mapping_facts_deinit(struct mapping_facts *mapping);
 

@@ -135,8 +135,12 @@ static struct error *tell_derived(const struct crash *crash, const struct heap_s
 	uint64_t start = life ? life->start : subject->spot.chunk.address + GLIBC_CHUNK_HEADER_BYTES;
 	struct words block, freed, site;
 	struct finding *finding;
-	struct error *err = finding_append(findings, FINDING_USE_AFTER_FREE, &finding);
+	struct error *err;
 
+	/* The dynamic linker keeps the addresses of a library in a block that it frees with it. */
+	if (crash->remains.found || crash->unloaded.path)
+		return NULL;
+	err = finding_append(findings, FINDING_USE_AFTER_FREE, &finding);
 	if (err)
 		return err;
 	finding->confidence = CONFIDENCE_LIKELY;
