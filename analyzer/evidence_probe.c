@@ -3,6 +3,31 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+
+bool evidence_is_own_probe(const struct probe *probe)
+{
+	return !probe->at_return && strncmp(probe->attached_comm, "corelated", sizeof(probe->attached_comm)) == 0;
+}
+
+const char *words_own_probes(struct words *words, const struct repair *repair)
+{
+	uint32_t pid = 0;
+	size_t count = 0;
+
+	for (size_t i = 0; i < repair->probe_count; i++) {
+		if (evidence_is_own_probe(&repair->probes[i])) {
+			count++;
+			pid = repair->probes[i].attached_pid;
+		}
+	}
+	if (!count)
+		return NULL;
+	snprintf(words->text, sizeof(words->text),
+		 "corelated (pid %" PRIu32 ") watched %zu place%s in this process by plain uprobes", pid, count,
+		 count == 1 ? "" : "s");
+	return words->text;
+}
 
 const struct probe *evidence_probe_of_frame(const struct crash *crash, size_t frame)
 {
@@ -35,18 +60,21 @@ const struct probe *evidence_probe_of_frame(const struct crash *crash, size_t fr
 const struct probe *evidence_likely_probe(const struct crash *crash)
 {
 	const struct repair *repair = &crash->repair;
-	const struct probe *pending = NULL;
-	size_t count = 0;
+	const struct probe *pending = NULL, *other = NULL;
+	size_t count = 0, others = 0;
 
 	for (size_t i = 0; i < repair->probe_count; i++) {
 		if (repair->probes[i].at_return) {
 			pending = &repair->probes[i];
 			count++;
+		} else if (!evidence_is_own_probe(&repair->probes[i])) {
+			other = &repair->probes[i];
+			others++;
 		}
 	}
 	if (count == 1)
 		return pending;
-	return !count && repair->probe_count == 1 ? &repair->probes[0] : NULL;
+	return !count && others == 1 ? other : NULL;
 }
 
 const char *words_probed_function(struct words *words, const struct probe *probe)
@@ -120,6 +148,8 @@ struct error *evidence_add_probes(const struct crash *crash, struct finding *fin
 		const struct probe *probe = &repair->probes[i];
 		struct words words, known;
 
+		if (evidence_is_own_probe(probe))
+			continue;
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, probe->address, "%s: %s",
 					   words_probe(&words, probe), words_probe_sources(&known, probe));
 	}

@@ -238,13 +238,22 @@ static void write_evidence(const struct finding *finding, FILE *out)
 
 static void write_probes(const struct repair *repair, FILE *out)
 {
+	struct words own;
+
 	if (repair->probe_count)
 		fputs("<h2>Probes in this process</h2>\n<ul>\n", out);
 	for (size_t i = 0; i < repair->probe_count; i++) {
 		struct words words;
 
+		if (evidence_is_own_probe(&repair->probes[i]))
+			continue;
 		fputs("<li>", out);
 		markup_html(words_probe(&words, &repair->probes[i]), out);
+		fputs("</li>\n", out);
+	}
+	if (words_own_probes(&own, repair)) {
+		fputs("<li>", out);
+		markup_html(own.text, out);
 		fputs("</li>\n", out);
 	}
 	if (repair->probe_count)

@@ -344,13 +344,22 @@ static void write_evidence(const struct finding *finding, const struct report_st
 
 static void write_probes(const struct crash *crash, const struct report_style *style, FILE *out)
 {
+	struct words own;
+
 	if (crash->repair.probe_count)
 		heading(style, "Probes in this process", out);
 	for (size_t i = 0; i < crash->repair.probe_count; i++) {
 		struct words words;
 
+		if (evidence_is_own_probe(&crash->repair.probes[i]))
+			continue;
 		fputs("  - ", out);
 		inert_write(words_probe(&words, &crash->repair.probes[i]), out);
+		fputc('\n', out);
+	}
+	if (words_own_probes(&own, &crash->repair)) {
+		fputs("  - ", out);
+		inert_write(own.text, out);
 		fputc('\n', out);
 	}
 }

@@ -45,8 +45,8 @@ static const char *words_freed(struct words *words, const struct crash *crash, c
 	if (life->died >= subject->event_count)
 		snprintf(words->text, sizeof(words->text), "had been freed by a call that was not seen");
 	else
-		snprintf(words->text, sizeof(words->text), "%s %s by thread %" PRIu32 " in %s, %s",
-			 subject->events[life->died].block ? "had been moved away by realloc" : "had been freed", "",
+		snprintf(words->text, sizeof(words->text), "%s by thread %" PRIu32 " in %s, %s",
+			 subject->events[life->died].block ? "had been moved away by realloc" : "had been freed",
 			 subject->events[life->died].tid, words_heap_caller(&who, subject, life->died),
 			 words_before_crash(&when, crash, subject->events[life->died].enter_ns));
 	return words->text;
