@@ -258,8 +258,9 @@ struct crash {
 	size_t interruption_count;
 	struct stack_use stack_uses[CRASH_INTERRUPTIONS + 1]; /* [0] for the death itself; then one an interruption */
 	size_t stack_use_count;				      /* 0 without a core */
-	struct thrown thrown;				      /* the C++ exception that std::terminate was called for */
-	char *panic_message;				      /* what a panic of Rust or Go said; NULL for not known */
+	struct stack_use goroutine; /* whose stack Go's runtime could not let grow; kind STACK_UNKNOWN for none */
+	struct thrown thrown;	    /* the C++ exception that std::terminate was called for */
+	char *panic_message;	    /* what a panic of Rust or Go said; NULL for not known */
 	/* from the record */
 	bool recorded;
 	struct recording recording;

@@ -372,6 +372,8 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 	if (!err && crash->core)
 		explain_find_stack_uses(crash);
 	if (!err && crash->core)
+		err = explain_follow_goroutine(crash);
+	if (!err && crash->core)
 		explain_find_ending(crash);
 	return err ?: explain_heap(request, crash);
 }

@@ -40,6 +40,9 @@ void explain_find_stack_uses(struct crash *crash);
 /* explain_heap_record.c: the heap's part, when the stacks are there. */
 struct error *explain_heap(const struct explain_request *request, struct crash *crash) must_check;
 
+/* explain_go.c: the frames of a goroutine whose stack may not grow any more, after those of the runtime. */
+struct error *explain_follow_goroutine(struct crash *crash) must_check;
+
 /* explain_ending.c: what the runtime that ended the process had to say. */
 void explain_find_ending(struct crash *crash);
 

@@ -15,8 +15,9 @@
 
 const char *stack_kind_name(enum stack_kind kind)
 {
-	static const char *const names[] = {"an unknown stack", "the main thread's stack", "the thread's stack",
-					    "the alternate signal stack", "a stack made by the program"};
+	static const char *const names[] = {"an unknown stack",	     "the main thread's stack",
+					    "the thread's stack",    "the alternate signal stack",
+					    "the goroutine's stack", "a stack made by the program"};
 
 	return names[kind];
 }

@@ -21,10 +21,11 @@
 
 enum stack_kind {
 	STACK_UNKNOWN = 0,
-	STACK_MAIN,   /* of the first thread */
-	STACK_THREAD, /* as its thread descriptor says */
-	STACK_SIGNAL, /* an alternate signal stack */
-	STACK_OTHER,  /* the mapping around the stack pointer, or above the guard that it is in */
+	STACK_MAIN,	 /* of the first thread */
+	STACK_THREAD,	 /* as its thread descriptor says */
+	STACK_SIGNAL,	 /* an alternate signal stack */
+	STACK_GOROUTINE, /* as Go's runtime says */
+	STACK_OTHER,	 /* the mapping around the stack pointer, or above the guard that it is in */
 };
 
 struct stack_area {

@@ -77,6 +77,17 @@ static const struct stack_use *find_use(const struct crash *crash, bool *ret_no_
 	return NULL;
 }
 
+/* Go's runtime gave up in the function that makes a goroutine's stack larger. */
+static bool runtime_threw(const struct thread_stack *stack)
+{
+	for (size_t i = 0; i + 1 < stack->frame_count; i++) {
+		if (ending_is_function(&stack->frames[i], "runtime.throw") &&
+		    ending_is_function(&stack->frames[i + 1], "runtime.newstack"))
+			return true;
+	}
+	return false;
+}
+
 /* ---- words ---- */
 
 static const char *function_name(struct words *words, const struct frame *frame)
@@ -224,6 +235,10 @@ static struct error *add_touch(const struct overflow *overflow, struct finding *
 	bool in_guard = use->touched >= use->area.guard_start && use->touched < use->area.start;
 	struct words below, guard;
 
+	if (use->area.kind == STACK_GOROUTINE)
+		return finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)use->frame, use->sp,
+					    "Go's runtime ended the program in runtime.newstack, which had to make the "
+					    "stack larger than it may be");
 	if (overflow->no_room)
 		return finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, use->sp,
 					    "the kernel sent SIGSEGV by itself, with nothing in siginfo, and below the "
@@ -290,10 +305,16 @@ static struct error *weigh(const struct overflow *overflow, struct finding *find
 	finding->confidence = overflow->usage.joined && !overflow->no_room && use->area.kind != STACK_OTHER
 				      ? CONFIDENCE_PROVEN
 				      : CONFIDENCE_LIKELY;
-	if (!overflow->usage.joined) {
+	if (!overflow->usage.joined && use->area.kind != STACK_GOROUTINE) {
 		finding->confidence = use->area.start - use->sp > 1 << 20 ? CONFIDENCE_POSSIBLE : CONFIDENCE_LIKELY;
 		err = finding_add_missing(finding, "frames that lead from the stack pointer back into the stack: it "
 						   "may have been overwritten");
+	}
+	if (!err && use->area.kind == STACK_GOROUTINE) {
+		/* It has other reasons to throw, which leave room on the stack. */
+		if (use->sp - use->area.start > (use->area.end - use->area.start) / 4)
+			finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_missing(finding, "the runtime's words, which go to standard error");
 	}
 	if (!err && overflow->no_room)
 		err = finding_add_missing(finding, "which signal the kernel could not deliver: its number is lost");
@@ -367,7 +388,7 @@ static struct error *add_death(const struct overflow *overflow, struct finding *
 	const struct crash *crash = overflow->crash;
 	struct words signal, first;
 
-	if (overflow->use->frame == 0)
+	if (overflow->use->frame == 0 || overflow->use->area.kind == STACK_GOROUTINE)
 		return NULL;
 	return finding_add_evidence(
 		finding, EVIDENCE_FRAME, (int64_t)overflow->use->frame, overflow->use->sp,
@@ -387,6 +408,8 @@ struct error *detect_stack_overflow(const struct crash *crash, struct finding_li
 		return NULL;
 	overflow.stack = &crash->stacks.threads[0];
 	overflow.use = find_use(crash, &overflow.no_room);
+	if (!overflow.use && crash->goroutine.area.kind == STACK_GOROUTINE && runtime_threw(overflow.stack))
+		overflow.use = &crash->goroutine;
 	if (!overflow.use)
 		return NULL;
 	overflow.lowest =

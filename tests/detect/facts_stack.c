@@ -139,7 +139,7 @@ static void read_stack_end(struct parser *parser)
  * CODE]: where the thread stood when it died; with "frame", where a handler for that signal interrupted it. */
 static void read_stack(struct parser *parser)
 {
-	static const char *const kinds[] = {"unknown", "main", "thread", "signal", "other"};
+	static const char *const kinds[] = {"unknown", "main", "thread", "signal", "goroutine", "other"};
 	struct crash *crash = facts_crash(parser);
 	struct stack_use *use = &crash->stack_uses[crash->stack_use_count];
 	char kind[16];
@@ -149,7 +149,7 @@ static void read_stack(struct parser *parser)
 	crashed_thread(crash);
 	*use = (struct stack_use){.sp_writable = true, .number = crash->signal.number, .code = crash->signal.code};
 	facts_read_word(parser, kind, sizeof(kind));
-	for (int i = 1; i < 5; i++) {
+	for (int i = 1; i < 6; i++) {
 		if (strcmp(kind, kinds[i]) == 0)
 			use->area.kind = (enum stack_kind)i;
 	}
@@ -174,7 +174,10 @@ static void read_stack(struct parser *parser)
 		use->number = (int32_t)facts_read_number(parser);
 		use->code = (int32_t)facts_read_number(parser);
 	}
-	crash->stack_use_count++;
+	if (use->area.kind == STACK_GOROUTINE)
+		crash->goroutine = *use;
+	else
+		crash->stack_use_count++;
 }
 
 /* siginfo NUMBER, CODE [from PID|self]: any signal; after "death", which names the process */
