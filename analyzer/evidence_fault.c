@@ -86,8 +86,10 @@ const char *evidence_fault_code(struct words *words, const struct crash *crash)
 			 words_symbol(&inner, &frame->symbol), words_symbol(&outer, &blamed->symbol));
 	else if (blamed)
 		return words_symbol(words, &blamed->symbol);
-	else
+	else if (crash->fault.has_registers)
 		snprintf(words->text, sizeof(words->text), "code at 0x%" PRIx64, crash->fault.registers[CORE_RIP]);
+	else
+		snprintf(words->text, sizeof(words->text), "code that is not known");
 	return words->text;
 }
 

@@ -26,7 +26,7 @@ static bool fits(const struct crash *crash)
 	case PLACE_NULL:
 		return fault->address >= PLACE_NULL_BYTES;
 	case PLACE_UNKNOWN:
-		return fault->cause == FAULT_UNMAPPED;
+		return fault->cause == FAULT_UNMAPPED && !crash->fault_mapped;
 	case PLACE_NON_CANONICAL:
 	case PLACE_KERNEL:
 	case PLACE_UNMAPPED:

@@ -8,14 +8,15 @@
  *
  * What it could be mistaken for: without a record, memory that was unmapped before (use-after-munmap and its relatives)
  * looks exactly like this, so that it is possible only; with one that knows the address never to have been mapped, it
- * is likely. Nothing is said where a mapping is known to have ended there, near the stack pointer (stack-overflow), and
- * when the address is the stack pointer itself.
+ * is likely. Nothing is said where the record knows of a mapping there, ended or not; near the stack pointer
+ * (stack-overflow); and when the address is the stack pointer itself.
  */
 #include <inttypes.h>
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence.h"
 #include "analyzer/evidence_fault.h"
+#include "analyzer/evidence_mapping.h"
 #include "analyzer/fault.h"
 
 #define NEAR_STACK_POINTER_BYTES 65536
@@ -50,13 +51,13 @@ static bool fits(const struct crash *crash)
 	int number;
 
 	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN || fault->access == ACCESS_EXECUTE ||
-	    evidence_ended_life(crash) || by_the_stack(crash))
+	    evidence_ended_life(crash) || evidence_life_at_death(crash) || by_the_stack(crash))
 		return false;
 	if (fault->place.kind == PLACE_NULL)
 		return evidence_base_register(crash, &value) >= 0 &&
 		       (is_error_pointer(crash, &number, &value) || (value >= 4096 && value < PLACE_NULL_BYTES));
 	if (fault->place.kind == PLACE_UNKNOWN)
-		return fault->cause == FAULT_UNMAPPED;
+		return fault->cause == FAULT_UNMAPPED && !crash->fault_mapped;
 	return fault->place.kind == PLACE_UNMAPPED || fault->place.kind == PLACE_KERNEL;
 }
 
@@ -79,6 +80,8 @@ static struct error *weigh(const struct crash *crash, struct finding *finding)
 		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, 0,
 					   "%s is %" PRId64 ", a value with which calls fail",
 					   fault_register_name(number), (int64_t)value);
+		if (!err)
+			err = finding_add_missing(finding, "which call failed, and who did not look");
 	} else if (never_mapped(crash)) {
 		finding->confidence = CONFIDENCE_LIKELY;
 		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, crash->fault.address,
