@@ -200,29 +200,34 @@ static struct error *choose_parties(struct heap_subject *subject)
 	return NULL;
 }
 
-static struct error *load_stacks(struct store_reader *store, struct crash *crash, struct heap_subject *subject)
+/* The parties of all subjects at once: each batch is a child process. */
+static struct error *load_stacks(struct store_reader *store, struct crash *crash)
 {
-	struct event_place places[PARTIES_MAX];
-	struct event_stack stacks[PARTIES_MAX] = {0};
+	struct heap_facts *heap = &crash->heap;
+	size_t room = heap->subject_count * PARTIES_MAX + 1, count = 0;
+	cleanup_free struct event_place *places = calloc(room, sizeof(*places));
+	cleanup_free struct event_stack *stacks = calloc(room, sizeof(*stacks));
 	struct error *err;
 
-	if (!subject->party_count)
-		return NULL;
-	for (size_t i = 0; i < subject->party_count; i++) {
-		const struct heap_event *event = &subject->events[subject->parties[i].event];
+	if (!places || !stacks)
+		return &error_no_memory;
+	for (size_t i = 0; i < heap->subject_count; i++) {
+		for (size_t j = 0; j < heap->subjects[i].party_count; j++) {
+			const struct heap_event *event = &heap->subjects[i].events[heap->subjects[i].parties[j].event];
 
-		places[i] = (struct event_place){
-			event->ip, event->sp, event->top_word, event->enter_ns, event->stack_id, .at_entry = true,
-		};
+			places[count++] = (struct event_place){event->ip,	event->sp,	 event->top_word,
+							       event->enter_ns, event->stack_id, .at_entry = true};
+		}
 	}
-	err = event_stacks_load(store, crash, places, subject->party_count, stacks);
-	for (size_t i = 0; i < subject->party_count; i++) {
-		if (err)
-			event_stack_deinit(&stacks[i]);
-		else
-			subject->parties[i].stack = stacks[i];
+	err = event_stacks_load(store, crash, places, count, stacks);
+	if (err)
+		return err;
+	count = 0;
+	for (size_t i = 0; i < heap->subject_count; i++) {
+		for (size_t j = 0; j < heap->subjects[i].party_count; j++)
+			heap->subjects[i].parties[j].stack = stacks[count++];
 	}
-	return err;
+	return NULL;
 }
 
 /* What the faulting instruction computed its address from. */
@@ -262,8 +267,7 @@ static struct error *load_subject(struct store_reader *store, struct crash *cras
 	life = heap_last_life(&subject->heap, subject->address);
 	if (life && crash->core && !subject->holds)
 		explain_heap_holds(crash, life->start, life->start + (life->size ?: 8), subject);
-	err = choose_parties(subject);
-	return err ?: load_stacks(store, crash, subject);
+	return choose_parties(subject);
 }
 
 struct error *explain_heap_lives(struct store_reader *store, struct crash *crash)
@@ -278,7 +282,7 @@ struct error *explain_heap_lives(struct store_reader *store, struct crash *crash
 		err = explain_heap_add(crash, HEAP_SUBJECT_FAULT, crash->fault.address, &subject);
 	for (size_t i = 0; i < crash->heap.subject_count && !err; i++)
 		err = load_subject(store, crash, &crash->heap.subjects[i]);
-	return err;
+	return err ?: load_stacks(store, crash);
 }
 
 struct error *explain_heap(const struct explain_request *request, struct crash *crash)

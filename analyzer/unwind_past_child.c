@@ -9,6 +9,14 @@
 #include "analyzer/call_site.h"
 #include "analyzer/unwind_child.h"
 
+/* What was found out about a pair of frames: stacks of one program have most of theirs in common, and libdwfl goes
+ * through a whole symbol table for each question. */
+struct known_tail {
+	uint64_t caller, callee; /* addresses looked up; both 0: the place is free */
+	uint64_t target;
+	uint32_t picture;
+};
+
 struct past_child {
 	const struct past_request *request;
 	const uint32_t *pictures;
@@ -17,6 +25,8 @@ struct past_child {
 	struct unwinder *unwinders;   /* of each picture; [0] is picture 1 */
 	struct unwind_frame **frames; /* of each stack, for tail calls and names */
 	size_t *frame_counts;
+	struct known_tail *known; /* an open hash table; known_room is a power of two */
+	size_t known_count, known_room;
 };
 
 static bool unwind_stack(struct past_child *child, size_t index)
@@ -50,8 +60,6 @@ static uint64_t find_tail(const struct past_child *child, const struct unwinder 
 {
 	uint64_t target, below;
 
-	if (caller->exact || caller->trust == FRAME_LOST || caller->trust == FRAME_SCAN)
-		return 0;
 	target = call_site_target_in(unwinder->core, child->request->core, caller->pc);
 	if (!target)
 		return 0;
@@ -61,14 +69,69 @@ static uint64_t find_tail(const struct past_child *child, const struct unwinder 
 	return unwind_function_entry(unwinder->dwfl, target) == target ? target : 0;
 }
 
+static struct known_tail *find_place(const struct past_child *child, uint32_t picture, uint64_t caller, uint64_t callee)
+{
+	uint64_t hash = (caller * 0x9e3779b97f4a7c15ULL ^ callee) * 0x9e3779b97f4a7c15ULL + picture;
+	size_t at = (hash >> 20) & (child->known_room - 1);
+
+	while ((child->known[at].caller || child->known[at].callee) &&
+	       (child->known[at].caller != caller || child->known[at].callee != callee ||
+		child->known[at].picture != picture))
+		at = (at + 1) & (child->known_room - 1);
+	return &child->known[at];
+}
+
+static bool grow_known(struct past_child *child)
+{
+	struct past_child larger = *child;
+
+	larger.known_room = child->known_room ? 2 * child->known_room : 256;
+	larger.known = calloc(larger.known_room, sizeof(*larger.known));
+	if (!larger.known)
+		return false;
+	for (size_t i = 0; i < child->known_room; i++) {
+		const struct known_tail *old = &child->known[i];
+
+		if (old->caller || old->callee)
+			*find_place(&larger, old->picture, old->caller, old->callee) = *old;
+	}
+	free(child->known);
+	*child = larger;
+	return true;
+}
+
+/* As find_tail(), which is asked once. False for want of memory. */
+static bool recall_tail(struct past_child *child, size_t index, const struct unwind_frame *caller,
+			const struct unwind_frame *callee, uint64_t *ret_target)
+{
+	uint32_t picture = child->pictures[index];
+	uint64_t from = caller->pc, to = unwind_frame_lookup_address(callee);
+	struct known_tail *known;
+
+	*ret_target = 0;
+	if (caller->exact || caller->trust == FRAME_LOST || caller->trust == FRAME_SCAN || (!from && !to))
+		return true;
+	if (2 * child->known_count >= child->known_room && !grow_known(child))
+		return false;
+	known = find_place(child, picture, from, to);
+	if (!known->caller && !known->callee) {
+		*known = (struct known_tail){from, to, find_tail(child, &child->unwinders[picture - 1], caller, callee),
+					     picture};
+		child->known_count++;
+	}
+	*ret_target = known->target;
+	return true;
+}
+
 static bool add_names(struct past_child *child, size_t index, struct address_list *list)
 {
-	const struct unwinder *unwinder = &child->unwinders[child->pictures[index] - 1];
 	const struct unwind_frame *frames = child->frames[index];
 
 	for (size_t i = 0; i < child->frame_counts[index]; i++) {
-		uint64_t tail = i > 0 ? find_tail(child, unwinder, &frames[i], &frames[i - 1]) : 0;
+		uint64_t tail = 0;
 
+		if (i > 0 && !recall_tail(child, index, &frames[i], &frames[i - 1], &tail))
+			return false;
 		if (tail) {
 			unwind_write_tail(&child->writer, index, i, tail);
 			if (!address_list_add(list, tail))
