@@ -20,8 +20,7 @@ struct report {
 	char signature[17]; /* 16 hexadecimal digits */
 };
 
-/* The signature groups crashes by their cause: class and offender; never by the victim's stack or by addresses. With no
- * offender known it falls back to the class, the signal and the function that died. */
+/* The signature is that of signature.h. */
 void report_init(struct report *report, const struct crash *crash, const struct finding_list *findings);
 
 struct report_style {
