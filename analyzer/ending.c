@@ -136,6 +136,10 @@ bool ending_is_runtime(const struct frame *frame)
 		if (strncmp(function, prefixes[i], strlen(prefixes[i])) == 0)
 			return true;
 	}
+	/* Checked functions of the C library, in a static program. */
+	if (strncmp(function, "__", 2) == 0 && strlen(function) > 6 &&
+	    strcmp(function + strlen(function) - 4, "_chk") == 0)
+		return true;
 	for (size_t i = 0; strncmp(function, "_R", 2) == 0 && i < sizeof(crates) / sizeof(crates[0]); i++) {
 		if (strstr(function, crates[i]))
 			return true;
@@ -149,13 +153,22 @@ bool ending_is_own_signal(const struct crash *crash, const struct crash_signal *
 	       signal->sender_pid != 0 && signal->sender_pid == crash->pid;
 }
 
+static bool sends_signal(const struct thread_stack *stack, size_t frame)
+{
+	const struct row *row = frame < stack->frame_count ? find_row(&stack->frames[frame]) : NULL;
+
+	return row && row->kind == ENDING_PLAIN;
+}
+
 /* Handlers that ran because the process had sent itself a signal stand on top of the way that is looked for. */
 static void skip_own_handlers(const struct crash *crash, struct ending *ending)
 {
 	for (size_t i = 0; i < crash->interruption_count; i++) {
 		const struct interruption *interruption = &crash->interruptions[i];
 
-		if (!ending_is_own_signal(crash, &interruption->signal)) {
+		/* A signal to itself that arrived elsewhere was not sent by what it interrupted. */
+		if (!ending_is_own_signal(crash, &interruption->signal) ||
+		    !sends_signal(&crash->stacks.threads[0], interruption->frame)) {
 			ending->in_handler = true;
 			ending->interruption = i;
 			return;

@@ -2,6 +2,7 @@
 #include "analyzer/stack_usage.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cleanup.h"
 
@@ -37,7 +38,12 @@ static size_t size_frames(const struct thread_stack *stack, size_t first, const 
 		usage->joined |= i > first && frame->sp >= area->start;
 		if (next <= frame->sp || next > area->end)
 			break;
-		sized[count++] = (struct sized_frame){function_of(frame), next - frame->sp, i};
+		/* It touches the pages of a large frame for its caller, before the caller owns them. */
+		if (frame->symbol.function && strstr(frame->symbol.function, "__rust_probestack") &&
+		    i + 2 < stack->frame_count)
+			frame = &stack->frames[i + 1];
+		sized[count++] = (struct sized_frame){function_of(frame), next - stack->frames[i].sp,
+						      (size_t)(frame - stack->frames)};
 		usage->bytes += next - frame->sp;
 	}
 	usage->frames = count;

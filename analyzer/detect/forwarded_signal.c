@@ -48,16 +48,22 @@ static struct error *report_handler(const struct crash *crash, const struct endi
 {
 	const struct crash_signal *first = &crash->interruptions[ending->interruption].signal;
 	struct words from, last, caller;
+	bool is_go;
 	struct finding *finding;
 	struct error *err = finding_append(findings, FINDING_FORWARDED_SIGNAL, &finding);
 
 	if (err)
 		return err;
 	evidence_frame_words(&caller, crash, ending->caller);
+	is_go = strncmp(crash->stacks.threads[0].frames[ending->teller].symbol.function, "runtime.", 8) == 0;
 	finding->confidence = CONFIDENCE_PROVEN;
-	err = finding_set_summary(finding, "A handler%s%s, called for %s, sent the %s that ended the process.",
-				  caller.text[0] ? ", " : "", caller.text, first_words(&from, first),
-				  words_signal(&last, crash->signal.number));
+	err = finding_set_summary(finding, "A handler%s%s%s, called for %s, sent the %s that ended the process.",
+				  is_go ? " of Go's runtime" : "", caller.text[0] ? ", " : "", caller.text,
+				  first_words(&from, first), words_signal(&last, crash->signal.number));
+	if (!err && crash->abort_message) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_counter(finding, "the C library had said: %s", crash->abort_message);
+	}
 	if (!err && is_fault(first)) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding, "the handler was called for a fault, which is the cause");

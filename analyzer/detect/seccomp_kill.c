@@ -11,6 +11,7 @@
  */
 #include <inttypes.h>
 #include <signal.h>
+#include <string.h>
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence_process.h"
@@ -20,13 +21,18 @@
 #define URETPROBE_SYSTEM_CALL 335
 
 /* The first frame that is the program's: whoever called the C library for it. */
-static size_t find_caller(const struct crash *crash)
+static size_t find_caller(const struct crash *crash, const char *name)
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
 
 	for (size_t i = 0; stack && i < stack->frame_count; i++) {
-		const char *module = stack->frames[i].symbol.module;
+		const char *module = stack->frames[i].symbol.module, *function = stack->frames[i].symbol.function;
 
+		/* In a static program the C library's own functions stand in the program: the one that makes the call
+		 * is named after it. */
+		if (i == 0 && function && stack->frame_count > 1 &&
+		    (strncmp(function, "__", 2) == 0 || strstr(name, function)))
+			continue;
 		if (module && !ending_is_runtime(&stack->frames[i]))
 			return i;
 	}
@@ -48,12 +54,13 @@ struct error *detect_seccomp_kill(const struct crash *crash, struct finding_list
 	err = finding_append(findings, FINDING_SECCOMP_KILL, &finding);
 	if (err)
 		return err;
-	frame = find_caller(crash);
+	words_system_call(&name, number);
+	frame = find_caller(crash, known ? name.text : "");
 	evidence_frame_words(&caller, crash, frame);
 	finding->confidence = CONFIDENCE_PROVEN;
 	err = finding_set_summary(finding, "The seccomp filter of the process refused the system call %s%s%s.",
-				  known ? words_system_call(&name, number) : "that it made",
-				  caller.text[0] ? ", called in " : "", caller.text);
+				  known ? name.text : "that it made", caller.text[0] ? ", called in " : "",
+				  caller.text);
 	if (!err && known)
 		err = finding_add_evidence(
 			finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0,

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
+#include "analyzer/evidence.h"
 #include "analyzer/evidence_process.h"
 #include "analyzer/stack_corruption.h"
 
@@ -59,6 +60,19 @@ static bool find_return(const struct crash *crash, struct smashed *smashed)
 	return true;
 }
 
+/* Does it look like an address of code: with a module within a gigabyte? */
+static bool near_code(const struct crash *crash, uint64_t target)
+{
+	for (size_t i = 0; crash->core && i < crash->core->module_count; i++) {
+		const struct core_module *module = &crash->core->modules[i];
+		uint64_t distance = target < module->start ? module->start - target : target - module->start;
+
+		if (distance < 1 << 30)
+			return true;
+	}
+	return false;
+}
+
 static struct error *weigh(const struct crash *crash, const struct smashed *smashed, struct finding *finding)
 {
 	const struct fault_jump *jump = &crash->fault.jump;
@@ -73,6 +87,15 @@ static struct error *weigh(const struct crash *crash, const struct smashed *smas
 	} else if (!smashed->refused && jump->has_return_address) {
 		finding->confidence = CONFIDENCE_LIKELY;
 		err = finding_add_counter(finding, "a return address lies on top of the stack, as after a call");
+	}
+	/* Code that was unloaded while a function of it had called elsewhere: the return address is right, and nothing
+	 * is there any more. Only text, an address that is none, or a mapping that holds no code rules that out. */
+	if (!err && !smashed->refused && !crash->fault_mapped && !corruption_is_text(smashed->target) &&
+	    finding->confidence > CONFIDENCE_LIKELY) {
+		finding->confidence = near_code(crash, smashed->target) ? CONFIDENCE_POSSIBLE : CONFIDENCE_LIKELY;
+		err = finding_add_missing(finding,
+					  "what was mapped there before: code that was unloaded would look the "
+					  "same");
 	}
 	if (!err && crash->repair.trampoline) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
@@ -157,6 +180,9 @@ struct error *detect_smashed_return(const struct crash *crash, struct finding_li
 	size_t lost = corruption_first_lost(crash);
 	struct smashed smashed;
 
+	/* The record knows what was there: a mapping whose end is the cause. */
+	if (evidence_ended_life(crash))
+		return NULL;
 	if (find_return(crash, &smashed))
 		return report_return(crash, &smashed, findings);
 	/* The first frame's own return address is that of a leaf function, which may have moved the stack pointer. */
