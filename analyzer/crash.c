@@ -84,6 +84,7 @@ void crash_deinit(struct crash *crash)
 	unwind_result_deinit(&crash->stacks);
 	repair_deinit(&crash->repair);
 	free(crash->instances);
+	free(crash->place_records);
 	if (crash->recorded)
 		recording_deinit(&crash->recording);
 	if (crash->has_signal_event)

@@ -243,6 +243,8 @@ struct crash {
 	struct interruption interruption;
 	struct pointer pointers[CRASH_POINTERS]; /* the general ones of fault.registers, and rip */
 	size_t pointer_count;
+	struct place_record *place_records; /* looked up for those, and for the words on top of the stack */
+	size_t place_record_count;
 	/* Is the page of fault.address mapped in the dead process? Known only with a core. */
 	bool fault_mapping_known;
 	bool fault_mapped;

@@ -354,6 +354,8 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 		return err;
 	set_id(crash);
 	err = load_biography(request, crash);
+	if (!err && crash->recorded)
+		err = explain_load_pointers(request->store, crash);
 	if (!err && !crash->recorded)
 		err = explain_take_remains(crash);
 	if (!err && crash->recorded)

@@ -12,6 +12,9 @@
 struct error *explain_load_biography(struct store_reader *store, struct crash *crash, uint64_t address) must_check;
 struct error *explain_load_contexts(struct store_reader *store, struct crash *crash) must_check;
 
+/* explain_pointers.c: the recorded ends of what registers and the top of the stack point to. After the biography. */
+struct error *explain_load_pointers(struct store_reader *store, struct crash *crash) must_check;
+
 /* explain_views.c: the lives of what the faulting pointer was read from, and of code that is no file's. */
 struct error *explain_take_views(struct store_reader *store, struct crash *crash) must_check;
 

@@ -314,22 +314,33 @@ static void fill_hole(const struct core *core, struct place *place)
 
 /* ---- the record ---- */
 
-/* What the biography says, when it is about this page. */
+bool place_read_end(const struct timeline *timeline, uint64_t address, struct place_end *ret_end)
+{
+	const struct life *life = timeline_last_life(timeline, address);
+	const struct memory_event *event;
+
+	if (!life || life->died == TIMELINE_ALIVE)
+		return false;
+	event = &timeline->events[life->died];
+	*ret_end = (struct place_end){
+		.known = true, .time_ns = event->exit_ns, .kind = event->kind, .tid = event->tid, .event = life->died};
+	timeline_mapping_range(timeline, life, &ret_end->start, &ret_end->end);
+	return true;
+}
+
+/* What the biography says, when it is about this page, or what was looked up. */
 static void fill_end(const struct crash *crash, struct place *place)
 {
-	const struct biography *biography = &crash->biography;
-	const struct memory_event *event;
-	const struct life *life;
-
-	if (!crash->has_biography || biography->address / PAGE != place->address / PAGE)
+	if (crash->has_biography && crash->biography.address / PAGE == place->address / PAGE) {
+		place_read_end(&crash->biography.timeline, place->address, &place->ended);
 		return;
-	life = timeline_last_life(&biography->timeline, place->address);
-	if (!life || life->died == TIMELINE_ALIVE)
-		return;
-	event = &biography->events[life->died];
-	place->ended = (struct place_end){
-		.known = true, .time_ns = event->exit_ns, .kind = event->kind, .tid = event->tid, .event = life->died};
-	timeline_mapping_range(&biography->timeline, life, &place->ended.start, &place->ended.end);
+	}
+	for (size_t i = 0; i < crash->place_record_count; i++) {
+		if (crash->place_records[i].page != (place->address & ~(PAGE - 1)))
+			continue;
+		place->ended = crash->place_records[i].end;
+		place->ended.event = SIZE_MAX;
+	}
 }
 
 void place_of(const struct crash *crash, uint64_t address, struct place *ret_place)

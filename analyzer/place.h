@@ -2,9 +2,9 @@
 /*
  * Where an address of the dead process lies: in which mapping and what that is, or in which hole and between what.
  *
- * A pure function of the crash: segments, NT_FILE, modules, threads and the auxiliary vector of the core, and the
- * recorded biography where it is about that address. What belongs to the core (paths, modules) is pointed to, so a
- * place must not outlive its crash. Nothing is freed.
+ * A pure function of the crash: segments, NT_FILE, modules, threads and the auxiliary vector of the core, and what of
+ * the record was loaded for that address (the biography, place_records). What belongs to the core (paths, modules) is
+ * pointed to, so a place must not outlive its crash. Nothing is freed.
  *
  * A core lists every mapping, also those whose bytes it leaves out (Linux fs/coredump.c, dump_vma_snapshot), so what is
  * in no PT_LOAD was not mapped. GDB's gcore leaves out file mappings that nobody wrote to: NT_FILE has those.
@@ -71,6 +71,12 @@ struct place_end {
 	size_t event;	     /* index in the biography, when that is about this address; else SIZE_MAX */
 };
 
+/* The end of what was mapped in one page, looked up for a place_of() that comes after. */
+struct place_record {
+	uint64_t page;
+	struct place_end end;
+};
+
 struct place {
 	uint64_t address;
 	enum place_kind kind;
@@ -85,6 +91,11 @@ struct place {
 	struct place_neighbour below, above;
 	struct place_end ended;
 };
+
+/* Takes the page's last life from a timeline over it; false when it has none or that has not ended. `event` of the
+ * result is an index into the timeline's events. */
+struct timeline;
+bool place_read_end(const struct timeline *timeline, uint64_t address, struct place_end *ret_end);
 
 void place_of(const struct crash *crash, uint64_t address, struct place *ret_place);
 
