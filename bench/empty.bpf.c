@@ -15,4 +15,10 @@ int empty_exit(void *ctx)
 	return 0;
 }
 
+SEC("uprobe")
+int empty_probe(void *ctx)
+{
+	return 0;
+}
+
 char program_license[] SEC("license") = "Dual MIT/GPL";
