@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The work whose recording is measured: maps and unmaps one anonymous page, PAIRS times. The page is never touched, so
- * that the pair is as short as the kernel can make it.
+ * that the pair is as short as the kernel can make it. Or takes and gives back a block of the heap.
  *
- *     bench-loop PAIRS
+ *     bench-loop PAIRS [heap]
  *
  * Prints the nanoseconds of a pair twice: the median over short stretches, which a busy machine that takes the CPU away
  * now and then hardly moves, and the mean over all of them, which has everything in it.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
-#define STRETCH_PAIRS 200
+#define STRETCH_PAIRS 50 /* shorter than what a scheduler gives at a time, even where a pair takes 20 us */
 
 static double now_ns(void)
 {
@@ -34,6 +35,17 @@ static int map_and_unmap(void)
 	return 0;
 }
 
+/* Through pointers that the compiler does not know: it would leave out the pair. */
+static void *(*volatile take)(size_t) = malloc;
+static void (*volatile give)(void *) = free;
+
+static int take_and_give(void)
+{
+	for (int i = 0; i < STRETCH_PAIRS; i++)
+		give(take(40));
+	return 0;
+}
+
 static int compare(const void *a, const void *b)
 {
 	double left = *(const double *)a, right = *(const double *)b;
@@ -43,17 +55,18 @@ static int compare(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-	unsigned long count = argc == 2 ? strtoul(argv[1], NULL, 10) / STRETCH_PAIRS : 0;
+	int heap = argc == 3 && strcmp(argv[2], "heap") == 0;
+	unsigned long count = argc == 2 || heap ? strtoul(argv[1], NULL, 10) / STRETCH_PAIRS : 0;
 	double *stretches = calloc(count + 1, sizeof(*stretches));
 	double started, before, after;
 
 	if (!count || !stretches) {
-		fprintf(stderr, "usage: bench-loop PAIRS (%d or more)\n", STRETCH_PAIRS);
+		fprintf(stderr, "usage: bench-loop PAIRS [heap] (%d or more)\n", STRETCH_PAIRS);
 		return 2;
 	}
 	started = before = now_ns();
 	for (unsigned long i = 0; i < count; i++) {
-		if (map_and_unmap()) {
+		if (heap ? take_and_give() : map_and_unmap()) {
 			perror("bench-loop");
 			return 1;
 		}
