@@ -31,6 +31,7 @@ enum cli_flag {
 	CLI_DRY_RUN = 32, /* --dry-run */
 	CLI_FORMAT = 64,  /* --format FORM */
 	CLI_PAGER = 128,  /* its text is long */
+	CLI_GROUP = 256,  /* --group, --limit N */
 };
 
 struct cli_options {
@@ -40,6 +41,8 @@ struct cli_options {
 	bool all;
 	const char *output; /* NULL for none */
 	const char *format; /* NULL for none */
+	bool group;
+	const char *limit; /* as given; NULL for none */
 	bool dry_run;
 	bool no_pager;
 	char **arguments; /* what is not an option */
@@ -85,6 +88,10 @@ struct error *cli_open_store(const struct cli_options *options, struct store_rea
  * when there is none. */
 struct error *cli_find_core(struct store_reader *store, const struct signal_event *signal,
 			    struct core **ret_core) must_check;
+
+/* `corelate list --group`: explains the crashes, newest first, and prints them by signature. */
+struct error *cli_list_groups(const struct cli_options *options, struct store_reader *store,
+			      const struct signal_event *signals, size_t count) must_check;
 
 /* Everything from name to findings. */
 struct cli_explained {

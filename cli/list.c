@@ -79,10 +79,21 @@ static struct error *run_list(const struct cli_options *options, int *ret_status
 	struct error *err = cli_open_store(options, &store);
 
 	(void)ret_status;
+	if (!err && options->limit && !options->group)
+		err = error_format(ERROR_INVALID, "--limit goes with --group");
 	if (!err && !store)
 		err = error_format(ERROR_NOT_FOUND, "nothing has been recorded (no database %s)", options->database);
 	if (!err)
 		err = store_reader_fatal_signals(store, LISTED_CRASHES, &signals, &count);
+	if (!err && options->group && count) {
+		err = cli_list_groups(options, store, signals, count);
+		for (size_t i = 0; i < count; i++)
+			signal_event_deinit(&signals[i]);
+		json_decref(array);
+		free(signals);
+		store_reader_destroy(store);
+		return err;
+	}
 	if (!err && !options->json && count)
 		printf("%-28s %7s %5s %-8s %-8s %-16s  %s\n", "TIME", "PID", "UID", "SIG", "COREFILE", "ID", "EXE");
 	for (size_t i = count; i-- > 0;) {
@@ -113,8 +124,10 @@ static struct error *run_list(const struct cli_options *options, int *ret_status
 
 const struct cli_command cli_list = {
 	.name = "list",
-	.arguments = "",
+	.arguments = "[--group [--limit N]]",
 	.summary = "list the recorded crashes, newest last",
-	.flags = CLI_DB | CLI_JSON | CLI_PAGER,
+	.details = "--group      explain them, and print one entry for each cause: how many, when, what, which\n"
+		   "--limit N    explain the newest N at most (default: 200)\n",
+	.flags = CLI_DB | CLI_JSON | CLI_PAGER | CLI_GROUP,
 	.run = run_list,
 };

@@ -66,7 +66,7 @@ static const struct cli_command *find_command(const char *name)
 	return NULL;
 }
 
-enum { OPTION_DB = 256, OPTION_JSON, OPTION_DRY_RUN, OPTION_FORMAT, OPTION_NO_PAGER };
+enum { OPTION_DB = 256, OPTION_JSON, OPTION_DRY_RUN, OPTION_FORMAT, OPTION_NO_PAGER, OPTION_GROUP, OPTION_LIMIT };
 
 /* The flag that a verb must have to take this option; 0 for those that all take. */
 static unsigned needed_flag(int option)
@@ -82,6 +82,9 @@ static unsigned needed_flag(int option)
 		return CLI_DRY_RUN;
 	case OPTION_FORMAT:
 		return CLI_FORMAT;
+	case OPTION_GROUP:
+	case OPTION_LIMIT:
+		return CLI_GROUP;
 	default:
 		return 0;
 	}
@@ -99,6 +102,8 @@ static int refuse_option(const struct cli_command *command, int option, const ch
 			option == OPTION_JSON	   ? "--json"
 			: option == OPTION_DRY_RUN ? "--dry-run"
 			: option == OPTION_FORMAT  ? "--format"
+			: option == OPTION_GROUP   ? "--group"
+			: option == OPTION_LIMIT   ? "--limit"
 			: option == 'o'		   ? "-o"
 						   : "--all");
 	}
@@ -117,6 +122,8 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 		{"dry-run", no_argument, NULL, OPTION_DRY_RUN},
 		{"format", required_argument, NULL, OPTION_FORMAT},
 		{"no-pager", no_argument, NULL, OPTION_NO_PAGER},
+		{"group", no_argument, NULL, OPTION_GROUP},
+		{"limit", required_argument, NULL, OPTION_LIMIT},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -148,6 +155,9 @@ static int parse_options(const struct cli_command *command, int argc, char **arg
 		ret->no_pager |= option == OPTION_NO_PAGER;
 		if (option == 'o')
 			ret->output = optarg;
+		ret->group |= option == OPTION_GROUP;
+		if (option == OPTION_LIMIT)
+			ret->limit = optarg;
 		if (option == OPTION_FORMAT)
 			ret->format = optarg;
 	}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * corelate list --group: recorded crashes by signature. Each crash is explained for it, with its core where that still
+ * lies where core_pattern put it; nothing is kept, so that the answer is always that of today's detectors. What could
+ * not be explained is said.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analyzer/detect.h"
+#include "cli/cli.h"
+#include "common/inert.h"
+
+#define DEFAULT_LIMIT 200
+#define EXAMPLES 3
+
+struct group {
+	char signature[17];
+	enum finding_class class;
+	enum finding_confidence confidence; /* the best of them, to which `summary` belongs */
+	char *summary;
+	size_t count;
+	int64_t first_ns, last_ns;   /* dates; 0 when not known */
+	char examples[EXAMPLES][17]; /* ids of the newest */
+	size_t example_count;
+};
+
+struct grouping {
+	struct group *groups; /* in the order of their newest crash, newest first */
+	size_t count;
+	size_t explained, without_core, failed;
+};
+
+static void grouping_deinit(struct grouping *grouping)
+{
+	for (size_t i = 0; i < grouping->count; i++)
+		free(grouping->groups[i].summary);
+	free(grouping->groups);
+}
+
+static struct error *find_group(struct grouping *grouping, const char *signature, struct group **ret)
+{
+	struct group *grown;
+
+	for (size_t i = 0; i < grouping->count; i++) {
+		if (strcmp(grouping->groups[i].signature, signature) == 0) {
+			*ret = &grouping->groups[i];
+			return NULL;
+		}
+	}
+	grown = reallocarray(grouping->groups, grouping->count + 1, sizeof(*grown));
+	if (!grown)
+		return &error_no_memory;
+	grouping->groups = grown;
+	*ret = &grown[grouping->count++];
+	**ret = (struct group){0};
+	memcpy((*ret)->signature, signature, sizeof((*ret)->signature));
+	return NULL;
+}
+
+static struct error *add_crash(struct grouping *grouping, const struct report *report)
+{
+	const struct finding *verdict = &report->findings->findings[0];
+	const struct crash *crash = report->crash;
+	struct group *group;
+	struct error *err = find_group(grouping, report->signature, &group);
+	int64_t when_ns;
+
+	if (err)
+		return err;
+	if (!crash_realtime_ns(&crash->recording, crash->time_ns, &when_ns))
+		when_ns = 0;
+	if (!group->count || when_ns < group->first_ns)
+		group->first_ns = when_ns;
+	if (!group->count || when_ns > group->last_ns)
+		group->last_ns = when_ns;
+	if (group->example_count < EXAMPLES)
+		memcpy(group->examples[group->example_count++], crash->id, sizeof(crash->id));
+	if (!group->count++ || verdict->confidence > group->confidence) {
+		char *summary = strdup(verdict->summary ?: "");
+
+		if (!summary)
+			return &error_no_memory;
+		free(group->summary);
+		group->summary = summary;
+		group->class = verdict->class;
+		group->confidence = verdict->confidence;
+	}
+	return NULL;
+}
+
+static struct error *explain_one(struct store_reader *store, const struct signal_event *signal,
+				 struct grouping *grouping)
+{
+	struct explain_request request = {.store = store, .signal = signal};
+	struct finding_list findings = {0};
+	struct crash crash = {0};
+	struct report report;
+	struct error *err = cli_find_core(store, signal, &request.core);
+
+	if (!err && request.core)
+		err = core_find_modules(request.core, NULL);
+	if (!err)
+		err = explain_crash(&request, &crash);
+	if (!err) {
+		err = detect_all(&crash, &findings);
+		if (!err) {
+			report_init(&report, &crash, &findings);
+			err = add_crash(grouping, &report);
+		}
+		grouping->without_core += !err && !request.core;
+		finding_list_deinit(&findings);
+		crash_deinit(&crash);
+	}
+	core_destroy(request.core);
+	return err;
+}
+
+static const char *date(int64_t real_ns, char *out, size_t size)
+{
+	time_t seconds = real_ns / 1000000000;
+	struct tm local;
+
+	if (!real_ns || !localtime_r(&seconds, &local) || !strftime(out, size, "%Y-%m-%d %H:%M:%S", &local))
+		snprintf(out, size, "?");
+	return out;
+}
+
+static void write_text(const struct grouping *grouping)
+{
+	char first[64], last[64];
+
+	for (size_t i = 0; i < grouping->count; i++) {
+		const struct group *group = &grouping->groups[i];
+
+		printf("%zu x  %s", group->count, finding_class_name(group->class));
+		if (group->confidence)
+			printf(", %s", finding_confidence_name(group->confidence));
+		printf("  [%s]\n       %s", group->signature, date(group->first_ns, first, sizeof(first)));
+		if (group->count > 1)
+			printf(" to %s", date(group->last_ns, last, sizeof(last)));
+		fputs("\n       ", stdout);
+		inert_write(group->summary, stdout);
+		fputs("\n       crashes:", stdout);
+		for (size_t j = 0; j < group->example_count; j++)
+			printf(" %s", group->examples[j]);
+		puts(group->count > group->example_count ? " ..." : "");
+	}
+}
+
+static json_t *json_group(const struct group *group)
+{
+	json_t *object = json_object(), *examples = json_array();
+	json_t *summary = json_string(group->summary);
+
+	json_object_set_new(object, "signature", json_string(group->signature));
+	json_object_set_new(object, "count", json_integer((json_int_t)group->count));
+	json_object_set_new(object, "first_ns", json_integer(group->first_ns));
+	json_object_set_new(object, "last_ns", json_integer(group->last_ns));
+	json_object_set_new(object, "class", json_string(finding_class_name(group->class)));
+	json_object_set_new(object, "confidence", json_string(finding_confidence_name(group->confidence)));
+	json_object_set_new(object, "summary", summary ? summary : json_null());
+	for (size_t j = 0; j < group->example_count; j++)
+		json_array_append_new(examples, json_string(group->examples[j]));
+	json_object_set_new(object, "examples", examples);
+	return object;
+}
+
+static struct error *write_json(const struct grouping *grouping, size_t left_out)
+{
+	json_t *root = json_object(), *array = json_array();
+	int failed;
+
+	for (size_t i = 0; i < grouping->count; i++)
+		json_array_append_new(array, json_group(&grouping->groups[i]));
+	json_object_set_new(root, "groups", array);
+	json_object_set_new(root, "explained", json_integer((json_int_t)grouping->explained));
+	json_object_set_new(root, "without_core", json_integer((json_int_t)grouping->without_core));
+	json_object_set_new(root, "failed", json_integer((json_int_t)grouping->failed));
+	json_object_set_new(root, "left_out", json_integer((json_int_t)left_out));
+	failed = json_dumpf(root, stdout, JSON_INDENT(2));
+	json_decref(root);
+	putchar('\n');
+	return failed ? error_format(ERROR_SYSTEM, "cannot write the list") : NULL;
+}
+
+static struct error *read_limit(const struct cli_options *options, size_t *ret)
+{
+	char *end;
+	unsigned long long value;
+
+	*ret = DEFAULT_LIMIT;
+	if (!options->limit)
+		return NULL;
+	errno = 0;
+	value = strtoull(options->limit, &end, 10);
+	if (errno || end == options->limit || *end || options->limit[0] == '-' || value == 0)
+		return error_format(ERROR_INVALID, "--limit takes a number above 0, not '%s'", options->limit);
+	*ret = value;
+	return NULL;
+}
+
+struct error *cli_list_groups(const struct cli_options *options, struct store_reader *store,
+			      const struct signal_event *signals, size_t count)
+{
+	struct grouping grouping = {0};
+	bool shows_progress = isatty(STDERR_FILENO) && !options->json;
+	size_t limit, wanted;
+	struct error *err = read_limit(options, &limit);
+
+	if (err)
+		return err;
+	wanted = count < limit ? count : limit;
+	for (size_t i = 0; i < wanted; i++) { /* newest first */
+		if (shows_progress)
+			fprintf(stderr, "\rexplaining %zu of %zu", i + 1, wanted);
+		err = explain_one(store, &signals[i], &grouping);
+		grouping.explained += !err;
+		grouping.failed += err != NULL;
+		error_destroy(err); /* one bad crash does not hide the others */
+	}
+	if (shows_progress)
+		fputs("\r\033[K", stderr);
+	err = NULL;
+	if (options->json) {
+		err = write_json(&grouping, count - wanted);
+	} else {
+		write_text(&grouping);
+		if (grouping.without_core || grouping.failed || wanted < count)
+			fprintf(stderr,
+				"%zu crashes explained, %zu of them without their core; %zu could not be explained; "
+				"%zu "
+				"older ones left out\n",
+				grouping.explained, grouping.without_core, grouping.failed, count - wanted);
+	}
+	grouping_deinit(&grouping);
+	return err;
+}
