@@ -28,7 +28,9 @@ static bool find_range(const struct core *core, const uint64_t *words, size_t co
 		uint64_t start = words[i], end = words[i + 1];
 		const struct core_segment *segment;
 
-		if (start % RECORD_PAGE_BYTES || start > address || end <= start || end - start > LIBRARY_BYTES_MAX)
+		/* Zeroes are no start: nothing is mapped below 64 KiB. */
+		if (start < PLACE_NULL_BYTES || start % RECORD_PAGE_BYTES || start > address || end <= start ||
+		    end - start > LIBRARY_BYTES_MAX)
 			continue;
 		end = (end + RECORD_PAGE_BYTES - 1) & ~(RECORD_PAGE_BYTES - 1);
 		segment = core_find_segment(core, start);

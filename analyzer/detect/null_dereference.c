@@ -76,13 +76,30 @@ static bool judge_operand(const struct fault *fault, const struct fault_operand 
 	return true;
 }
 
+/* An element of a null array, far from zero: the scale tells which register holds the pointer. */
+static bool is_far_element(const struct fault *fault)
+{
+	const struct fault_operand *operand = &fault->operands[fault->operand];
+
+	return fault->operand < fault->operand_count && fault->place.kind == PLACE_UNMAPPED && !operand->is_stack &&
+	       !operand->has_segment && operand->base >= 0 && operand->base != CORE_RIP &&
+	       fault->registers[operand->base] == 0 && operand->index >= 0 && operand->scale > 1;
+}
+
 static bool find_story(const struct crash *crash, struct story *story)
 {
 	const struct fault *fault = &crash->fault;
 
 	*story = (struct story){.null_register = -1, .offset = (int64_t)fault->address};
-	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN || fault->access == ACCESS_EXECUTE ||
-	    fault->place.kind != PLACE_NULL)
+	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN || fault->access == ACCESS_EXECUTE)
+		return false;
+	if (is_far_element(fault)) {
+		story->confidence = CONFIDENCE_LIKELY;
+		story->null_register = fault->operands[fault->operand].base;
+		story->doubt = "the address is far from zero: the index may be what is wrong as well";
+		return true;
+	}
+	if (fault->place.kind != PLACE_NULL)
 		return false;
 	if (fault->operand < fault->operand_count)
 		return judge_operand(fault, &fault->operands[fault->operand], story);
