@@ -33,22 +33,8 @@ void probe_space_deinit(struct probe_space *space)
 		core_elf_destroy(space->objects[i].elf);
 	}
 	free(space->objects);
-	free(space->missing);
 	probe_loader_deinit(&space->loader);
 	*space = (struct probe_space){0};
-}
-
-static struct error *note_missing(struct probe_space *space, const char *name)
-{
-	char *joined;
-
-	if (space->missing && strstr(space->missing, name))
-		return NULL;
-	if (asprintf(&joined, "%s%s%s", space->missing ? space->missing : "", space->missing ? " " : "", name) < 0)
-		return &error_no_memory;
-	free(space->missing);
-	space->missing = joined;
-	return NULL;
 }
 
 struct error *probe_space_add_file(struct probe_space *space, const char *path, const char *name, size_t loaded_by,
@@ -131,7 +117,7 @@ struct error *probe_space_load(struct probe_space *space, const char *name, size
 	const struct core_elf *loaders[16];
 	struct probe_paths paths = {0};
 	const struct core_elf *elf = by == SIZE_MAX ? NULL : space->objects[by].elf;
-	size_t count = by == SIZE_MAX ? 0 : list_loaders(space, by, loaders, 16), used = 0;
+	size_t count = by == SIZE_MAX ? 0 : list_loaders(space, by, loaders, 16);
 	struct error *err;
 
 	if (is_loaded(space, name))
@@ -142,15 +128,11 @@ struct error *probe_space_load(struct probe_space *space, const char *name, size
 
 		err = probe_space_add_file(space, paths.paths[i], name, by, &number);
 		/* Of another architecture, or no library: ld.so goes on looking, and so do we. */
-		if (!err) {
-			used++;
-		} else if (err->code != ERROR_NO_MEMORY) {
+		if (err && err->code != ERROR_NO_MEMORY) {
 			error_destroy(err);
 			err = NULL;
 		}
 	}
-	if (!err && used == 0)
-		err = note_missing(space, name);
 	probe_paths_deinit(&paths);
 	return err;
 }
@@ -321,12 +303,7 @@ struct error *probe_space_find(struct probe_space *space, const char *name, size
 		return error_errno(errno, "cannot open %s", name);
 	} else {
 		/* Opened later by dlopen(), or of any process. */
-		char *missing = space->missing;
-
-		space->missing = NULL;
 		err = probe_space_load(space, name, SIZE_MAX);
-		free(space->missing);
-		space->missing = missing;
 	}
 	if (!err && space->count > before)
 		err = probe_space_close(space, before);

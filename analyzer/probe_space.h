@@ -32,16 +32,16 @@ struct probe_space {
 	size_t count;
 	struct probe_loader loader;
 	bool has_target; /* a command or a process was given: otherwise any process is meant */
-	char *missing;	 /* sonames that were not found, separated by spaces; NULL when all were */
 };
 
-/* `library_path` and `preload` are LD_LIBRARY_PATH and LD_PRELOAD of the command to be run, or NULL. */
+/* `library_path`: LD_LIBRARY_PATH of the command to be run, or NULL. */
 struct error *probe_space_init(struct probe_space *space, const char *library_path) must_check;
 void probe_space_deinit(struct probe_space *space);
 
 /* Adds what running `command` loads: the program (found on `search_path`, PATH, as execvp() does; a script's
- * interpreter, and what env(1) in it runs), what LD_PRELOAD and /etc/ld.so.preload name, and the closure of DT_NEEDED.
- * ERROR_NOT_FOUND: no such program. */
+ * interpreter, and what env(1) in it runs), what `preload` (LD_PRELOAD, or NULL) and /etc/ld.so.preload name, and the
+ * closure of DT_NEEDED. A library that is not found is left out: the program will not start. ERROR_NOT_FOUND: no such
+ * program. */
 struct error *probe_space_add_command(struct probe_space *space, const char *command, const char *search_path,
 				      const char *preload) must_check;
 

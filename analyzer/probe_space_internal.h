@@ -15,7 +15,7 @@ struct error *probe_space_add_file(struct probe_space *space, const char *path, 
 				   size_t *ret) must_check;
 
 /* Adds what `name` means to object number `by` (SIZE_MAX: nobody), unless something of that name is there. What is not
- * found is noted in space->missing. */
+ * found is left out. */
 struct error *probe_space_load(struct probe_space *space, const char *name, size_t by) must_check;
 
 /* Adds what the objects from number `from` on ask for, and what those ask for. */

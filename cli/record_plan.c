@@ -2,6 +2,7 @@
 /* From --heap and --probe to a plan. */
 #include "cli/record_plan.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,9 +54,13 @@ static struct error *add_targets(struct probe_space *space, const struct record_
 
 	for (size_t i = 0; i < request->pid_count && !err; i++)
 		err = probe_space_add_process(space, request->pids[i]);
-	/* Whoever runs it has its own environment. */
-	if (!err && request->executable)
-		err = probe_space_add_command(space, request->executable, NULL, NULL);
+	if (!err && request->executable) {
+		cleanup_free char *path = realpath(request->executable, NULL);
+
+		/* Whoever runs it has its own environment. */
+		err = path ? probe_space_add_command(space, path, NULL, NULL)
+			   : error_errno(errno, "--exe %s", request->executable);
+	}
 	return err;
 }
 

@@ -46,6 +46,8 @@ const char record_options_help[] =
 	"                          'LIB:FUNCTION+0x12', 'LIB:0x1234'     one instruction; an offset in the file\n"
 	"                          'LIB:PROVIDER:NAME'                   a static probe (USDT)\n"
 	"                        LIB is a path, a soname, or the name of the program\n"
+	"                        a TYPE is an integer, a pointer, char * (a string), char[argN] (as many bytes\n"
+	"                        as argument N, from 0, says), char[BYTES], _ (not recorded); or one of Go's\n"
 	"      --print-plan      print what --heap and --probe come to, and record nothing\n"
 	"      --stack-bytes N   keep at most N bytes of the caller's stack where memory is taken away: at\n"
 	"                        munmap, mprotect, free, ... (a power of two, default 4K; 0: none)\n"
