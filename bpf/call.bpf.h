@@ -56,6 +56,9 @@ struct {
 	__type(value, struct event_source);
 } results SEC(".maps");
 
+/* There is a plan. Set by the recorder before loading. */
+const volatile bool own_probes;
+
 /* Set by the recorder when it ends: taking probes away takes long. */
 volatile bool calls_ended;
 

@@ -179,6 +179,9 @@ int exit_group_enter(struct trace_event_raw_sys_enter *ctx)
 	if (!status)
 		return 0;
 	trampoline = trampoline_of(task);
+	/* The recorder's own probes make that page, too; nobody's exit is remarkable for them. */
+	if (own_probes && !BPF_CORE_READ(task, utask, return_instances))
+		return 0;
 	if (!trampoline || process_verdict(task) != VERDICT_RECORD)
 		return 0;
 	record = event_reserve(EVENT_EXIT_STATE, sizeof(*record));

@@ -179,6 +179,7 @@ static int configure(struct corelate_bpf *skeleton, const struct kernel_options 
 	skeleton->rodata->stack_bytes = options->stack_bytes;
 	skeleton->rodata->stack_at_mmap = options->stack_at_mmap;
 	skeleton->rodata->stack_at_malloc = options->stack_at_malloc;
+	skeleton->rodata->own_probes = options->function_count > 0;
 	skeleton->rodata->stack_ring_limit = options->ring_bytes / 4;
 	if (getrandom(seed, sizeof(seed), GRND_NONBLOCK) == sizeof(seed))
 		memcpy((void *)skeleton->rodata->stack_seed, seed, sizeof(seed));

@@ -8,7 +8,7 @@
  *                 given back afterwards
  *   double-free   gives a block back twice; prints it
  *   in-realloc    dies inside realloc; prints the block
- *   fork          a child that calls malloc(777) and free for two seconds; prints its pid
+ *   fork [N]      a child that calls malloc(777) and free N times (200) in 10 ms each; prints its pid
  *   leave N       N times a function that is left by longjmp, then one that returns; prints nothing
  */
 #include <malloc.h>
@@ -139,12 +139,12 @@ static void die_in_realloc(void)
 	printf("survived %p\n", (void *)block);
 }
 
-static void fork_child(void)
+static void fork_child(int turns)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		for (int i = 0; i < 200; i++) {
+		for (int i = 0; i < turns; i++) {
 			give(get(777));
 			usleep(10000);
 		}
@@ -187,7 +187,7 @@ int main(int argc, char **argv)
 	else if (strcmp(what, "in-realloc") == 0)
 		die_in_realloc();
 	else if (strcmp(what, "fork") == 0)
-		fork_child();
+		fork_child(argc > 2 ? atoi(argv[2]) : 200);
 	else if (strcmp(what, "leave") == 0 && argc > 2)
 		leave(atoi(argv[2]));
 	else
