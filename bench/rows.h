@@ -14,7 +14,11 @@
 
 #include "common/error.h"
 
-#define INSERT_EVENT "INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+/* Events without a stack: the store gives stack_id its default. */
+#define INSERT_EVENT                                                                                                   \
+	"INSERT INTO event (id, space_id, tid, kind, enter_ns, duration_ns, ip, sp, top_word, result, a0, a1, a2, "    \
+	"a3, "                                                                                                         \
+	"a4, a5, file_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 static inline void require(struct error *err)
 {
