@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/core_symbol.h"
 #include "analyzer/explain_heap.h"
 #include "analyzer/heap_call.h"
 #include "common/cleanup.h"
@@ -311,6 +312,22 @@ static struct error *add_given(struct crash *crash)
 	return err;
 }
 
+/* From libc's variable, where its symbol table has it. */
+static struct error *find_mark(struct crash *crash)
+{
+	const struct core_module *libc = core_symbol_libc(crash->core);
+	uint64_t variable;
+	struct error *err = libc ? core_symbol_address(libc, "tcache_key", &variable) : &error_not_found;
+
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		return NULL;
+	}
+	if (!err && !core_read_word(crash->core, variable, &crash->heap.free_mark))
+		crash->heap.free_mark = 0;
+	return err;
+}
+
 struct error *explain_heap_core(struct crash *crash)
 {
 	struct error *err = NULL;
@@ -319,6 +336,8 @@ struct error *explain_heap_core(struct crash *crash)
 		err = find_broken_header(crash);
 	if (!err)
 		err = add_given(crash);
+	if (!err && crash->fault.is_fault)
+		err = find_mark(crash);
 	if (!err && crash->fault.is_fault)
 		err = add_registers(crash);
 	if (!err && crash->fault.is_fault)

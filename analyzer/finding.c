@@ -210,6 +210,9 @@ static int compare_findings(const void *a, const void *b)
 
 	if (weight(left) != weight(right))
 		return weight(left) > weight(right) ? -1 : 1;
+	if (is_symptom(left->class) != is_symptom(right->class) && left->confidence != CONFIDENCE_POSSIBLE &&
+	    right->confidence != CONFIDENCE_POSSIBLE)
+		return is_symptom(right->class) ? -1 : 1;
 	if (left_specificity != right_specificity)
 		return left_specificity > right_specificity ? -1 : 1;
 	if (left->evidence_count != right->evidence_count)

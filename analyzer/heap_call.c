@@ -95,8 +95,14 @@ static bool fits_complaint(const struct crash *crash, uint64_t block)
 		return block % 16 == 0 && (size < 32 || size % 16 != 0);
 	if (block % 16 != 0 || size < 32 || size % 16 != 0)
 		return false;
+	if (strstr(said, "(out)")) { /* it reaches beyond the arena's end */
+		struct place place;
+
+		place_of(crash, chunk, &place);
+		return place.kind != PLACE_HEAP || size >= place.end - chunk;
+	}
 	if (!core_read_word(crash->core, chunk + size + 8, &next))
-		return strstr(said, "(out)") != NULL;
+		return false;
 	if (strstr(said, "(!prev)"))
 		return !(next & GLIBC_PREVIOUS_IN_USE);
 	if (strstr(said, "invalid next size"))

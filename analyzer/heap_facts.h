@@ -85,6 +85,9 @@ struct heap_facts {
 	uint64_t broken_word; /* where its size should be */
 	struct glibc_chunk before_broken;
 	bool walk_complete; /* in all of them every header makes sense, up to the top */
+	/* The random number that glibc writes into the second word of each small block that is given back (tcache_key,
+	 * since 2.34); 0: not known. */
+	uint64_t free_mark;
 	/* Were the allocator's calls recorded? */
 	bool recorded;
 	bool covered_whole;	  /* from the program's first instruction on; else since `covered_from_ns` */

@@ -14,14 +14,15 @@
 #include "analyzer/evidence.h"
 #include "analyzer/evidence_heap.h"
 
-/* The innermost frame that is known is the allocator's, not one of its callers': a fault there. */
+/* A fault in the allocator's own code. One that hands out may be given a bad place for its result. */
 static bool faulted_inside(const struct crash *crash)
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
 
 	return crash->fault.is_fault && stack && crash->heap.call.kind != HEAP_CALL_NONE &&
 	       crash->fault.access != ACCESS_EXECUTE &&
-	       (crash->fault.source == ADDRESS_UNKNOWN || crash->fault.address >= PLACE_NULL_BYTES);
+	       (crash->fault.source == ADDRESS_UNKNOWN || crash->fault.address >= PLACE_NULL_BYTES ||
+		crash->heap.call.kind != HEAP_CALL_ALLOCATE);
 }
 
 static struct error *describe_break(const struct crash *crash, struct finding *finding)

@@ -22,6 +22,7 @@
 
 /* What operator new[] puts before an array, and wrappers before a block. */
 #define COOKIE_BYTES_MAX 64
+#define ARENA_BYTES (64ULL << 20)
 
 struct wrong {
 	const struct heap_subject *given;
@@ -93,11 +94,18 @@ static void look_around(const struct crash *crash, struct wrong *wrong)
 	wrong->mismatch = wrong->wrapper != SIZE_MAX;
 }
 
+/* Its words are about the pointer; "(out)" is said of a chunk that reaches beyond the heap. */
+static bool complains_of_pointer(const struct crash *crash)
+{
+	return heap_sign_of(crash->abort_message) == HEAP_SIGN_BAD_POINTER ||
+	       (crash->abort_message && strstr(crash->abort_message, "corruption (out)") && crash->heap.walk_complete);
+}
+
 /* Does anything say that this pointer was wrong? */
 static bool is_wrong(const struct crash *crash, const struct wrong *wrong)
 {
 	const struct heap_subject *given = wrong->given;
-	enum heap_sign sign = heap_sign_of(crash->abort_message);
+	bool complains = complains_of_pointer(crash);
 
 	if (wrong->never)
 		return true;
@@ -107,11 +115,10 @@ static bool is_wrong(const struct crash *crash, const struct wrong *wrong)
 		if (end == HEAP_END_INTERIOR || wrong->mismatch)
 			return true;
 		/* Never handed out as far as is known; the allocator complained of just that, or fell over it. */
-		return end == HEAP_END_UNKNOWN &&
-		       (sign == HEAP_SIGN_BAD_POINTER || crash->fault.is_fault || crash->heap.covered_whole);
+		return end == HEAP_END_UNKNOWN && (complains || crash->fault.is_fault || crash->heap.covered_whole);
 	}
 	/* A block's own start with a bad header is damage. */
-	if (sign == HEAP_SIGN_BAD_POINTER)
+	if (complains)
 		return !(given->spot.known && given->spot.is_block);
 	return crash->fault.is_fault && given->address != 0 && !(given->spot.known && given->spot.is_block);
 }
@@ -231,6 +238,14 @@ static struct error *add_evidence(const struct crash *crash, const struct wrong 
 	return err;
 }
 
+/* free() looks a chunk with the flag "other arena" up at the multiple of 64 MiB below it (glibc's heap_for_ptr): a
+ * fault there, or through what it found there, comes from a header that is none. */
+static bool faulted_on_header(const struct crash *crash)
+{
+	return crash->fault.is_fault && crash->fault.source != ADDRESS_UNKNOWN && crash->heap.walk_complete &&
+	       (crash->fault.address % ARENA_BYTES == 0 || crash->fault.address < RECORD_PAGE_BYTES);
+}
+
 /* The allocator complained of what it was given, and each of its own blocks has a sensible header: so it was none of
  * them. Which pointer it was is not known. */
 static struct error *tell_unknown(const struct crash *crash, struct finding_list *findings)
@@ -248,7 +263,8 @@ static struct error *tell_unknown(const struct crash *crash, struct finding_list
 	if (!err)
 		err = evidence_blame_crash_site(crash, finding);
 	if (!err)
-		err = evidence_add_abort_message(crash, finding);
+		err = crash->abort_message ? evidence_add_abort_message(crash, finding)
+					   : evidence_add_fault(crash, finding);
 	if (!err)
 		err = evidence_add_crash_site(crash, finding, "freed");
 	if (!err && crash->heap.walk_complete)
@@ -266,13 +282,6 @@ static struct error *tell_unknown(const struct crash *crash, struct finding_list
 	return err;
 }
 
-/* Its words are about the pointer; "(out)" is said of a chunk that reaches beyond the heap. */
-static bool complains_of_pointer(const struct crash *crash)
-{
-	return heap_sign_of(crash->abort_message) == HEAP_SIGN_BAD_POINTER ||
-	       (crash->abort_message && strstr(crash->abort_message, "corruption (out)") && crash->heap.walk_complete);
-}
-
 struct error *detect_invalid_free(const struct crash *crash, struct finding_list *findings)
 {
 	struct wrong wrong = {.given = heap_facts_find(&crash->heap, HEAP_SUBJECT_GIVEN), .dying = SIZE_MAX};
@@ -282,7 +291,9 @@ struct error *detect_invalid_free(const struct crash *crash, struct finding_list
 	if (crash->heap.call.kind == HEAP_CALL_NONE || crash->heap.call.kind == HEAP_CALL_ALLOCATE)
 		return NULL;
 	if (!wrong.given)
-		return complains_of_pointer(crash) && !crash->heap.walk_broken ? tell_unknown(crash, findings) : NULL;
+		return (complains_of_pointer(crash) || faulted_on_header(crash)) && !crash->heap.walk_broken
+			       ? tell_unknown(crash, findings)
+			       : NULL;
 	if (!wrong.given->address)
 		return NULL;
 	wrong.dying = evidence_heap_dying(crash, wrong.given);

@@ -109,8 +109,17 @@ static struct error *tell_fault(const struct crash *crash, struct finding_list *
 	return err;
 }
 
-static bool seems_free(const struct heap_subject *subject)
+/* The value is the mark of a block that was given back, where the mark stands. */
+static bool holds_mark(const struct crash *crash, const struct heap_subject *subject)
 {
+	return subject->holds && subject->spot.known && subject->held == crash->heap.free_mark &&
+	       subject->holds_at == subject->spot.chunk.address + GLIBC_CHUNK_HEADER_BYTES + 8;
+}
+
+static bool seems_free(const struct crash *crash, const struct heap_subject *subject)
+{
+	if (holds_mark(crash, subject))
+		return true;
 	return subject->spot.known &&
 	       (subject->spot.chunk.state == CHUNK_FREE_CACHED || subject->spot.chunk.state == CHUNK_FREE_BINNED);
 }
@@ -122,7 +131,7 @@ static bool may_be_of_live(const struct crash *crash)
 		const struct heap_subject *subject = &crash->heap.subjects[i];
 
 		if (subject->kind == HEAP_SUBJECT_WORD && !ended_life(subject) &&
-		    (heap_last_life(&subject->heap, subject->address) || !seems_free(subject)))
+		    (heap_last_life(&subject->heap, subject->address) || !seems_free(crash, subject)))
 			return true;
 	}
 	return false;
@@ -172,11 +181,14 @@ static struct error *tell_derived(const struct crash *crash, const struct heap_s
 			"0x%" PRIx64 " stands %" PRIu64 " bytes into that block%s", subject->held,
 			subject->holds_at - start,
 			subject->kind == HEAP_SUBJECT_REGISTER ? ", and a register still points to it" : "");
-	if (!err && seems_free(subject))
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, subject->spot.chunk.address,
-					   subject->spot.chunk.state == CHUNK_FREE_CACHED
-						   ? "the block is on a thread's list of free blocks"
-						   : "the header behind the block says that it is free");
+	if (!err && seems_free(crash, subject))
+		err = finding_add_evidence(
+			finding, EVIDENCE_MEMORY, 0, subject->spot.chunk.address,
+			holds_mark(crash, subject)
+				? "the value is the mark that glibc writes there when a block is freed"
+			: subject->spot.chunk.state == CHUNK_FREE_CACHED
+				? "the block is on a thread's list of free blocks"
+				: "the header behind the block says that it is free");
 	if (!err)
 		err = evidence_add_fault(crash, finding);
 	if (!err)
@@ -247,7 +259,7 @@ struct error *detect_use_after_free(const struct crash *crash, struct finding_li
 		if (!subject->holds || (subject->kind != HEAP_SUBJECT_REGISTER && subject->kind != HEAP_SUBJECT_WORD))
 			continue;
 		/* What the record says of the block comes before what its header seems to say. */
-		if (!life && (heap_last_life(&subject->heap, subject->address) || !seems_free(subject)))
+		if (!life && (heap_last_life(&subject->heap, subject->address) || !seems_free(crash, subject)))
 			continue;
 		return tell_derived(crash, subject, life, findings);
 	}
