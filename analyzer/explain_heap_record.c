@@ -260,7 +260,9 @@ static struct error *load_subject(struct store_reader *store, struct crash *cras
 	life = err ? NULL : heap_last_life(&subject->heap, subject->address);
 	if (life && life->start < subject->address)
 		err = read_window(store, crash, subject, subject->address - life->start, 1);
-	if (!err && !life && (subject->kind == HEAP_SUBJECT_FAULT || subject->kind == HEAP_SUBJECT_GIVEN))
+	/* What was given and never seen before may stand right beside a block. */
+	if (!err && (subject->kind == HEAP_SUBJECT_FAULT || subject->kind == HEAP_SUBJECT_GIVEN) &&
+	    (!life || (life->born == HEAP_UNSEEN && subject->kind == HEAP_SUBJECT_GIVEN)))
 		err = read_neighbours(store, crash, subject);
 	if (err || !matters(crash, subject))
 		return err;

@@ -287,7 +287,8 @@ void facts_finish_heap(struct parser *parser)
 		life = heap_last_life(&subject->heap, subject->address);
 		if (life && life->start < subject->address)
 			load(parser, subject, subject->address - life->start);
-		if (!life && (subject->kind == HEAP_SUBJECT_FAULT || subject->kind == HEAP_SUBJECT_GIVEN)) {
+		if ((!life && subject->kind == HEAP_SUBJECT_FAULT) ||
+		    ((!life || life->born == HEAP_UNSEEN) && subject->kind == HEAP_SUBJECT_GIVEN)) {
 			load(parser, subject, NEIGHBOUR_BYTES);
 			life = heap_live_before(&subject->heap, subject->address);
 			if (life && subject->address - life->start > NEIGHBOUR_BYTES)

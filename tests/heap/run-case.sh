@@ -164,7 +164,7 @@ if [ "$attached" = yes ] && [ "$mode" = record ]; then
 	wait "$recorder" || true
 	recorder=''
 elif [ "$mode" = record ]; then
-	timeout 120 "$build/corelate" record --heap --db record.db -- env "${environment[@]}" ./victim "${arguments[@]}" \
+	timeout 120 env "${environment[@]}" "$build/corelate" record --heap --db record.db -- ./victim "${arguments[@]}" \
 		>said 2>recorder.log <<<go 9>&- || true
 else
 	timeout 60 env "${environment[@]}" ./victim "${arguments[@]}" >said 2>errors <<<go 9>&- || true
