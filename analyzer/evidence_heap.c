@@ -276,6 +276,16 @@ struct error *evidence_heap_weigh(const struct crash *crash, struct finding *fin
 			finding, "not all of the time before the crash was recorded (%s): %s",
 			gap ? gap_cause_name(gap->cause) : "the recording began later or ended earlier", consequence);
 	}
+	/* A child's own calls are seen a moment after its birth, its parent's from before. */
+	if (!err && crash->heap.covered_from_ns > from_ns && !crash->heap.covered_whole) {
+		evidence_lower(finding, heap_sign_of(crash->abort_message) == HEAP_SIGN_FREED_TWICE
+						? CONFIDENCE_LIKELY
+						: CONFIDENCE_POSSIBLE);
+		err = finding_add_missing(finding,
+					  "calls between the fork and the moment from which the child's were "
+					  "seen: %s",
+					  consequence);
+	}
 	if (!err && crash->heap.hole) {
 		evidence_lower(finding, CONFIDENCE_LIKELY);
 		err = finding_add_missing(finding, "some calls of the allocator cannot be seen (%s): %s",
