@@ -262,7 +262,9 @@ struct crash {
 	size_t stack_use_count;				      /* 0 without a core */
 	struct stack_use goroutine; /* whose stack Go's runtime could not let grow; kind STACK_UNKNOWN for none */
 	struct thrown thrown;	    /* the C++ exception that std::terminate was called for */
-	char *panic_message;	    /* what a panic of Rust or Go said; NULL for not known */
+	char panic_place[256]; /* where a panic of Rust was raised, as the program says it: "src/main.rs:4:9"; "" for
+				  unknown */
+	char *panic_message;   /* what a panic of Rust or Go said; NULL for not known */
 	/* from the record */
 	bool recorded;
 	struct recording recording;

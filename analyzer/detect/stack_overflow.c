@@ -398,12 +398,41 @@ static struct error *add_death(const struct overflow *overflow, struct finding *
 		words_signal(&signal, crash->signal.number), overflow->use->frame);
 }
 
+/* Without a core nobody knows the stack, but what is touched right below the stack pointer, where nothing is, was the
+ * stack's next byte. */
+static struct error *report_without_core(const struct crash *crash, struct finding_list *findings)
+{
+	uint64_t sp = crash->registers[CORE_RSP], touched = crash->signal.address;
+	struct finding *finding;
+	struct error *err;
+
+	if (!crash->has_registers || !sp || crash->signal.number != SIGSEGV || !crash->signal.trustworthy ||
+	    !crash->signal.has_address || touched + BELOW_SP_BYTES < sp || touched >= sp + 8)
+		return NULL;
+	err = finding_append(findings, FINDING_STACK_OVERFLOW, &finding);
+	if (err)
+		return err;
+	finding->confidence = CONFIDENCE_POSSIBLE;
+	err = finding_set_summary(finding,
+				  "Thread %" PRIu32 " touched 0x%" PRIx64
+				  ", right at its stack pointer, where no memory "
+				  "can be used: it may have run off its stack.",
+				  evidence_dead_thread(crash), touched);
+	if (!err)
+		err = finding_add_evidence(
+			finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0, touched,
+			"the fault is at 0x%" PRIx64 ", and the stack pointer was 0x%" PRIx64, touched, sp);
+	return err ?: finding_add_missing(finding, "the core, which would show the stack's bounds and its frames");
+}
+
 struct error *detect_stack_overflow(const struct crash *crash, struct finding_list *findings)
 {
 	struct overflow overflow = {.crash = crash};
 	struct finding *finding;
 	struct error *err;
 
+	if (!crash->core && !crash->stacks.thread_count)
+		return report_without_core(crash, findings);
 	if (!crash->stacks.thread_count)
 		return NULL;
 	overflow.stack = &crash->stacks.threads[0];

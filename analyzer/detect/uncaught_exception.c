@@ -199,7 +199,8 @@ static struct error *report_panic(const struct crash *crash, const struct ending
 		return err;
 	evidence_frame_words(&caller, crash, ending->caller);
 	finding->confidence = CONFIDENCE_PROVEN;
-	err = finding_set_summary(finding, "A %s panic%s%s%s%s%s ended the program%s.", rust ? "Rust" : "Go",
+	err = finding_set_summary(finding, "A %s panic%s%s%s%s%s%s%s ended the program%s.", rust ? "Rust" : "Go",
+				  crash->panic_place[0] ? " at " : "", crash->panic_place,
 				  crash->panic_message ? " (\"" : "", crash->panic_message ?: "",
 				  crash->panic_message ? "\")" : "", caller.text[0] ? " in " : "", caller.text,
 				  rust ? ": it is built to abort on a panic, or the panic may not unwind"

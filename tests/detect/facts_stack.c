@@ -249,6 +249,13 @@ static void read_system_call(struct parser *parser)
 	facts_crash(parser)->has_registers = true;
 }
 
+/* stack-pointer NUMBER: all that is known of the stack without a core */
+static void read_stack_pointer(struct parser *parser)
+{
+	facts_crash(parser)->registers[CORE_RSP] = facts_read_number(parser);
+	facts_crash(parser)->has_registers = true;
+}
+
 bool facts_read_stack_line(struct parser *parser, const char *keyword)
 {
 	static const struct {
