@@ -107,6 +107,27 @@ static struct error *load_record(struct store_reader *store, bool is_exit, struc
 	return err;
 }
 
+/* The sender's name, where it was recorded too. siginfo has its id as the dead process's namespace shows it, which is
+ * the recorder's only when the two are the same. */
+static struct error *name_sender(struct store_reader *store, struct crash *crash)
+{
+	struct crash_signal *signal = &crash->signal;
+	struct process sender;
+	struct error *err;
+
+	if (!signal->sender_pid || !crash->time_ns || crash->process.namespace_pid != crash->process.pid)
+		return NULL;
+	err = store_reader_process_at(store, crash->process.recording_id, signal->sender_pid, crash->time_ns, &sender);
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		return NULL;
+	}
+	if (!err)
+		snprintf(signal->sender_comm, sizeof(signal->sender_comm), "%.*s", (int)sizeof(sender.comm),
+			 sender.comm);
+	return err;
+}
+
 static struct error *set_text(char **text, const char *value)
 {
 	free(*text);
@@ -346,6 +367,8 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 	}
 	if (!err && crash->recorded)
 		err = load_executable(request->store, crash);
+	if (!err && crash->recorded)
+		err = name_sender(request->store, crash);
 	if (err)
 		return err;
 	fault_examine(crash);

@@ -115,6 +115,10 @@ void store_reader_destroy(struct store_reader *reader);
  * there is no such row. */
 struct error *store_reader_recording(struct store_reader *, int64_t id, struct recording *ret) must_check;
 struct error *store_reader_process(struct store_reader *, int64_t id, struct process *ret) must_check;
+/* The process of a recording that had this pid of the initial namespace at that moment: the last one to have begun before
+ * it, unless its end was seen earlier. */
+struct error *store_reader_process_at(struct store_reader *, int64_t recording_id, uint32_t pid, uint64_t time_ns,
+				      struct process *ret) must_check;
 struct error *store_reader_space(struct store_reader *, int64_t id, struct space *ret) must_check;
 struct error *store_reader_file(struct store_reader *, int64_t id, struct file_identity *ret) must_check;
 struct error *store_reader_signal(struct store_reader *, int64_t id, struct signal_event *ret) must_check;

@@ -131,6 +131,16 @@ struct error *store_reader_process(struct store_reader *reader, int64_t id, stru
 	return store_select_one(reader, &store_process_type, "SELECT * FROM process WHERE id = ?", VALUES(id), ret);
 }
 
+struct error *store_reader_process_at(struct store_reader *reader, int64_t recording_id, uint32_t pid, uint64_t time_ns,
+				      struct process *ret)
+{
+	return store_select_one(reader, &store_process_type,
+				"SELECT * FROM (SELECT * FROM process WHERE recording_id = ?1 AND pid = ?2 AND "
+				"start_ns <= ?3 ORDER BY start_ns DESC, id DESC LIMIT 1) "
+				"WHERE coalesce(exit_ns, 0) = 0 OR exit_ns >= ?3",
+				VALUES(recording_id, pid, (int64_t)time_ns), ret);
+}
+
 struct error *store_reader_space(struct store_reader *reader, int64_t id, struct space *ret)
 {
 	return store_select_one(reader, &store_space_type, "SELECT * FROM space WHERE id = ?", VALUES(id), ret);

@@ -262,9 +262,16 @@ bool facts_read_stack_line(struct parser *parser, const char *keyword)
 		const char *keyword;
 		void (*read)(struct parser *parser);
 	} lines[] = {
-		{"call", read_call},   {"rounds", read_rounds},	  {"stack-end", read_stack_end},
-		{"stack", read_stack}, {"siginfo", read_siginfo}, {"handler", read_handler},
-		{"said", read_said},   {"thrown", read_thrown},	  {"system-call", read_system_call},
+		{"call", read_call},
+		{"rounds", read_rounds},
+		{"stack-end", read_stack_end},
+		{"stack", read_stack},
+		{"siginfo", read_siginfo},
+		{"handler", read_handler},
+		{"said", read_said},
+		{"thrown", read_thrown},
+		{"system-call", read_system_call},
+		{"stack-pointer", read_stack_pointer},
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
