@@ -140,7 +140,7 @@ class Run:
     def explain(self, case, mode):
         core = self.place(case, mode, "core")
         if not os.path.exists(core):
-            return None
+            return "there is no core" if self.options.again else None
         command = [self.corelate, "explain", "--json"]
         if mode == "recorded":
             command += ["--db", self.path("corpus.db")]
