@@ -194,12 +194,21 @@ static bool is_symptom(enum finding_class class)
 	       class == FINDING_WILD_POINTER;
 }
 
-/* As it counts in the ranking. */
-static enum finding_confidence weight(const struct finding *finding)
+static bool is_heap_cause(enum finding_class class)
 {
-	if (is_symptom(finding->class) && finding->confidence == CONFIDENCE_PROVEN)
-		return CONFIDENCE_LIKELY;
-	return finding->confidence;
+	return class >= FINDING_DOUBLE_FREE && class <= FINDING_HEAP_CORRUPTION;
+}
+
+/* As it counts in the ranking: a likely cause in the heap beside the proven symptom of it. */
+static int weight(const struct finding *finding)
+{
+	int weight = 2 * (int)finding->confidence;
+
+	if (finding->confidence == CONFIDENCE_PROVEN && is_symptom(finding->class))
+		return weight - 1;
+	if (finding->confidence == CONFIDENCE_LIKELY && is_heap_cause(finding->class))
+		return weight + 1;
+	return weight;
 }
 
 static int compare_findings(const void *a, const void *b)
@@ -210,8 +219,7 @@ static int compare_findings(const void *a, const void *b)
 
 	if (weight(left) != weight(right))
 		return weight(left) > weight(right) ? -1 : 1;
-	if (is_symptom(left->class) != is_symptom(right->class) && left->confidence != CONFIDENCE_POSSIBLE &&
-	    right->confidence != CONFIDENCE_POSSIBLE)
+	if (left->confidence != right->confidence) /* the symptom is the proven one */
 		return is_symptom(right->class) ? -1 : 1;
 	if (left_specificity != right_specificity)
 		return left_specificity > right_specificity ? -1 : 1;
