@@ -52,7 +52,7 @@ refuse 2 '--json' "$corelate" explain --json=yes
 refuse 2 'list does not take' "$corelate" list --all
 refuse 2 'info does not take' "$corelate" info --json
 refuse 2 'stack does not take' "$corelate" stack --json
-refuse 2 'why does not take' "$corelate" why --json 0x1000
+refuse 2 'why does not take' "$corelate" why -o x 0x1000
 refuse 2 'sql does not take' "$corelate" sql -a 'SELECT 1'
 refuse 2 'explain does not take' "$corelate" explain -o out
 refuse 2 'usage' "$corelate" explain one two
