@@ -194,19 +194,21 @@ static bool is_symptom(enum finding_class class)
 	       class == FINDING_WILD_POINTER;
 }
 
-static bool is_heap_cause(enum finding_class class)
+/* Classes that follow the failing pointer back to the memory that it was read from. */
+static bool traces_pointer(enum finding_class class)
 {
-	return class >= FINDING_DOUBLE_FREE && class <= FINDING_HEAP_CORRUPTION;
+	return (class >= FINDING_DOUBLE_FREE && class <= FINDING_HEAP_CORRUPTION) ||
+	       class == FINDING_MAP_FIXED_CLOBBER || class == FINDING_DISCARDED_PAGES;
 }
 
-/* As it counts in the ranking: a likely cause in the heap beside the proven symptom of it. */
+/* As it counts in the ranking: a likely cause of that kind beside the proven symptom of it. */
 static int weight(const struct finding *finding)
 {
 	int weight = 2 * (int)finding->confidence;
 
 	if (finding->confidence == CONFIDENCE_PROVEN && is_symptom(finding->class))
 		return weight - 1;
-	if (finding->confidence == CONFIDENCE_LIKELY && is_heap_cause(finding->class))
+	if (finding->confidence == CONFIDENCE_LIKELY && traces_pointer(finding->class))
 		return weight + 1;
 	return weight;
 }
