@@ -55,7 +55,7 @@ static bool is_never_heap(const struct place *place)
 }
 
 /* An operator delete of a malloc'd block, or the reverse, that ended in this free: the last call of the thread. */
-static size_t find_mismatch(const struct crash *crash, const struct heap_subject *given)
+static size_t find_mismatch(const struct crash *crash, const struct heap_subject *given, size_t dying)
 {
 	for (size_t i = given->event_count; i-- > 0;) {
 		const struct heap_event *event = &given->events[i];
@@ -65,7 +65,7 @@ static size_t find_mismatch(const struct crash *crash, const struct heap_subject
 
 		if (event->tid != evidence_dead_thread(crash) || !heap_gives_back(event))
 			continue;
-		if (event->old_block == crash->heap.pointer)
+		if (event->old_block == crash->heap.pointer && i != dying)
 			continue;
 		if (heap->ends[i] != HEAP_END_LIFE || heap->ended[i] >= heap->life_count)
 			return SIZE_MAX;
@@ -90,7 +90,7 @@ static void look_around(const struct crash *crash, struct wrong *wrong)
 		wrong->inside = after;
 	if (wrong->inside)
 		wrong->distance = (int64_t)(given->address - wrong->inside->start);
-	wrong->wrapper = find_mismatch(crash, given);
+	wrong->wrapper = find_mismatch(crash, given, wrong->dying);
 	wrong->mismatch = wrong->wrapper != SIZE_MAX;
 }
 
@@ -112,7 +112,7 @@ static bool is_wrong(const struct crash *crash, const struct wrong *wrong)
 	if (wrong->dying != SIZE_MAX) {
 		enum heap_end end = given->heap.ends[wrong->dying];
 
-		if (end == HEAP_END_INTERIOR || wrong->mismatch)
+		if (end == HEAP_END_INTERIOR || (wrong->mismatch && (complains || crash->fault.is_fault)))
 			return true;
 		/* Never handed out as far as is known; the allocator complained of just that, or fell over it. */
 		return end == HEAP_END_UNKNOWN && (complains || crash->fault.is_fault || crash->heap.covered_whole);
