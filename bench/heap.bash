@@ -18,7 +18,7 @@ find_heap_sites() {
 
 # under COMMAND...: the median of a loop of heap pairs that COMMAND runs, in ns.
 under() {
-	"$@" 2>/dev/null | awk 'NF == 2 && $1 + 0 > 0 { print $1 }'
+	"$@" 2>/dev/null | awk '/^[0-9]+\.[0-9] [0-9]+\.[0-9]$/ { print $1 }'
 }
 
 record_heap() {
@@ -27,12 +27,14 @@ record_heap() {
 		2>"$directory/heap.err"
 }
 
-# bpftrace prints what corelate stores: size, block, and what is given back. The probes are for the loop alone.
+# bpftrace prints what corelate stores: size, block, and what is given back. It probes every process that maps the file:
+# the loop gets a C library of its own.
 print_heap() {
-	bpftrace -B full -c "$bin/bench-loop $heap_pairs heap" -e "
-		uprobe:$heap_file:malloc { @size[tid] = arg0; }
-		uretprobe:$heap_file:malloc { printf(\"%d malloc %lu %lx\n\", tid, @size[tid], retval); }
-		uprobe:$heap_file:free { printf(\"%d free %lx\n\", tid, arg0); }" >"$directory/heap.out" 2>"$directory/heap.lost" || true
+	cp "$heap_file" "$directory/libc.so.6"
+	timeout -s INT -k 5 60 bpftrace -B full -c "/usr/bin/env LD_LIBRARY_PATH=$directory $bin/bench-loop $heap_pairs heap" -e "
+		uprobe:$directory/libc.so.6:malloc { @size[tid] = arg0; }
+		uretprobe:$directory/libc.so.6:malloc { printf(\"%d malloc %lu %lx\n\", tid, @size[tid], retval); }
+		uprobe:$directory/libc.so.6:free { printf(\"%d free %lx\n\", tid, arg0); }" >"$directory/heap.out" 2>"$directory/heap.lost" || true
 	cat "$directory/heap.out"
 }
 
