@@ -238,7 +238,7 @@ struct error *options_parse(int argc, char **argv, struct recorder_options *ret_
 		.database = paths_database(),
 		.ring_bytes = 8U << 20,
 		.queue_bytes = 256U << 20,
-		.stack_bytes = 4096,
+		.stack_bytes = 8192, /* holds nine of ten stacks whole: bench/run --only stacks */
 	};
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, record_options_short, record_options_long, NULL)) != -1) {

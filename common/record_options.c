@@ -50,7 +50,7 @@ const char record_options_help[] =
 	"                        as argument N, from 0, says), char[BYTES], _ (not recorded); or one of Go's\n"
 	"      --print-plan      print what --heap and --probe come to, and record nothing\n"
 	"      --stack-bytes N   keep at most N bytes of the caller's stack where memory is taken away: at\n"
-	"                        munmap, mprotect, free, ... (a power of two, default 4K; 0: none)\n"
+	"                        munmap, mprotect, free, ... (a power of two, default 8K; 0: none)\n"
 	"      --stack-events L  also at mmap, malloc or both (\"mmap,malloc\")\n"
 	"      --user USER       run COMMAND as USER (default: who called sudo)\n"
 	"      --db PATH         the database to write (default: $CORELATE_DB, else the system's)\n"
