@@ -235,6 +235,33 @@ static bool value_before(const struct trail *trail, int number, size_t step, uns
 	       value_written(trail, number, writer, depth, ret, &source);
 }
 
+/* A local variable that is kept in the frame: the newest store before instruction number `load` to the slot that it
+ * reads, and the register that was stored. */
+static bool find_store(const struct trail *trail, size_t load, size_t *ret_step, int *ret_number)
+{
+	const ZydisDecodedOperandMem *slot = &step_back(trail, load)->operands[1].mem;
+
+	if (slot->base != ZYDIS_REGISTER_RBP || slot->index != ZYDIS_REGISTER_NONE)
+		return false;
+	for (size_t i = load + 1; step_back(trail, i); i++) {
+		const struct step *at = step_back(trail, i);
+		const ZydisDecodedOperand *to = &at->operands[0];
+
+		if (ends_flow(at) || writes(at, CORE_RBP))
+			return false;
+		if (at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV || to->type != ZYDIS_OPERAND_TYPE_MEMORY ||
+		    to->mem.base != slot->base || to->mem.index != ZYDIS_REGISTER_NONE ||
+		    to->mem.disp.value != slot->disp.value)
+			continue;
+		*ret_step = i;
+		*ret_number = at->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER && to->size == 64
+				      ? number_of(at->operands[1].reg.value)
+				      : -1;
+		return *ret_number >= 0;
+	}
+	return false;
+}
+
 bool origin_of_register(const struct core *core, const uint64_t registers[CORE_REGISTERS], int number,
 			uint64_t *ret_address)
 {
@@ -242,6 +269,7 @@ bool origin_of_register(const struct core *core, const uint64_t registers[CORE_R
 	uint64_t wanted = number >= 0 && number < CORE_REGISTERS ? registers[number] : 0;
 	uint64_t start, value, source;
 	size_t writer, step = 0;
+	bool found = false; /* in the frame; what was stored there may be followed further */
 
 	if (!find_function(core, registers[CORE_RIP], &start) || !fill_trail(&trail, start, registers[CORE_RIP]))
 		return false;
@@ -250,14 +278,20 @@ bool origin_of_register(const struct core *core, const uint64_t registers[CORE_R
 		const struct step *at = step_back(&trail, writer);
 
 		if (value_written(&trail, number, writer, DEPTH_MAX, &value, &source) && source) {
+			if (value != wanted)
+				return found;
 			*ret_address = source;
-			return value == wanted;
+			if (!find_store(&trail, writer, &step, &number))
+				return true;
+			found = true;
+			step++;
+			continue;
 		}
 		if (at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV || at->operands[0].size != 64 ||
 		    at->operands[1].type != ZYDIS_OPERAND_TYPE_REGISTER)
-			return false;
+			return found;
 		number = number_of(at->operands[1].reg.value);
 		step = writer + 1;
 	}
-	return false;
+	return found;
 }
