@@ -181,3 +181,22 @@ bool evidence_is_loader_scratch(const struct crash *crash, const struct life *li
 	return life->died != TIMELINE_ALIVE && file && strcmp(words_base_name(file), "ld.so.cache") == 0 &&
 	       crash->biography.events[life->born].tid == crash->biography.events[life->died].tid;
 }
+
+const struct life *evidence_before_scratch(const struct crash *crash, const struct life *life)
+{
+	const struct timeline *timeline = &crash->biography.timeline;
+
+	while (life && evidence_is_loader_scratch(crash, life)) {
+		const struct life *before = NULL;
+
+		for (size_t i = 0; i < timeline->life_count; i++) {
+			const struct life *other = &timeline->lives[i];
+
+			if (other->born < life->born && crash->biography.address >= other->start &&
+			    crash->biography.address < other->end && (!before || other->born > before->born))
+				before = other;
+		}
+		life = before;
+	}
+	return life;
+}

@@ -62,6 +62,9 @@ const char *evidence_unloaded_function(struct words *words, const struct crash *
  * into it. */
 bool evidence_is_loader_scratch(const struct crash *crash, const struct life *life);
 
+/* `life`, or the one before it at the biography's address that is no loader scratch; NULL when there is none. */
+const struct life *evidence_before_scratch(const struct crash *crash, const struct life *life);
+
 /* The code that faulted: "victim write_it+0x12 (x.c:10)", or "code at 0x…". */
 const char *evidence_faulting_code(struct words *words, const struct crash *crash);
 

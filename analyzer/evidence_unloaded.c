@@ -7,10 +7,10 @@
 
 const struct life *evidence_unloaded_life(const struct crash *crash)
 {
-	const struct life *life = evidence_ended_life(crash);
+	const struct life *life = evidence_before_scratch(crash, evidence_ended_life(crash));
 	const struct memory_event *died;
 
-	if (!life || !crash->unloaded.path)
+	if (!life || life->died == TIMELINE_ALIVE || !crash->unloaded.path)
 		return NULL;
 	died = &crash->biography.events[life->died];
 	if (died->kind != MEMORY_MUNMAP)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "analyzer/core_elf.h"
+#include "analyzer/evidence_mapping.h"
 #include "analyzer/explain_internal.h"
 #include "common/cleanup.h"
 
@@ -214,7 +215,8 @@ static struct error *describe_path(const struct file_identity *file, bool exact,
 struct error *explain_take_unloaded(struct store_reader *store, struct crash *crash)
 {
 	const struct biography *biography = &crash->biography;
-	const struct life *last = timeline_last_life(&biography->timeline, biography->address);
+	const struct life *last =
+		evidence_before_scratch(crash, timeline_last_life(&biography->timeline, biography->address));
 	const struct life *mapped = last && last->died != TIMELINE_ALIVE ? find_file_life(biography, last) : NULL;
 	const struct memory_event *event = mapped ? &biography->events[mapped->born] : NULL;
 	struct file_identity file;
