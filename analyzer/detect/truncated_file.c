@@ -30,7 +30,7 @@ struct story {
 };
 
 /* The last call that left the file too short for the page. */
-static const struct file_loss *find_loss(const struct crash *crash, uint64_t offset)
+static const struct file_loss *find_loss(const struct crash *crash, const struct life *life, uint64_t offset)
 {
 	const struct file_loss *fallback = NULL;
 
@@ -38,6 +38,11 @@ static const struct file_loss *find_loss(const struct crash *crash, uint64_t off
 		const struct truncation *call = &crash->file_losses[i].call;
 
 		if (call->how == TRUNCATION_PUNCH || call->new_bytes > offset)
+			continue;
+		/* Who opens a file anew before anybody maps it means to write it: how long it was and became is not
+		 * told. */
+		if (call->how == TRUNCATION_OPEN && life &&
+		    call->exit_ns < crash->biography.events[life->born].enter_ns)
 			continue;
 		/* One that took the page away is the one; one that found the file too short already is not. */
 		if (call->old_bytes == TRUNCATION_SIZE_UNKNOWN || call->old_bytes > offset)
@@ -78,7 +83,7 @@ static bool find_story(const struct crash *crash, struct story *ret)
 	if (!ret->path || is_huge(crash, ret))
 		return false;
 	ret->offset &= ~(RECORD_PAGE_BYTES - 1);
-	ret->loss = find_loss(crash, ret->offset);
+	ret->loss = find_loss(crash, ret->life, ret->offset);
 	/* The file reaches over the page, and nobody was seen to make it shorter: something else went wrong. */
 	return ret->loss || !crash->mapping.file_size_known || crash->mapping.file_changed_since ||
 	       crash->mapping.file_bytes <= ret->offset;
