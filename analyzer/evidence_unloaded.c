@@ -1,16 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "analyzer/evidence_mapping.h"
+
+/* The dynamic linker maps its cache too, and what it was asked to load and could not. A file that is not there any more
+ * is judged by its name: libx.so, libx.so.6. */
+static bool is_library(const struct file_spot *spot)
+{
+	const char *suffix = strstr(words_base_name(spot->path), ".so");
+
+	if (spot->is_elf)
+		return true;
+	return suffix && (!suffix[3] || (suffix[3] == '.' && suffix[4] >= '0' && suffix[4] <= '9') || suffix[3] == ' ');
+}
 
 const struct life *evidence_unloaded_life(const struct crash *crash)
 {
 	const struct life *life = evidence_before_scratch(crash, evidence_ended_life(crash));
 	const struct memory_event *died;
 
-	if (!life || life->died == TIMELINE_ALIVE || !crash->unloaded.path)
+	if (!life || life->died == TIMELINE_ALIVE || !crash->unloaded.path || !is_library(&crash->unloaded))
 		return NULL;
 	died = &crash->biography.events[life->died];
 	if (died->kind != MEMORY_MUNMAP)
