@@ -147,6 +147,7 @@ struct fault {
 	struct fault_jump jump;
 	struct fault_division division;
 	struct fault_twin twin;
+	struct accessed_member member; /* where debug information tells; of null pointers only */
 	char mnemonic[24];
 	uint8_t bytes[15]; /* what stands at the instruction pointer, byte_count of them known */
 	size_t byte_count;

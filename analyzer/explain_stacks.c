@@ -2,12 +2,34 @@
 #include <string.h>
 
 #include "analyzer/explain_internal.h"
+#include "analyzer/origin.h"
 #include "analyzer/tracers.h"
 #include "common/cleanup.h"
+
+/* Which member a null pointer was used for: base + a small offset, and the register the pointer for sure. */
+static bool ask_for_member(const struct crash *crash, struct member_request *request)
+{
+	const struct fault *fault = &crash->fault;
+	const struct fault_operand *operand =
+		&fault->operands[fault->operand < fault->operand_count ? fault->operand : 0];
+
+	if (!fault->is_fault || !fault->has_registers || fault->access == ACCESS_EXECUTE ||
+	    fault->operand >= fault->operand_count || fault->place.kind != PLACE_NULL || operand->base < 0 ||
+	    operand->is_stack || operand->has_segment || operand->base == CORE_RIP || operand->base == CORE_RSP ||
+	    (operand->index >= 0 && operand->scale == 1) || fault->registers[operand->base] != 0 ||
+	    fault->address >= PLACE_NULL_BYTES)
+		return false;
+	request->registers = fault->registers;
+	request->offset = fault->address;
+	request->bytes = operand->bytes;
+	request->link_count = origin_of_pointer(crash->core, fault->registers, operand->base, request->links);
+	return true;
+}
 
 struct error *explain_unwind(const struct explain_request *request, struct crash *crash)
 {
 	struct repair_request repair_request = {.core = request->core};
+	struct member_request member = {0};
 	struct error *err = NULL;
 
 	if (crash->has_signal_event) {
@@ -17,11 +39,14 @@ struct error *explain_unwind(const struct explain_request *request, struct crash
 		repair_request.instances = crash->instances;
 		repair_request.instance_count = crash->instance_count;
 	}
+	if (ask_for_member(crash, &member))
+		repair_request.member = &member;
 	if (!err)
 		err = repair_core(&repair_request, &crash->repair);
 	if (err)
 		return err;
 	crash->stacks = crash->repair.stacks;
+	crash->fault.member = crash->stacks.member;
 	crash->repair.stacks = (struct unwind_result){0};
 	if (crash->recorded)
 		err = tracers_name(request->store, crash);

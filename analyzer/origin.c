@@ -55,13 +55,12 @@ bool origin_page_is_zero(const struct core *core, uint64_t address)
 
 /* ---- the instructions before ---- */
 
-static bool find_function(const struct core *core, uint64_t pc, uint64_t *ret_start)
+static bool find_function(const struct core *core, uint64_t pc, uint64_t *ret_start, uint64_t *ret_end)
 {
 	const struct core_module *module = core_find_module(core, pc);
 	const struct core_elf_symbol *symbol;
 	struct core_elf *elf;
 	struct error *err;
-	uint64_t end;
 	bool found;
 
 	if (!module || module->elf_fd < 0)
@@ -71,12 +70,15 @@ static bool find_function(const struct core *core, uint64_t pc, uint64_t *ret_st
 		error_destroy(err);
 		return false;
 	}
-	found = core_elf_find_frame(elf, pc - module->load_bias, ret_start, &end);
+	found = core_elf_find_frame(elf, pc - module->load_bias, ret_start, ret_end);
 	symbol = found ? NULL : core_elf_symbol_around(elf, pc - module->load_bias);
-	if (symbol)
+	if (symbol) {
 		*ret_start = symbol->address;
+		*ret_end = symbol->address + symbol->size;
+	}
 	found |= symbol != NULL;
 	*ret_start += module->load_bias;
+	*ret_end += module->load_bias;
 	core_elf_destroy(elf);
 	return found && pc - *ret_start <= FUNCTION_BYTES_MAX;
 }
@@ -267,11 +269,11 @@ bool origin_of_register(const struct core *core, const uint64_t registers[CORE_R
 {
 	struct trail trail = {.core = core, .registers = registers};
 	uint64_t wanted = number >= 0 && number < CORE_REGISTERS ? registers[number] : 0;
-	uint64_t start, value, source;
+	uint64_t start, end, value, source;
 	size_t writer, step = 0;
 	bool found = false; /* in the frame; what was stored there may be followed further */
 
-	if (!find_function(core, registers[CORE_RIP], &start) || !fill_trail(&trail, start, registers[CORE_RIP]))
+	if (!find_function(core, registers[CORE_RIP], &start, &end) || !fill_trail(&trail, start, registers[CORE_RIP]))
 		return false;
 	/* A copy of another register is followed to where that one was loaded. */
 	for (unsigned copies = 0; copies < DEPTH_MAX && find_writer(&trail, number, step, &writer); copies++) {
@@ -294,4 +296,84 @@ bool origin_of_register(const struct core *core, const uint64_t registers[CORE_R
 		step = writer + 1;
 	}
 	return found;
+}
+
+/* No branch of the function leads into (from, to], and where its branches lead is known of all. */
+static bool is_straight(const struct core *core, uint64_t start, uint64_t end, uint64_t from, uint64_t to)
+{
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+	uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
+	ZydisDecodedInstruction instruction;
+	ZydisDecoder decoder;
+
+	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	for (uint64_t at = start; at < end && end - start <= FUNCTION_BYTES_MAX; at += instruction.length) {
+		size_t size = core_read(core, at, bytes, sizeof(bytes));
+		ZyanU64 target;
+
+		if (!size || ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size, &instruction, operands)))
+			return false;
+		if (instruction.meta.category != ZYDIS_CATEGORY_UNCOND_BR &&
+		    instruction.meta.category != ZYDIS_CATEGORY_COND_BR)
+			continue;
+		if (operands[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
+		    ZYAN_FAILED(ZydisCalcAbsoluteAddress(&instruction, &operands[0], at, &target)) ||
+		    (target > from && target <= to))
+			return false;
+	}
+	return end > to && end - start <= FUNCTION_BYTES_MAX;
+}
+
+/* The link behind the last one, when the writer is a copy or a load. False: the chain ends. */
+static bool follow_link(const struct trail *trail, size_t writer, struct pointer_link *last, struct pointer_link *next)
+{
+	const struct step *at = step_back(trail, writer);
+	const ZydisDecodedOperand *from = &at->operands[1];
+	uint64_t value, source;
+
+	if (at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV || at->operands[0].type != ZYDIS_OPERAND_TYPE_REGISTER ||
+	    at->operands[0].size != 64 || from->size != 64)
+		return false;
+	*next = (struct pointer_link){.at = at->address, .reg = -1};
+	if (from->type == ZYDIS_OPERAND_TYPE_REGISTER) {
+		next->is_copy = true;
+		next->reg = number_of(from->reg.value);
+		return next->reg >= 0;
+	}
+	if (from->type != ZYDIS_OPERAND_TYPE_MEMORY || from->mem.segment == ZYDIS_REGISTER_FS ||
+	    from->mem.segment == ZYDIS_REGISTER_GS)
+		return false;
+	if (value_written(trail, last->reg, writer, DEPTH_MAX, &value, &source))
+		last->slot = source;
+	next->offset = from->mem.disp.has_displacement ? from->mem.disp.value : 0;
+	next->reg = from->mem.base == ZYDIS_REGISTER_RIP ? -1 : number_of(from->mem.base);
+	return next->reg >= 0 && next->reg != CORE_RSP && from->mem.index == ZYDIS_REGISTER_NONE && next->offset >= 0;
+}
+
+size_t origin_of_pointer(const struct core *core, const uint64_t registers[CORE_REGISTERS], int number,
+			 struct pointer_link ret_links[POINTER_LINKS])
+{
+	struct trail trail = {.core = core, .registers = registers};
+	uint64_t start, end, pc = registers[CORE_RIP], source;
+	size_t count = 1, step = 0, writer;
+
+	ret_links[0] = (struct pointer_link){.reg = number, .at = pc};
+	if (!find_function(core, pc, &start, &end) || !fill_trail(&trail, start, pc))
+		return 1;
+	while (count < POINTER_LINKS && find_writer(&trail, ret_links[count - 1].reg, step, &writer) &&
+	       is_straight(core, start, end, step_back(&trail, writer)->address, pc)) {
+		if (!follow_link(&trail, writer, &ret_links[count - 1], &ret_links[count]))
+			break;
+		step = writer + 1;
+		count++;
+	}
+	/* The word must still hold what was read from it. */
+	for (size_t i = 0; i < count && (i == 0 || ret_links[i].is_copy); i++) {
+		if (ret_links[i].slot &&
+		    (!origin_read_word(core, ret_links[i].slot, &source) || source != registers[number])) {
+			ret_links[i].slot = 0;
+			return i + 1;
+		}
+	}
+	return count;
 }

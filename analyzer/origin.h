@@ -14,11 +14,17 @@
 #include <stdint.h>
 
 #include "analyzer/core.h"
+#include "analyzer/unwind.h"
 
 /* The word that `number` (enum core_register) was read from, with the registers as they are before the instruction at
  * `registers[CORE_RIP]`. False when it cannot be told. */
 bool origin_of_register(const struct core *core, const uint64_t registers[CORE_REGISTERS], int number,
 			uint64_t *ret_address);
+
+/* How the pointer in `number` came to be there: a copy or a load a link, ret_links[0] the register itself. Only what no
+ * branch of the function leads into the middle of. Returns how many links there are, at least one. */
+size_t origin_of_pointer(const struct core *core, const uint64_t registers[CORE_REGISTERS], int number,
+			 struct pointer_link ret_links[POINTER_LINKS]);
 
 /* Reads a word as the process would have: anonymous memory that was never written to is in the core without its bytes,
  * and holds zeroes (Linux fs/coredump.c, vma_dump_size). */

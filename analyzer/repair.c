@@ -18,6 +18,7 @@ struct error *repair_unwind(struct repair_work *work, struct unwind_result *ret)
 		.overlay_count = work->overlay_count,
 		.addresses = work->request->addresses,
 		.address_count = work->request->address_count,
+		.member = work->request->member,
 	};
 
 	work->unwinds++;

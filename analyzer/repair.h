@@ -72,6 +72,7 @@ struct repair_request {
 	size_t instance_count;
 	const uint64_t *addresses; /* to be looked up, as for unwind_core(); results in stacks.symbols */
 	size_t address_count;
+	const struct member_request *member; /* likewise; result in stacks.member */
 };
 
 /* Unwinds all threads and repairs what uretprobes did to them. Without a trampoline in the core this is one

@@ -84,6 +84,19 @@ static json_t *signal_json(const struct crash_signal *signal)
 	return object;
 }
 
+static json_t *member_json(const struct accessed_member *member)
+{
+	json_t *object;
+
+	if (!member->expression[0])
+		return json_null();
+	object = json_object();
+	json_object_set_new(object, "expression", report_text_json(member->expression));
+	json_object_set_new(object, "type", report_text_json(member->type));
+	json_object_set_new(object, "offset", json_integer((json_int_t)member->offset));
+	return object;
+}
+
 static json_t *fault_json(const struct crash *crash)
 {
 	const struct fault *fault = &crash->fault;
@@ -111,6 +124,7 @@ static json_t *fault_json(const struct crash *crash)
 	}
 	json_object_set_new(object, "operands", operands);
 	json_object_set_new(object, "cause", report_text_json(words_fault_cause(fault->cause)));
+	json_object_set_new(object, "member", member_json(&fault->member));
 	json_object_set_new(object, "place",
 			    fault->source ? report_text_json(words_place(&place, crash, &fault->place)) : json_null());
 	json_object_set_new(object, "signal", fault->in_handler ? signal_json(&fault->signal) : json_null());

@@ -114,6 +114,9 @@ void report_write_facts(const struct report *report, FILE *out)
 	if (crash->fault.instruction[0] && (is_synchronous(crash->signal.number) || crash->fault.in_handler))
 		fprintf(out, "  fault    %s%s%s\n", crash->fault.instruction, crash->fault.access ? "  : " : "",
 			crash->fault.access ? words_access(crash->fault.access) : "");
+	if (crash->fault.member.expression[0])
+		fprintf(out, "  member   %s, at offset 0x%" PRIx64 " in %s\n", crash->fault.member.expression,
+			crash->fault.member.offset, crash->fault.member.type);
 	if (crash->fault.source != ADDRESS_UNKNOWN && crash->fault.place.kind != PLACE_UNKNOWN) {
 		fprintf(out, "  address  0x%" PRIx64 ": ", crash->fault.address);
 		inert_write(words_place(&signal, crash, &crash->fault.place), out);

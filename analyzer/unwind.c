@@ -212,6 +212,7 @@ static bool fill_result(struct unwind_task *task, struct unwind_result *result)
 	result->threads = calloc(thread_count ? thread_count : 1, sizeof(*result->threads));
 	result->symbols = calloc(address_count ? address_count : 1, sizeof(*result->symbols));
 	result->return_slot_offsets = take_pointer(task->reader.slots);
+	result->member = task->reader.member;
 	if (!result->threads || !result->symbols)
 		return false;
 	for (size_t i = 0; i < thread_count; i++) {
@@ -270,6 +271,7 @@ struct error *unwind_core(const struct core *core, const struct unwind_request *
 	if (frame_limit > FRAME_LIMIT_MAX)
 		frame_limit = FRAME_LIMIT_MAX;
 	err = unwind_reader_init(&task.reader, core->thread_count, request->address_count, frame_limit);
+	task.reader.member_wanted = request->member != NULL;
 	if (!err)
 		err = task_run(&task, &result);
 	unwind_reader_deinit(&task.reader);

@@ -75,7 +75,35 @@ struct unwind_overlay {
 	enum frame_trust trust; /* FRAME_RESTORED or FRAME_INFERRED: what a frame found through it is marked as */
 };
 
+/* Where a pointer in a register came from. One link more is one instruction further back. */
+struct pointer_link {
+	int reg; /* enum core_register, which holds the pointer just before the instruction at `at` */
+	uint64_t at;
+	bool is_copy; /* the same pointer as the link before; otherwise that one was read through this, at `offset` */
+	int64_t offset;
+	uint64_t slot; /* the word of the stack or of static memory that the register was read from; 0: not known */
+};
+#define POINTER_LINKS 6
+
+/* Which structure member was used: an access of `bytes` at `offset` from the pointer in links[0]. */
+struct member_request {
+	struct pointer_link links[POINTER_LINKS];
+	size_t link_count;	   /* 0: do not ask */
+	const uint64_t *registers; /* CORE_REGISTERS of them, of the innermost frame */
+	uint64_t offset;
+	uint32_t bytes;
+};
+
+/* A structure member by the debug information's words, which are a stranger's: printable ASCII, nothing more is sure.
+ * Known only where exactly one variable and one member fit. */
+struct accessed_member {
+	char expression[160]; /* "node->next"; "" for not known */
+	char type[100];	      /* what holds the member, "struct node" */
+	uint64_t offset;      /* of the member in it, in bytes */
+};
+
 struct unwind_request {
+	const struct member_request *member; /* NULL for none */
 	const struct unwind_overlay *overlay;
 	size_t overlay_count;
 	const uint64_t *addresses; /* to be looked up as they are (not decremented) */
@@ -93,7 +121,8 @@ struct unwind_result {
 	 * known. */
 	int64_t *return_slot_offsets;
 	size_t symbol_count;
-	char *failure; /* NULL, or why the child did not finish */
+	struct accessed_member member; /* the answer to request->member */
+	char *failure;		       /* NULL, or why the child did not finish */
 };
 
 /* A stack as it was copied while the process lived. */

@@ -6,6 +6,7 @@
  *   NAME   uint32_t picture, uint64_t address, uint64_t function offset, uint32_t line, string function, string file
  *   SLOT   uint32_t index, int64_t offset
  *   TAIL   uint32_t stack, uint32_t frame, uint64_t target
+ *   MEMBER uint64_t offset, string expression, string type
  *   DONE   nothing
  * A string is uint32_t length and that many bytes; an empty one stands for NULL.
  */
@@ -22,6 +23,7 @@ enum message_kind {
 	MESSAGE_SLOT,
 	MESSAGE_DONE,
 	MESSAGE_TAIL,
+	MESSAGE_MEMBER,
 };
 
 #define HEADER_BYTES (2 * sizeof(uint32_t))
@@ -142,6 +144,19 @@ void unwind_write_tail(struct unwind_writer *writer, size_t stack, size_t frame,
 	write_u32(writer, (uint32_t)stack);
 	write_u32(writer, (uint32_t)frame);
 	write_u64(writer, target);
+}
+
+void unwind_write_member(struct unwind_writer *writer, const struct accessed_member *member)
+{
+	const char *expression = member->expression, *type = member->type;
+	uint32_t lengths[2] = {(uint32_t)strlen(expression), (uint32_t)strlen(type)};
+
+	write_header(writer, MESSAGE_MEMBER, sizeof(uint64_t) + sizeof(lengths) + lengths[0] + lengths[1]);
+	write_u64(writer, member->offset);
+	write_u32(writer, lengths[0]);
+	write_bytes(writer, expression, lengths[0]);
+	write_u32(writer, lengths[1]);
+	write_bytes(writer, type, lengths[1]);
 }
 
 void unwind_write_done(struct unwind_writer *writer)
@@ -301,6 +316,35 @@ static bool receive_tail(struct unwind_reader *reader, struct cursor *cursor)
 	return true;
 }
 
+/* Printable ASCII that fits, or nothing at all. */
+static bool receive_text(struct cursor *cursor, char *to, size_t size)
+{
+	uint32_t length = read_u32(cursor);
+
+	if (cursor->bad || length == 0 || length >= size || length > cursor->size)
+		return false;
+	read_bytes(cursor, to, length);
+	to[length] = 0;
+	for (uint32_t i = 0; i < length; i++) {
+		if (to[i] < ' ' || to[i] > '~')
+			return false;
+	}
+	return true;
+}
+
+/* Asked for, and once. */
+static bool receive_member(struct unwind_reader *reader, struct cursor *cursor)
+{
+	struct accessed_member member = {.offset = read_u64(cursor)};
+
+	if (!reader->member_wanted || reader->member.expression[0] ||
+	    !receive_text(cursor, member.expression, sizeof(member.expression)) ||
+	    !receive_text(cursor, member.type, sizeof(member.type)))
+		return false;
+	reader->member = member;
+	return true;
+}
+
 static bool receive_message(struct unwind_reader *reader, uint32_t kind, struct cursor *cursor)
 {
 	switch (kind) {
@@ -312,6 +356,8 @@ static bool receive_message(struct unwind_reader *reader, uint32_t kind, struct 
 		return receive_slot(reader, cursor) && cursor->size == 0;
 	case MESSAGE_TAIL:
 		return receive_tail(reader, cursor) && cursor->size == 0;
+	case MESSAGE_MEMBER:
+		return receive_member(reader, cursor) && cursor->size == 0;
 	case MESSAGE_DONE:
 		reader->done = true;
 		return cursor->size == 0;

@@ -75,6 +75,8 @@ bool unwind_child_run(const struct core *core, const struct unwind_request *requ
 	}
 	unwind_begin_names();
 	unwind_write_names(unwinder.dwfl, 0, &list, &writer);
+	if (request->member && request->member->link_count > 0)
+		unwind_write_member_of(&unwinder, request->member, &writer);
 	unwind_write_done(&writer);
 	return !writer.failed;
 }

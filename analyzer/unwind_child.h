@@ -89,6 +89,10 @@ int64_t unwind_return_slot(Dwfl *dwfl, uint64_t address);
 /* Looks up what `address` is called, and writes it when there is anything to say. */
 void unwind_write_name_of(Dwfl *dwfl, uint32_t picture, uint64_t address, struct unwind_writer *writer);
 
+/* unwind_member.c: writes the member that was used, when exactly one fits. */
+void unwind_write_member_of(const struct unwinder *unwinder, const struct member_request *request,
+			    struct unwind_writer *writer);
+
 /* Entry of the function whose symbol covers `address`, or 0. */
 uint64_t unwind_function_entry(Dwfl *dwfl, uint64_t address);
 

@@ -51,6 +51,7 @@ void unwind_write_stack(struct unwind_writer *writer, size_t thread, const struc
 void unwind_write_name(struct unwind_writer *writer, const struct unwind_name *name);
 void unwind_write_slot(struct unwind_writer *writer, size_t index, int64_t offset);
 void unwind_write_tail(struct unwind_writer *writer, size_t stack, size_t frame, uint64_t target);
+void unwind_write_member(struct unwind_writer *writer, const struct accessed_member *member);
 void unwind_write_done(struct unwind_writer *writer);
 void unwind_writer_flush(struct unwind_writer *writer);
 
@@ -77,7 +78,8 @@ struct unwind_reader {
 	size_t name_count, name_capacity;
 	struct unwind_tail *tails;
 	size_t tail_count, tail_capacity;
-	bool done;
+	struct accessed_member member;
+	bool member_wanted, done;
 	/* An unfinished message, and how much there has been of everything. */
 	uint8_t *bytes;
 	size_t size, capacity;

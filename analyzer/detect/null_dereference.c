@@ -124,16 +124,18 @@ static const char *offset_in_words(struct words *words, const struct story *stor
 static struct error *tell(const struct crash *crash, const struct story *story, struct finding *finding)
 {
 	struct words code, offset;
-	char pointer[64] = "a null pointer";
+	char pointer[64] = "a null pointer", member[300] = "";
 
 	if (story->null_register >= 0)
 		snprintf(pointer, sizeof(pointer), "a null pointer (%s is 0)",
 			 fault_register_name(story->null_register));
-	return finding_set_summary(finding, "Thread %" PRIu32 " %s through %s%s, in %s.", evidence_dead_thread(crash),
+	if (story->null_register >= 0 && crash->fault.member.expression[0])
+		snprintf(member, sizeof(member), ": %s (%s)", crash->fault.member.expression, crash->fault.member.type);
+	return finding_set_summary(finding, "Thread %" PRIu32 " %s through %s%s%s, in %s.", evidence_dead_thread(crash),
 				   crash->fault.access == ACCESS_WRITE	? "wrote"
 				   : crash->fault.access == ACCESS_READ ? "read"
 									: "went",
-				   pointer, offset_in_words(&offset, story), evidence_fault_code(&code, crash));
+				   pointer, offset_in_words(&offset, story), member, evidence_fault_code(&code, crash));
 }
 
 struct error *detect_null_dereference(const struct crash *crash, struct finding_list *findings)

@@ -734,7 +734,10 @@ static void build_core(struct parser *parser)
 		crash->core = facts_core_build(facts);
 		crash->has_registers = true;
 		memcpy(crash->registers, facts->threads[0].registers, sizeof(crash->registers));
+		const struct accessed_member member = crash->fault.member;
+
 		fault_examine(crash);
+		crash->fault.member = member;
 	} else {
 		crash->fault.signal = crash->signal;
 		crash->fault.operand = SIZE_MAX;

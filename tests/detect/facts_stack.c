@@ -256,6 +256,16 @@ static void read_stack_pointer(struct parser *parser)
 	facts_crash(parser)->has_registers = true;
 }
 
+/* member OFFSET EXPRESSION TYPE: the structure member that debug information names */
+static void read_member(struct parser *parser)
+{
+	struct accessed_member *member = &facts_crash(parser)->fault.member;
+
+	member->offset = facts_read_number(parser);
+	facts_read_word(parser, member->expression, sizeof(member->expression));
+	take_rest(parser, member->type, sizeof(member->type));
+}
+
 bool facts_read_stack_line(struct parser *parser, const char *keyword)
 {
 	static const struct {
@@ -272,6 +282,7 @@ bool facts_read_stack_line(struct parser *parser, const char *keyword)
 		{"thrown", read_thrown},
 		{"system-call", read_system_call},
 		{"stack-pointer", read_stack_pointer},
+		{"member", read_member},
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {

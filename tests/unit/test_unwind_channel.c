@@ -30,6 +30,7 @@ static void test_channel(void **state)
 	const struct unwind_frame frames[3] = {
 		{.pc = 1, .sp = 2, .trust = FRAME_CFI, .exact = true}, {.pc = 3}, {.pc = 4}};
 	struct unwind_name name = {.address = 7, .function = (char *)"f", .file = (char *)"f.c", .line = 9};
+	const struct accessed_member member = {.expression = "a->b", .type = "struct a", .offset = 8};
 	struct unwind_writer writer = {.fd = -1};
 	struct unwind_reader reader;
 	struct error *err;
@@ -40,12 +41,14 @@ static void test_channel(void **state)
 	unwind_write_stack(&writer, 1, frames, 3, "why");
 	unwind_write_name(&writer, &name);
 	unwind_write_slot(&writer, 0, 24);
+	unwind_write_member(&writer, &member);
 	size = writer.size;
 	copy = malloc(size);
 	memcpy(copy, writer.bytes, size);
 	for (size_t cut = 1; cut < 40; cut += 13) {
 		err = unwind_reader_init(&reader, 2, 2, 100);
 		assert_null(err);
+		reader.member_wanted = true;
 		for (size_t at = 0; at < size; at += cut)
 			assert_true(unwind_reader_receive(&reader, copy + at, size - at < cut ? size - at : cut));
 		assert_false(reader.done);
@@ -55,6 +58,9 @@ static void test_channel(void **state)
 		assert_string_equal(reader.stacks[1].end_reason, "why");
 		assert_string_equal(reader.names[0].file, "f.c");
 		assert_int_equal(reader.slots[0], 24);
+		assert_string_equal(reader.member.expression, "a->b");
+		assert_string_equal(reader.member.type, "struct a");
+		assert_int_equal(reader.member.offset, 8);
 		assert_int_equal(reader.slots[1], -1);
 		/* The same stack a second time. */
 		assert_false(unwind_reader_receive(&reader, copy, size));
