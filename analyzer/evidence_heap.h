@@ -67,4 +67,9 @@ void evidence_lower(struct finding *finding, enum finding_confidence most);
 /* True when the signal's fault address lies in no mapping of the dead process, as far as is known. */
 bool evidence_fault_unmapped(const struct crash *crash);
 
+/* The fault is in the allocator's own code, at work on what it was given to free or to resize: a bad pointer there is
+ * no pointer of the program's that this code dereferences. Lowers a finding about the pointer alone to `possible`, and
+ * says why; does nothing elsewhere. */
+struct error *evidence_heap_leave_to_heap(const struct crash *crash, struct finding *finding) must_check;
+
 #endif

@@ -15,7 +15,7 @@ static const struct class_row {
 	[FINDING_UNKNOWN] = {"unknown", 0},
 	[FINDING_URETPROBE_UNWIND] = {"uretprobe-unwind", 2},
 	[FINDING_URETPROBE_SIGILL] = {"uretprobe-sigill", 2},
-	[FINDING_URETPROBE_WRONG_RETURN] = {"uretprobe-wrong-return", 2},
+	[FINDING_URETPROBE_WRONG_RETURN] = {"uretprobe-wrong-return", 4},
 	[FINDING_URETPROBE_SECCOMP] = {"uretprobe-seccomp", 2},
 	[FINDING_STRAY_BREAKPOINT] = {"stray-breakpoint", 2},
 	[FINDING_USE_AFTER_MUNMAP] = {"use-after-munmap", 1},

@@ -18,6 +18,7 @@
 #include "analyzer/detect.h"
 #include "analyzer/evidence.h"
 #include "analyzer/evidence_fault.h"
+#include "analyzer/evidence_heap.h"
 #include "analyzer/fault.h"
 
 #define SMALL_BYTES 4096
@@ -160,6 +161,8 @@ struct error *detect_null_dereference(const struct crash *crash, struct finding_
 		err = evidence_add_operand(crash, finding);
 	if (!err && story.doubt)
 		err = finding_add_counter(finding, "%s", story.doubt);
+	if (!err)
+		err = evidence_heap_leave_to_heap(crash, finding);
 	if (!err)
 		err = finding_set_next_step(finding,
 					    "look at where %s got the pointer from: what returned null, or was "
