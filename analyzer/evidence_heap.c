@@ -317,14 +317,8 @@ struct error *evidence_blame_crash_site(const struct crash *crash, struct findin
 	return site == SIZE_MAX ? NULL : blame(finding, &crash->stacks.threads[0].frames[site].symbol);
 }
 
-struct error *evidence_heap_leave_to_heap(const struct crash *crash, struct finding *finding)
+bool evidence_heap_fault_inside(const struct crash *crash)
 {
-	if (!crash->fault.is_fault || crash->heap.call.kind == HEAP_CALL_NONE ||
-	    crash->heap.call.kind == HEAP_CALL_ALLOCATE)
-		return NULL;
-	finding->confidence = CONFIDENCE_POSSIBLE;
-	return finding_add_counter(finding,
-				   "it happened in the allocator's own code, in %s: its data, or the pointer that it "
-				   "was given, were bad",
-				   crash->heap.call.function ?: "a call of it");
+	return crash->fault.is_fault &&
+	       (crash->heap.call.kind == HEAP_CALL_FREE || crash->heap.call.kind == HEAP_CALL_REALLOC);
 }

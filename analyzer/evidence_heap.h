@@ -68,8 +68,7 @@ void evidence_lower(struct finding *finding, enum finding_confidence most);
 bool evidence_fault_unmapped(const struct crash *crash);
 
 /* The fault is in the allocator's own code, at work on what it was given to free or to resize: a bad pointer there is
- * no pointer of the program's that this code dereferences. Lowers a finding about the pointer alone to `possible`, and
- * says why; does nothing elsewhere. */
-struct error *evidence_heap_leave_to_heap(const struct crash *crash, struct finding *finding) must_check;
+ * no pointer of the program's that this code dereferences. */
+bool evidence_heap_fault_inside(const struct crash *crash);
 
 #endif

@@ -121,6 +121,11 @@ static struct error *weigh(const struct crash *crash, const struct ending *endin
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		return finding_add_counter(finding, "its handler was called for a fault, which is the cause");
 	}
+	if (crash->exception.thrown_at > ending->teller && crash->exception.thrown_at != SIZE_MAX &&
+	    ending->kind == ENDING_PLAIN) {
+		finding->confidence = CONFIDENCE_LIKELY;
+		return finding_add_counter(finding, "an exception was on its way, further out on the stack");
+	}
 	if (crash->abort_message && ending->kind == ENDING_PLAIN) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		return finding_add_counter(finding, "the C library had said: %s", crash->abort_message);

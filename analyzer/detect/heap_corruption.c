@@ -57,9 +57,6 @@ struct error *detect_heap_corruption(const struct crash *crash, struct finding_l
 			      : sign == HEAP_SIGN_BAD_POINTER || sign == HEAP_SIGN_MAYBE_TWICE || sign == HEAP_SIGN_NONE
 				      ? CONFIDENCE_POSSIBLE
 				      : CONFIDENCE_LIKELY;
-	/* free(NULL) does nothing: a fault in it is never the program's own access. */
-	if (sign == HEAP_SIGN_NONE && crash->heap.call.kind != HEAP_CALL_ALLOCATE)
-		finding->confidence = CONFIDENCE_LIKELY;
 	words_crash_site(&site, crash);
 	err = finding_set_summary(finding,
 				  "The allocator's own data were damaged: thread %" PRIu32 " came upon it in %s%s%s.",

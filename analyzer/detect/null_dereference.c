@@ -146,7 +146,8 @@ struct error *detect_null_dereference(const struct crash *crash, struct finding_
 	struct words code;
 	struct error *err;
 
-	if (!find_story(crash, &story))
+	/* free(NULL) does nothing: what is null in there is the heap's. */
+	if (!find_story(crash, &story) || evidence_heap_fault_inside(crash))
 		return NULL;
 	err = finding_append(findings, FINDING_NULL_DEREFERENCE, &finding);
 	if (err)
@@ -161,8 +162,6 @@ struct error *detect_null_dereference(const struct crash *crash, struct finding_
 		err = evidence_add_operand(crash, finding);
 	if (!err && story.doubt)
 		err = finding_add_counter(finding, "%s", story.doubt);
-	if (!err)
-		err = evidence_heap_leave_to_heap(crash, finding);
 	if (!err)
 		err = finding_set_next_step(finding,
 					    "look at where %s got the pointer from: what returned null, or was "

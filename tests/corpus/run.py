@@ -23,6 +23,9 @@ import judge  # noqa: E402
 import table  # noqa: E402
 
 LEAST = {"recorded": 97.0, "unrecorded": 90.0}
+# What has been reached, less what one run differs from the next: the test of every change. It is not the aim, only the
+# ground that must not be lost; raise it when the corpus gets better. Wrong answers at `proven` at most, and right per cent.
+SO_FAR = {"recorded": (16, 88.0), "unrecorded": (0, 94.0)}
 
 
 def arguments():
@@ -35,6 +38,7 @@ def arguments():
     parser.add_argument("--json", metavar="OUT", help="write all results there")
     parser.add_argument("--jobs", type=int, default=1, help="how many programs are built, and cores explained, at once")
     parser.add_argument("--again", action="store_true", help="with --keep: judge the cores that are there already")
+    parser.add_argument("--no-worse", action="store_true", help="exit status 0 when it is as good as it was (SO_FAR)")
     parser.add_argument("--list", action="store_true", help="list the cases, and end")
     return parser.parse_args()
 
@@ -177,6 +181,11 @@ def show_failures(results):
             print(f"{'':10}{result['answer']}, {result['confidence']}: {result['summary']}")
 
 
+def is_good(mode, score, no_worse):
+    most_wrong, least = SO_FAR[mode] if no_worse else (0, LEAST[mode])
+    return score.accuracy() >= least and score.wrong["proven"] <= most_wrong and not score.outcomes["broken"]
+
+
 def show(run, modes):
     """Prints all; is it good enough?"""
     good = True
@@ -193,7 +202,7 @@ def show(run, modes):
             score = judge.Score([r for r in run.results if r["mode"] == mode and some(r)])
             print(score.line(mode + what if not what else "  near miss"))
             if not what:
-                good &= score.accuracy() >= LEAST[mode] and not score.wrong["proven"] and not score.outcomes["broken"]
+                good &= is_good(mode, score, run.options.no_worse)
     return good
 
 
