@@ -139,6 +139,7 @@ alone=crash          # how it ends without a tracer: crash or 0
 ends=core            # how it ends with the tracer: core, or an exit status
 detach=no            # yes: the tracer leaves after the victim said "inside"
 verdict=not-tracing  # a class, or not-tracing: any but those that blame a tracer
+verdict_bare=same    # another one where nothing was recorded, if that is all a core can show
 probed=''            # functions that the report must name as probed
 probed_bare=same     # the same where nothing was recorded, if fewer
 frames=''            # the crashed thread, innermost first; see judge.py. Empty: not judged
@@ -255,6 +256,7 @@ NO_COLOR=1 "$build/corelate" explain --json "${database[@]}" ${core:+"./$core"} 
 NO_COLOR=1 "$build/corelate" stack "${database[@]}" ${core:+"./$core"} >stack.txt 2>>explain.log || true
 if [ "$mode" = no-record ]; then
 	[ "$probed_bare" = same ] || probed=$probed_bare
+	[ "$verdict_bare" = same ] || verdict=$verdict_bare
 else
 	least_bare=all
 fi
