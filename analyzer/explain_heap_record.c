@@ -255,14 +255,16 @@ static struct error *load_subject(struct store_reader *store, struct crash *cras
 {
 	struct error *err = read_window(store, crash, subject, 0, 1);
 	const struct heap_life *life;
+	bool known, seen;
 
 	/* A free names the block's start alone, which may lie far below. */
 	life = err ? NULL : heap_last_life(&subject->heap, subject->address);
+	known = life != NULL;
+	seen = life && life->born != HEAP_UNSEEN;
 	if (life && life->start < subject->address)
-		err = read_window(store, crash, subject, subject->address - life->start, 1);
+		err = read_window(store, crash, subject, subject->address - life->start, 1); /* makes new lives */
 	/* What was given and never seen before may stand right beside a block. */
-	if (!err && (subject->kind == HEAP_SUBJECT_FAULT || subject->kind == HEAP_SUBJECT_GIVEN) &&
-	    (!life || (life->born == HEAP_UNSEEN && subject->kind == HEAP_SUBJECT_GIVEN)))
+	if (!err && ((!known && subject->kind == HEAP_SUBJECT_FAULT) || (!seen && subject->kind == HEAP_SUBJECT_GIVEN)))
 		err = read_neighbours(store, crash, subject);
 	if (err || !matters(crash, subject))
 		return err;

@@ -115,6 +115,8 @@ static struct error *remove_range(struct maps *maps, uint64_t start, uint64_t en
 	err = isolate(maps, start, end, &first, &last);
 	if (err)
 		return err;
+	if (first == last)
+		return NULL; /* of no pieces at all there is no array either */
 	memmove(maps->pieces + first, maps->pieces + last, (maps->count - last) * sizeof(*maps->pieces));
 	maps->count -= last - first;
 	return NULL;

@@ -80,10 +80,12 @@ static bool judge_operand(const struct fault *fault, const struct fault_operand 
 /* An element of a null array, far from zero: the scale tells which register holds the pointer. */
 static bool is_far_element(const struct fault *fault)
 {
-	const struct fault_operand *operand = &fault->operands[fault->operand];
+	const struct fault_operand *operand;
 
-	return fault->operand < fault->operand_count && fault->place.kind == PLACE_UNMAPPED && !operand->is_stack &&
-	       !operand->has_segment && operand->base >= 0 && operand->base != CORE_RIP &&
+	if (fault->operand >= fault->operand_count || fault->place.kind != PLACE_UNMAPPED)
+		return false;
+	operand = &fault->operands[fault->operand];
+	return !operand->is_stack && !operand->has_segment && operand->base >= 0 && operand->base != CORE_RIP &&
 	       fault->registers[operand->base] == 0 && operand->index >= 0 && operand->scale > 1;
 }
 

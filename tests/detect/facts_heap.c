@@ -282,13 +282,15 @@ void facts_finish_heap(struct parser *parser)
 	for (size_t i = 0; crash->heap.recorded && i < crash->heap.subject_count; i++) {
 		struct heap_subject *subject = &crash->heap.subjects[i];
 		const struct heap_life *life;
+		bool known, seen;
 
 		load(parser, subject, 0);
 		life = heap_last_life(&subject->heap, subject->address);
+		known = life != NULL;
+		seen = life && life->born != HEAP_UNSEEN;
 		if (life && life->start < subject->address)
-			load(parser, subject, subject->address - life->start);
-		if ((!life && subject->kind == HEAP_SUBJECT_FAULT) ||
-		    ((!life || life->born == HEAP_UNSEEN) && subject->kind == HEAP_SUBJECT_GIVEN)) {
+			load(parser, subject, subject->address - life->start); /* the lives are new ones now */
+		if ((!known && subject->kind == HEAP_SUBJECT_FAULT) || (!seen && subject->kind == HEAP_SUBJECT_GIVEN)) {
 			load(parser, subject, NEIGHBOUR_BYTES);
 			life = heap_live_before(&subject->heap, subject->address);
 			if (life && subject->address - life->start > NEIGHBOUR_BYTES)
