@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "analyzer/heap.h"
+#include "analyzer/facts/heap.h"
 #include "schema/store.h"
 
 void chronicle_deinit(struct chronicle *chronicle)

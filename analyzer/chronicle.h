@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "analyzer/event_stack.h"
+#include "analyzer/facts/event_stack.h"
 #include "common/error.h"
 #include "schema/record.h"
 

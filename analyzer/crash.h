@@ -14,17 +14,17 @@
 #include <stdint.h>
 
 #include "analyzer/chronicle.h"
-#include "analyzer/core.h"
-#include "analyzer/event_stack.h"
-#include "analyzer/exception_table.h"
-#include "analyzer/mapping.h"
-#include "analyzer/heap_facts.h"
-#include "analyzer/place.h"
-#include "analyzer/repair.h"
-#include "analyzer/stack_area.h"
-#include "analyzer/thrown.h"
+#include "analyzer/core/core.h"
+#include "analyzer/facts/event_stack.h"
+#include "analyzer/unwind/exception_table.h"
+#include "analyzer/facts/mapping.h"
+#include "analyzer/facts/heap_facts.h"
+#include "analyzer/facts/place.h"
+#include "analyzer/repair/repair.h"
+#include "analyzer/facts/stack_area.h"
+#include "analyzer/facts/thrown.h"
 #include "analyzer/timeline.h"
-#include "analyzer/unwind.h"
+#include "analyzer/unwind/unwind.h"
 #include "schema/record.h"
 
 enum address_source {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analyzer/event_stack.h"
+#include "analyzer/facts/event_stack.h"
 
 static void copy_text(const char *text, size_t length, char *out, size_t size)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "analyzer/core_demangle.h"
+#include "analyzer/core/core_demangle.h"
 #include "common/cleanup.h"
 
 static const char *put(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "analyzer/core_probe_safety.h"
-#include "analyzer/core_process.h"
-#include "analyzer/core_return_sites.h"
+#include "analyzer/core/core_probe_safety.h"
+#include "analyzer/core/core_process.h"
+#include "analyzer/core/core_return_sites.h"
 
 /* Exit status of `corelate check`, beside those of cli.h. */
 #define CHECK_UNSAFE 4

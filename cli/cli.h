@@ -14,9 +14,9 @@
 #include <stdio.h>
 
 #include "analyzer/crash.h"
-#include "analyzer/explain.h"
+#include "analyzer/facts/explain.h"
 #include "analyzer/finding.h"
-#include "analyzer/report.h"
+#include "analyzer/report/report.h"
 #include "common/error.h"
 #include "schema/store.h"
 

@@ -16,9 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "analyzer/core_elf.h"
-#include "analyzer/core_probe_safety.h"
-#include "analyzer/core_return_sites.h"
+#include "analyzer/core/core_elf.h"
+#include "analyzer/core/core_probe_safety.h"
+#include "analyzer/core/core_return_sites.h"
 #include "cli/cli.h"
 #include "common/cleanup.h"
 #include "common/inert.h"

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/probe_heap.h"
-#include "analyzer/probe_resolve.h"
-#include "analyzer/probe_space.h"
+#include "analyzer/probe/probe_heap.h"
+#include "analyzer/probe/probe_resolve.h"
+#include "analyzer/probe/probe_space.h"
 #include "common/cleanup.h"
 
 /* What of the environment decides which files a program loads. */

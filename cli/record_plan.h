@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "analyzer/probe_plan.h"
+#include "analyzer/probe/probe_plan.h"
 #include "common/error.h"
 
 struct record_request {

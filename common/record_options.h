@@ -23,7 +23,7 @@ enum record_option {
 	RECORD_OPTION_HEAP,	  /* for the command line alone: becomes a plan */
 	RECORD_OPTION_PROBE,	  /* as above */
 	RECORD_OPTION_PRINT_PLAN, /* as above */
-	RECORD_OPTION_PROBE_PLAN, /* for the recorder alone: the path of a plan ; its format: analyzer/probe_plan.h */
+	RECORD_OPTION_PROBE_PLAN, /* for the recorder alone: the path of a plan ; its format: analyzer/probe/probe_plan.h */
 };
 
 /* For getopt_long(); the first word that is no option begins the command. */

@@ -14,9 +14,9 @@
 #include <inttypes.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_fault.h"
-#include "analyzer/fault.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/facts/fault.h"
 
 struct error *detect_bit_flip(const struct crash *crash, struct finding_list *findings)
 {

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_process.h"
+#include "analyzer/evidence/evidence_process.h"
 
 /* Linux fs/pipe.c, mm/filemap.c: send_sig(…, current, 0) */
 static bool is_kernels_own(const struct crash *crash)

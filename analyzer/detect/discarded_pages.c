@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_mapping.h"
+#include "analyzer/evidence/evidence_mapping.h"
 
 enum {
 	ADVICE_DONTNEED = 4,

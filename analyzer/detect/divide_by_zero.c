@@ -14,8 +14,8 @@
 #include <stdio.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_fault.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_fault.h"
 
 static bool is_minus_one(const struct fault_division *division)
 {

@@ -14,8 +14,8 @@
 #include <inttypes.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_heap.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_heap.h"
 
 static const struct heap_life *freed_before(const struct heap_subject *given, size_t dying)
 {

@@ -22,7 +22,7 @@
 #include <inttypes.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
+#include "analyzer/evidence/evidence.h"
 #include "analyzer/words.h"
 
 struct story {

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_process.h"
+#include "analyzer/evidence/evidence_process.h"
 
 static bool is_fault(const struct crash_signal *signal)
 {

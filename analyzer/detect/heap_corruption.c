@@ -11,8 +11,8 @@
 #include <signal.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_heap.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_heap.h"
 
 /* A fault in the allocator's own code. One that hands out may be given a bad place for its result. */
 static bool faulted_inside(const struct crash *crash)

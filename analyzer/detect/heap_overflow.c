@@ -15,8 +15,8 @@
 #include <inttypes.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_heap.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_heap.h"
 
 /* How far behind the end of a mapping one access reaches that runs over it. */
 #define FIRST_BYTES 64

@@ -20,9 +20,9 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_fault.h"
-#include "analyzer/fault.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/facts/fault.h"
 
 /* How far a function is decoded to see whether the instruction pointer stands on one of its instructions. */
 #define FUNCTION_BYTES_MAX 65536

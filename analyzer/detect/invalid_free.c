@@ -17,8 +17,8 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_heap.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_heap.h"
 
 /* What operator new[] puts before an array, and wrappers before a block. */
 #define COOKIE_BYTES_MAX 64

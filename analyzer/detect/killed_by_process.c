@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_process.h"
+#include "analyzer/evidence/evidence_process.h"
 
 /* Signals that the kernel sends for a reason that the number tells. */
 static const struct kernel_reason {

@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_mapping.h"
+#include "analyzer/evidence/evidence_mapping.h"
 
 #define MREMAP_FIXED_FLAG 2ULL
 #define SHM_REMAP_FLAG 040000ULL

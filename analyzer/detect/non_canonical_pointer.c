@@ -14,9 +14,9 @@
 #include <stdio.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_fault.h"
-#include "analyzer/fault.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/facts/fault.h"
 
 static bool is_stack_register(int number)
 {

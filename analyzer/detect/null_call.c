@@ -12,8 +12,8 @@
 #include <inttypes.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_jump.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_jump.h"
 
 struct error *detect_null_call(const struct crash *crash, struct finding_list *findings)
 {

@@ -16,10 +16,10 @@
 #include <stdio.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_fault.h"
-#include "analyzer/evidence_heap.h"
-#include "analyzer/fault.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/evidence/evidence_heap.h"
+#include "analyzer/facts/fault.h"
 
 #define SMALL_BYTES 4096
 

@@ -14,8 +14,8 @@
 #include <sys/mman.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_jump.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_jump.h"
 
 static struct error *weigh(const struct crash *crash, struct finding *finding)
 {

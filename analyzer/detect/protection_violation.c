@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_mapping.h"
+#include "analyzer/evidence/evidence_mapping.h"
 
 /* Without a core that shows what lies by the stack: how far from the stack pointer a fault is still taken for one of
  * its guard page. */

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_process.h"
-#include "analyzer/system_call.h"
+#include "analyzer/evidence/evidence_process.h"
+#include "analyzer/facts/system_call.h"
 
 #define CODE_SECCOMP 1 /* SYS_SECCOMP, include/uapi/asm-generic/siginfo.h */
 #define URETPROBE_SYSTEM_CALL 335

@@ -19,9 +19,9 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_process.h"
-#include "analyzer/stack_corruption.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_process.h"
+#include "analyzer/facts/stack_corruption.h"
 
 struct smashed {
 	uint64_t target; /* where the return led */

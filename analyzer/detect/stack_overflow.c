@@ -22,9 +22,9 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/ending.h"
-#include "analyzer/evidence.h"
-#include "analyzer/stack_usage.h"
+#include "analyzer/facts/ending.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/facts/stack_usage.h"
 #include "analyzer/words.h"
 
 /* The red zone, and the word of a call. */

@@ -17,8 +17,8 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_process.h"
-#include "analyzer/stack_corruption.h"
+#include "analyzer/evidence/evidence_process.h"
+#include "analyzer/facts/stack_corruption.h"
 
 /* The checked function ("__strcpy_chk") between __chk_fail and its caller, or SIZE_MAX. */
 static size_t checked_function(const struct thread_stack *stack, size_t teller, size_t caller)

@@ -13,7 +13,7 @@
 #include <signal.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_probe.h"
+#include "analyzer/evidence/evidence_probe.h"
 
 struct error *detect_stray_breakpoint(const struct crash *crash, struct finding_list *findings)
 {

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_mapping.h"
+#include "analyzer/evidence/evidence_mapping.h"
 
 #define MAP_HUGETLB_FLAG 0x40000ULL
 

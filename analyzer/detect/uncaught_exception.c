@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_process.h"
+#include "analyzer/evidence/evidence_process.h"
 
 enum reason {
 	REASON_UNKNOWN,	 /* who called std::terminate cannot be told */

@@ -15,7 +15,7 @@
 #include <inttypes.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_mapping.h"
+#include "analyzer/evidence/evidence_mapping.h"
 
 static struct error *tell_remains(const struct crash *crash, struct finding_list *findings)
 {

@@ -12,7 +12,7 @@
 #include <signal.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_probe.h"
+#include "analyzer/evidence/evidence_probe.h"
 
 #define URETPROBE_SYSTEM_CALL 335 /* arch/x86/entry/syscalls/syscall_64.tbl */
 

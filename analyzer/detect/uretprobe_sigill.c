@@ -15,7 +15,7 @@
 #include <signal.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_probe.h"
+#include "analyzer/evidence/evidence_probe.h"
 
 struct error *detect_uretprobe_sigill(const struct crash *crash, struct finding_list *findings)
 {

@@ -22,7 +22,7 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_probe.h"
+#include "analyzer/evidence/evidence_probe.h"
 
 static bool is_hijacked(const struct crash *crash, const struct frame *frame)
 {

@@ -19,7 +19,7 @@
 #include <signal.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence_probe.h"
+#include "analyzer/evidence/evidence_probe.h"
 
 /* The code that went on may have called and returned a little before it died. */
 #define NEAR_BYTES 512

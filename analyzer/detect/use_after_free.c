@@ -15,8 +15,8 @@
 #include <stdio.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_heap.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_heap.h"
 
 /* The youngest life around the address, when it had ended for good. */
 static const struct heap_life *ended_life(const struct heap_subject *subject)

@@ -14,9 +14,9 @@
 #include <inttypes.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_heap.h"
-#include "analyzer/evidence_mapping.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_heap.h"
+#include "analyzer/evidence/evidence_mapping.h"
 #include "analyzer/words.h"
 
 static bool takes_away(enum memory_kind kind)

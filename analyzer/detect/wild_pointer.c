@@ -14,10 +14,10 @@
 #include <inttypes.h>
 
 #include "analyzer/detect.h"
-#include "analyzer/evidence.h"
-#include "analyzer/evidence_fault.h"
-#include "analyzer/evidence_mapping.h"
-#include "analyzer/fault.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/evidence/evidence_mapping.h"
+#include "analyzer/facts/fault.h"
 
 #define NEAR_STACK_POINTER_BYTES 65536
 

@@ -8,7 +8,7 @@ corelate=$build/corelate
 make_fixture=$build/tests/make-fixture
 here=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
 source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-schema=$source_root/analyzer/report.schema.json
+schema=$source_root/analyzer/report/report.schema.json
 # Debian's jsonschema belongs to Debian's interpreter, which need not be the first on the PATH.
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3

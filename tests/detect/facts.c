@@ -14,7 +14,7 @@
 
 #include <elf.h>
 
-#include "analyzer/fault.h"
+#include "analyzer/facts/fault.h"
 #include "common/cleanup.h"
 #include "tests/detect/facts_core.h"
 #include "tests/detect/facts_parser.h"

@@ -6,7 +6,7 @@
 #ifndef TESTS_DETECT_FACTS_CORE_H
 #define TESTS_DETECT_FACTS_CORE_H
 
-#include "analyzer/core.h"
+#include "analyzer/core/core.h"
 
 #define FACTS_MAX_MAPS 64
 #define FACTS_MAX_THREADS 16

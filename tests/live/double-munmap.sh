@@ -30,7 +30,7 @@ equal "verdict" "$(verdict)" "double-munmap proven"
 
 # ---- JSON ----
 
-"$PYTHON" - "$EXPLAINED" "$SOURCE/analyzer/report.schema.json" "$pid" <<'END' || fail "the JSON report is wrong"
+"$PYTHON" - "$EXPLAINED" "$SOURCE/analyzer/report/report.schema.json" "$pid" <<'END' || fail "the JSON report is wrong"
 import json, re, sys
 
 import jsonschema

@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "analyzer/core.h"
+#include "analyzer/core/core.h"
 
 #define PAGE 4096u
 #define FILE_BYTES_MAX (8u << 20)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/core_demangle.h"
+#include "analyzer/core/core_demangle.h"
 #include "common/cleanup.h"
 
 static void check(char *(*demangle)(const char *), const char *mangled, const char *expected)

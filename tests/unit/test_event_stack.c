@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "analyzer/crash.h"
-#include "analyzer/event_stack.h"
+#include "analyzer/facts/event_stack.h"
 #include "schema/store.h"
 #include "tests/unit/past_victim.h"
 

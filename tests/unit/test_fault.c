@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "analyzer/fault.h"
+#include "analyzer/facts/fault.h"
 
 #define RIP 0x401000ULL
 #define RSP 0x7ffc00001000ULL

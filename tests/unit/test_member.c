@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analyzer/core.h"
-#include "analyzer/explain.h"
+#include "analyzer/core/core.h"
+#include "analyzer/facts/explain.h"
 
 static char directory[] = "/tmp/test_member.XXXXXX";
 

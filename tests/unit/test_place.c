@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #include "analyzer/crash.h"
-#include "analyzer/place.h"
+#include "analyzer/facts/place.h"
 #include "analyzer/words.h"
 
 #define EXECUTABLE 0x555555554000ULL

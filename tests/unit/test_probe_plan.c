@@ -16,15 +16,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "analyzer/core_go.h"
-#include "analyzer/core_return_sites.h"
-#include "analyzer/core_usdt.h"
-#include "analyzer/probe_call.h"
-#include "analyzer/probe_loader.h"
-#include "analyzer/probe_plan.h"
-#include "analyzer/probe_spec.h"
-#include "analyzer/probe_type.h"
-#include "analyzer/probe_usdt.h"
+#include "analyzer/core/core_go.h"
+#include "analyzer/core/core_return_sites.h"
+#include "analyzer/core/core_usdt.h"
+#include "analyzer/probe/probe_call.h"
+#include "analyzer/probe/probe_loader.h"
+#include "analyzer/probe/probe_plan.h"
+#include "analyzer/probe/probe_spec.h"
+#include "analyzer/probe/probe_type.h"
+#include "analyzer/probe/probe_usdt.h"
 
 static char directory[] = "/tmp/corelate-probe-plan-XXXXXX";
 

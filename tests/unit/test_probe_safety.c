@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "analyzer/core_probe_safety.h"
+#include "analyzer/core/core_probe_safety.h"
 
 static char directory[] = "/tmp/corelate-probe-safety-XXXXXX";
 

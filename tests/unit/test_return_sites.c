@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analyzer/core_return_sites.h"
+#include "analyzer/core/core_return_sites.h"
 
 static char directory[] = "/tmp/corelate-return-sites-XXXXXX";
 

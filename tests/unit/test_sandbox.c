@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "analyzer/sandbox.h"
+#include "analyzer/unwind/sandbox.h"
 
 struct answer {
 	uint8_t bytes[1 << 20];

@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "analyzer/core.h"
-#include "analyzer/unwind.h"
+#include "analyzer/core/core.h"
+#include "analyzer/unwind/unwind.h"
 
 static char directory[] = "/tmp/test_unwind.XXXXXX";
 static char victim[64], core_path[64], notes_path[64];

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/unwind_internal.h"
+#include "analyzer/unwind/unwind_internal.h"
 
 static void receive_garbage(const uint8_t *bytes, size_t size, size_t cut)
 {

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* Which file a recorded mapping had, and whether what its path names now is still that. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "analyzer/core/core_past_internal.h"
+#include "common/cleanup.h"
+
+/* The vdso has a few pages; more is no vdso. */
+#define VDSO_BYTES_MAX (1u << 20)
+
+static const char vdso_path[] = "[vdso]";
+
+void core_past_file_destroy(struct past_file *file)
+{
+	if (!file)
+		return;
+	core_image_deinit(&file->image);
+	if (file->owned) {
+		cleanup_close_fd(&file->elf_fd);
+		cleanup_close_fd(&file->debug_fd);
+	}
+	free(file->path);
+	free(file);
+}
+
+static struct error *add_note(struct core_past *past, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static struct error *add_note(struct core_past *past, const char *format, ...)
+{
+	char **notes = reallocarray(past->notes, past->note_count + 1, sizeof(*notes));
+	va_list args;
+	int length;
+
+	if (!notes)
+		return &error_no_memory;
+	past->notes = notes;
+	va_start(args, format);
+	length = vasprintf(&notes[past->note_count], format, args);
+	va_end(args);
+	if (length < 0)
+		return &error_no_memory;
+	past->note_count++;
+	return NULL;
+}
+
+static struct error *add_file(struct core_past *past, const struct past_mapping *mapping, struct past_file **ret_file)
+{
+	struct past_file **files = reallocarray(past->files, past->file_count + 1, sizeof(*files));
+	struct past_file *file;
+
+	if (!files)
+		return &error_no_memory;
+	past->files = files;
+	file = calloc(1, sizeof(*file));
+	if (!file)
+		return &error_no_memory;
+	file->elf_fd = file->debug_fd = file->image.fd = -1;
+	file->state = CORE_MODULE_MISSING;
+	file->path = strdup(mapping->path);
+	if (!file->path) {
+		free(file);
+		return &error_no_memory;
+	}
+	file->device_major = mapping->device_major;
+	file->device_minor = mapping->device_minor;
+	file->inode = mapping->inode;
+	files[past->file_count++] = file;
+	*ret_file = file;
+	return NULL;
+}
+
+/* Makes `fd` the file's, if it is an ELF file for this machine. */
+static bool take_elf(struct past_file *file, int fd)
+{
+	file->image = (struct core_image){.fd = fd};
+	if (core_image_init(&file->image) != CORE_IMAGE_ELF) {
+		file->image.fd = -1;
+		return false;
+	}
+	file->elf_fd = fd;
+	file->build_id_bytes = core_image_read_build_id(&file->image, 0, file->build_id);
+	return true;
+}
+
+/* The core shows a mapping of the same file: its module is known by its build-id, or known to be missing. */
+static bool take_from_core(const struct core_past *past, const struct past_mapping *mapping, struct past_file *file)
+{
+	const struct core *core = past->options.core;
+	const struct core_module *module = NULL;
+
+	for (size_t i = 0; core && mapping->in_core && i < core->module_count && !module; i++) {
+		if (strcmp(core->modules[i].path, mapping->path) == 0)
+			module = &core->modules[i];
+	}
+	if (!module)
+		return false;
+	file->state = module->state;
+	if (module->elf_fd < 0)
+		return true; /* the report says already why it has no symbols */
+	if (!take_elf(file, module->elf_fd)) {
+		file->state = CORE_MODULE_MISMATCH;
+		return true;
+	}
+	file->debug_fd = module->debug_fd;
+	return true;
+}
+
+static int64_t real_ns(const struct statx_timestamp *time)
+{
+	return time->tv_sec * 1000000000LL + time->tv_nsec;
+}
+
+/* What speaks against the file that lies at the path now: NULL for nothing. */
+static const char *judge(const struct past_mapping *mapping, const struct statx *now, enum core_module_state *ret_state)
+{
+	*ret_state = CORE_MODULE_MISMATCH;
+	if (mapping->inode == 0) {
+		*ret_state = CORE_MODULE_UNVERIFIED;
+		return "the record does not tell its inode";
+	}
+	if (now->stx_ino != mapping->inode)
+		return "another file has its path now";
+	if (mapping->last_real_ns && real_ns(&now->stx_mtime) > mapping->last_real_ns)
+		return "it was written to since";
+	*ret_state = CORE_MODULE_UNVERIFIED;
+	if (now->stx_dev_major != mapping->device_major || now->stx_dev_minor != mapping->device_minor)
+		return "its file system has another device number here";
+	if (mapping->last_real_ns && real_ns(&now->stx_ctime) > mapping->last_real_ns)
+		return "it was renamed, copied over or given other permissions since";
+	*ret_state = CORE_MODULE_FOUND;
+	return NULL;
+}
+
+static struct error *open_path(struct core_past *past, const struct past_mapping *mapping, struct past_file *file)
+{
+	struct core_module module = {.path = file->path};
+	const char *doubt;
+	cleanup_fd int fd = -1;
+	struct statx now;
+	uint64_t size;
+
+	if (mapping->path[0] != '/')
+		return NULL; /* a memory file, or one whose name was not read */
+	fd = core_open_regular_file(mapping->path, &size);
+	if (fd < 0)
+		return add_note(past, "%s, whose code was recorded, is not there any more: no symbols from it",
+				mapping->path);
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &now) < 0)
+		return error_errno(errno, "cannot ask about %s", mapping->path);
+	doubt = judge(mapping, &now, &file->state);
+	if (file->state == CORE_MODULE_MISMATCH)
+		return add_note(past, "%s is not the file whose code was recorded (%s): no symbols from it",
+				mapping->path, doubt);
+	if (!take_elf(file, fd)) {
+		file->state = CORE_MODULE_MISMATCH;
+		return NULL;
+	}
+	take_fd(&fd);
+	file->owned = true;
+	memcpy(module.build_id, file->build_id, sizeof(module.build_id));
+	module.build_id_bytes = file->build_id_bytes;
+	file->debug_fd = core_find_debug_file(&module, past->options.debug_directories);
+	if (doubt)
+		return add_note(past, "%s is unverified as the file whose code was recorded: %s", mapping->path, doubt);
+	return NULL;
+}
+
+struct error *core_past_find_file(struct core_past *past, const struct past_mapping *mapping,
+				  struct past_file **ret_file)
+{
+	struct past_file *file;
+	struct error *err;
+
+	for (size_t i = 0; i < past->file_count; i++) {
+		file = past->files[i];
+		if (file->inode == mapping->inode && file->device_major == mapping->device_major &&
+		    file->device_minor == mapping->device_minor && strcmp(file->path, mapping->path) == 0) {
+			*ret_file = file;
+			return NULL;
+		}
+	}
+	err = add_file(past, mapping, &file);
+	if (!err && !take_from_core(past, mapping, file))
+		err = open_path(past, mapping, file);
+	*ret_file = file;
+	return err;
+}
+
+/* Our own vdso: the kernel gives every process the same bytes (Linux arch/x86/entry/vdso/vma.c). Its length is where
+ * the section headers end. */
+static int copy_own_vdso(void)
+{
+	const uint8_t *bytes = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
+	const Elf64_Ehdr *header = (const void *)bytes;
+	uint64_t size;
+	int fd;
+
+	if (!bytes)
+		return -1;
+	size = header->e_shoff + (uint64_t)header->e_shnum * header->e_shentsize;
+	if (size > VDSO_BYTES_MAX)
+		return -1;
+	fd = memfd_create("vdso", MFD_CLOEXEC);
+	if (fd >= 0 && write(fd, bytes, size) != (ssize_t)size)
+		cleanup_close_fd(&fd);
+	return fd;
+}
+
+struct error *core_past_find_vdso(struct core_past *past, struct past_file **ret_file)
+{
+	const struct past_mapping mapping = {.path = vdso_path};
+	const struct core *core = past->options.core;
+	struct past_file *file;
+	struct error *err;
+
+	*ret_file = NULL;
+	if (!past->options.vdso)
+		return NULL;
+	for (size_t i = 0; i < past->file_count; i++) {
+		if (strcmp(past->files[i]->path, vdso_path) == 0) {
+			*ret_file = past->files[i]->elf_fd >= 0 ? past->files[i] : NULL;
+			return NULL;
+		}
+	}
+	err = add_file(past, &mapping, &file);
+	if (err)
+		return err;
+	for (size_t i = 0; core && i < core->module_count && file->elf_fd < 0; i++) {
+		if (core->modules[i].start == past->options.vdso && core->modules[i].elf_fd >= 0)
+			take_elf(file, core->modules[i].elf_fd);
+	}
+	if (file->elf_fd < 0 && past->options.same_boot) {
+		int fd = copy_own_vdso();
+
+		file->owned = fd >= 0 && take_elf(file, fd);
+		if (fd >= 0 && !file->owned)
+			close(fd);
+	}
+	if (file->elf_fd < 0)
+		return NULL;
+	file->state = CORE_MODULE_FOUND;
+	*ret_file = file;
+	return NULL;
+}

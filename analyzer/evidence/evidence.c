@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/evidence/evidence.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/words.h"
+#include "common/cleanup.h"
+
+const struct life *evidence_ended_life(const struct crash *crash)
+{
+	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
+	const struct life *life;
+
+	if (!crash->has_biography || !crash->fault.is_fault || crash->fault.source == ADDRESS_UNKNOWN ||
+	    (crash->fault_mapping_known && crash->fault_mapped))
+		return NULL;
+	/* Every other code says that a mapping was there: without permission, or without a page of its file behind it.
+	 */
+	if (crash->fault.source == ADDRESS_SIGNAL && (signal->number != SIGSEGV || signal->code != SEGV_MAPERR))
+		return NULL;
+	life = timeline_last_life(&crash->biography.timeline, crash->biography.address);
+	return life && life->died != TIMELINE_ALIVE ? life : NULL;
+}
+
+bool evidence_same_party(const struct crash *crash, size_t first, size_t second)
+{
+	struct words a, b;
+	const char *first_module = words_caller_module(&a, crash, first);
+	const char *second_module = words_caller_module(&b, crash, second);
+
+	if (first_module && second_module)
+		return strcmp(first_module, second_module) == 0;
+	return crash->biography.events[first].tid == crash->biography.events[second].tid;
+}
+
+uint32_t evidence_dead_thread(const struct crash *crash)
+{
+	return crash->has_signal_event ? crash->signal_event.tid : crash->tid;
+}
+
+struct error *evidence_add_call(const struct crash *crash, struct finding *finding, size_t index, const char *what)
+{
+	const struct memory_event *event = &crash->biography.events[index];
+	struct words call, caller, when, markers;
+	const char *between = words_markers(&markers, &crash->biography.contexts[index]);
+
+	return finding_add_evidence(finding, EVIDENCE_EVENT, event->id, 0, "%s: %s by thread %" PRIu32 " in %s, %s%s%s",
+				    what, words_call(&call, event), event->tid, words_caller(&caller, crash, index),
+				    words_before_crash(&when, crash, event->exit_ns), between[0] ? ", " : "", between);
+}
+
+struct error *evidence_add_fault(const struct crash *crash, struct finding *finding)
+{
+	return finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0,
+				    crash->fault.address, "the %s of 0x%" PRIx64 " by thread %" PRIu32 " faulted%s%s",
+				    words_access(crash->fault.access), crash->fault.address,
+				    evidence_dead_thread(crash), crash->fault.instruction[0] ? ": " : "",
+				    crash->fault.instruction);
+}
+
+static void lower(struct finding *finding)
+{
+	if (finding->confidence > CONFIDENCE_LIKELY)
+		finding->confidence = CONFIDENCE_LIKELY;
+}
+
+struct error *evidence_doubt(struct finding *finding, const char *format, ...)
+{
+	cleanup_free char *text = NULL;
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	if (length < 0) {
+		text = NULL;
+		return &error_no_memory;
+	}
+	lower(finding);
+	return finding_add_counter(finding, "%s", text);
+}
+
+struct error *evidence_weigh(const struct crash *crash, struct finding *finding, uint64_t from_ns,
+			     const char *consequence)
+{
+	const struct gap *gap = NULL;
+	struct words span, when;
+	struct error *err = NULL;
+
+	if (crash_unseen_between(crash, from_ns, crash->time_ns, &gap)) {
+		lower(finding);
+		if (gap && gap->lost)
+			err = finding_add_missing(
+				finding, "%" PRIu64 " events were lost (%s) in a span of %s that ended %s: %s",
+				gap->lost, gap_cause_name(gap->cause), words_duration(&span, gap->to_ns - gap->from_ns),
+				words_before_crash(&when, crash, gap->to_ns), consequence);
+		else
+			err = finding_add_missing(finding, "not all of the time before the crash was recorded (%s): %s",
+						  gap ? gap_cause_name(gap->cause)
+						      : "the recording began later or ended earlier",
+						  consequence);
+	}
+	if (!err && crash->biography.truncated) {
+		lower(finding);
+		err = finding_add_missing(finding, "the older history of this memory, which is too long to be read: %s",
+					  consequence);
+	}
+	if (!err && !crash->fault_mapping_known) {
+		lower(finding);
+		err = finding_add_missing(finding, "the core, which would show that the page is not mapped");
+	}
+	if (!err && !crash->signal.trustworthy && !crash->fault.in_handler)
+		err = evidence_doubt(
+			finding, "the signal's own address cannot be trusted; it was worked out from the instruction");
+	return err;
+}

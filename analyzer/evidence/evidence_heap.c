@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/evidence/evidence_heap.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/facts/heap_call.h"
+
+/* How many callers of a call are named. */
+#define CALLERS_NAMED 4
+
+static const struct sign_row {
+	const char *text; /* part of the message */
+	enum heap_sign sign;
+} sign_rows[] = {
+	{"double free detected in tcache", HEAP_SIGN_FREED_TWICE},
+	{"double free or corruption (fasttop)", HEAP_SIGN_FREED_TWICE},
+	{"double free or corruption (top)", HEAP_SIGN_FREED_TWICE},
+	{"double free or corruption (!prev)", HEAP_SIGN_MAYBE_TWICE},
+	{"double free or corruption (out)", HEAP_SIGN_BAD_HEAP},
+	{"free(): invalid pointer", HEAP_SIGN_BAD_POINTER},
+	{"free(): invalid size", HEAP_SIGN_BAD_POINTER},
+	{"munmap_chunk(): invalid pointer", HEAP_SIGN_BAD_POINTER},
+	{"mremap_chunk(): invalid pointer", HEAP_SIGN_BAD_POINTER},
+	{"realloc(): invalid pointer", HEAP_SIGN_BAD_POINTER},
+	{"realloc(): invalid old size", HEAP_SIGN_BAD_POINTER},
+	{"free(): invalid next size", HEAP_SIGN_BAD_NEXT},
+	{"realloc(): invalid next size", HEAP_SIGN_BAD_NEXT},
+	{"unaligned tcache chunk", HEAP_SIGN_BAD_LINK},
+	{"unaligned chunk detected in tcache", HEAP_SIGN_BAD_LINK},
+	{"unaligned fastbin chunk", HEAP_SIGN_BAD_LINK},
+	{"too many chunks detected in tcache", HEAP_SIGN_BAD_LINK},
+	{"double linked list corrupted", HEAP_SIGN_BAD_LINK},
+	{"corrupted double-linked list", HEAP_SIGN_BAD_LINK},
+	{"corrupted unsorted chunks", HEAP_SIGN_BAD_LINK},
+	{"corrupted size vs. prev_size", HEAP_SIGN_BAD_HEAP},
+	{"corrupted top size", HEAP_SIGN_BAD_HEAP},
+	{"malloc(): memory corruption", HEAP_SIGN_BAD_HEAP},
+	{"malloc(): invalid", HEAP_SIGN_BAD_HEAP},
+	{"malloc(): mismatching", HEAP_SIGN_BAD_HEAP},
+	{"malloc_consolidate(): invalid chunk size", HEAP_SIGN_BAD_HEAP},
+	{"break adjusted to free malloc space", HEAP_SIGN_BAD_HEAP},
+	{"sysmalloc: Assertion", HEAP_SIGN_BAD_HEAP},
+	{"malloc.c:", HEAP_SIGN_BAD_HEAP},
+	{"arena.c:", HEAP_SIGN_BAD_HEAP},
+	/* tcmalloc, scudo, hardened_malloc */
+	{"Attempt to free invalid pointer", HEAP_SIGN_BAD_POINTER},
+	{"fatal allocator error: double free", HEAP_SIGN_FREED_TWICE},
+	{"fatal allocator error: invalid", HEAP_SIGN_BAD_POINTER},
+};
+
+enum heap_sign heap_sign_of(const char *abort_message)
+{
+	for (size_t i = 0; abort_message && i < sizeof(sign_rows) / sizeof(sign_rows[0]); i++) {
+		if (strstr(abort_message, sign_rows[i].text))
+			return sign_rows[i].sign;
+	}
+	return HEAP_SIGN_NONE;
+}
+
+void evidence_lower(struct finding *finding, enum finding_confidence most)
+{
+	if (finding->confidence > most)
+		finding->confidence = most;
+}
+
+bool evidence_fault_unmapped(const struct crash *crash)
+{
+	const struct fault *fault = &crash->fault;
+
+	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN || (crash->fault_mapping_known && crash->fault_mapped))
+		return false;
+	return fault->source != ADDRESS_SIGNAL ||
+	       (crash->signal.number == SIGSEGV && crash->signal.code == SEGV_MAPERR);
+}
+
+static bool gives_back(const char *function)
+{
+	enum heap_call_kind kind = heap_call_kind_of(function);
+
+	return kind == HEAP_CALL_FREE || kind == HEAP_CALL_REALLOC ||
+	       (function && strcmp(function, "munmap_chunk") == 0);
+}
+
+static bool is_ended_block(const struct heap_subject *subject, uint64_t start, uint64_t end)
+{
+	const struct heap_life *life = heap_last_life(&subject->heap, subject->address);
+
+	return life && life->died != HEAP_ALIVE && life->start >= start && life->start < end;
+}
+
+bool evidence_unmapped_by_free(const struct crash *crash, const struct life *life)
+{
+	const struct event_context *context = &crash->biography.contexts[life->died];
+	const struct memory_event *event = &crash->biography.events[life->died];
+	uint64_t start, end;
+
+	for (size_t i = 0; i < context->stack.frame_count && i < context->stack.caller; i++) {
+		if (gives_back(context->stack.frames[i].symbol.function))
+			return true;
+	}
+	if (gives_back(context->caller.function) || gives_back(context->jumper.function))
+		return true;
+	timeline_removed_range(event, &start, &end);
+	for (size_t i = 0; i < crash->heap.subject_count; i++) {
+		const struct heap_subject *subject = &crash->heap.subjects[i];
+
+		if ((subject->kind == HEAP_SUBJECT_FAULT || subject->kind == HEAP_SUBJECT_GIVEN) &&
+		    is_ended_block(subject, start, end))
+			return true;
+	}
+	return false;
+}
+
+size_t evidence_heap_dying(const struct crash *crash, const struct heap_subject *given)
+{
+	if (!given || crash->heap.pointer_source != HEAP_POINTER_RECORDED)
+		return SIZE_MAX;
+	for (size_t i = given->event_count; i-- > 0;) {
+		if (given->events[i].old_block == crash->heap.pointer &&
+		    given->events[i].tid == evidence_dead_thread(crash))
+			return given->heap.outer[i];
+	}
+	return SIZE_MAX;
+}
+
+/* ---- words ---- */
+
+static const struct frame *caller_of(const struct heap_subject *subject, size_t event)
+{
+	const struct event_stack *stack = heap_subject_stack(subject, event);
+
+	return stack && stack->caller < stack->frame_count ? &stack->frames[stack->caller] : NULL;
+}
+
+const char *words_heap_caller(struct words *words, const struct heap_subject *subject, size_t event)
+{
+	const struct frame *frame = caller_of(subject, event);
+
+	if (frame && frame->symbol.module)
+		return words_symbol(words, &frame->symbol);
+	if (event < subject->event_count && subject->events[event].top_word)
+		snprintf(words->text, sizeof(words->text), "code at 0x%" PRIx64, subject->events[event].top_word);
+	else
+		snprintf(words->text, sizeof(words->text), "code that is not known");
+	return words->text;
+}
+
+const char *words_heap_block(struct words *words, const struct heap_life *life)
+{
+	if (life->born == HEAP_UNSEEN)
+		snprintf(words->text, sizeof(words->text), "the block at 0x%" PRIx64, life->start);
+	else
+		snprintf(words->text, sizeof(words->text), "the block of %" PRIu64 " bytes at 0x%" PRIx64, life->size,
+			 life->start);
+	return words->text;
+}
+
+const char *words_heap_call(struct words *words, const struct heap_event *event)
+{
+	static const char *const names[] = {
+		[FUNCTION_MALLOC] = "malloc",
+		[FUNCTION_CALLOC] = "calloc",
+		[FUNCTION_REALLOC] = "realloc",
+		[FUNCTION_REALLOCARRAY] = "reallocarray",
+		[FUNCTION_FREE] = "free",
+		[FUNCTION_ALIGNED_ALLOC] = "aligned_alloc",
+		[FUNCTION_NEW] = "operator new",
+		[FUNCTION_POSIX_MEMALIGN] = "posix_memalign",
+		[FUNCTION_DELETE] = "operator delete",
+	};
+	const char *name = event->role <= FUNCTION_DELETE ? names[event->role] : NULL;
+	char *out = words->text;
+	size_t size = sizeof(words->text);
+
+	if (!name)
+		name = "a call";
+	if (event->role == FUNCTION_FREE || event->role == FUNCTION_DELETE)
+		snprintf(out, size, "%s(0x%" PRIx64 ")", name, event->old_block);
+	else if (event->role == FUNCTION_REALLOC || event->role == FUNCTION_REALLOCARRAY)
+		snprintf(out, size,
+			 event->exit_ns ? "%s(0x%" PRIx64 ", %" PRIu64 ") = 0x%" PRIx64
+					: "%s(0x%" PRIx64 ", %" PRIu64 ")",
+			 name, event->old_block, event->size, event->block);
+	else
+		snprintf(out, size, "%s(%" PRIu64 ") = 0x%" PRIx64, name, event->size, event->block);
+	return out;
+}
+
+static size_t crash_site(const struct crash *crash)
+{
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+
+	for (size_t i = 0; stack && i < stack->frame_count; i++) {
+		if (stack->frames[i].symbol.module && !event_stack_is_library(&stack->frames[i]))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+const char *words_crash_site(struct words *words, const struct crash *crash)
+{
+	size_t site = crash_site(crash);
+
+	words->text[0] = 0;
+	return site == SIZE_MAX ? words->text : words_symbol(words, &crash->stacks.threads[0].frames[site].symbol);
+}
+
+/* ---- evidence ---- */
+
+/* ", called by NAME, called by NAME": the frames above the caller. */
+static void append_callers(char *out, size_t size, const struct event_stack *stack)
+{
+	size_t used = 0;
+
+	out[0] = 0;
+	for (size_t i = stack ? stack->caller + 1 : SIZE_MAX;
+	     stack && i < stack->frame_count && i <= stack->caller + CALLERS_NAMED && used < size; i++) {
+		struct words words;
+		const char *name = words_symbol(&words, &stack->frames[i].symbol);
+
+		if (!name[0] || event_stack_is_library(&stack->frames[i]))
+			break;
+		used += (size_t)snprintf(out + used, size - used, ", called by %s", name);
+	}
+}
+
+struct error *evidence_add_heap_call(const struct crash *crash, struct finding *finding,
+				     const struct heap_subject *subject, size_t event, const char *what)
+{
+	struct words call, caller, when;
+	char callers[1024];
+
+	if (event >= subject->event_count)
+		return NULL;
+	append_callers(callers, sizeof(callers), heap_subject_stack(subject, event));
+	return finding_add_evidence(finding, EVIDENCE_HEAP, subject->events[event].id, 0,
+				    "%s: %s by thread %" PRIu32 " in %s%s, %s", what,
+				    words_heap_call(&call, &subject->events[event]), subject->events[event].tid,
+				    words_heap_caller(&caller, subject, event), callers,
+				    words_before_crash(&when, crash, subject->events[event].enter_ns));
+}
+
+struct error *evidence_add_abort_message(const struct crash *crash, struct finding *finding)
+{
+	if (!crash->abort_message)
+		return NULL;
+	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "the allocator's last words: \"%s\"",
+				    crash->abort_message);
+}
+
+struct error *evidence_add_crash_site(const struct crash *crash, struct finding *finding, const char *what)
+{
+	size_t site = crash_site(crash);
+	struct words words;
+
+	if (site == SIZE_MAX)
+		return NULL;
+	return finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)site, crash->stacks.threads[0].frames[site].pc,
+				    "%s: %s", what, words_crash_site(&words, crash));
+}
+
+struct error *evidence_heap_weigh(const struct crash *crash, struct finding *finding,
+				  const struct heap_subject *subject, uint64_t from_ns, const char *consequence)
+{
+	const struct gap *gap = NULL;
+	struct error *err = NULL;
+
+	(void)subject;
+	if (crash_unseen_between(crash, from_ns, crash->time_ns, &gap)) {
+		evidence_lower(finding, CONFIDENCE_LIKELY);
+		err = finding_add_missing(
+			finding, "not all of the time before the crash was recorded (%s): %s",
+			gap ? gap_cause_name(gap->cause) : "the recording began later or ended earlier", consequence);
+	}
+	/* A child's own calls are seen a moment after its birth, its parent's from before. */
+	if (!err && crash->heap.covered_from_ns > from_ns && !crash->heap.covered_whole) {
+		evidence_lower(finding, heap_sign_of(crash->abort_message) == HEAP_SIGN_FREED_TWICE
+						? CONFIDENCE_LIKELY
+						: CONFIDENCE_POSSIBLE);
+		err = finding_add_missing(finding,
+					  "calls between the fork and the moment from which the child's were "
+					  "seen: %s",
+					  consequence);
+	}
+	if (!err && crash->heap.hole) {
+		evidence_lower(finding, CONFIDENCE_LIKELY);
+		err = finding_add_missing(finding, "some calls of the allocator cannot be seen (%s): %s",
+					  crash->heap.hole, consequence);
+	}
+	return err;
+}
+
+static struct error *blame(struct finding *finding, const struct symbol *symbol)
+{
+	if (!symbol->module)
+		return NULL;
+	if (symbol->function)
+		return finding_set_offender(finding, "%s %s", words_base_name(symbol->module), symbol->function);
+	return finding_set_offender(finding, "%s+0x%" PRIx64, words_base_name(symbol->module), symbol->module_offset);
+}
+
+struct error *evidence_heap_blame(struct finding *finding, const struct heap_subject *subject, size_t event)
+{
+	const struct frame *frame = caller_of(subject, event);
+
+	return frame ? blame(finding, &frame->symbol) : NULL;
+}
+
+struct error *evidence_blame_crash_site(const struct crash *crash, struct finding *finding)
+{
+	size_t site = crash_site(crash);
+
+	return site == SIZE_MAX ? NULL : blame(finding, &crash->stacks.threads[0].frames[site].symbol);
+}
+
+bool evidence_heap_fault_inside(const struct crash *crash)
+{
+	return crash->fault.is_fault &&
+	       (crash->heap.call.kind == HEAP_CALL_FREE || crash->heap.call.kind == HEAP_CALL_REALLOC);
+}

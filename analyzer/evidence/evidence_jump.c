@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/evidence/evidence_jump.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "analyzer/evidence/evidence_fault.h"
+
+enum finding_confidence evidence_jump_confidence(const struct crash *crash)
+{
+	const struct fault_jump *jump = &crash->fault.jump;
+	uint64_t target = crash->fault.address;
+
+	if (!jump->known)
+		return CONFIDENCE_POSSIBLE;
+	if (jump->is_refused)
+		return jump->is_return ? CONFIDENCE_NONE : CONFIDENCE_PROVEN;
+	if (jump->has_return_address && jump->call_target_known && jump->call_target == target)
+		return CONFIDENCE_PROVEN;
+	if (jump->has_return_address)
+		return CONFIDENCE_LIKELY;
+	return CONFIDENCE_POSSIBLE;
+}
+
+/* The frame that the return address on top of the stack leads to. */
+static const struct frame *caller(const struct crash *crash)
+{
+	const struct frame *frame = evidence_fault_frame(crash);
+	const struct thread_stack *stack;
+
+	if (!frame)
+		return NULL;
+	if (crash->fault.jump.is_refused)
+		return frame;
+	stack = &crash->stacks.threads[0];
+	if (frame + 1 < stack->frames + stack->frame_count && frame[1].pc == crash->fault.jump.return_address)
+		return frame + 1;
+	return NULL;
+}
+
+const char *evidence_jump_source(struct words *words, const struct crash *crash)
+{
+	const struct fault_jump *jump = &crash->fault.jump;
+	const struct frame *frame = caller(crash);
+	struct words symbol;
+	const char *name = frame && frame->symbol.module ? words_symbol(&symbol, &frame->symbol) : NULL;
+	const char *branch = jump->is_refused ? crash->fault.instruction : jump->call;
+	size_t size = sizeof(words->text);
+
+	if (!jump->is_refused && !jump->has_return_address)
+		snprintf(words->text, size, "a jump from a place that is not known");
+	else if (!name)
+		snprintf(words->text, size, "%s before 0x%" PRIx64, branch,
+			 jump->is_refused ? crash->fault.registers[CORE_RIP] : jump->return_address);
+	else if (evidence_jump_confidence(crash) == CONFIDENCE_PROVEN || jump->call_is_indirect)
+		snprintf(words->text, size, "%s in %.400s", branch, name);
+	else
+		snprintf(words->text, size, "a jump at the end of a function that was called in %.400s", name);
+	return words->text;
+}
+
+static struct error *add_call(const struct crash *crash, struct finding *finding)
+{
+	const struct fault_jump *jump = &crash->fault.jump;
+	struct error *err;
+
+	if (jump->is_refused)
+		return finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, crash->fault.registers[CORE_RIP],
+					    "%s would have gone to 0x%" PRIx64 ": the processor refused it",
+					    crash->fault.instruction, crash->fault.address);
+	if (!jump->has_return_address)
+		return finding_add_counter(finding, "the word on top of the stack is no return address: whether it was "
+						    "a jump or a return is not known");
+	err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->fault.registers[CORE_RSP],
+				   "the return address on top of the stack, 0x%" PRIx64 ", is that of %s",
+				   jump->return_address, jump->call);
+	if (err)
+		return err;
+	if (!jump->call_target_known)
+		return finding_add_missing(finding, "where that call went: its register or memory cannot be read");
+	if (jump->call_target == crash->fault.address)
+		return finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, jump->call_target,
+					    "with the registers and memory of then, that call goes to 0x%" PRIx64,
+					    jump->call_target);
+	return finding_add_counter(finding,
+				   "that call goes to 0x%" PRIx64
+				   ": what it called must have jumped on, or its pointer "
+				   "was changed since",
+				   jump->call_target);
+}
+
+struct error *evidence_add_jump(const struct crash *crash, struct finding *finding)
+{
+	const struct fault_jump *jump = &crash->fault.jump;
+	const struct frame *frame = caller(crash);
+	struct error *err = evidence_add_refusal(crash, finding);
+
+	if (!err)
+		err = add_call(crash, finding);
+	if (!err && jump->known && !jump->is_refused && !jump->has_return_address && jump->has_word_below &&
+	    jump->word_below == crash->fault.address)
+		err = finding_add_counter(finding, "the word below the stack pointer is that very address: a return "
+						   "to it looks like this");
+	if (!err && frame && frame->symbol.function)
+		err = finding_set_offender(finding, "%s %s", words_base_name(frame->symbol.module),
+					   frame->symbol.function);
+	else if (!err && frame && frame->symbol.module)
+		err = finding_set_offender(finding, "%s+0x%" PRIx64, words_base_name(frame->symbol.module),
+					   frame->symbol.module_offset);
+	return err;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/evidence/evidence_mapping.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct life *evidence_life_at_death(const struct crash *crash)
+{
+	const struct biography *biography = &crash->biography;
+	const struct life *life;
+
+	if (!crash->has_biography)
+		return NULL;
+	life = timeline_last_life(&biography->timeline, biography->address);
+	if (life && life->died != TIMELINE_ALIVE &&
+	    (!crash->time_ns || biography->events[life->died].exit_ns <= crash->time_ns))
+		return NULL;
+	return life;
+}
+
+struct error *evidence_weigh_gaps(const struct crash *crash, struct finding *finding, uint64_t from_ns,
+				  const char *consequence)
+{
+	const struct gap *gap = NULL;
+	struct error *err = NULL;
+
+	if (crash_unseen_between(crash, from_ns, crash->time_ns, &gap)) {
+		if (finding->confidence > CONFIDENCE_LIKELY)
+			finding->confidence = CONFIDENCE_LIKELY;
+		if (gap && gap->lost)
+			err = finding_add_missing(finding, "%" PRIu64 " events were lost (%s) before the crash: %s",
+						  gap->lost, gap_cause_name(gap->cause), consequence);
+		else
+			err = finding_add_missing(finding, "not all of the time before the crash was recorded (%s): %s",
+						  gap ? gap_cause_name(gap->cause)
+						      : "the recording began later or ended earlier",
+						  consequence);
+	}
+	if (!err && crash->biography.truncated) {
+		if (finding->confidence > CONFIDENCE_LIKELY)
+			finding->confidence = CONFIDENCE_LIKELY;
+		err = finding_add_missing(finding, "the older history of this memory, which is too long to be read: %s",
+					  consequence);
+	}
+	if (!err && !crash->signal.trustworthy)
+		err = evidence_doubt(
+			finding, "the signal's own address cannot be trusted; it was worked out from the instruction");
+	return err;
+}
+
+static bool is_dynamic_linker(const char *module)
+{
+	const char *name = words_base_name(module);
+
+	return strncmp(name, "ld-linux", 8) == 0 || strncmp(name, "ld-musl", 7) == 0 ||
+	       strncmp(name, "ld-2.", 5) == 0 || strncmp(name, "ld.so", 5) == 0 || strncmp(name, "ld64.so", 7) == 0;
+}
+
+bool evidence_by_dynamic_linker(const struct crash *crash, size_t index)
+{
+	const struct event_context *context = &crash->biography.contexts[index];
+	const struct symbol *symbol = context->at.module ? &context->at : &context->caller;
+
+	if (symbol->module && is_dynamic_linker(symbol->module))
+		return true;
+	/* A static program has its own copy. */
+	symbol = context->caller.function ? &context->caller : &context->at;
+	return symbol->function && strncmp(symbol->function, "_dl_", 4) == 0;
+}
+
+static const struct symbol *faulting_symbol(const struct crash *crash)
+{
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+
+	return stack && stack->frame_count && stack->frames[0].symbol.module ? &stack->frames[0].symbol : NULL;
+}
+
+const char *evidence_faulting_code(struct words *words, const struct crash *crash)
+{
+	const struct symbol *symbol = faulting_symbol(crash);
+
+	if (symbol)
+		return words_symbol(words, symbol);
+	if (crash->has_registers)
+		snprintf(words->text, sizeof(words->text), "code at 0x%" PRIx64, crash->registers[CORE_RIP]);
+	else
+		snprintf(words->text, sizeof(words->text), "code that is not known");
+	return words->text;
+}
+
+const char *evidence_faulting_function(struct words *words, const struct crash *crash)
+{
+	const struct symbol *symbol = faulting_symbol(crash);
+
+	if (!symbol)
+		return NULL;
+	if (symbol->function)
+		snprintf(words->text, sizeof(words->text), "%s %s", words_base_name(symbol->module), symbol->function);
+	else
+		snprintf(words->text, sizeof(words->text), "%s+0x%" PRIx64, words_base_name(symbol->module),
+			 symbol->module_offset);
+	return words->text;
+}
+
+struct error *evidence_add_faulting_frame(const struct crash *crash, struct finding *finding)
+{
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	struct words words;
+
+	if (!stack || !stack->frame_count)
+		return NULL;
+	return finding_add_evidence(finding, EVIDENCE_FRAME, 0, stack->frames[0].pc, "it was done by %s",
+				    evidence_faulting_code(&words, crash));
+}
+
+const char *evidence_spot(struct words *words, const struct file_spot *spot)
+{
+	char symbol[200] = "";
+
+	if (!spot->path) {
+		snprintf(words->text, sizeof(words->text), "anonymous memory");
+		return words->text;
+	}
+	if (spot->symbol)
+		snprintf(symbol, sizeof(symbol), ", in %s+0x%" PRIx64, spot->symbol, spot->symbol_offset);
+	snprintf(words->text, sizeof(words->text), "%s, offset 0x%" PRIx64 "%s%s%s", words_base_name(spot->path),
+		 spot->offset, spot->section ? ", " : "", spot->section ? spot->section : "", symbol);
+	return words->text;
+}
+
+static const struct symbol *party_of(const struct crash *crash, size_t index)
+{
+	const struct event_context *context = &crash->biography.contexts[index];
+
+	if (context->jumper.module || context->caller.module)
+		return context->jumper.module ? &context->jumper : &context->caller;
+	/* The C library is everybody's. */
+	return context->stack.frame_count && event_stack_is_library(&context->stack.frames[0]) ? &context->caller
+											       : &context->at;
+}
+
+enum evidence_parties evidence_parties(const struct crash *crash, size_t first, size_t second)
+{
+	const struct symbol *a = party_of(crash, first), *b = party_of(crash, second);
+
+	if (!a->module || !b->module)
+		return PARTIES_UNKNOWN;
+	if (strcmp(words_base_name(a->module), words_base_name(b->module)) != 0)
+		return PARTIES_STRANGERS;
+	if (!a->function || !b->function)
+		return PARTIES_UNKNOWN;
+	return strcmp(a->function, b->function) == 0 ? PARTIES_SAME_FUNCTION : PARTIES_SAME_MODULE;
+}
+
+struct crash evidence_through_view(const struct crash *crash, const struct memory_view *view)
+{
+	struct crash seen = *crash;
+
+	seen.biography = view->biography;
+	seen.has_biography = true;
+	return seen;
+}
+
+struct error *evidence_add_view(struct finding *finding, const struct memory_view *view)
+{
+	if (view->role == VIEW_CODE)
+		return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, view->address,
+					    "the code that ran stands at 0x%" PRIx64 ", in no file%s", view->address,
+					    view->page_is_zero ? "; its page is all zero" : "");
+	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, view->address,
+				    "%s%sthe pointer was read from 0x%" PRIx64 ", which holds 0x%" PRIx64 "%s",
+				    view->pointer, view->pointer[0] ? ": " : "", view->address, view->value,
+				    view->page_is_zero ? "; its whole page is zero" : "");
+}
+
+bool evidence_is_loader_scratch(const struct crash *crash, const struct life *life)
+{
+	const char *file = crash->biography.contexts[life->born].file;
+
+	return life->died != TIMELINE_ALIVE && file && strcmp(words_base_name(file), "ld.so.cache") == 0 &&
+	       crash->biography.events[life->born].tid == crash->biography.events[life->died].tid;
+}
+
+const struct life *evidence_before_scratch(const struct crash *crash, const struct life *life)
+{
+	const struct timeline *timeline = &crash->biography.timeline;
+
+	while (life && evidence_is_loader_scratch(crash, life)) {
+		const struct life *before = NULL;
+
+		for (size_t i = 0; i < timeline->life_count; i++) {
+			const struct life *other = &timeline->lives[i];
+
+			if (other->born < life->born && crash->biography.address >= other->start &&
+			    crash->biography.address < other->end && (!before || other->born > before->born))
+				before = other;
+		}
+		life = before;
+	}
+	return life;
+}

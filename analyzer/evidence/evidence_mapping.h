@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the detectors of permissions, files and libraries share, beside evidence.h: the life of the page at the moment
+ * of the fault, who made a call as a word for the signature, and the faulting code. Pure.
+ */
+#ifndef ANALYZER_EVIDENCE_MAPPING_H
+#define ANALYZER_EVIDENCE_MAPPING_H
+
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/words.h"
+
+/* The recorded life of the biography's address at the moment of the death: one that has not ended, or that was ended by
+ * a call that had not returned by then (then the core need not have the page any more, and it was there for the fault).
+ * NULL when nothing was recorded there. */
+const struct life *evidence_life_at_death(const struct crash *crash);
+
+/* Lowers to `likely`, with the reason, where something between `from_ns` and the crash was not recorded. As
+ * evidence_weigh(), but asks for nothing that only holds for unmapped pages. */
+struct error *evidence_weigh_gaps(const struct crash *crash, struct finding *finding, uint64_t from_ns,
+				  const char *consequence) must_check;
+
+/* How two callers of recorded calls are related, as far as can be told. */
+enum evidence_parties {
+	PARTIES_UNKNOWN = 0,   /* one of them is not known */
+	PARTIES_SAME_FUNCTION, /* the same function called */
+	PARTIES_SAME_MODULE,   /* two functions of one file */
+	PARTIES_STRANGERS,     /* two files */
+};
+enum evidence_parties evidence_parties(const struct crash *crash, size_t first, size_t second);
+
+/* The crash with a view in the place of its biography, so that what is said here of the fault's page can be said of the
+ * view's. It borrows everything and must not be released. */
+struct crash evidence_through_view(const struct crash *crash, const struct memory_view *view);
+
+/* "mapped" and so on, of a view: the word that the pointer was read from, as evidence. */
+struct error *evidence_add_view(struct finding *finding, const struct memory_view *view) must_check;
+
+/* The call of biography event `index` was made by the dynamic linker itself, not by the program through it. */
+bool evidence_by_dynamic_linker(const struct crash *crash, size_t index);
+
+/* The life that ended at the fault's address, when it was a part of a file that the dynamic linker unmapped or that
+ * held code, and crash->unloaded says which; else NULL. A file that a program mapped and unmapped by itself is no
+ * library. */
+const struct life *evidence_unloaded_life(const struct crash *crash);
+
+/* How the end of an unloaded library came, one line of evidence each: its mapping, its unmapping, the place in it. */
+struct error *evidence_add_unloading(const struct crash *crash, struct finding *finding,
+				     const struct life *life) must_check;
+
+/* What speaks for another reading of a place that was unloaded: an unmapping of more or less than a library, calls at
+ * the same time, gaps. */
+struct error *evidence_weigh_unloading(const struct crash *crash, struct finding *finding,
+				       const struct life *life) must_check;
+
+/* From the core alone: one line for what glibc left of the library, and what is missing. Sets the confidence. */
+struct error *evidence_add_remains(const struct crash *crash, struct finding *finding) must_check;
+
+/* Module and function (or offset) of a place in an unloaded file, for a signature. */
+const char *evidence_unloaded_function(struct words *words, const struct crash *crash);
+
+/* A file that the dynamic linker read and unmapped before the program began (/etc/ld.so.cache): nobody keeps a pointer
+ * into it. */
+bool evidence_is_loader_scratch(const struct crash *crash, const struct life *life);
+
+/* `life`, or the one before it at the biography's address that is no loader scratch; NULL when there is none. */
+const struct life *evidence_before_scratch(const struct crash *crash, const struct life *life);
+
+/* The code that faulted: "victim write_it+0x12 (x.c:10)", or "code at 0x…". */
+const char *evidence_faulting_code(struct words *words, const struct crash *crash);
+
+/* Module and function of the code that faulted, for a signature; NULL when there is no stack. */
+const char *evidence_faulting_function(struct words *words, const struct crash *crash);
+
+/* Adds the innermost frame of the crashed thread, if there is one. */
+struct error *evidence_add_faulting_frame(const struct crash *crash, struct finding *finding) must_check;
+
+/* "libx.so+0x1234, .rodata, in greeting+0x3": a place in a file; "anonymous memory" when there is none. */
+const char *evidence_spot(struct words *words, const struct file_spot *spot);
+
+#endif

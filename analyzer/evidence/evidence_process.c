@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/evidence/evidence_process.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const struct frame *frame_at(const struct crash *crash, size_t frame)
+{
+	return crash->stacks.thread_count && frame < crash->stacks.threads[0].frame_count
+		       ? &crash->stacks.threads[0].frames[frame]
+		       : NULL;
+}
+
+struct error *evidence_add_crash_frame(const struct crash *crash, struct finding *finding, size_t frame,
+				       const char *what)
+{
+	const struct frame *at = frame_at(crash, frame);
+	struct words words;
+
+	if (!at)
+		return NULL;
+	return finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)frame, at->pc, "%s: frame %zu, %s", what, frame,
+				    words_symbol(&words, &at->symbol));
+}
+
+struct error *evidence_add_signal(const struct crash *crash, struct finding *finding)
+{
+	const struct crash_signal *signal = &crash->signal;
+	struct words name, code;
+	char sender[64] = "";
+
+	if (ending_is_own_signal(crash, signal))
+		snprintf(sender, sizeof(sender), ", sent by the process itself");
+	else if (signal->sender_pid)
+		snprintf(sender, sizeof(sender), ", sent by process %" PRIu32 "%s%s%s", signal->sender_pid,
+			 signal->sender_comm[0] ? " (" : "", signal->sender_comm, signal->sender_comm[0] ? ")" : "");
+	return finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0, 0,
+				    "%s, %s%s", words_signal(&name, signal->number),
+				    words_signal_code(&code, signal->number, signal->code), sender);
+}
+
+const char *evidence_frame_words(struct words *words, const struct crash *crash, size_t frame)
+{
+	const struct frame *at = frame_at(crash, frame);
+	struct words name;
+
+	words->text[0] = 0;
+	if (!at || !at->symbol.module)
+		return words->text;
+	if (!at->symbol.function)
+		return words_symbol(words, &at->symbol);
+	words_function(&name, &at->symbol);
+	if (at->symbol.file && at->symbol.line)
+		snprintf(words->text, sizeof(words->text), "%.300s (%.150s:%d)", name.text,
+			 words_base_name(at->symbol.file), at->symbol.line);
+	else
+		snprintf(words->text, sizeof(words->text), "%.300s of %.150s", name.text,
+			 words_base_name(at->symbol.module));
+	return words->text;
+}
+
+struct error *evidence_set_frame_offender(const struct crash *crash, struct finding *finding, size_t frame)
+{
+	const struct frame *at = frame_at(crash, frame);
+	struct words words;
+
+	if (!at || !at->symbol.module)
+		return NULL;
+	return finding_set_offender(finding, "%s", words_code(&words, &at->symbol));
+}
+
+bool evidence_instruction_faults(const struct crash *crash)
+{
+	return crash->fault.is_fault ||
+	       (crash->stack_use_count && crash->stack_uses[0].touched_source == TOUCHED_INSTRUCTION);
+}

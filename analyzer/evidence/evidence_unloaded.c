@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "analyzer/evidence/evidence_mapping.h"
+
+/* The dynamic linker maps its cache too, and what it was asked to load and could not. A file that is not there any more
+ * is judged by its name: libx.so, libx.so.6. */
+static bool is_library(const struct file_spot *spot)
+{
+	const char *suffix = strstr(words_base_name(spot->path), ".so");
+
+	if (spot->is_elf)
+		return true;
+	return suffix && (!suffix[3] || (suffix[3] == '.' && suffix[4] >= '0' && suffix[4] <= '9') || suffix[3] == ' ');
+}
+
+const struct life *evidence_unloaded_life(const struct crash *crash)
+{
+	const struct life *life = evidence_before_scratch(crash, evidence_ended_life(crash));
+	const struct memory_event *died;
+
+	if (!life || life->died == TIMELINE_ALIVE || !crash->unloaded.path || !is_library(&crash->unloaded))
+		return NULL;
+	died = &crash->biography.events[life->died];
+	if (died->kind != MEMORY_MUNMAP)
+		return NULL;
+	if (evidence_by_dynamic_linker(crash, life->died))
+		return life;
+	/* A loader of the program's own. */
+	return life->protection >= 0 && (life->protection & PROT_EXEC) ? life : NULL;
+}
+
+struct error *evidence_add_unloading(const struct crash *crash, struct finding *finding, const struct life *life)
+{
+	struct words spot;
+	struct error *err = evidence_add_call(crash, finding, life->born, "loaded");
+
+	if (!err)
+		err = evidence_add_call(crash, finding, life->died,
+					evidence_by_dynamic_linker(crash, life->died) ? "unloaded (dlclose)"
+										      : "unloaded");
+	if (!err)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->fault.address, "0x%" PRIx64 " was %s",
+					   crash->fault.address, evidence_spot(&spot, &crash->unloaded));
+	return err;
+}
+
+struct error *evidence_weigh_unloading(const struct crash *crash, struct finding *finding, const struct life *life)
+{
+	const struct biography *biography = &crash->biography;
+	const struct memory_event *born = &biography->events[life->born], *died = &biography->events[life->died];
+	struct error *err =
+		evidence_weigh(crash, finding, born->enter_ns, "something else may have come and gone there unseen");
+
+	if (!err && !timeline_ordered(born, died))
+		err = evidence_doubt(finding, "two of the calls ran at the same time: their order is not known");
+	if (!err && !evidence_by_dynamic_linker(crash, life->died))
+		err = evidence_doubt(finding, "it was not the dynamic linker that unmapped the file");
+	return err;
+}
+
+const char *evidence_unloaded_function(struct words *words, const struct crash *crash)
+{
+	const struct file_spot *spot = &crash->unloaded;
+
+	if (!spot->path)
+		snprintf(words->text, sizeof(words->text), "a library");
+	else if (spot->symbol)
+		snprintf(words->text, sizeof(words->text), "%s %s", words_base_name(spot->path), spot->symbol);
+	else
+		snprintf(words->text, sizeof(words->text), "%s", words_base_name(spot->path));
+	return words->text;
+}
+
+struct error *evidence_add_remains(const struct crash *crash, struct finding *finding)
+{
+	const struct unload_remains *remains = &crash->remains;
+	struct error *err;
+
+	finding->confidence = CONFIDENCE_LIKELY;
+	err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, remains->link_map,
+				   "the dynamic linker's description of a library%s%s, at 0x%" PRIx64
+				   ", says that it had 0x%" PRIx64 "-0x%" PRIx64 "; nothing is mapped there",
+				   crash->unloaded.path ? ", " : "", crash->unloaded.path ?: "", remains->link_map,
+				   remains->start, remains->end);
+	if (!err)
+		err = finding_add_missing(finding, "who unloaded it, and when: nobody recorded it");
+	if (!err && !crash->unloaded.path)
+		err = finding_add_missing(finding, "the library's name: its place was used again");
+	return err;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/facts/ending.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "analyzer/words.h"
+
+/* Frames without a telling name between two of the known way: helpers, handlers that a program has set itself. */
+#define GAP_MAX 3
+#define SEARCH_MAX 40
+
+enum match { EXACT, PREFIX, INSIDE };
+
+struct row {
+	enum match match;
+	enum ending_kind kind;
+	const char *name;
+};
+
+/* glibc, musl; libstdc++, libc++; GLib, Boost, Qt, glog and Abseil; rustc; gc. */
+static const struct row rows[] = {
+	{EXACT, ENDING_PLAIN, "raise"},
+	{EXACT, ENDING_PLAIN, "gsignal"},
+	{EXACT, ENDING_PLAIN, "abort"},
+	{EXACT, ENDING_PLAIN, "kill"},
+	{EXACT, ENDING_PLAIN, "killpg"},
+	{EXACT, ENDING_PLAIN, "tgkill"},
+	{EXACT, ENDING_PLAIN, "syscall"},
+	{EXACT, ENDING_PLAIN, "sigqueue"},
+	{EXACT, ENDING_PLAIN, "pthread_kill"},
+	{EXACT, ENDING_PLAIN, "pthread_sigqueue"},
+	{PREFIX, ENDING_PLAIN, "__pthread_kill"},
+	{EXACT, ENDING_PLAIN, "runtime.raise"},
+	{EXACT, ENDING_PLAIN, "runtime.raise.abi0"},
+	{EXACT, ENDING_PLAIN, "runtime.dieFromSignal"},
+	{EXACT, ENDING_PLAIN, "runtime.crash"},
+	{INSIDE, ENDING_PLAIN, "14abort_internal"},
+	{INSIDE, ENDING_PLAIN, "3std7process5abort"},
+	{EXACT, ENDING_LIBRARY, "__libc_message"},
+	{EXACT, ENDING_LIBRARY, "__libc_message_impl"},
+	{EXACT, ENDING_LIBRARY, "__libc_fatal"},
+	{EXACT, ENDING_LIBRARY, "malloc_printerr"},
+	{EXACT, ENDING_LIBRARY, "__fortify_fail"},
+	{EXACT, ENDING_CANARY, "__stack_chk_fail"},
+	{EXACT, ENDING_CANARY, "__stack_chk_fail_local"},
+	{EXACT, ENDING_FORTIFY, "__chk_fail"},
+	{EXACT, ENDING_ASSERT, "__assert_fail_base"},
+	{EXACT, ENDING_ASSERT, "__assert_fail"},
+	{EXACT, ENDING_ASSERT, "__assert_perror_fail"},
+	{EXACT, ENDING_ASSERT, "__assert"},
+	{PREFIX, ENDING_ASSERT, "g_assertion_message"},
+	{PREFIX, ENDING_ASSERT, "_ZSt21__glibcxx_assert_fail"},
+	{PREFIX, ENDING_ASSERT, "_ZSt20__replacement_assert"},
+	{INSIDE, ENDING_ASSERT, "__libcpp_verbose_abort"},
+	{PREFIX, ENDING_ASSERT, "_ZN5boost16assertion_failed"},
+	{PREFIX, ENDING_ASSERT, "_Z9qt_assert"},
+	{INSIDE, ENDING_ASSERT, "LogMessageFatal"},
+	{INSIDE, ENDING_ASSERT, "11__gnu_debug16_Error_formatter8_M_error"},
+	{EXACT, ENDING_TERMINATE, "_ZSt9terminatev"},
+	{EXACT, ENDING_TERMINATE, "_ZSt11__terminatePFvvE"},
+	{EXACT, ENDING_TERMINATE, "_ZN10__cxxabiv111__terminateEPFvvE"},
+	{PREFIX, ENDING_TERMINATE, "_ZN9__gnu_cxx27__verbose_terminate_handlerEv"},
+	{EXACT, ENDING_TERMINATE, "__clang_call_terminate"},
+	{EXACT, ENDING_TERMINATE, "__cxa_call_terminate"},
+	{PREFIX, ENDING_TERMINATE, "__gxx_personality"}, /* it calls __cxa_call_terminate, which is not exported */
+	{INSIDE, ENDING_RUST_PANIC, "rust_panic"},
+	{INSIDE, ENDING_RUST_PANIC, "__rust_start_panic"},
+	{INSIDE, ENDING_RUST_PANIC, "12___rust_abort"},
+	{INSIDE, ENDING_RUST_PANIC, "rust_begin_unwind"},
+	{INSIDE, ENDING_RUST_PANIC, "4core9panicking"},
+	{INSIDE, ENDING_RUST_PANIC, "3std9panicking"},
+	{INSIDE, ENDING_RUST_PANIC, "__rust_end_short_backtrace"},
+	{EXACT, ENDING_GO_PANIC, "runtime.fatalpanic"},
+	{EXACT, ENDING_GO_PANIC, "runtime.gopanic"},
+	{EXACT, ENDING_GO_THROW, "runtime.throw"},
+	{EXACT, ENDING_GO_THROW, "runtime.fatal"},
+	{EXACT, ENDING_GO_THROW, "runtime.fatalthrow"},
+};
+
+bool ending_is_function(const struct frame *frame, const char *name)
+{
+	const char *function = frame->symbol.function;
+	size_t length = strlen(name);
+
+	if (!function)
+		return false;
+	if (strncmp(function, "__GI_", 5) == 0)
+		function += 5;
+	/* What the compiler splits off gets a point and a reason. A name with points of its own is matched whole. */
+	return strncmp(function, name, length) == 0 && (!function[length] || function[length] == '.');
+}
+
+static const struct row *find_row(const struct frame *frame)
+{
+	const char *function = frame->symbol.function;
+
+	for (size_t i = 0; function && i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *row = &rows[i];
+
+		if (row->match == EXACT	   ? ending_is_function(frame, row->name)
+		    : row->match == PREFIX ? strncmp(function, row->name, strlen(row->name)) == 0
+					   : strstr(function, row->name) != NULL)
+			return row;
+	}
+	return NULL;
+}
+
+static bool is_runtime_library(const char *module)
+{
+	static const char *const libraries[] = {"libstdc++.so", "libgcc_s.so", "libc++", "libunwind.so",
+						"libc.so",	"ld-linux",    "libc-2."};
+	const char *name = module ? words_base_name(module) : "";
+
+	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+		if (strncmp(name, libraries[i], strlen(libraries[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool ending_is_runtime(const struct frame *frame)
+{
+	static const char *const prefixes[] = {
+		"__cxa_",   "_Unwind_", "__gxx_",  "_ZSt",	"_ZNSt",  "_ZNKSt",  "_ZN9__gnu_cxx", "_ZN10__cxxabiv1",
+		"runtime.", "_ZN4core", "_ZN3std", "_ZN5alloc", "__rust", "__libc_", "__clang_call"};
+	/* Rust's newer names begin with the path's shape and the crate's hash. */
+	static const char *const crates[] = {"_4core", "_3std", "_5alloc"};
+	const char *function = frame->symbol.function;
+
+	if (is_runtime_library(frame->symbol.module))
+		return true;
+	if (!function)
+		return false;
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		if (strncmp(function, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	}
+	/* Checked functions of the C library, in a static program. */
+	if (strncmp(function, "__", 2) == 0 && strlen(function) > 6 &&
+	    strcmp(function + strlen(function) - 4, "_chk") == 0)
+		return true;
+	for (size_t i = 0; strncmp(function, "_R", 2) == 0 && i < sizeof(crates) / sizeof(crates[0]); i++) {
+		if (strstr(function, crates[i]))
+			return true;
+	}
+	return find_row(frame) != NULL;
+}
+
+bool ending_is_own_signal(const struct crash *crash, const struct crash_signal *signal)
+{
+	return (signal->code == SI_USER || signal->code == SI_TKILL || signal->code == SI_QUEUE) &&
+	       signal->sender_pid != 0 && signal->sender_pid == crash->pid;
+}
+
+static bool sends_signal(const struct thread_stack *stack, size_t frame)
+{
+	const struct row *row = frame < stack->frame_count ? find_row(&stack->frames[frame]) : NULL;
+
+	return row && row->kind == ENDING_PLAIN;
+}
+
+/* Handlers that ran because the process had sent itself a signal stand on top of the way that is looked for. */
+static void skip_own_handlers(const struct crash *crash, struct ending *ending)
+{
+	for (size_t i = 0; i < crash->interruption_count; i++) {
+		const struct interruption *interruption = &crash->interruptions[i];
+
+		/* A signal to itself that arrived elsewhere was not sent by what it interrupted. */
+		if (!ending_is_own_signal(crash, &interruption->signal) ||
+		    !sends_signal(&crash->stacks.threads[0], interruption->frame)) {
+			ending->in_handler = true;
+			ending->interruption = i;
+			return;
+		}
+		ending->first = interruption->frame;
+	}
+}
+
+void ending_find(const struct crash *crash, struct ending *ret_ending)
+{
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	size_t end, gap = 0;
+
+	*ret_ending = (struct ending){.teller = SIZE_MAX, .caller = SIZE_MAX};
+	ret_ending->own = ending_is_own_signal(crash, &crash->signal);
+	if (!stack)
+		return;
+	skip_own_handlers(crash, ret_ending);
+	end = ret_ending->in_handler ? crash->interruptions[ret_ending->interruption].frame : stack->frame_count;
+	for (size_t i = ret_ending->first; i < end && i < ret_ending->first + SEARCH_MAX && gap <= GAP_MAX; i++) {
+		const struct row *row = find_row(&stack->frames[i]);
+
+		/* What the C library calls on the way to a signal begins the way; later it is the program's call. */
+		if (!row || (row->kind == ENDING_PLAIN && gap)) {
+			gap += ret_ending->kind == ENDING_NONE ? GAP_MAX + 1 : 1;
+			continue;
+		}
+		gap = 0;
+		ret_ending->teller = i;
+		if (row->kind > ENDING_PLAIN || ret_ending->kind == ENDING_NONE)
+			ret_ending->kind = row->kind;
+	}
+	if (ret_ending->teller == SIZE_MAX)
+		return;
+	for (size_t i = ret_ending->teller + 1; i < end && ret_ending->caller == SIZE_MAX; i++) {
+		if (!ending_is_runtime(&stack->frames[i]))
+			ret_ending->caller = i;
+	}
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/facts/explain_internal.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/facts/abort_message.h"
+#include "analyzer/core/core_return_sites.h"
+#include "analyzer/facts/fault.h"
+#include "analyzer/facts/signal_frame.h"
+#include "analyzer/facts/tracers.h"
+#include "analyzer/words.h"
+#include "common/cleanup.h"
+
+/* ---- who died ---- */
+
+static bool has_thread(const struct core *core, uint32_t tid)
+{
+	return core_find_thread(core, tid) != NULL;
+}
+
+bool explain_same_death(const struct core *core, const struct signal_event *signal)
+{
+	const struct core_thread *thread = core_find_thread(core, signal->namespace_tid);
+
+	return thread && thread->registers[CORE_RIP] == signal->registers[RECORD_REGISTER_RIP] &&
+	       thread->registers[CORE_RSP] == signal->registers[RECORD_REGISTER_RSP] &&
+	       core->signal.address == signal->address;
+}
+
+struct error *explain_match_core(const struct core *core, struct store_reader *store, struct space *ret_space)
+{
+	cleanup_free struct space *spaces = NULL;
+	const struct space *best = NULL;
+	int best_score = -1;
+	size_t count;
+	struct error *err;
+
+	if (!core->has_auxv)
+		return &error_not_found;
+	err = store_reader_find_spaces(store, core->auxv_sysinfo_ehdr, core->auxv_random, core->auxv_entry,
+				       core->auxv_base, &spaces, &count);
+	if (err)
+		return err;
+	for (size_t i = 0; i < count; i++) {
+		struct signal_event signal;
+		struct process process;
+		int score = 0;
+
+		err = store_reader_process(store, spaces[i].process_id, &process);
+		if (err)
+			return err;
+		/* A fork has its parent's auxiliary vector: the process id tells them apart. One that was not learnt is
+		 * 0. */
+		if (process.namespace_pid && process.namespace_pid != core->pid)
+			continue;
+		err = store_reader_space_fatal_signal(store, spaces[i].id, &signal);
+		if (!err) {
+			score = explain_same_death(core, &signal) ? 3 : has_thread(core, signal.namespace_tid) ? 2 : 1;
+			signal_event_deinit(&signal);
+		} else if (err->code != ERROR_NOT_FOUND) {
+			return err;
+		}
+		error_destroy(err);
+		if (score > best_score) {
+			best = &spaces[i];
+			best_score = score;
+		}
+	}
+	if (!best)
+		return &error_not_found;
+	*ret_space = *best;
+	return NULL;
+}
+
+static struct error *load_record(struct store_reader *store, bool is_exit, struct crash *crash)
+{
+	struct error *err = store_reader_process(store, crash->space.process_id, &crash->process);
+
+	if (!err)
+		err = store_reader_recording(store, crash->process.recording_id, &crash->recording);
+	if (err)
+		return err;
+	crash->recorded = true;
+	err = store_reader_space_fatal_signal(store, crash->space.id, &crash->signal_event);
+	if (!err) {
+		crash->has_signal_event = true;
+		crash->time_ns = crash->signal_event.time_ns;
+	} else if (err->code == ERROR_NOT_FOUND && is_exit) {
+		error_destroy(err);
+		err = NULL;
+	} else if (err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		err = crash_add_note(crash,
+				     "the death of the process was not recorded: the recorder had ended, or lost it");
+	}
+	if (!err)
+		err = store_reader_count_events(store, crash->space.id, &crash->event_count);
+	if (!err)
+		err = store_reader_gaps(store, crash->recording.id, crash->process.pid, 0, crash->time_ns ?: UINT64_MAX,
+					&crash->gaps, &crash->gap_count);
+	if (crash->space.origin == SPACE_SNAPSHOT || crash->space.origin == SPACE_SEEN)
+		crash->known_from_ns = crash->space.from_ns;
+	return err;
+}
+
+/* The sender's name, where it was recorded too. siginfo has its id as the dead process's namespace shows it, which is
+ * the recorder's only when the two are the same. */
+static struct error *name_sender(struct store_reader *store, struct crash *crash)
+{
+	struct crash_signal *signal = &crash->signal;
+	struct process sender;
+	struct error *err;
+
+	if (!signal->sender_pid || !crash->time_ns || crash->process.namespace_pid != crash->process.pid)
+		return NULL;
+	err = store_reader_process_at(store, crash->process.recording_id, signal->sender_pid, crash->time_ns, &sender);
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		return NULL;
+	}
+	if (!err)
+		snprintf(signal->sender_comm, sizeof(signal->sender_comm), "%.*s", (int)sizeof(sender.comm),
+			 sender.comm);
+	return err;
+}
+
+static struct error *set_text(char **text, const char *value)
+{
+	free(*text);
+	*text = value ? strdup(value) : NULL;
+	return value && !*text ? &error_no_memory : NULL;
+}
+
+static struct error *load_executable(struct store_reader *store, struct crash *crash)
+{
+	struct file_identity file;
+	struct error *err;
+
+	if (crash->executable || !crash->space.executable_file_id)
+		return NULL;
+	err = store_reader_file(store, crash->space.executable_file_id, &file);
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		return NULL;
+	}
+	if (err)
+		return err;
+	if (file.path[0]) /* else its path was lost */
+		err = set_text(&crash->executable, file.path);
+	file_identity_deinit(&file);
+	return err;
+}
+
+/* ---- what the core and the signal say ---- */
+
+static bool has_signal_address(int number)
+{
+	return number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE || number == SIGTRAP;
+}
+
+static void take_signal(struct crash *crash, int number, int code, uint64_t address, uint32_t sender_pid)
+{
+	bool by_kernel = code > 0 && code != SI_KERNEL;
+
+	crash->signal = (struct crash_signal){
+		.number = number,
+		.code = code,
+		.address = address,
+		.has_address = by_kernel && has_signal_address(number),
+		.sender_pid = sender_pid,
+		.trustworthy = by_kernel,
+	};
+}
+
+static const char *executable_of_core(const struct core *core)
+{
+	const struct core_module *module = core->has_auxv ? core_find_module(core, core->auxv_entry) : NULL;
+
+	return module ? module->path : NULL;
+}
+
+static struct error *note_modules(struct crash *crash)
+{
+	struct error *err = NULL;
+
+	for (size_t i = 0; i < crash->core->module_count && !err; i++) {
+		const struct core_module *module = &crash->core->modules[i];
+
+		if (module->state == CORE_MODULE_MISMATCH)
+			err = crash_add_note(
+				crash, "%s is not the file that was running (its build-id differs): no symbols from it",
+				module->path);
+		else if (module->state == CORE_MODULE_MISSING)
+			err = crash_add_note(crash, "%s is not there any more: no symbols from it", module->path);
+	}
+	return err;
+}
+
+static struct error *take_core(struct crash *crash)
+{
+	const struct core *core = crash->core;
+	struct error *err;
+
+	crash->pid = core->pid;
+	crash->tid = core->threads[0].tid;
+	snprintf(crash->comm, sizeof(crash->comm), "%s", core->comm);
+	memcpy(crash->registers, core->threads[0].registers, sizeof(crash->registers));
+	crash->has_registers = true;
+	take_signal(crash, core->signal.number, core->signal.code, core->signal.address, core->signal.sender_pid);
+	if (!core->signal.has_siginfo)
+		crash->signal.trustworthy = crash->signal.has_address = false;
+	err = set_text(&crash->core_path, core->path);
+	if (!err)
+		err = set_text(&crash->executable, executable_of_core(core));
+	if (!err)
+		err = note_modules(crash);
+	/* Only then can its words be the last ones. */
+	if (!err && core->signal.number == SIGABRT)
+		err = abort_message_read(core, &crash->abort_message);
+	if (!err && core->truncated)
+		err = crash_add_note(crash, "the core is cut short: %" PRIu64 " bytes of memory are missing",
+				     core->missing_bytes);
+	return err;
+}
+
+/* Without a core: what the recorder saw of the dying thread. */
+static void take_signal_event(struct crash *crash)
+{
+	/* signal_event.registers against user_regs_struct, in the order of the former. */
+	static const enum core_register order[] = {
+		CORE_R15, CORE_R14, CORE_R13, CORE_R12, CORE_RBP, CORE_RBX, CORE_R11, CORE_R10,	   CORE_R9,
+		CORE_R8,  CORE_RAX, CORE_RCX, CORE_RDX, CORE_RSI, CORE_RDI, CORE_RIP, CORE_EFLAGS, CORE_RSP,
+	};
+	const struct signal_event *signal = &crash->signal_event;
+
+	crash->pid = crash->process.namespace_pid ?: crash->process.pid;
+	crash->tid = signal->namespace_tid ?: signal->tid;
+	snprintf(crash->comm, sizeof(crash->comm), "%.*s", (int)sizeof(crash->process.comm), crash->process.comm);
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		crash->registers[order[i]] = signal->registers[i];
+		crash->has_registers |= signal->registers[i] != 0;
+	}
+	take_signal(crash, signal->number, signal->code, signal->address, signal->sender_pid);
+}
+
+/* ---- a name for the crash ---- */
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	/* FNV-1a, byte by byte. */
+	for (int i = 0; i < 8; i++) {
+		hash ^= value >> (8 * i) & 0xff;
+		hash *= 0x100000001b3ULL;
+	}
+	return hash;
+}
+
+static void set_id(struct crash *crash)
+{
+	const struct core *core = crash->core;
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	hash = mix(hash, core && core->has_auxv ? core->auxv_sysinfo_ehdr : crash->space.auxv_sysinfo_ehdr);
+	hash = mix(hash, core && core->has_auxv ? core->auxv_random : crash->space.auxv_random);
+	hash = mix(hash, core && core->has_auxv ? core->auxv_entry : crash->space.auxv_entry);
+	hash = mix(hash, core && core->has_auxv ? core->auxv_base : crash->space.auxv_base);
+	hash = mix(hash, crash->pid);
+	hash = mix(hash, crash->tid);
+	/* A process id can come again, in a fork of the same program even with the same auxiliary vector. */
+	hash = mix(hash, crash->registers[CORE_RIP]);
+	hash = mix(hash, crash->registers[CORE_RSP]);
+	hash = mix(hash, crash->signal.address);
+	snprintf(crash->id, sizeof(crash->id), "%016" PRIx64, hash);
+}
+
+static bool has_symbol(const char *path, const char *name)
+{
+	struct core_function *functions = NULL;
+	struct core_elf *elf;
+	size_t count = 0;
+	struct error *err = core_elf_open_path(path, &elf);
+
+	if (err) {
+		error_destroy(err);
+		return false;
+	}
+	err = core_find_functions(elf, name, &functions, &count);
+	error_destroy(err);
+	free(functions);
+	core_elf_destroy(elf);
+	return !err;
+}
+
+/* A process that ended itself, inside functions under uretprobes. */
+static struct error *take_exit(const struct explain_request *request, struct crash *crash)
+{
+	struct error *err = store_reader_space(request->store, request->exit->space_id, &crash->space);
+
+	if (!err)
+		err = load_record(request->store, request->exit != NULL, crash);
+	if (!err)
+		err = load_executable(request->store, crash);
+	if (err)
+		return err;
+	crash->has_exit_state = true;
+	crash->exit_state = *request->exit;
+	crash->time_ns = request->exit->time_ns;
+	crash->pid = crash->process.namespace_pid ?: crash->process.pid;
+	crash->tid = request->exit->namespace_tid ?: request->exit->tid;
+	snprintf(crash->comm, sizeof(crash->comm), "%.*s", (int)sizeof(crash->process.comm), crash->process.comm);
+	crash->signal.code = request->exit->status;
+	crash->repair.trampoline = request->exit->trampoline;
+	crash->repair.trampoline_recorded = crash->repair.trampoline != 0;
+	crash->is_crystal = crash->executable && has_symbol(crash->executable, "__crystal_main");
+	err = store_reader_exit_return_instances(request->store, request->exit->id, &crash->instances,
+						 &crash->instance_count);
+	if (!err)
+		err = tracers_add_pending(request->store, crash);
+	return err;
+}
+
+static struct error *load_biography(const struct explain_request *request, struct crash *crash)
+{
+	struct error *err;
+
+	if (!crash->recorded || (!request->has_address && crash->fault.source == ADDRESS_UNKNOWN))
+		return NULL;
+	err = explain_load_biography(request->store, crash,
+				     request->has_address ? request->address : crash->fault.address);
+	if (!err)
+		err = explain_load_contexts(request->store, crash);
+	if (!err)
+		err = explain_take_unloaded(request->store, crash);
+	return err ?: explain_take_file_losses(request->store, crash);
+}
+
+static struct error *fill(const struct explain_request *request, struct crash *crash)
+{
+	struct error *err = NULL;
+
+	crash->core = request->core;
+	if (request->core) {
+		err = take_core(crash);
+		if (!err && request->store) {
+			err = explain_match_core(request->core, request->store, &crash->space);
+			if (!err) {
+				err = load_record(request->store, request->exit != NULL, crash);
+			} else if (err->code == ERROR_NOT_FOUND) {
+				error_destroy(err);
+				err = crash_add_note(crash, "this process was not recorded");
+			}
+		}
+	} else if (request->store && request->exit) {
+		err = take_exit(request, crash);
+	} else if (request->store && request->signal) {
+		err = store_reader_space(request->store, request->signal->space_id, &crash->space);
+		if (!err)
+			err = load_record(request->store, request->exit != NULL, crash);
+		if (!err && crash->has_signal_event)
+			take_signal_event(crash);
+		if (!err)
+			err = crash_add_note(crash, "no core: the stacks and the memory at its end cannot be shown");
+	}
+	if (!err && crash->recorded)
+		err = load_executable(request->store, crash);
+	if (!err && crash->recorded)
+		err = name_sender(request->store, crash);
+	if (err)
+		return err;
+	fault_examine(crash);
+	err = explain_take_mapping(crash);
+	if (err)
+		return err;
+	set_id(crash);
+	err = load_biography(request, crash);
+	if (!err && crash->recorded)
+		err = explain_load_pointers(request->store, crash);
+	if (!err && !crash->recorded)
+		err = explain_take_remains(crash);
+	if (!err && crash->recorded)
+		err = explain_take_views(request->store, crash);
+	if (!err && crash->core)
+		err = explain_unwind(request, crash);
+	if (!err)
+		err = explain_event_stacks(request->store, crash);
+	if (!err && crash->recorded && request->has_address)
+		err = explain_load_chronicle(request->store, crash, request->address);
+	if (!err && crash->interruption.found && crash->stacks.thread_count &&
+	    !signal_frame_confirm(crash->core, &crash->stacks.threads[0], &crash->interruption))
+		fault_examine_again(crash);
+	if (!err)
+		explain_follow_exception(crash);
+	if (!err && crash->core)
+		explain_find_stack_uses(crash);
+	if (!err && crash->core)
+		err = explain_follow_goroutine(crash);
+	if (!err && crash->core)
+		explain_find_ending(crash);
+	return err ?: explain_heap(request, crash);
+}
+
+struct error *explain_crash(const struct explain_request *request, struct crash *ret_crash)
+{
+	struct error *err;
+
+	*ret_crash = (struct crash){0};
+	err = fill(request, ret_crash);
+	if (err)
+		crash_deinit(ret_crash);
+	return err;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include <elf.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzer/facts/ending.h"
+#include "analyzer/facts/explain_internal.h"
+
+#define PLACE_SEARCH_BYTES 4096
+#define FILE_NAME_MAX 200
+
+/* A core::panic::Location in read-only memory: the file's name and its length, the line, the column. Rust gives a
+ * reference to one down from the panic (library/core/src/panic/location.rs). */
+static bool read_location(const struct core *core, uint64_t address, char *out, size_t size)
+{
+	const struct core_segment *segment = core_find_segment(core, address);
+	struct {
+		uint64_t name, length;
+		uint32_t line, column;
+	} location;
+	char name[FILE_NAME_MAX + 1];
+
+	if (!segment || segment->flags & PF_X || address % 8 ||
+	    core_read(core, address, &location, sizeof(location)) < sizeof(location) || location.length < 4 ||
+	    location.length > FILE_NAME_MAX || !location.line || location.line > 1000000 || !location.column ||
+	    location.column > 10000 || core_read(core, location.name, name, location.length) < location.length)
+		return false;
+	name[location.length] = 0;
+	if (strlen(name) != location.length || strcmp(name + location.length - 3, ".rs") != 0)
+		return false;
+	for (size_t i = 0; i < location.length; i++) {
+		if ((unsigned char)name[i] < ' ')
+			return false;
+	}
+	return snprintf(out, size, "%s:%u:%u", name, location.line, location.column) < (int)size;
+}
+
+/* The nearest to the program's own frame is the panic's: it was handed down from there. */
+static void find_panic_place(struct crash *crash, const struct ending *ending)
+{
+	const struct thread_stack *stack = &crash->stacks.threads[0];
+	uint64_t words[PLACE_SEARCH_BYTES / 8], end = stack->frames[ending->caller].sp, start;
+	size_t count;
+
+	start = end - stack->frames[ending->first].sp < sizeof(words) ? stack->frames[ending->first].sp
+								      : end - sizeof(words);
+	if (start >= end)
+		return;
+	count = core_read_dumped(crash->core, start, words, end - start) / 8;
+	while (count-- > 0) {
+		if (words[count] > 4096 &&
+		    read_location(crash->core, words[count], crash->panic_place, sizeof(crash->panic_place)))
+			return;
+	}
+	crash->panic_place[0] = 0;
+}
+
+void explain_find_ending(struct crash *crash)
+{
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	struct ending ending;
+
+	ending_find(crash, &ending);
+	if (ending.kind == ENDING_TERMINATE)
+		thrown_find(crash->core, ending.caller != SIZE_MAX ? stack->frames[ending.caller].sp : 0,
+			    &crash->thrown);
+	if (ending.kind == ENDING_RUST_PANIC && ending.caller != SIZE_MAX)
+		find_panic_place(crash, &ending);
+}

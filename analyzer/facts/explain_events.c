@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Who made the recorded calls that matter: their recorded stacks, and the frame on each that is the caller. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/facts/explain_internal.h"
+#include "common/cleanup.h"
+
+#define SITE_LIMIT ((size_t)(2 + CRASH_VIEWS) * EXPLAIN_CONTEXT_LIMIT)
+
+/* Recorded calls whose callers are wanted. */
+struct sites {
+	struct event_place places[SITE_LIMIT];
+	struct event_context *contexts[SITE_LIMIT];
+	size_t count;
+};
+
+static void add_site(struct sites *sites, const struct event_place *place, struct event_context *context)
+{
+	if (!place->ip || sites->count == SITE_LIMIT)
+		return;
+	sites->places[sites->count] = *place;
+	sites->contexts[sites->count++] = context;
+}
+
+/* The newest events that touch the page. */
+static void add_biography(struct sites *sites, const struct biography *biography)
+{
+	size_t limit = sites->count + EXPLAIN_CONTEXT_LIMIT;
+
+	for (size_t i = biography->event_count; biography->contexts && i-- > 0 && sites->count < limit;) {
+		const struct memory_event *event = &biography->events[i];
+
+		if (timeline_touches_page(event, biography->address))
+			add_site(sites,
+				 &(struct event_place){
+					 .ip = event->ip,
+					 .sp = event->sp,
+					 .top_word = event->top_word,
+					 .time_ns = event->enter_ns,
+					 .stack_id = event->stack_id,
+				 },
+				 &biography->contexts[i]);
+	}
+}
+
+/* Of other processes nothing is known but the address. */
+static void add_file_losses(struct sites *sites, const struct crash *crash)
+{
+	for (size_t i = crash->file_loss_count; i-- > 0 && i + EXPLAIN_CONTEXT_LIMIT >= crash->file_loss_count;) {
+		struct file_loss *loss = &crash->file_losses[i];
+
+		if (loss->call.pid == crash->process.pid)
+			add_site(sites,
+				 &(struct event_place){
+					 .ip = loss->call.ip,
+					 .sp = loss->call.sp,
+					 .top_word = loss->call.top_word,
+					 .time_ns = loss->call.enter_ns,
+				 },
+				 &loss->context);
+	}
+}
+
+static struct error *copy_text(const char *from, char **to)
+{
+	*to = from ? strdup(from) : NULL;
+	return from && !*to ? &error_no_memory : NULL;
+}
+
+static struct error *copy_symbol(const struct symbol *from, struct symbol *to)
+{
+	struct error *err;
+
+	*to = *from;
+	to->module = to->function = to->file = NULL;
+	err = copy_text(from->module, &to->module);
+	if (!err)
+		err = copy_text(from->function, &to->function);
+	if (!err)
+		err = copy_text(from->file, &to->file);
+	return err;
+}
+
+/* The C library calls for itself, too (the stack of a thread that ended): then whoever called the wrapper. */
+static size_t find_party(const struct event_stack *stack)
+{
+	if (stack->caller < stack->frame_count)
+		return stack->caller;
+	return stack->frame_count > 1 && stack->frames[1].trust != FRAME_LOST ? 1 : stack->frame_count;
+}
+
+static struct error *name_parties(struct event_context *context)
+{
+	const struct event_stack *stack = &context->stack;
+	size_t party = find_party(stack);
+	struct error *err = NULL;
+
+	if (stack->frame_count > 0)
+		err = copy_symbol(&stack->frames[0].symbol, &context->at);
+	if (!err && party < stack->frame_count && stack->frames[party].trust == FRAME_TAIL_CALL) {
+		err = copy_symbol(&stack->frames[party].symbol, &context->jumper);
+		party++;
+	}
+	if (err || party >= stack->frame_count || stack->frames[party].trust == FRAME_LOST)
+		return err;
+	context->caller_address = stack->frames[party].pc;
+	return copy_symbol(&stack->frames[party].symbol, &context->caller);
+}
+
+struct error *explain_event_stacks(struct store_reader *store, struct crash *crash)
+{
+	cleanup_free struct sites *sites = calloc(1, sizeof(*sites));
+	struct event_stack stacks[SITE_LIMIT];
+	struct error *err;
+
+	if (!sites)
+		return &error_no_memory;
+	if (!crash->recorded)
+		return NULL;
+	if (crash->has_biography)
+		add_biography(sites, &crash->biography);
+	for (size_t i = 0; i < crash->view_count; i++)
+		add_biography(sites, &crash->views[i].biography);
+	add_file_losses(sites, crash);
+	if (!sites->count)
+		return NULL;
+	err = event_stacks_load(store, crash, sites->places, sites->count, stacks);
+	if (err)
+		return err;
+	for (size_t i = 0; i < sites->count; i++) {
+		sites->contexts[i]->stack = stacks[i];
+		if (!err)
+			err = name_parties(sites->contexts[i]);
+	}
+	return err;
+}

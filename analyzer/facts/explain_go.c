@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A goroutine whose stack may not grow any more. The runtime finds that out on the thread's own stack, so that the
+ * goroutine's frames are on another: the runtime has kept where it left them.
+ *
+ * Source: Go's runtime/runtime2.go (g: stack, m, sched; m: g0, curg), runtime/stack.go (newstack), runtime/asm_amd64.s
+ * (morestack saves the caller's pc and sp in g.sched). The offsets of the first fields of g have not changed since 1.5;
+ * where curg stands in m has, so it is looked for: a goroutine that names this m and was left inside its stack.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/facts/ending.h"
+#include "analyzer/facts/explain_internal.h"
+#include "analyzer/unwind/unwind.h"
+
+/* In words of eight bytes. */
+enum { G_LOW = 0, G_HIGH = 1, G_M = 6, G_SP = 7, G_PC = 8, G_SELF = 9, G_WORDS = 16 };
+#define M_WORDS 128
+
+static bool read_words(const struct core *core, uint64_t address, uint64_t *words, size_t count)
+{
+	return address % 8 == 0 && core_read(core, address, words, count * 8) == count * 8;
+}
+
+/* The goroutine that ran on the thread before the runtime took over. */
+static bool find_goroutine(const struct core *core, uint64_t current, uint64_t goroutine[G_WORDS])
+{
+	uint64_t g[G_WORDS], m[M_WORDS];
+
+	if (!read_words(core, current, g, G_WORDS) || !read_words(core, g[G_M], m, M_WORDS))
+		return false;
+	for (size_t i = 1; i < M_WORDS; i++) {
+		if (m[i] == m[0] || !read_words(core, m[i], goroutine, G_WORDS) || goroutine[G_M] != g[G_M] ||
+		    goroutine[G_SELF] != m[i])
+			continue;
+		if (goroutine[G_SP] > goroutine[G_LOW] && goroutine[G_SP] < goroutine[G_HIGH])
+			return true;
+	}
+	return false;
+}
+
+static struct error *append_frames(struct crash *crash, struct thread_stack *from)
+{
+	struct thread_stack *stack = &crash->stacks.threads[0];
+	struct frame *grown =
+		reallocarray(stack->frames, stack->frame_count + from->frame_count, sizeof(*stack->frames));
+
+	if (!grown)
+		return &error_no_memory;
+	stack->frames = grown;
+	memcpy(grown + stack->frame_count, from->frames, from->frame_count * sizeof(*grown));
+	stack->frame_count += from->frame_count;
+	from->frame_count = 0; /* their strings went along */
+	free(stack->end_reason);
+	stack->end_reason = from->end_reason;
+	from->end_reason = NULL;
+	return NULL;
+}
+
+static struct error *follow_goroutine(struct crash *crash, const uint64_t goroutine[G_WORDS])
+{
+	struct core_thread thread = crash->core->threads[0];
+	struct unwind_request request = {0};
+	struct core core = *crash->core;
+	struct unwind_result result;
+	struct error *err;
+
+	thread.registers[CORE_RIP] = goroutine[G_PC];
+	thread.registers[CORE_RSP] = goroutine[G_SP];
+	core.threads = &thread;
+	core.thread_count = 1;
+	err = unwind_core(&core, &request, &result);
+	if (err)
+		return err;
+	crash->goroutine = (struct stack_use){
+		.frame = crash->stacks.threads[0].frame_count,
+		.sp = goroutine[G_SP],
+		.area = {STACK_GOROUTINE, goroutine[G_LOW], goroutine[G_HIGH], goroutine[G_LOW], 0},
+	};
+	if (result.thread_count && result.threads[0].frame_count)
+		err = append_frames(crash, &result.threads[0]);
+	unwind_result_deinit(&result);
+	return err;
+}
+
+struct error *explain_follow_goroutine(struct crash *crash)
+{
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	uint64_t goroutine[G_WORDS], current;
+
+	if (!stack || stack->frame_count < 2 ||
+	    !ending_is_function(&stack->frames[stack->frame_count - 1], "runtime.morestack") ||
+	    !ending_is_function(&stack->frames[stack->frame_count - 2], "runtime.newstack"))
+		return NULL;
+	if (core_read_word(crash->core, crash->registers[CORE_FS_BASE] - 8, &current) &&
+	    find_goroutine(crash->core, current, goroutine))
+		return follow_goroutine(crash, goroutine);
+	if (find_goroutine(crash->core, crash->registers[CORE_R14], goroutine))
+		return follow_goroutine(crash, goroutine);
+	return NULL;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* What the record tells about the heap. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/evidence/evidence_heap.h"
+#include "analyzer/facts/explain_heap.h"
+#include "analyzer/facts/heap_call.h"
+#include "common/cleanup.h"
+
+/* Calls of an address, and around an address that no recorded block covers. */
+#define HISTORY_LIMIT 16384
+#define NEIGHBOUR_BYTES 65536ull
+/* The newest calls of all threads, in search of the dying thread's last. */
+#define NEWEST_LIMIT 1024
+#define ANCESTORS_MAX 64
+/* Stacks a subject: of its last life's two ends, of the one before, and of the calls that went wrong. */
+#define PARTIES_MAX 8
+
+/* Since when every call was seen: a program that was executed under recording, or a fork of one. */
+static struct error *judge_coverage(struct store_reader *store, struct crash *crash)
+{
+	struct space space = crash->space;
+
+	for (unsigned i = 0; i < ANCESTORS_MAX; i++) {
+		struct error *err;
+
+		if (space.origin == SPACE_EXEC) {
+			crash->heap.covered_whole = space.from_ns >= crash->heap.covered_from_ns;
+			return NULL;
+		}
+		if (space.origin != SPACE_FORK || !space.parent_space_id)
+			return NULL;
+		err = store_reader_space(store, space.parent_space_id, &space);
+		if (err && err->code == ERROR_NOT_FOUND) {
+			error_destroy(err);
+			return NULL;
+		}
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+static bool is_allocator(enum function_role role)
+{
+	return role >= FUNCTION_MALLOC && role <= FUNCTION_DELETE;
+}
+
+static struct error *load_hole(struct store_reader *store, struct crash *crash)
+{
+	struct probed_function *functions = NULL;
+	size_t count = 0;
+	struct error *err = store_reader_functions(store, crash->recording.id, &functions, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!err && !crash->heap.hole && is_allocator(functions[i].role) && functions[i].hole &&
+		    functions[i].hole[0] &&
+		    asprintf(&crash->heap.hole, "%s: %s", functions[i].name, functions[i].hole) < 0) {
+			crash->heap.hole = NULL;
+			err = &error_no_memory;
+		}
+		probed_function_deinit(&functions[i]);
+	}
+	free(functions);
+	return err;
+}
+
+static struct error *load_coverage(struct store_reader *store, struct crash *crash)
+{
+	struct probe_coverage coverage;
+	struct error *err = store_reader_probe_coverage(store, crash->recording.id, crash->process.id, &coverage);
+
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		return NULL;
+	}
+	if (err || !coverage.heap)
+		return err;
+	crash->heap.recorded = true;
+	crash->heap.covered_from_ns = coverage.from_ns;
+	err = judge_coverage(store, crash);
+	return err ?: load_hole(store, crash);
+}
+
+/* Was this the call in which the thread died? Its return address stands right below the caller's frame. */
+static bool is_dying_call(const struct crash *crash, const struct heap_event *event)
+{
+	const struct heap_call *call = &crash->heap.call;
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+
+	return stack && call->kind != HEAP_CALL_NONE && call->caller < stack->frame_count &&
+	       stack->frames[call->caller].sp == event->sp + 8 && stack->frames[call->caller].pc == event->top_word;
+}
+
+struct error *explain_heap_pointer(struct store_reader *store, struct crash *crash)
+{
+	struct history_query query = {.space_id = crash->space.id,
+				      .end = UINT64_MAX,
+				      .until_ns = crash->time_ns ?: UINT64_MAX,
+				      .limit = NEWEST_LIMIT};
+	cleanup_free struct heap_event *events = NULL;
+	size_t count = 0;
+	bool truncated;
+	struct error *err = load_coverage(store, crash);
+
+	if (err || !crash->heap.recorded || crash->heap.call.kind == HEAP_CALL_NONE || !crash->has_signal_event)
+		return err;
+	err = store_reader_heap_history(store, &query, &events, &count, &truncated);
+	for (size_t i = count; !err && i-- > 0;) {
+		if (events[i].tid != crash->signal_event.tid || !is_dying_call(crash, &events[i]))
+			continue;
+		if (!heap_gives_back(&events[i]))
+			break;
+		crash->heap.pointer = events[i].old_block;
+		crash->heap.pointer_source = HEAP_POINTER_RECORDED;
+		break;
+	}
+	return err;
+}
+
+static struct error *read_window(struct store_reader *store, const struct crash *crash, struct heap_subject *subject,
+				 uint64_t below, uint64_t above)
+{
+	struct history_query query = {
+		.space_id = crash->space.id,
+		.start = subject->address > below ? subject->address - below : 0,
+		.end = subject->address < UINT64_MAX - above ? subject->address + above : UINT64_MAX,
+		.until_ns = crash->time_ns ?: UINT64_MAX,
+		.limit = HISTORY_LIMIT,
+	};
+	struct error *err;
+
+	heap_deinit(&subject->heap);
+	free(subject->events);
+	subject->events = NULL;
+	subject->event_count = 0;
+	err = store_reader_heap_history(store, &query, &subject->events, &subject->event_count, &subject->truncated);
+	return err ?: heap_build(subject->events, subject->event_count, &subject->heap);
+}
+
+/* The blocks around an address that is in none. A block may begin far in front, and its free is told by its start. */
+static struct error *read_neighbours(struct store_reader *store, const struct crash *crash,
+				     struct heap_subject *subject)
+{
+	struct error *err = read_window(store, crash, subject, NEIGHBOUR_BYTES, NEIGHBOUR_BYTES);
+	const struct heap_life *before = err ? NULL : heap_live_before(&subject->heap, subject->address);
+
+	if (before && subject->address - before->start > NEIGHBOUR_BYTES)
+		err = read_window(store, crash, subject, subject->address - before->start, NEIGHBOUR_BYTES);
+	return err;
+}
+
+static void add_party(struct heap_subject *subject, size_t event)
+{
+	if (event >= subject->event_count || subject->party_count == PARTIES_MAX)
+		return;
+	for (size_t i = 0; i < subject->party_count; i++) {
+		if (subject->parties[i].event == event)
+			return;
+	}
+	subject->parties[subject->party_count++] = (struct heap_party){.event = event};
+}
+
+static void add_life(struct heap_subject *subject, const struct heap_life *life)
+{
+	if (!life)
+		return;
+	add_party(subject, life->born);
+	add_party(subject, life->died);
+}
+
+static struct error *choose_parties(struct heap_subject *subject)
+{
+	const struct heap *heap = &subject->heap;
+	const struct heap_life *last = heap_last_life(heap, subject->address);
+	unsigned wrong = 0;
+
+	subject->parties = calloc(PARTIES_MAX, sizeof(*subject->parties));
+	if (!subject->parties)
+		return &error_no_memory;
+	add_life(subject, last);
+	if (!last) {
+		add_life(subject, heap_live_before(heap, subject->address));
+		add_life(subject, heap_live_after(heap, subject->address));
+	}
+	/* The newest frees of what was no live block. */
+	for (size_t i = subject->event_count; i-- > 0 && wrong < 2;) {
+		if (subject->events[i].old_block != subject->address ||
+		    (heap->ends[i] != HEAP_END_AGAIN && heap->ends[i] != HEAP_END_INTERIOR &&
+		     heap->ends[i] != HEAP_END_UNKNOWN))
+			continue;
+		add_party(subject, i);
+		if (heap->ended[i] < heap->life_count)
+			add_life(subject, &heap->lives[heap->ended[i]]);
+		wrong++;
+	}
+	return NULL;
+}
+
+/* The parties of all subjects at once: each batch is a child process. */
+static struct error *load_stacks(struct store_reader *store, struct crash *crash)
+{
+	struct heap_facts *heap = &crash->heap;
+	size_t room = heap->subject_count * PARTIES_MAX + 1, count = 0;
+	cleanup_free struct event_place *places = calloc(room, sizeof(*places));
+	cleanup_free struct event_stack *stacks = calloc(room, sizeof(*stacks));
+	struct error *err;
+
+	if (!places || !stacks)
+		return &error_no_memory;
+	for (size_t i = 0; i < heap->subject_count; i++) {
+		for (size_t j = 0; j < heap->subjects[i].party_count; j++) {
+			const struct heap_event *event = &heap->subjects[i].events[heap->subjects[i].parties[j].event];
+
+			places[count++] = (struct event_place){event->ip,	event->sp,	 event->top_word,
+							       event->enter_ns, event->stack_id, .at_entry = true};
+		}
+	}
+	err = event_stacks_load(store, crash, places, count, stacks);
+	if (err)
+		return err;
+	count = 0;
+	for (size_t i = 0; i < heap->subject_count; i++) {
+		for (size_t j = 0; j < heap->subjects[i].party_count; j++)
+			heap->subjects[i].parties[j].stack = stacks[count++];
+	}
+	return NULL;
+}
+
+/* What the faulting instruction computed its address from. */
+static bool is_base(const struct crash *crash, const struct heap_subject *subject)
+{
+	const struct fault *fault = &crash->fault;
+
+	return subject->kind == HEAP_SUBJECT_REGISTER && fault->is_fault && fault->operand < fault->operand_count &&
+	       fault->operands[fault->operand].base == (int)subject->number;
+}
+
+/* A register's block matters when it is dead, or when it holds what was used as an address. */
+static bool matters(const struct crash *crash, const struct heap_subject *subject)
+{
+	const struct heap_life *life = heap_last_life(&subject->heap, subject->address);
+
+	if (is_base(crash, subject))
+		return true;
+	if (subject->kind != HEAP_SUBJECT_REGISTER && subject->kind != HEAP_SUBJECT_WORD)
+		return true;
+	return life && life->died != HEAP_ALIVE && !heap_life_resized(&subject->heap, life);
+}
+
+static struct error *load_subject(struct store_reader *store, struct crash *crash, struct heap_subject *subject)
+{
+	struct error *err = read_window(store, crash, subject, 0, 1);
+	const struct heap_life *life;
+	bool known, seen;
+
+	/* A free names the block's start alone, which may lie far below. */
+	life = err ? NULL : heap_last_life(&subject->heap, subject->address);
+	known = life != NULL;
+	seen = life && life->born != HEAP_UNSEEN;
+	if (life && life->start < subject->address)
+		err = read_window(store, crash, subject, subject->address - life->start, 1); /* makes new lives */
+	/* What was given and never seen before may stand right beside a block. */
+	if (!err && ((!known && subject->kind == HEAP_SUBJECT_FAULT) || (!seen && subject->kind == HEAP_SUBJECT_GIVEN)))
+		err = read_neighbours(store, crash, subject);
+	if (err || !matters(crash, subject))
+		return err;
+	life = heap_last_life(&subject->heap, subject->address);
+	if (life && crash->core && !subject->holds)
+		explain_heap_holds(crash, life->start, life->start + (life->size ?: 8), subject);
+	return choose_parties(subject);
+}
+
+struct error *explain_heap_lives(struct store_reader *store, struct crash *crash)
+{
+	struct heap_subject *subject;
+	struct error *err = NULL;
+
+	if (!crash->heap.recorded)
+		return NULL;
+	if (crash->fault.is_fault && crash->fault.source != ADDRESS_UNKNOWN &&
+	    crash->fault.address >= PLACE_NULL_BYTES && !place_is_non_canonical(crash->fault.address))
+		err = explain_heap_add(crash, HEAP_SUBJECT_FAULT, crash->fault.address, &subject);
+	for (size_t i = 0; i < crash->heap.subject_count && !err; i++)
+		err = load_subject(store, crash, &crash->heap.subjects[i]);
+	return err ?: load_stacks(store, crash);
+}
+
+struct error *explain_heap(const struct explain_request *request, struct crash *crash)
+{
+	struct error *err = NULL;
+
+	heap_call_find(crash, crash->signal.number == SIGABRT && heap_sign_of(crash->abort_message) != HEAP_SIGN_NONE,
+		       &crash->heap.call);
+	if (crash->recorded)
+		err = explain_heap_pointer(request->store, crash);
+	if (!err && crash->core)
+		err = explain_heap_core(crash);
+	if (!err && crash->recorded)
+		err = explain_heap_lives(request->store, crash);
+	return err;
+}

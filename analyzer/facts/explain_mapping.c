@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* What stands at the fault's address, and what stood there and is gone: the file, its section, its symbol. */
+#include <elf.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "analyzer/core/core_elf.h"
+#include "analyzer/evidence/evidence_mapping.h"
+#include "analyzer/facts/explain_internal.h"
+#include "common/cleanup.h"
+
+static const char deleted_suffix[] = " (deleted)";
+
+void file_spot_deinit(struct file_spot *spot)
+{
+	free(spot->path);
+	free(spot->section);
+	free(spot->symbol);
+	*spot = (struct file_spot){0};
+}
+
+void mapping_facts_deinit(struct mapping_facts *mapping)
+{
+	file_spot_deinit(&mapping->file);
+	*mapping = (struct mapping_facts){0};
+}
+
+static bool is_deleted(const char *path)
+{
+	size_t length = strlen(path), suffix = sizeof(deleted_suffix) - 1;
+
+	return length > suffix && strcmp(path + length - suffix, deleted_suffix) == 0;
+}
+
+static bool copy_text(char **copy, const char *text)
+{
+	*copy = text ? strdup(text) : NULL;
+	return !text || *copy;
+}
+
+/* The symbol, of code or data, whose extent holds the address. Symbols are by rising address; nested ones are rare. */
+static const struct core_elf_symbol *symbol_around(const struct core_elf *elf, uint64_t address)
+{
+	size_t low = 0, high = elf->symbol_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (elf->symbols[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (size_t i = low, tried = 0; i-- > 0 && tried < 64; tried++) {
+		const struct core_elf_symbol *symbol = &elf->symbols[i];
+
+		if (!symbol->is_import && address - symbol->address < symbol->size)
+			return symbol;
+	}
+	return NULL;
+}
+
+static bool describe(const struct core_elf *elf, uint64_t address, struct file_spot *spot)
+{
+	const struct core_elf_symbol *symbol = symbol_around(elf, address);
+	uint64_t start, end;
+
+	spot->is_elf = true;
+	spot->is_relro = core_elf_find_relro(elf, &start, &end) && address >= start && address < end;
+	if (symbol)
+		spot->symbol_offset = address - symbol->address;
+	return copy_text(&spot->section, core_elf_section_of(elf, address)) &&
+	       copy_text(&spot->symbol, symbol ? symbol->name : NULL);
+}
+
+/* A file that cannot be read leaves the spot without a name for the place. */
+static struct error *describe_module(const struct core_module *module, uint64_t address, struct file_spot *spot)
+{
+	struct core_elf *elf;
+	struct error *err;
+	bool complete;
+
+	if (!module || module->elf_fd < 0)
+		return NULL;
+	err = core_elf_open(module->elf_fd, module->path, NULL, &elf);
+	if (err) {
+		error_destroy(err);
+		return NULL;
+	}
+	complete = describe(elf, address - module->load_bias, spot);
+	core_elf_destroy(elf);
+	return complete ? NULL : &error_no_memory;
+}
+
+static int protection_of(const struct core_segment *segment)
+{
+	return (segment->flags & PF_R ? PROT_READ : 0) | (segment->flags & PF_W ? PROT_WRITE : 0) |
+	       (segment->flags & PF_X ? PROT_EXEC : 0);
+}
+
+/* The size now, of the file that has the name now. */
+static void take_file_size(const struct crash *crash, const char *path, struct mapping_facts *mapping)
+{
+	struct stat file, core;
+
+	if (path[0] != '/' || is_deleted(path) || stat(path, &file) || !S_ISREG(file.st_mode))
+		return;
+	mapping->file_size_known = true;
+	mapping->file_bytes = (uint64_t)file.st_size;
+	mapping->file_changed_since = !crash->core_path || stat(crash->core_path, &core) ||
+				      file.st_mtim.tv_sec > core.st_mtim.tv_sec ||
+				      file.st_ctim.tv_sec > core.st_ctim.tv_sec;
+}
+
+/* How far below the stack pointer a function reaches before it moves it: calls, pushes, the red zone, and what
+ * compilers probe. */
+#define STACK_REACH_BYTES 65536
+
+static bool guards_stack(const struct crash *crash, const struct core_segment *segment)
+{
+	uint64_t sp = crash->fault.has_registers ? crash->fault.registers[CORE_RSP] : crash->registers[CORE_RSP];
+	const struct core_segment *stack = core_find_segment(crash->core, sp);
+
+	return segment->flags == 0 && stack && (stack == segment || stack->start == segment->end) &&
+	       crash->fault.address + STACK_REACH_BYTES >= sp;
+}
+
+static bool reports_permission(const struct crash *crash)
+{
+	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
+
+	return crash->fault.cause == FAULT_PERMISSION || crash->fault.cause == FAULT_PROTECTION_KEY ||
+	       (signal->number == SIGSEGV && (signal->code == SEGV_ACCERR || signal->code == SEGV_PKUERR));
+}
+
+struct error *explain_take_mapping(struct crash *crash)
+{
+	const struct core *core = crash->core;
+	struct mapping_facts *mapping = &crash->mapping;
+	uint64_t address = crash->fault.address;
+	const struct core_segment *segment;
+	const struct core_file_mapping *file;
+
+	if (!core || crash->fault.source == ADDRESS_UNKNOWN)
+		return NULL;
+	segment = core_find_segment(core, address);
+	if (!segment)
+		return NULL;
+	mapping->known = true;
+	mapping->protection = protection_of(segment);
+	mapping->start = segment->start;
+	mapping->end = segment->end;
+	mapping->guards_stack = guards_stack(crash, segment);
+	file = core_find_file(core, address);
+	if (!file)
+		return NULL;
+	if (!copy_text(&mapping->file.path, file->path))
+		return &error_no_memory;
+	mapping->file.offset = address - file->start + file->offset;
+	take_file_size(crash, file->path, mapping);
+	if (!reports_permission(crash))
+		return NULL; /* what the file has there matters for a missing permission only, and takes time to find */
+	return describe_module(core_find_module(core, address), address, &mapping->file);
+}
+
+/* ---- what was unloaded ---- */
+
+/* The life that mapped the file whose place this was: the one that ended, or, of the zero-initialized end of a
+ * library's data, the mapping of the whole library, which the dynamic linker makes first and then maps over. */
+static const struct life *find_file_life(const struct biography *biography, const struct life *last)
+{
+	if (biography->events[last->born].file_id)
+		return last;
+	for (size_t i = 0; i < biography->timeline.life_count; i++) {
+		const struct life *life = &biography->timeline.lives[i];
+
+		if (life->died == last->born && biography->address >= life->start && biography->address < life->end &&
+		    biography->events[life->born].file_id)
+			return life;
+	}
+	return NULL;
+}
+
+/* Only the file with the recorded inode number is the one that was mapped. `exact`: the bytes at the offset lay there;
+ * else the file's whole range of addresses was laid out from there. */
+static struct error *describe_path(const struct file_identity *file, bool exact, struct file_spot *spot)
+{
+	struct core_elf *elf;
+	struct error *err;
+	struct stat now;
+	uint64_t address;
+	bool complete = true;
+
+	if (file->path[0] != '/' || stat(file->path, &now) || now.st_ino != file->inode)
+		return NULL;
+	err = core_elf_open_path(file->path, &elf);
+	if (err) {
+		error_destroy(err);
+		return NULL;
+	}
+	/* A library's addresses begin at zero, so that in the mapping of all of it an offset is an address. */
+	if (!exact)
+		complete = describe(elf, spot->offset, spot);
+	else if (core_elf_address_of_offset(elf, spot->offset, &address))
+		complete = describe(elf, address, spot);
+	else
+		spot->is_elf = true;
+	core_elf_destroy(elf);
+	return complete ? NULL : &error_no_memory;
+}
+
+struct error *explain_take_unloaded(struct store_reader *store, struct crash *crash)
+{
+	const struct biography *biography = &crash->biography;
+	const struct life *last =
+		evidence_before_scratch(crash, timeline_last_life(&biography->timeline, biography->address));
+	const struct life *mapped = last && last->died != TIMELINE_ALIVE ? find_file_life(biography, last) : NULL;
+	const struct memory_event *event = mapped ? &biography->events[mapped->born] : NULL;
+	struct file_identity file;
+	struct error *err;
+
+	if (!event)
+		return NULL;
+	err = store_reader_file(store, event->file_id, &file);
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		return NULL;
+	}
+	if (err)
+		return err;
+	if (event->kind == MEMORY_MMAP || event->kind == MEMORY_SEEN)
+		crash->unloaded.offset = biography->address - memory_event_effect(event).added_start + event->args[5];
+	if (!copy_text(&crash->unloaded.path, file.path))
+		err = &error_no_memory;
+	if (!err)
+		err = describe_path(&file, mapped == last, &crash->unloaded);
+	file_identity_deinit(&file);
+	return err;
+}
+
+/* ---- what happened to the file ---- */
+
+#define FILE_LOSS_LIMIT 256
+
+/* "data" of "/tmp/data (deleted)". The caller frees it. */
+static char *last_component(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	size_t length = strlen(name);
+
+	return strndup(name, is_deleted(name) ? length - (sizeof(deleted_suffix) - 1) : length);
+}
+
+static struct error *load_losses(struct store_reader *store, const struct file_identity *file, struct crash *crash)
+{
+	cleanup_free char *name = last_component(file->path);
+	cleanup_free struct truncation *calls = NULL;
+	struct stat now;
+	size_t count = 0;
+	struct error *err;
+
+	if (!name)
+		return &error_no_memory;
+	/* Another file may bear the name now. */
+	if (crash->mapping.file_size_known && crash->mapping.file.path &&
+	    (stat(crash->mapping.file.path, &now) || now.st_ino != file->inode))
+		crash->mapping.file_size_known = false;
+	err = store_reader_truncations(store, crash->recording.id, file, name, FILE_LOSS_LIMIT, &calls, &count);
+	if (err)
+		return err;
+	crash->file_losses = calloc(count ?: 1, sizeof(*crash->file_losses));
+	for (size_t i = 0; i < count; i++) {
+		if (crash->file_losses && (!crash->time_ns || calls[i].enter_ns < crash->time_ns))
+			crash->file_losses[crash->file_loss_count++].call = calls[i];
+		else
+			truncation_deinit(&calls[i]);
+	}
+	return crash->file_losses ? NULL : &error_no_memory;
+}
+
+struct error *explain_take_file_losses(struct store_reader *store, struct crash *crash)
+{
+	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
+	const struct biography *biography = &crash->biography;
+	const struct life *life = timeline_last_life(&biography->timeline, biography->address);
+	struct file_identity file;
+	struct error *err;
+
+	if (signal->number != SIGBUS || !life || !biography->events[life->born].file_id)
+		return NULL;
+	err = store_reader_file(store, biography->events[life->born].file_id, &file);
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		return NULL;
+	}
+	if (err)
+		return err;
+	err = load_losses(store, &file, crash);
+	file_identity_deinit(&file);
+	return err;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/facts/fault_twin.h"
+
+#include <elf.h>
+
+#include "analyzer/facts/fault.h"
+
+#define SEARCH_BYTES (16u << 20)
+#define LOWEST_BIT 20
+#define FIRST_TELLING_BIT 36
+#define FIRST_TAG_BIT 48
+/* An address so near behind a mapping was reached by going on and on. */
+#define OVERRUN_BYTES (1u << 20)
+
+/* The bit in which the two differ, when there is one such bit alone; else 0. */
+static unsigned differing_bit(uint64_t a, uint64_t b)
+{
+	uint64_t difference = a ^ b;
+
+	if (!difference || difference & (difference - 1))
+		return 0;
+	return (unsigned)__builtin_ctzll(difference);
+}
+
+static bool is_twin(const struct crash *crash, uint64_t pointer, uint64_t value, struct fault_twin *twin)
+{
+	unsigned bit = differing_bit(pointer, value);
+	const struct core_segment *segment;
+
+	if (bit < LOWEST_BIT)
+		return false;
+	/* Not place_of(): a hostile core may have millions of such words. */
+	segment = core_find_segment(crash->core, value);
+	if (!segment || !(segment->flags & (PF_R | PF_W)))
+		return false;
+	twin->found = true;
+	twin->bit = bit;
+	twin->value = value;
+	twin->is_telling = bit >= FIRST_TELLING_BIT && bit < FIRST_TAG_BIT;
+	return true;
+}
+
+static bool search_segment(const struct crash *crash, const struct core_segment *segment, uint64_t pointer,
+			   struct fault_twin *twin)
+{
+	uint64_t words[512];
+
+	for (uint64_t at = 0; at + 8 <= segment->dumped_bytes; at += sizeof(words)) {
+		size_t size = core_read_dumped(crash->core, segment->start + at, words, sizeof(words));
+
+		for (size_t i = 0; i < size / 8; i++) {
+			if (differing_bit(words[i], pointer) < LOWEST_BIT || !is_twin(crash, pointer, words[i], twin))
+				continue;
+			twin->in_register = -1;
+			twin->found_at = segment->start + at + 8 * i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void search(struct crash *crash, uint64_t pointer, struct fault_twin *twin)
+{
+	uint64_t searched = 0;
+
+	for (size_t i = 0; i < crash->pointer_count; i++) {
+		if (is_twin(crash, pointer, crash->pointers[i].value, twin)) {
+			twin->in_register = crash->pointers[i].number;
+			return;
+		}
+	}
+	for (size_t i = 0; i < crash->core->segment_count; i++) {
+		const struct core_segment *segment = &crash->core->segments[i];
+
+		if (!(segment->flags & PF_W) || searched + segment->dumped_bytes > SEARCH_BYTES)
+			continue;
+		searched += segment->dumped_bytes;
+		if (search_segment(crash, segment, pointer, twin))
+			return;
+	}
+}
+
+static bool is_overrun(const struct place *place)
+{
+	return place->kind == PLACE_UNMAPPED && place->below.exists &&
+	       place->address - place->below.end < OVERRUN_BYTES;
+}
+
+void fault_find_twin(struct crash *crash)
+{
+	struct fault *fault = &crash->fault;
+	const struct fault_operand *operand;
+	struct place place;
+
+	if (!crash->core || !fault->is_fault || fault->operand >= fault->operand_count)
+		return;
+	operand = &fault->operands[fault->operand];
+	if (operand->base < 0 || operand->base == CORE_RIP || operand->base == CORE_RSP)
+		return;
+	/* The base must be wrong by itself: a good one with a bad index was computed. */
+	place_of(crash, fault->registers[operand->base], &place);
+	if ((place.kind != PLACE_UNMAPPED && place.kind != PLACE_NON_CANONICAL) || is_overrun(&place))
+		return;
+	fault->twin.reg = operand->base;
+	search(crash, fault->registers[operand->base], &fault->twin);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/facts/stack_corruption.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+
+size_t corruption_first_lost(const struct crash *crash)
+{
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+
+	for (size_t i = 1; stack && i < stack->frame_count; i++) {
+		const struct frame *frame = &stack->frames[i], *callee = &stack->frames[i - 1];
+
+		if (frame->trust != FRAME_LOST)
+			continue;
+		if (!frame->pc || (crash->repair.trampoline && frame->pc == crash->repair.trampoline) ||
+		    (callee->trust != FRAME_CFI && callee->trust != FRAME_REGISTERS) || !callee->symbol.module)
+			return SIZE_MAX;
+		return i;
+	}
+	return SIZE_MAX;
+}
+
+static size_t spelled_bytes(uint64_t word)
+{
+	size_t count = 0;
+
+	while (count < 8 && isprint((int)(word >> 8 * count & 0xff)))
+		count++;
+	/* A text may end here; other bytes behind it mean that it is none. */
+	return count == 8 || !(word >> 8 * count) ? count : 0;
+}
+
+bool corruption_is_text(uint64_t word)
+{
+	return spelled_bytes(word) >= 6;
+}
+
+const char *words_spelled(struct words *words, uint64_t word)
+{
+	size_t count = spelled_bytes(word);
+	char text[9];
+
+	for (size_t i = 0; i < count; i++)
+		text[i] = (char)(word >> 8 * i);
+	text[count] = 0;
+	snprintf(words->text, sizeof(words->text), count >= 4 ? "0x%" PRIx64 " (\"%s\")" : "0x%" PRIx64, word, text);
+	return words->text;
+}
+
+/* A write that began inside the stack and went on up to its very end. */
+bool corruption_ran_off_the_top(const struct crash *crash)
+{
+	const struct stack_use *use = &crash->stack_uses[0];
+
+	return crash->stack_use_count && (use->area.kind == STACK_MAIN || use->area.kind == STACK_THREAD) &&
+	       use->touched_source == TOUCHED_SIGNAL && use->touched >= use->area.end &&
+	       use->touched < use->area.end + 64 && use->sp >= use->area.start && use->sp < use->area.end &&
+	       crash->fault.access == ACCESS_WRITE && crash->signal.number == SIGSEGV;
+}
+
+struct error *corruption_add_evidence(const struct crash *crash, struct finding *finding)
+{
+	size_t lost = corruption_first_lost(crash);
+	uint64_t frame_pointer =
+		crash->fault.has_registers ? crash->fault.registers[CORE_RBP] : crash->registers[CORE_RBP];
+	struct words words;
+	struct error *err = NULL;
+
+	if (lost != SIZE_MAX) {
+		const struct frame *frame = &crash->stacks.threads[0].frames[lost];
+
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, frame->sp - 8,
+					   "the return address of frame %zu, at 0x%" PRIx64
+					   ", is %s: the stack is corrupted",
+					   lost - 1, frame->sp - 8, words_spelled(&words, frame->pc));
+	}
+	if (!err && crash->has_registers && corruption_is_text(frame_pointer))
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, frame_pointer,
+					   "the frame pointer, which is saved beside the return address, is %s",
+					   words_spelled(&words, frame_pointer));
+	return err;
+}

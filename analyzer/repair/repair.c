@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stacks given back. Unwinding runs until a stack enters the trampoline; the slot is filled with the recorded
+ * return address, or with each return site that fits in turn; a site that does not hold together down the stack is
+ * dropped. One that remains alone is inferred. Several that remain are said to be several: the caller is lost.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/repair/repair_internal.h"
+#include "common/cleanup.h"
+
+struct error *repair_unwind(struct repair_work *work, struct unwind_result *ret)
+{
+	struct unwind_request request = {
+		.overlay = work->overlay,
+		.overlay_count = work->overlay_count,
+		.addresses = work->request->addresses,
+		.address_count = work->request->address_count,
+		.member = work->request->member,
+	};
+
+	work->unwinds++;
+	return unwind_core(work->request->core, &request, ret);
+}
+
+struct error *repair_push_overlay(struct repair_work *work, uint64_t slot, uint64_t return_address,
+				  enum frame_trust trust)
+{
+	if (work->overlay_count == work->overlay_room) {
+		size_t room = work->overlay_room ? work->overlay_room * 2 : 64;
+		struct unwind_overlay *grown = reallocarray(work->overlay, room, sizeof(*grown));
+
+		if (!grown)
+			return &error_no_memory;
+		work->overlay = grown;
+		work->overlay_room = room;
+	}
+	work->overlay[work->overlay_count++] =
+		(struct unwind_overlay){.slot = slot, .return_address = return_address, .trust = trust};
+	return NULL;
+}
+
+struct error *repair_add_slot(struct repair *repair, const struct repaired_slot *slot)
+{
+	struct repaired_slot *grown = reallocarray(repair->slots, repair->slot_count + 1, sizeof(*grown));
+
+	if (!grown)
+		return &error_no_memory;
+	repair->slots = grown;
+	grown[repair->slot_count++] = *slot;
+	return NULL;
+}
+
+const struct repaired_slot *repair_find_slot(const struct repair *repair, uint64_t slot)
+{
+	for (size_t i = 0; i < repair->slot_count; i++) {
+		if (repair->slots[i].slot == slot)
+			return &repair->slots[i];
+	}
+	return NULL;
+}
+
+static struct probe *find_probe(const struct repair *repair, uint64_t address)
+{
+	for (size_t i = 0; i < repair->probe_count; i++) {
+		if (repair->probes[i].address == address)
+			return &repair->probes[i];
+	}
+	return NULL;
+}
+
+static struct error *note_probe(struct repair *repair, uint64_t address, unsigned source)
+{
+	struct probe *probe = find_probe(repair, address);
+
+	if (!probe) {
+		struct probe *grown = reallocarray(repair->probes, repair->probe_count + 1, sizeof(*grown));
+
+		if (!grown)
+			return &error_no_memory;
+		repair->probes = grown;
+		probe = &grown[repair->probe_count++];
+		*probe = (struct probe){.address = address};
+	}
+	probe->sources |= source;
+	probe->at_return |= (source & (PROBE_ON_STACK | PROBE_RECORDED)) != 0;
+	return NULL;
+}
+
+uint64_t repair_entry_of(const struct frame *frames, size_t index)
+{
+	const struct frame *frame = &frames[index];
+
+	return frame->symbol.function ? frame->pc - frame->symbol.function_offset : 0;
+}
+
+/* The first frame of the thread that is the trampoline itself, in a slot that nobody has looked at; 0 for none. */
+static size_t find_entry(const struct repair_work *work, const struct thread_stack *stack)
+{
+	for (size_t i = 1; i < stack->frame_count; i++) {
+		uint64_t word;
+
+		if (stack->frames[i].pc == work->repair->trampoline)
+			return core_read_word(work->request->core, stack->frames[i].sp - 8, &word) &&
+					       word == work->repair->trampoline &&
+					       !repair_find_slot(work->repair, stack->frames[i].sp - 8)
+				       ? i
+				       : 0;
+	}
+	return 0;
+}
+
+static struct error *infer_all(struct repair_work *work)
+{
+	struct error *err = NULL;
+	bool found = true;
+
+	while (found && !err && work->unwinds < REPAIR_UNWINDS_MAX) {
+		found = false;
+		for (size_t i = 0; i < work->repair->stacks.thread_count && !err; i++) {
+			const struct thread_stack *stack = &work->repair->stacks.threads[i];
+			size_t at = find_entry(work, stack);
+
+			if (at) {
+				found = true;
+				err = repair_infer_slot(work, i, at);
+			} else if (stack->frame_count == 1 && repair_in_trampoline(work, stack->frames[0].pc) &&
+				   !repair_find_slot(work->repair, repair_start_slot(work, stack->frames[0].sp))) {
+				found = true;
+				err = repair_infer_start(work, i);
+			}
+		}
+		if (found && !err) {
+			unwind_result_deinit(&work->repair->stacks);
+			err = repair_unwind(work, &work->repair->stacks);
+		}
+	}
+	return err;
+}
+
+/* What the recorder saw, for the slots that still hold the trampoline. */
+static struct error *restore_all(struct repair_work *work)
+{
+	struct error *err = NULL;
+
+	for (size_t i = 0; i < work->request->instance_count && !err; i++) {
+		const struct return_instance *instance = &work->request->instances[i];
+		struct repaired_slot slot = {
+			.slot = instance->stack,
+			.return_address = instance->return_address,
+			.trust = FRAME_RESTORED,
+			.function = instance->function,
+		};
+		uint64_t word;
+
+		err = note_probe(work->repair, instance->function, PROBE_RECORDED);
+		if (err || !core_read_word(work->request->core, instance->stack, &word) ||
+		    !repair_in_trampoline(work, word) || repair_find_slot(work->repair, instance->stack))
+			continue;
+		err = repair_push_overlay(work, slot.slot, slot.return_address, FRAME_RESTORED);
+		if (!err)
+			err = repair_add_slot(work->repair, &slot);
+	}
+	return err;
+}
+
+static bool in_page(const struct repair *repair, uint64_t address)
+{
+	return address - repair->trampoline < RECORD_PAGE_BYTES;
+}
+
+/* Where a stack still enters the trampoline, it ends: what libdwfl guessed behind it is not to be believed. */
+static struct error *cut_lost(struct repair *repair)
+{
+	for (size_t i = 0; i < repair->stacks.thread_count; i++) {
+		struct thread_stack *stack = &repair->stacks.threads[i];
+
+		if (stack->frame_count == 1 && in_page(repair, stack->frames[0].pc)) {
+			free(stack->end_reason);
+			stack->end_reason =
+				strdup("a uretprobe took the return address, and which caller it was cannot be told");
+			if (!stack->end_reason)
+				return &error_no_memory;
+		}
+		for (size_t j = 1; j < stack->frame_count; j++) {
+			const struct repaired_slot *slot;
+
+			if (stack->frames[j].pc != repair->trampoline)
+				continue;
+			slot = repair_find_slot(repair, stack->frames[j].sp - 8);
+			stack->frames[j].trust = FRAME_LOST;
+			for (size_t k = j + 1; k < stack->frame_count; k++)
+				symbol_deinit(&stack->frames[k].symbol);
+			stack->frame_count = j + 1;
+			free(stack->end_reason);
+			if (asprintf(&stack->end_reason,
+				     "a uretprobe took the return address, and %zu return sites fit",
+				     slot ? slot->candidates : 0) < 0) {
+				stack->end_reason = NULL;
+				return &error_no_memory;
+			}
+		}
+	}
+	return NULL;
+}
+
+static struct error *note_slots(struct repair *repair)
+{
+	struct error *err = NULL;
+
+	for (size_t i = 0; i < repair->slot_count && !err; i++) {
+		const struct repaired_slot *slot = &repair->slots[i];
+
+		/* A function without a breakpoint was jumped to by the probed one, unless no breakpoint is left
+		 * anywhere. */
+		if (slot->function && (find_probe(repair, slot->function) || repair->probe_count == 0))
+			err = note_probe(repair, slot->function, PROBE_ON_STACK);
+		for (size_t j = 0; j < repair->word_count; j++)
+			repair->words[j].in_chain |= repair->words[j].address == slot->slot;
+	}
+	return err;
+}
+
+static int compare_probes(const void *a, const void *b)
+{
+	const struct probe *left = a, *right = b;
+
+	return (left->address > right->address) - (left->address < right->address);
+}
+
+static struct error *name_probes(struct repair_work *work)
+{
+	struct repair *repair = work->repair;
+	cleanup_free uint64_t *addresses = calloc(repair->probe_count ?: 1, sizeof(*addresses));
+	struct unwind_request request = {.addresses = addresses, .address_count = repair->probe_count};
+	struct unwind_result result;
+	struct error *err;
+
+	if (!addresses)
+		return &error_no_memory;
+	if (!repair->probe_count)
+		return NULL;
+	qsort(repair->probes, repair->probe_count, sizeof(*repair->probes), compare_probes);
+	for (size_t i = 0; i < repair->probe_count; i++)
+		addresses[i] = repair->probes[i].address;
+	err = unwind_core(work->request->core, &request, &result);
+	if (err)
+		return err;
+	for (size_t i = 0; i < repair->probe_count && i < result.symbol_count; i++) {
+		repair->probes[i].symbol = result.symbols[i];
+		result.symbols[i] = (struct symbol){0};
+	}
+	unwind_result_deinit(&result);
+	return NULL;
+}
+
+static struct error *find_all(struct repair_work *work)
+{
+	const struct core *core = work->request->core;
+	struct repair *repair = work->repair;
+	struct error *err = repair_find_probes(core, repair);
+
+	repair->trampoline = repair_find_trampoline(core);
+	if (work->request->recorded_trampoline) {
+		repair->trampoline_recorded = repair->trampoline == work->request->recorded_trampoline;
+		if (!repair->trampoline)
+			repair->trampoline = work->request->recorded_trampoline;
+	}
+	if (!err && repair->trampoline)
+		err = repair_find_words(core, repair);
+	if (!err && repair->trampoline)
+		err = restore_all(work);
+	return err;
+}
+
+struct error *repair_core(const struct repair_request *request, struct repair *ret_repair)
+{
+	struct repair_work work = {.request = request, .repair = ret_repair};
+	struct error *err;
+
+	*ret_repair = (struct repair){0};
+	err = find_all(&work);
+	if (!err)
+		err = repair_unwind(&work, &ret_repair->stacks);
+	if (!err && ret_repair->trampoline)
+		err = infer_all(&work);
+	if (!err && ret_repair->trampoline)
+		err = cut_lost(ret_repair);
+	if (!err)
+		err = note_slots(ret_repair);
+	if (!err)
+		err = name_probes(&work);
+	free(work.overlay);
+	if (err)
+		repair_deinit(ret_repair);
+	return err;
+}
+
+void repair_deinit(struct repair *repair)
+{
+	for (size_t i = 0; i < repair->probe_count; i++)
+		symbol_deinit(&repair->probes[i].symbol);
+	free(repair->probes);
+	free(repair->words);
+	free(repair->slots);
+	unwind_result_deinit(&repair->stacks);
+	*repair = (struct repair){0};
+}

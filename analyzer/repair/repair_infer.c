@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* One slot: every candidate is tried, and what does not hold together is dropped. */
+#include <stdlib.h>
+
+#include "analyzer/repair/repair_internal.h"
+
+#define TRAMPOLINE_BYTES 64 /* more than either kind of trampoline takes */
+
+bool repair_in_trampoline(const struct repair_work *work, uint64_t address)
+{
+	return work->repair->trampoline && address - work->repair->trampoline < TRAMPOLINE_BYTES;
+}
+
+/* Where the return address of the probed function was, for a thread inside the trampoline: the system call's kind has
+ * pushed three registers, the first into the slot; the int3 kind none, so the slot is just below
+ * (arch/x86/kernel/uprobes.c). */
+uint64_t repair_start_slot(const struct repair_work *work, uint64_t sp)
+{
+	uint64_t word;
+
+	if (core_read_word(work->request->core, sp + 16, &word) && repair_in_trampoline(work, word))
+		return sp + 16;
+	return sp - 8;
+}
+
+static bool same_tail(const struct thread_stack *a, const struct thread_stack *b, size_t after)
+{
+	if (a->frame_count != b->frame_count)
+		return false;
+	for (size_t i = after; i < a->frame_count; i++) {
+		if (a->frames[i].pc != b->frames[i].pc)
+			return false;
+	}
+	return true;
+}
+
+/* Unwinds with one candidate in the slot where `thread` enters the trampoline, at frame `at`. */
+static struct error *try_candidate(struct repair_work *work, size_t thread, size_t at, uint64_t slot,
+				   uint64_t candidate, struct unwind_result *ret_result, enum repair_fit *ret_fit)
+{
+	const struct thread_stack *stack;
+	struct error *err = repair_push_overlay(work, slot, candidate, FRAME_INFERRED);
+
+	if (err)
+		return err;
+	err = repair_unwind(work, ret_result);
+	work->overlay_count--;
+	if (err)
+		return err;
+	stack = thread < ret_result->thread_count ? &ret_result->threads[thread] : NULL;
+	*ret_fit = stack && stack->frame_count > at && stack->frames[at].pc == candidate
+			   ? repair_fit_of(work, stack, at)
+			   : FIT_NOT;
+	return NULL;
+}
+
+/* Tries every candidate. Leaves the one that fits in the overlay, or none. One that can be followed only in part counts
+ * when no other can be followed to the end. */
+static struct error *try_candidates(struct repair_work *work, size_t thread, size_t at,
+				    const struct repair_candidates *candidates, struct repaired_slot *slot)
+{
+	struct unwind_result best = {0};
+	enum repair_fit best_fit = FIT_OPEN;
+	struct error *err = NULL;
+
+	for (size_t i = 0; i < candidates->count && !err && work->unwinds < REPAIR_UNWINDS_MAX; i++) {
+		struct unwind_result result = {0};
+		enum repair_fit fit = FIT_NOT;
+
+		err = try_candidate(work, thread, at, slot->slot, candidates->addresses[i], &result, &fit);
+		if (err || fit < best_fit) {
+			unwind_result_deinit(&result);
+			continue;
+		}
+		if (fit > best_fit)
+			slot->candidates = 0;
+		best_fit = fit;
+		slot->candidates++;
+		if (slot->candidates == 1) {
+			slot->return_address = candidates->addresses[i];
+			unwind_result_deinit(&best);
+			best = result;
+			continue;
+		}
+		/* Another call in the same function: its caller is known, the line is not. */
+		if (!same_tail(&best.threads[thread], &result.threads[thread], at + 1))
+			slot->return_address = 0;
+		unwind_result_deinit(&result);
+	}
+	unwind_result_deinit(&best);
+	if (err)
+		return err;
+	if (slot->candidates == 1 && !candidates->too_many && work->unwinds < REPAIR_UNWINDS_MAX) {
+		slot->trust = FRAME_INFERRED;
+		return repair_push_overlay(work, slot->slot, slot->return_address, FRAME_INFERRED);
+	}
+	slot->trust = FRAME_LOST;
+	/* Every candidate leads to the same frames below: only this one frame is lost. */
+	if (slot->candidates > 1 && slot->return_address && !candidates->too_many)
+		return repair_push_overlay(work, slot->slot, slot->return_address, FRAME_LOST);
+	return NULL;
+}
+
+struct error *repair_infer_slot(struct repair_work *work, size_t thread, size_t at)
+{
+	const struct thread_stack *stack = &work->repair->stacks.threads[thread];
+	struct repair_candidates candidates = {0};
+	struct repaired_slot slot = {
+		.slot = stack->frames[at].sp - 8,
+		.trust = FRAME_LOST,
+		.function = repair_entry_of(stack->frames, at - 1),
+	};
+	struct error *err = NULL;
+
+	if (slot.function)
+		err = repair_collect_candidates(work, slot.function, &candidates);
+	if (!err)
+		err = try_candidates(work, thread, at, &candidates, &slot);
+	free(candidates.addresses);
+	if (!err)
+		err = repair_add_slot(work->repair, &slot);
+	return err;
+}
+
+/* A thread that died inside the trampoline has returned from one of the probed functions; which, only the fit can tell.
+ */
+struct error *repair_infer_start(struct repair_work *work, size_t thread)
+{
+	const struct thread_stack *stack = &work->repair->stacks.threads[thread];
+	struct repaired_slot slot = {.slot = repair_start_slot(work, stack->frames[0].sp), .trust = FRAME_LOST};
+	struct repair_candidates candidates = {0};
+	struct error *err = NULL;
+
+	for (size_t i = 0; i < work->repair->probe_count && !err; i++) {
+		struct repair_candidates some = {0};
+
+		err = repair_collect_candidates(work, work->repair->probes[i].address, &some);
+		for (size_t j = 0; j < some.count && !err; j++)
+			err = repair_add_candidate(&candidates, some.addresses[j]);
+		candidates.too_many |= some.too_many;
+		free(some.addresses);
+	}
+	if (!err)
+		err = try_candidates(work, thread, 1, &candidates, &slot);
+	free(candidates.addresses);
+	if (!err)
+		err = repair_add_slot(work->repair, &slot);
+	return err;
+}

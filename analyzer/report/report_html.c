@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* The report for a browser: the verdict, a picture of the memory over time, and everything it stands on. */
+#include "analyzer/report/report_html.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/evidence/evidence_probe.h"
+#include "analyzer/report/report.h"
+#include "analyzer/report/report_lines.h"
+#include "analyzer/report/report_markup.h"
+#include "analyzer/words.h"
+#include "common/cleanup.h"
+
+#define SHOWN_EVENTS 200
+
+static void write_head(const struct report *report, FILE *out)
+{
+	const struct crash *crash = report->crash;
+
+	fprintf(out,
+		"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '%s'; "
+		"base-uri 'none'; form-action 'none'\">\n"
+		"<meta name=\"referrer\" content=\"no-referrer\">\n"
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
+		report_html_style_hash);
+	markup_html(crash->comm, out);
+	fprintf(out, ": %s</title>\n<style>%s</style>\n</head>\n<body>\n",
+		finding_class_name(report->findings->findings[0].class), report_html_style);
+}
+
+static void write_headline(const struct finding *finding, const char *tag, FILE *out)
+{
+	const char *confidence = finding_confidence_name(finding->confidence);
+
+	fprintf(out, "<%s><span class=\"class %s\">%s</span>", tag, confidence, finding_class_name(finding->class));
+	if (finding->confidence != CONFIDENCE_NONE)
+		fprintf(out, ", <span class=\"%s\">%s</span>", confidence, confidence);
+	fputs(": ", out);
+	markup_html(finding->summary, out);
+	fprintf(out, "</%s>\n", tag);
+}
+
+/* The facts as the text form has them. */
+static struct error *write_facts(const struct report *report, FILE *out)
+{
+	cleanup_free char *text = NULL;
+	char *line, *rest = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (!stream)
+		return &error_no_memory;
+	report_write_facts(report, stream);
+	if (fclose(stream) != 0)
+		return &error_no_memory;
+	fputs("<table>\n", out);
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		char *value = line + strspn(line, " ");
+		char *end = value + strcspn(value, " ");
+
+		if (*end)
+			*end++ = 0;
+		fputs("<tr><th>", out);
+		markup_html(value, out);
+		fputs("</th><td class=\"code\">", out);
+		/* The text is inert already; what it escaped must not be escaped again. */
+		for (end += strspn(end, " "); *end; end++)
+			fputs(*end == '&'   ? "&amp;"
+			      : *end == '<' ? "&lt;"
+			      : *end == '>' ? "&gt;"
+					    : (char[]){*end, 0},
+			      out);
+		fputs("</td></tr>\n", out);
+	}
+	fputs("</table>\n", out);
+	return NULL;
+}
+
+/* ---- the time around the fault address ---- */
+
+static void write_when(const struct crash *crash, uint64_t time_ns, FILE *out)
+{
+	struct words duration;
+
+	fputs("<td class=\"number\">", out);
+	if (crash->time_ns && time_ns <= crash->time_ns)
+		fputs(words_duration(&duration, crash->time_ns - time_ns), out);
+	fputs("</td>", out);
+}
+
+static void write_marker(const struct crash *crash, const struct marker *marker, FILE *out)
+{
+	struct event_context context = {.before = *marker};
+	struct words words;
+
+	fputs("<tr class=\"marker\">", out);
+	write_when(crash, marker->exit_ns, out);
+	fputs("<td class=\"code\">", out);
+	markup_html(words_markers(&words, &context) + sizeof("after ") - 1, out);
+	fprintf(out, "</td><td>thread %" PRIu32 "</td></tr>\n", marker->tid);
+}
+
+static void write_event(const struct crash *crash, size_t index, FILE *out)
+{
+	const struct memory_event *event = &crash->biography.events[index];
+	const struct event_context *context = &crash->biography.contexts[index];
+	struct words words;
+
+	fprintf(out, "<tr id=\"event-%" PRId64 "\">", event->id);
+	write_when(crash, event->exit_ns, out);
+	fputs("<td class=\"code\">", out);
+	markup_html(words_call(&words, event), out);
+	if (context->file) {
+		fputs("<br>", out);
+		markup_html(context->file, out);
+	}
+	fprintf(out, "</td><td>thread %" PRIu32 " in <code>", event->tid);
+	markup_html(words_caller(&words, crash, index), out);
+	fputs("</code></td></tr>\n", out);
+}
+
+static void write_lines(const struct crash *crash, size_t skip, size_t limit, FILE *out)
+{
+	size_t count;
+	cleanup_free struct report_line *lines = report_lines_collect(crash, skip, limit, &count);
+
+	for (size_t i = 0; lines && i < count; i++) {
+		if (lines[i].marker)
+			write_marker(crash, lines[i].marker, out);
+		else
+			write_event(crash, lines[i].event, out);
+	}
+}
+
+static void write_biography(const struct crash *crash, FILE *out)
+{
+	const struct biography *biography = &crash->biography;
+	size_t touching = 0, skip;
+
+	for (size_t i = 0; i < biography->event_count; i++)
+		touching += timeline_touches_page(&biography->events[i], biography->address);
+	skip = touching > SHOWN_EVENTS ? touching - SHOWN_EVENTS : 0;
+	fprintf(out, "<h2>The page of 0x%" PRIx64 ", times before the crash</h2>\n", biography->address);
+	report_html_picture(crash, out);
+	if (skip || biography->truncated)
+		fprintf(out, "<p class=\"dim\">%s%zu earlier calls are not shown.</p>\n",
+			biography->truncated ? "More than " : "", skip);
+	fputs("<div class=\"scroll\"><table>\n", out);
+	write_lines(crash, skip, touching - skip, out);
+	if (crash->time_ns && crash->fault.source != ADDRESS_UNKNOWN && crash->fault.address == biography->address)
+		fprintf(out,
+			"<tr class=\"crash\"><td class=\"number\">0</td><td class=\"code\">%s of 0x%" PRIx64
+			"</td><td>the crash</td></tr>\n",
+			words_access(crash->fault.access), crash->fault.address);
+	fputs("</table></div>\n", out);
+}
+
+/* ---- stacks ---- */
+
+/* `is_target`: evidence links to it. */
+static void write_frame(size_t number, const struct frame *frame, bool is_target, FILE *out)
+{
+	struct words words;
+	const char *symbol = words_symbol(&words, &frame->symbol);
+
+	fputs("<tr", out);
+	if (is_target)
+		fprintf(out, " id=\"frame-%zu\"", number);
+	fprintf(out, "><td class=\"number\">#%zu</td><td class=\"code\">0x%016" PRIx64 "</td><td class=\"code\">",
+		number, frame->pc);
+	markup_html(symbol[0] ? symbol : "?", out);
+	if (frame->trust != FRAME_REGISTERS && frame->trust != FRAME_CFI)
+		fprintf(out, " <span class=\"trust\">[%s]</span>", frame_trust_name(frame->trust));
+	fputs("</td></tr>\n", out);
+}
+
+static void write_thread(const struct thread_stack *thread, bool is_target, FILE *out)
+{
+	fprintf(out, "<details%s><summary>Thread %" PRIu32 "%s, %zu frame%s</summary>\n<div class=\"scroll\"><table>\n",
+		thread->crashed ? " open" : "", thread->tid, thread->crashed ? ", crashed" : "", thread->frame_count,
+		thread->frame_count == 1 ? "" : "s");
+	for (size_t i = 0; i < thread->frame_count; i++)
+		write_frame(i, &thread->frames[i], is_target, out);
+	fputs("</table></div>\n", out);
+	if (thread->end_reason) {
+		fputs("<p class=\"dim\">The stack ends here: ", out);
+		markup_html(thread->end_reason, out);
+		fputs("</p>\n", out);
+	}
+	fputs("</details>\n", out);
+}
+
+/* ---- findings ---- */
+
+static void write_list(const char *title, char *const *lines, size_t count, FILE *out)
+{
+	if (!count)
+		return;
+	fprintf(out, "<h2>%s</h2>\n<ul>\n", title);
+	for (size_t i = 0; i < count; i++) {
+		fputs("<li>", out);
+		markup_html(lines[i], out);
+		fputs("</li>\n", out);
+	}
+	fputs("</ul>\n", out);
+}
+
+static void write_evidence(const struct finding *finding, FILE *out)
+{
+	if (finding->evidence_count)
+		fputs("<h2>Evidence</h2>\n<ul>\n", out);
+	for (size_t i = 0; i < finding->evidence_count; i++) {
+		const struct evidence *evidence = &finding->evidence[i];
+
+		fputs("<li>", out);
+		markup_html(evidence->text, out);
+		if (evidence->kind == EVIDENCE_EVENT)
+			fprintf(out, " <a href=\"#event-%" PRId64 "\">event %" PRId64 "</a>", evidence->id,
+				evidence->id);
+		else if (evidence->kind == EVIDENCE_FRAME)
+			fprintf(out, " <a href=\"#frame-%" PRId64 "\">frame %" PRId64 "</a>", evidence->id,
+				evidence->id);
+		fputs("</li>\n", out);
+	}
+	if (finding->evidence_count)
+		fputs("</ul>\n", out);
+	write_list("Against it", finding->counter, finding->counter_count, out);
+	write_list("Not seen", finding->missing, finding->missing_count, out);
+	if (finding->next_step) {
+		fputs("<h2>Next</h2>\n<p>", out);
+		markup_html(finding->next_step, out);
+		fputs("</p>\n", out);
+	}
+}
+
+static void write_probes(const struct repair *repair, FILE *out)
+{
+	struct words own;
+
+	if (repair->probe_count)
+		fputs("<h2>Probes in this process</h2>\n<ul>\n", out);
+	for (size_t i = 0; i < repair->probe_count; i++) {
+		struct words words;
+
+		if (evidence_is_own_probe(&repair->probes[i]))
+			continue;
+		fputs("<li>", out);
+		markup_html(words_probe(&words, &repair->probes[i]), out);
+		fputs("</li>\n", out);
+	}
+	if (words_own_probes(&own, repair)) {
+		fputs("<li>", out);
+		markup_html(own.text, out);
+		fputs("</li>\n", out);
+	}
+	if (repair->probe_count)
+		fputs("</ul>\n", out);
+}
+
+struct error *report_write_html(const struct report *report, FILE *out)
+{
+	const struct crash *crash = report->crash;
+	struct error *err;
+
+	write_head(report, out);
+	write_headline(&report->findings->findings[0], "h1", out);
+	err = write_facts(report, out);
+	if (err)
+		return err;
+	if (crash->has_biography && crash->biography.event_count)
+		write_biography(crash, out);
+	if (crash->stacks.thread_count)
+		fputs("<h2>Threads</h2>\n", out);
+	for (size_t i = 0; i < crash->stacks.thread_count; i++)
+		write_thread(&crash->stacks.threads[i], i == 0, out);
+	write_probes(&crash->repair, out);
+	write_evidence(&report->findings->findings[0], out);
+	if (report->findings->count > 1)
+		fputs("<h2>Other findings</h2>\n", out);
+	for (size_t i = 1; i < report->findings->count; i++)
+		write_headline(&report->findings->findings[i], "p", out);
+	write_list("Notes", crash->notes, crash->note_count, out);
+	fprintf(out, "<p class=\"dim\">corelate %s</p>\n</body>\n</html>\n", CORELATE_VERSION);
+	return NULL;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* The report as JSON: the shape of report.schema.json. What is not known is null, never left out. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "analyzer/report/report.h"
+#include "analyzer/report/report_registers.h"
+#include "analyzer/report/report_stack.h"
+#include "analyzer/words.h"
+#include "common/cleanup.h"
+#include "common/utf8.h"
+
+static json_t *hex(uint64_t value)
+{
+	char text[19];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, value);
+	return json_string(text);
+}
+
+/* Names come from the dead process and need not be UTF-8: each bad byte becomes U+FFFD. */
+json_t *report_text_json(const char *text)
+{
+	cleanup_free char *clean = text ? utf8_clean(text) : NULL;
+
+	return text ? json_string(clean) : json_null();
+}
+
+static json_t *integer_or_null(bool known, json_int_t value)
+{
+	return known ? json_integer(value) : json_null();
+}
+
+static json_t *time_or_null(const struct crash *crash, uint64_t time_ns)
+{
+	char date[40], text[64];
+	int64_t real_ns;
+	time_t seconds;
+	struct tm when;
+
+	if (!crash->recorded || !time_ns || !crash_realtime_ns(&crash->recording, time_ns, &real_ns))
+		return json_null(); /* a gap that never ended reaches to INT64_MAX */
+	seconds = real_ns / 1000000000;
+	if (!gmtime_r(&seconds, &when))
+		return json_null();
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &when);
+	snprintf(text, sizeof(text), "%s.%09dZ", date, (int)(real_ns % 1000000000));
+	return json_string(text);
+}
+
+static json_t *crash_json(const struct report *report)
+{
+	const struct crash *crash = report->crash;
+	json_t *object = json_object();
+
+	json_object_set_new(object, "id", json_string(crash->id));
+	json_object_set_new(object, "pid", json_integer(crash->pid));
+	json_object_set_new(object, "tid", json_integer(crash->tid));
+	json_object_set_new(object, "comm", report_text_json(crash->comm));
+	json_object_set_new(object, "exe", report_text_json(crash->executable));
+	json_object_set_new(object, "time", time_or_null(crash, crash->time_ns));
+	json_object_set_new(object, "boot_id", report_text_json(crash->recorded ? crash->recording.boot_id : NULL));
+	json_object_set_new(object, "core", report_text_json(crash->core_path));
+	json_object_set_new(object, "signature", json_string(report->signature));
+	json_object_set_new(object, "abort_message", report_text_json(crash->abort_message));
+	return object;
+}
+
+static json_t *signal_json(const struct crash_signal *signal)
+{
+	json_t *object = json_object();
+	struct words words;
+
+	json_object_set_new(object, "number", json_integer(signal->number));
+	json_object_set_new(object, "name", json_string(words_signal(&words, signal->number)));
+	json_object_set_new(object, "code", json_integer(signal->code));
+	json_object_set_new(object, "code_name", json_string(words_signal_code(&words, signal->number, signal->code)));
+	json_object_set_new(object, "address", signal->has_address ? hex(signal->address) : json_null());
+	json_object_set_new(object, "sender_pid", integer_or_null(signal->sender_pid != 0, signal->sender_pid));
+	json_object_set_new(object, "trustworthy", json_boolean(signal->trustworthy));
+	return object;
+}
+
+static json_t *member_json(const struct accessed_member *member)
+{
+	json_t *object;
+
+	if (!member->expression[0])
+		return json_null();
+	object = json_object();
+	json_object_set_new(object, "expression", report_text_json(member->expression));
+	json_object_set_new(object, "type", report_text_json(member->type));
+	json_object_set_new(object, "offset", json_integer((json_int_t)member->offset));
+	return object;
+}
+
+static json_t *fault_json(const struct crash *crash)
+{
+	const struct fault *fault = &crash->fault;
+	static const char *const sources[] = {NULL, "signal", "instruction"};
+	json_t *object = json_object();
+	json_t *operands = json_array();
+	struct words place;
+
+	json_object_set_new(object, "instruction", report_text_json(fault->instruction[0] ? fault->instruction : NULL));
+	json_object_set_new(object, "access", report_text_json(fault->access ? words_access(fault->access) : NULL));
+	json_object_set_new(object, "address", fault->source ? hex(fault->address) : json_null());
+	json_object_set_new(object, "address_source", report_text_json(sources[fault->source]));
+	for (size_t i = 0; i < fault->operand_count; i++) {
+		const struct fault_operand *operand = &fault->operands[i];
+		json_t *entry = json_object();
+
+		json_object_set_new(entry, "text", report_text_json(operand->text));
+		json_object_set_new(entry, "address", hex(operand->address));
+		json_object_set_new(entry, "bytes", json_integer(operand->bytes));
+		json_object_set_new(entry, "reads", json_boolean(operand->reads));
+		json_object_set_new(entry, "writes", json_boolean(operand->writes));
+		json_object_set_new(entry, "faulted", json_boolean(i == fault->operand));
+		json_object_set_new(entry, "place", report_text_json(words_place(&place, crash, &operand->place)));
+		json_array_append_new(operands, entry);
+	}
+	json_object_set_new(object, "operands", operands);
+	json_object_set_new(object, "cause", report_text_json(words_fault_cause(fault->cause)));
+	json_object_set_new(object, "member", member_json(&fault->member));
+	json_object_set_new(object, "place",
+			    fault->source ? report_text_json(words_place(&place, crash, &fault->place)) : json_null());
+	json_object_set_new(object, "signal", fault->in_handler ? signal_json(&fault->signal) : json_null());
+	return object;
+}
+
+static json_t *threads_json(const struct unwind_result *stacks)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < stacks->thread_count; i++) {
+		const struct thread_stack *thread = &stacks->threads[i];
+		json_t *object = json_object();
+
+		json_object_set_new(object, "tid", json_integer(thread->tid));
+		json_object_set_new(object, "name", json_null()); /* a core does not carry threads' names */
+		json_object_set_new(object, "crashed", json_boolean(thread->crashed));
+		json_object_set_new(object, "frames", report_frames_json(thread->frames, thread->frame_count));
+		json_object_set_new(object, "end_reason", report_text_json(thread->end_reason));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+static json_t *probes_json(const struct repair *repair)
+{
+	static const struct {
+		enum probe_source source;
+		const char *name;
+	} sources[] = {{PROBE_IN_TEXT, "text"}, {PROBE_ON_STACK, "stack"}, {PROBE_RECORDED, "record"}};
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < repair->probe_count; i++) {
+		const struct probe *probe = &repair->probes[i];
+		json_t *object = json_object();
+		json_t *holder = probe->attached_pid ? json_object() : json_null();
+		json_t *seen = json_array();
+		char comm[sizeof(probe->attached_comm) + 1] = "";
+
+		memcpy(comm, probe->attached_comm, sizeof(probe->attached_comm));
+		if (probe->attached_pid) {
+			json_object_set_new(holder, "pid", json_integer(probe->attached_pid));
+			json_object_set_new(holder, "comm", report_text_json(comm));
+		}
+		for (size_t j = 0; j < sizeof(sources) / sizeof(sources[0]); j++) {
+			if (probe->sources & sources[j].source)
+				json_array_append_new(seen, json_string(sources[j].name));
+		}
+		/* A breakpoint in the text alone does not tell a uprobe from a uretprobe. */
+		json_object_set_new(object, "kind", json_string(probe->at_return ? "uretprobe" : "breakpoint"));
+		json_object_set_new(object, "module", report_text_json(probe->symbol.module));
+		json_object_set_new(object, "function", report_text_json(probe->symbol.function));
+		json_object_set_new(
+			object, "offset",
+			integer_or_null(probe->symbol.function != NULL, (json_int_t)probe->symbol.function_offset));
+		json_object_set_new(object, "address", hex(probe->address));
+		json_object_set_new(object, "attached_by", holder);
+		json_object_set_new(object, "seen_in", seen);
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+static json_t *lines_json(char *const *lines, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, report_text_json(lines[i]));
+	return array;
+}
+
+static json_t *evidence_json(const struct crash *crash, const struct evidence *evidence)
+{
+	const struct event_stack *stack = report_evidence_stack(crash, evidence);
+	json_t *object = json_object();
+
+	json_object_set_new(object, "kind", json_string(evidence_kind_name(evidence->kind)));
+	json_object_set_new(object, "id", integer_or_null(evidence->id != 0, evidence->id));
+	json_object_set_new(object, "address", evidence->address ? hex(evidence->address) : json_null());
+	json_object_set_new(object, "text", report_text_json(evidence->text));
+	json_object_set_new(object, "stack", report_event_stack_json(stack));
+	json_object_set_new(object, "stack_end", report_text_json(stack ? stack->end_reason : NULL));
+	return object;
+}
+
+static json_t *findings_json(const struct crash *crash, const struct finding_list *findings)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *finding = &findings->findings[i];
+		json_t *object = json_object();
+		json_t *evidence = json_array();
+
+		json_object_set_new(object, "class", json_string(finding_class_name(finding->class)));
+		json_object_set_new(object, "confidence", json_string(finding_confidence_name(finding->confidence)));
+		json_object_set_new(object, "summary", report_text_json(finding->summary));
+		for (size_t j = 0; j < finding->evidence_count; j++)
+			json_array_append_new(evidence, evidence_json(crash, &finding->evidence[j]));
+		json_object_set_new(object, "evidence", evidence);
+		json_object_set_new(object, "counter_evidence", lines_json(finding->counter, finding->counter_count));
+		json_object_set_new(object, "missing", lines_json(finding->missing, finding->missing_count));
+		json_object_set_new(object, "next_step", report_text_json(finding->next_step));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+static json_t *coverage_json(const struct crash *crash)
+{
+	json_t *object = json_object();
+	json_t *gaps = json_array();
+	uint64_t from = crash->known_from_ns ?: crash->recorded ? crash->process.first_seen_ns : 0;
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < crash->gap_count; i++) {
+		const struct gap *gap = &crash->gaps[i];
+		json_t *entry = json_object();
+
+		lost += gap->lost;
+		json_object_set_new(entry, "cause", json_string(gap_cause_name(gap->cause)));
+		json_object_set_new(entry, "from", time_or_null(crash, gap->from_ns));
+		json_object_set_new(entry, "to", time_or_null(crash, gap->to_ns));
+		json_object_set_new(entry, "lost", json_integer((json_int_t)gap->lost));
+		json_array_append_new(gaps, entry);
+	}
+	json_object_set_new(object, "recorded", json_boolean(crash->recorded));
+	json_object_set_new(object, "from", time_or_null(crash, from));
+	json_object_set_new(object, "to", time_or_null(crash, crash->time_ns));
+	json_object_set_new(object, "events", json_integer((json_int_t)crash->event_count));
+	json_object_set_new(object, "lost", json_integer((json_int_t)lost));
+	json_object_set_new(object, "gaps", gaps);
+	json_object_set_new(object, "notes", lines_json(crash->notes, crash->note_count));
+	return object;
+}
+
+struct error *report_write_json(const struct report *report, FILE *out)
+{
+	json_t *root = json_object();
+	int failed;
+
+	json_object_set_new(root, "schema_version", json_integer(REPORT_SCHEMA_VERSION));
+	json_object_set_new(root, "corelate_version", json_string(CORELATE_VERSION));
+	json_object_set_new(root, "crash", crash_json(report));
+	json_object_set_new(root, "signal", signal_json(&report->crash->signal));
+	json_object_set_new(root, "fault", fault_json(report->crash));
+	json_object_set_new(root, "registers", report_registers_json(report->crash));
+	json_object_set_new(root, "stack_words", report_stack_words_json(report->crash));
+	json_object_set_new(root, "threads", threads_json(&report->crash->stacks));
+	json_object_set_new(root, "probes", probes_json(&report->crash->repair));
+	json_object_set_new(root, "findings", findings_json(report->crash, report->findings));
+	json_object_set_new(root, "coverage", coverage_json(report->crash));
+	failed = json_dumpf(root, out, JSON_INDENT(2));
+	json_decref(root);
+	if (failed || fputc('\n', out) == EOF)
+		return error_format(ERROR_SYSTEM, "cannot write the report");
+	return NULL;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* The report as Markdown for an issue tracker: what the text form says, with headings, lists and code blocks. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "analyzer/report/report.h"
+#include "analyzer/report/report_markup.h"
+#include "analyzer/words.h"
+#include "common/cleanup.h"
+
+/* What one of the writers of the text form prints, as a code block. */
+static struct error *write_block(const struct report *report, FILE *out,
+				 void (*write)(const struct report *report, FILE *out))
+{
+	cleanup_free char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (!stream)
+		return &error_no_memory;
+	write(report, stream);
+	if (fclose(stream) != 0)
+		return &error_no_memory;
+	markup_markdown_block(text, out);
+	return NULL;
+}
+
+static void write_biography(const struct report *report, FILE *out)
+{
+	report_write_biography(report, &(struct report_style){0}, out);
+}
+
+static void write_stack(const struct report *report, FILE *out)
+{
+	report_write_crashed_stack(report, &(struct report_style){0}, out);
+}
+
+static void write_list(const char *title, char *const *lines, size_t count, FILE *out)
+{
+	if (count)
+		fprintf(out, "\n**%s**\n\n", title);
+	for (size_t i = 0; i < count; i++) {
+		fputs("- ", out);
+		markup_markdown(lines[i], out);
+		fputc('\n', out);
+	}
+}
+
+static void write_headline(const struct finding *finding, FILE *out)
+{
+	fprintf(out, "**%s**", finding_class_name(finding->class));
+	if (finding->confidence != CONFIDENCE_NONE)
+		fprintf(out, " (%s)", finding_confidence_name(finding->confidence));
+	fputs(": ", out);
+	markup_markdown(finding->summary, out);
+	fputc('\n', out);
+}
+
+static void write_evidence(const struct finding *finding, FILE *out)
+{
+	if (finding->evidence_count)
+		fputs("\n**Evidence**\n\n", out);
+	for (size_t i = 0; i < finding->evidence_count; i++) {
+		fputs("- ", out);
+		markup_markdown(finding->evidence[i].text, out);
+		if (finding->evidence[i].kind == EVIDENCE_EVENT)
+			fprintf(out, " (event %" PRId64 ")", finding->evidence[i].id);
+		fputc('\n', out);
+	}
+	write_list("Against it", finding->counter, finding->counter_count, out);
+	write_list("Not seen", finding->missing, finding->missing_count, out);
+	if (finding->next_step) {
+		fputs("\n**Next:** ", out);
+		markup_markdown(finding->next_step, out);
+		fputc('\n', out);
+	}
+}
+
+struct error *report_write_markdown(const struct report *report, FILE *out)
+{
+	const struct crash *crash = report->crash;
+	struct error *err;
+
+	fputs("### Crash of ", out);
+	markup_markdown(crash->executable ? words_base_name(crash->executable) : crash->comm, out);
+	fputs("\n\n", out);
+	write_headline(&report->findings->findings[0], out);
+	fputc('\n', out);
+	err = write_block(report, out, report_write_facts);
+	if (!err && crash->has_biography && crash->biography.event_count) {
+		fprintf(out, "\n#### The page of 0x%" PRIx64 ", times before the crash\n\n", crash->biography.address);
+		err = write_block(report, out, write_biography);
+	}
+	if (!err && crash->stacks.thread_count) {
+		fputs("\n#### Stack\n\n", out);
+		err = write_block(report, out, write_stack);
+	}
+	if (err)
+		return err;
+	write_evidence(&report->findings->findings[0], out);
+	if (report->findings->count > 1)
+		fputs("\n#### Other findings\n\n", out);
+	for (size_t i = 1; i < report->findings->count; i++) {
+		fputs("- ", out);
+		write_headline(&report->findings->findings[i], out);
+	}
+	write_list("Notes", crash->notes, crash->note_count, out);
+	fprintf(out, "\nid `%s`, signature `%s`, corelate " CORELATE_VERSION "\n", crash->id, report->signature);
+	return NULL;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The child's side: libdwfl, fed by us. It is given a range and a descriptor for each module and asks us for every word
+ * of memory, so it has no reason to open anything, and is not able to. Nothing is freed: the process ends after this.
+ */
+#include <elfutils/libdwfl.h>
+#include <stdlib.h>
+
+#include "analyzer/unwind/unwind_child.h"
+
+static int address_compare(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+bool address_list_add(struct address_list *list, uint64_t address)
+{
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 256;
+		uint64_t *addresses = reallocarray(list->addresses, capacity, sizeof(*addresses));
+
+		if (!addresses)
+			return false;
+		list->addresses = addresses;
+		list->capacity = capacity;
+	}
+	list->addresses[list->count++] = address;
+	return true;
+}
+
+/* All stacks first: they matter most, should the symbols be what libdw dies of. */
+static bool write_stacks(struct unwinder *unwinder, struct unwind_writer *writer, struct address_list *list)
+{
+	for (size_t i = 0; i < unwinder->core->thread_count; i++) {
+		unwinder_run_thread(unwinder, &unwinder->core->threads[i]);
+		unwind_write_stack(writer, i, unwinder->frames, unwinder->frame_count,
+				   unwinder->reason[0] ? unwinder->reason : NULL);
+		unwind_writer_flush(writer);
+		for (size_t j = 0; j < unwinder->frame_count; j++) {
+			if (!address_list_add(list, unwind_frame_lookup_address(&unwinder->frames[j])))
+				return false;
+		}
+	}
+	return true;
+}
+
+void unwind_write_names(Dwfl *dwfl, uint32_t picture, struct address_list *list, struct unwind_writer *writer)
+{
+	if (list->count > 0)
+		qsort(list->addresses, list->count, sizeof(*list->addresses), address_compare);
+	for (size_t i = 0; i < list->count; i++) {
+		if (i == 0 || list->addresses[i] != list->addresses[i - 1])
+			unwind_write_name_of(dwfl, picture, list->addresses[i], writer);
+	}
+}
+
+bool unwind_child_run(const struct core *core, const struct unwind_request *request, size_t frame_limit, int output_fd)
+{
+	struct unwinder unwinder = {.core = core, .frame_limit = frame_limit};
+	struct unwind_writer writer = {.fd = output_fd};
+	struct address_list list = {0};
+
+	if (!unwinder_begin(&unwinder, request->overlay, request->overlay_count) ||
+	    !write_stacks(&unwinder, &writer, &list))
+		return false;
+	for (size_t i = 0; i < request->address_count; i++) {
+		int64_t offset = unwind_return_slot(unwinder.dwfl, request->addresses[i]);
+
+		if (offset >= 0)
+			unwind_write_slot(&writer, i, offset);
+		if (!address_list_add(&list, request->addresses[i]))
+			return false;
+	}
+	unwind_begin_names();
+	unwind_write_names(unwinder.dwfl, 0, &list, &writer);
+	if (request->member && request->member->link_count > 0)
+		unwind_write_member_of(&unwinder, request->member, &writer);
+	unwind_write_done(&writer);
+	return !writer.failed;
+}

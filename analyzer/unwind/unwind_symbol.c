@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* In the child: what an address is called, by symbol tables and line tables. */
+#include <dwarf.h>
+#include <elf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/unwind/unwind_child.h"
+
+/* libdwfl finds a compilation unit through .debug_aranges only, which clang and rustc do not write. */
+static Dwarf_Line *find_line_in_units(Dwfl_Module *module, uint64_t address)
+{
+	Dwarf_Addr bias;
+	Dwarf_Die *unit = NULL;
+
+	while ((unit = dwfl_module_nextcu(module, unit, &bias))) {
+		if (dwarf_haspc(unit, address - bias) == 1)
+			return dwarf_getsrc_die(unit, address - bias);
+	}
+	return NULL;
+}
+
+static void find_source(Dwfl_Module *module, uint64_t address, struct unwind_name *name)
+{
+	Dwfl_Line *found = dwfl_module_getsrc(module, address);
+	const char *file = NULL;
+	int line = 0;
+
+	if (found) {
+		file = dwfl_lineinfo(found, NULL, &line, NULL, NULL, NULL);
+	} else {
+		Dwarf_Line *unit_line = find_line_in_units(module, address);
+
+		file = unit_line ? dwarf_linesrc(unit_line, NULL, NULL) : NULL;
+		if (file && dwarf_lineno(unit_line, &line) != 0)
+			line = 0;
+	}
+	name->file = (char *)file;
+	name->line = file && line > 0 ? (uint32_t)line : 0;
+}
+
+void unwind_write_name_of(Dwfl *dwfl, uint32_t picture, uint64_t address, struct unwind_writer *writer)
+{
+	Dwfl_Module *module = dwfl_addrmodule(dwfl, address);
+	struct unwind_name name = {.picture = picture, .address = address};
+	const char *found;
+	GElf_Off offset;
+	GElf_Sym symbol;
+
+	if (!module)
+		return;
+	found = dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL);
+	if (found) {
+		/* .symtab of a library appends versions (malloc@@GLIBC_2.2.5), .dynsym does not. */
+		name.function = strndup(found, found[0] == '@' ? strlen(found) : strcspn(found, "@"));
+		name.function_offset = offset;
+	}
+	if (!unwind_is_c_library(module))
+		find_source(module, address, &name);
+	if (name.function || name.file)
+		unwind_write_name(writer, &name);
+	free(name.function);
+}
+
+uint64_t unwind_function_entry(Dwfl *dwfl, uint64_t address)
+{
+	Dwfl_Module *module = dwfl_addrmodule(dwfl, address);
+	GElf_Off offset;
+	GElf_Sym symbol;
+
+	/* libdwfl falls back on the nearest symbol below, which may be of another function. */
+	if (!module || !dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL) ||
+	    GELF_ST_TYPE(symbol.st_info) == STT_NOTYPE || offset >= symbol.st_size)
+		return 0;
+	return address - offset;
+}
