@@ -14,8 +14,6 @@
 #include "cli/cli.h"
 #include "common/cleanup.h"
 
-#define SUGGESTIONS 5
-
 static bool is_file(const char *path)
 {
 	struct stat status;
@@ -86,23 +84,6 @@ static struct error *find_functions(const struct core_elf *elf, const char *name
 	return *ret ? core_find_function_at(elf, address, *ret) : &error_no_memory;
 }
 
-/* Adds to a not-found error what may have been meant. */
-static struct error *suggest(const struct core_elf *elf, const char *name, struct error *err)
-{
-	const char *near[SUGGESTIONS];
-	char text[1024] = "";
-	size_t count = err->code == ERROR_NOT_FOUND ? core_suggest_functions(elf, name, near, SUGGESTIONS) : 0;
-	struct error *longer;
-
-	for (size_t i = 0; i < count; i++)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? ", " : "", near[i]);
-	if (count == 0)
-		return err;
-	longer = error_format(err->code, "%s; near it: %s", err->message, text);
-	error_destroy(err);
-	return longer;
-}
-
 static struct error *find_sites(struct check *check, const struct core_function *functions, size_t count)
 {
 	check->sites = calloc(count, sizeof(*check->sites));
@@ -160,7 +141,7 @@ static struct error *find_in_process(struct check *check)
 	if (!first)
 		first = find_sites(check, functions, count);
 	free(functions);
-	return first ? suggest(check->elf, check->function, first) : NULL;
+	return first ? core_add_suggestions(check->elf, check->function, first) : NULL;
 }
 
 static struct error *find_in_file(struct check *check, const char *path)
@@ -173,7 +154,7 @@ static struct error *find_in_file(struct check *check, const char *path)
 		return err;
 	err = find_functions(check->elf, check->function, &functions, &count);
 	if (err)
-		err = suggest(check->elf, check->function, err);
+		err = core_add_suggestions(check->elf, check->function, err);
 	else
 		err = find_sites(check, functions, count);
 	free(functions);

@@ -154,6 +154,8 @@ bool core_read_word(const struct core *core, uint64_t address, uint64_t *ret_wor
 size_t core_read_dumped(const struct core *core, uint64_t address, void *buffer, size_t size);
 
 /* The segment, NT_FILE entry or module that holds `address`, or NULL. */
+/* Index of the first segment that ends above `address`: the one around it, else the next; segment_count for none. */
+size_t core_segment_above(const struct core *core, uint64_t address);
 const struct core_segment *core_find_segment(const struct core *core, uint64_t address);
 const struct core_file_mapping *core_find_file(const struct core *core, uint64_t address);
 const struct core_module *core_find_module(const struct core *core, uint64_t address);

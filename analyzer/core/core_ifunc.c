@@ -32,22 +32,6 @@ static bool starts_function(const struct core_elf *elf, const struct core_functi
 	return symbol || (core_elf_find_frame(elf, address, &start, &end) && start == address);
 }
 
-static struct error *add_candidate(const struct core_elf *elf, uint64_t address, struct core_function **functions,
-				   size_t *count)
-{
-	struct core_function *grown;
-
-	for (size_t i = 0; i < *count; i++) {
-		if ((*functions)[i].address == address)
-			return NULL;
-	}
-	grown = reallocarray(*functions, *count + 1, sizeof(*grown));
-	if (!grown)
-		return &error_no_memory;
-	*functions = grown;
-	return core_find_function_at(elf, address, &grown[(*count)++]);
-}
-
 struct error *core_ifunc_candidates(const struct core_elf *elf, const struct core_function *resolver,
 				    struct core_function **ret, size_t *ret_count)
 {
@@ -72,7 +56,7 @@ struct error *core_ifunc_candidates(const struct core_elf *elf, const struct cor
 			break;
 		address = loaded_address(&instruction, operands, resolver->address + at);
 		if (starts_function(elf, resolver, address))
-			err = add_candidate(elf, address, &functions, &count);
+			err = core_add_function_at(elf, address, &functions, &count);
 		at += instruction.length;
 	}
 	if (!err) {

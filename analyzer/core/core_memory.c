@@ -7,8 +7,7 @@
 
 #define MODULE_DEPTH 16
 
-/* The first segment that ends above `address`; segment_count when there is none. */
-static size_t segment_at_or_above(const struct core *core, uint64_t address)
+size_t core_segment_above(const struct core *core, uint64_t address)
 {
 	size_t low = 0, high = core->segment_count;
 
@@ -25,7 +24,7 @@ static size_t segment_at_or_above(const struct core *core, uint64_t address)
 
 const struct core_segment *core_find_segment(const struct core *core, uint64_t address)
 {
-	size_t index = segment_at_or_above(core, address);
+	size_t index = core_segment_above(core, address);
 
 	if (index < core->segment_count && core->segments[index].start <= address)
 		return &core->segments[index];
@@ -35,7 +34,7 @@ const struct core_segment *core_find_segment(const struct core *core, uint64_t a
 /* Where the next segment begins above an address that is in none. */
 static uint64_t next_segment_start(const struct core *core, uint64_t address)
 {
-	size_t index = segment_at_or_above(core, address);
+	size_t index = core_segment_above(core, address);
 
 	return index < core->segment_count ? core->segments[index].start : UINT64_MAX;
 }

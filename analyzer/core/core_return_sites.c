@@ -11,6 +11,7 @@
 
 /* Above it, edit distance costs more than a suggestion is worth. */
 #define SUGGESTED_NAME_MAX 128
+#define SUGGESTIONS 5
 
 static bool fill_extent(const struct core_elf *elf, uint64_t size, struct core_function *function)
 {
@@ -111,6 +112,22 @@ struct error *core_find_function_at(const struct core_elf *elf, uint64_t address
 	return NULL;
 }
 
+struct error *core_add_function_at(const struct core_elf *elf, uint64_t address, struct core_function **functions,
+				   size_t *count)
+{
+	struct core_function *grown;
+
+	for (size_t i = 0; i < *count; i++) {
+		if ((*functions)[i].address == address)
+			return NULL;
+	}
+	grown = reallocarray(*functions, *count + 1, sizeof(*grown));
+	if (!grown)
+		return &error_no_memory;
+	*functions = grown;
+	return core_find_function_at(elf, address, &grown[(*count)++]);
+}
+
 /* Levenshtein's distance, no further than 3. */
 static unsigned distance(const char *a, const char *b)
 {
@@ -160,6 +177,22 @@ size_t core_suggest_functions(const struct core_elf *elf, const char *name, cons
 		}
 	}
 	return count;
+}
+
+struct error *core_add_suggestions(const struct core_elf *elf, const char *name, struct error *err)
+{
+	const char *near[SUGGESTIONS];
+	char text[1024] = "";
+	size_t count = err->code == ERROR_NOT_FOUND ? core_suggest_functions(elf, name, near, SUGGESTIONS) : 0;
+	struct error *longer;
+
+	for (size_t i = 0; i < count; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? ", " : "", near[i]);
+	if (count == 0)
+		return err;
+	longer = error_format(err->code, "%s; near it: %s", err->message, text);
+	error_destroy(err);
+	return longer;
 }
 
 void core_return_sites_deinit(struct core_return_sites *sites)

@@ -44,8 +44,15 @@ struct error *core_find_functions(const struct core_elf *elf, const char *name, 
  * else the unwinding table's. ERROR_NOT_FOUND when `address` is not in code. */
 struct error *core_find_function_at(const struct core_elf *elf, uint64_t address, struct core_function *ret) must_check;
 
+/* Appends that function to an array (reallocated), unless one at the same address stands in it already. */
+struct error *core_add_function_at(const struct core_elf *elf, uint64_t address, struct core_function **functions,
+				   size_t *count) must_check;
+
 /* Up to `most` names of functions that `name` could have meant: they hold it, or differ by a slip. Returns how many. */
 size_t core_suggest_functions(const struct core_elf *elf, const char *name, const char **ret, size_t most);
+
+/* Takes an error and gives one back: a not-found that also says what may have been meant, where anything is near. */
+struct error *core_add_suggestions(const struct core_elf *elf, const char *name, struct error *err) must_check;
 
 enum core_site_kind {
 	CORE_SITE_RETURN,

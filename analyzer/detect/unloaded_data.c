@@ -16,33 +16,6 @@
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence_mapping.h"
 
-static struct error *tell_remains(const struct crash *crash, struct finding_list *findings)
-{
-	struct finding *finding;
-	struct words name;
-	struct error *err = finding_append(findings, FINDING_UNLOADED_DATA, &finding);
-
-	if (!err)
-		err = evidence_add_remains(crash, finding);
-	if (!err)
-		err = finding_set_summary(finding,
-					  "Thread %" PRIu32 " used 0x%" PRIx64
-					  ", data of %s that had been unloaded (offset "
-					  "0x%" PRIx64 " of its range).",
-					  evidence_dead_thread(crash), crash->fault.address,
-					  evidence_unloaded_function(&name, crash), crash->unloaded.offset);
-	if (!err)
-		err = evidence_add_fault(crash, finding);
-	if (!err)
-		err = evidence_add_faulting_frame(crash, finding);
-	if (!err)
-		err = finding_set_offender(finding, "%s", evidence_unloaded_function(&name, crash));
-	if (!err)
-		err = finding_set_next_step(finding,
-					    "run it under corelate record: then the dlclose has a caller and a time");
-	return err;
-}
-
 struct error *detect_unloaded_data(const struct crash *crash, struct finding_list *findings)
 {
 	const struct life *life = evidence_unloaded_life(crash);
@@ -53,7 +26,7 @@ struct error *detect_unloaded_data(const struct crash *crash, struct finding_lis
 
 	if (crash->remains.found && crash->fault.is_fault &&
 	    (crash->fault.access == ACCESS_READ || crash->fault.access == ACCESS_WRITE))
-		return tell_remains(crash, findings);
+		return evidence_tell_remains(crash, findings, FINDING_UNLOADED_DATA, "used", "data");
 	if (!life || crash->fault.access == ACCESS_EXECUTE || !evidence_by_dynamic_linker(crash, life->died))
 		return NULL;
 	died = &crash->biography.events[life->died];

@@ -52,8 +52,10 @@ struct error *evidence_add_unloading(const struct crash *crash, struct finding *
 struct error *evidence_weigh_unloading(const struct crash *crash, struct finding *finding,
 				       const struct life *life) must_check;
 
-/* From the core alone: one line for what glibc left of the library, and what is missing. Sets the confidence. */
-struct error *evidence_add_remains(const struct crash *crash, struct finding *finding) must_check;
+/* The whole finding from the core alone, by what glibc left of the library (crash->remains.found): the thread `did`
+ * ("ran into") the fault's address, which was the library's `what` ("code"). */
+struct error *evidence_tell_remains(const struct crash *crash, struct finding_list *findings, enum finding_class class,
+				    const char *did, const char *what) must_check;
 
 /* Module and function (or offset) of a place in an unloaded file, for a signature. */
 const char *evidence_unloaded_function(struct words *words, const struct crash *crash);

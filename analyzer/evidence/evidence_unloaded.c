@@ -75,7 +75,7 @@ const char *evidence_unloaded_function(struct words *words, const struct crash *
 	return words->text;
 }
 
-struct error *evidence_add_remains(const struct crash *crash, struct finding *finding)
+static struct error *add_remains(const struct crash *crash, struct finding *finding)
 {
 	const struct unload_remains *remains = &crash->remains;
 	struct error *err;
@@ -90,5 +90,32 @@ struct error *evidence_add_remains(const struct crash *crash, struct finding *fi
 		err = finding_add_missing(finding, "who unloaded it, and when: nobody recorded it");
 	if (!err && !crash->unloaded.path)
 		err = finding_add_missing(finding, "the library's name: its place was used again");
+	return err;
+}
+
+struct error *evidence_tell_remains(const struct crash *crash, struct finding_list *findings, enum finding_class class,
+				    const char *did, const char *what)
+{
+	struct finding *finding;
+	struct words name;
+	struct error *err = finding_append(findings, class, &finding);
+
+	if (!err)
+		err = add_remains(crash, finding);
+	if (!err)
+		err = finding_set_summary(finding,
+					  "Thread %" PRIu32 " %s 0x%" PRIx64
+					  ", %s of %s that had been unloaded (offset 0x%" PRIx64 " of its range).",
+					  evidence_dead_thread(crash), did, crash->fault.address, what,
+					  evidence_unloaded_function(&name, crash), crash->unloaded.offset);
+	if (!err)
+		err = evidence_add_fault(crash, finding);
+	if (!err)
+		err = evidence_add_faulting_frame(crash, finding);
+	if (!err)
+		err = finding_set_offender(finding, "%s", evidence_unloaded_function(&name, crash));
+	if (!err)
+		err = finding_set_next_step(finding,
+					    "run it under corelate record: then the dlclose has a caller and a time");
 	return err;
 }

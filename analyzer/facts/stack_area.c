@@ -27,26 +27,10 @@ static bool is_accessible(const struct core_segment *segment)
 	return segment->flags & (PF_R | PF_W | PF_X);
 }
 
-/* Index of the first segment that ends above `address`. */
-static size_t segment_above(const struct core *core, uint64_t address)
-{
-	size_t low = 0, high = core->segment_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (core->segments[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /* What lies under [start, end): a range without access, and below that what can be accessed. */
 static void find_below(const struct core *core, struct stack_area *area)
 {
-	size_t index = segment_above(core, area->start ? area->start - 1 : 0);
+	size_t index = core_segment_above(core, area->start ? area->start - 1 : 0);
 
 	if (index < core->segment_count && core->segments[index].start < area->start) {
 		const struct core_segment *segment = &core->segments[index];
@@ -113,7 +97,7 @@ static bool from_descriptor(const struct core *core, uint64_t descriptor, struct
 
 static bool from_mapping(const struct core *core, uint64_t sp, struct stack_area *area)
 {
-	size_t index = segment_above(core, sp);
+	size_t index = core_segment_above(core, sp);
 
 	if (index == core->segment_count || core->segments[index].start > sp)
 		return false;

@@ -8,8 +8,6 @@
 #include "analyzer/core/core_demangle.h"
 #include "common/cleanup.h"
 
-#define SUGGESTIONS 5
-
 /* Where the parameter list of a demangled name begins; its end when it has none. "operator()" is part of the name. */
 static size_t name_length(const char *demangled)
 {
@@ -65,22 +63,6 @@ static bool has_parameters(const char *demangled, size_t name, const char *wante
 	return strncmp(have, wanted, strlen(wanted)) == 0;
 }
 
-static struct error *add_at(const struct core_elf *elf, uint64_t address, struct core_function **functions,
-			    size_t *count)
-{
-	struct core_function *grown;
-
-	for (size_t i = 0; i < *count; i++) {
-		if ((*functions)[i].address == address)
-			return NULL;
-	}
-	grown = reallocarray(*functions, *count + 1, sizeof(*grown));
-	if (!grown)
-		return &error_no_memory;
-	*functions = grown;
-	return core_find_function_at(elf, address, &grown[(*count)++]);
-}
-
 /* `exact`: only with the parameters of the spec. */
 static struct error *find_demangled(const struct core_elf *elf, const struct probe_spec *spec, bool exact,
 				    struct core_function **functions, size_t *count)
@@ -98,26 +80,9 @@ static struct error *find_demangled(const struct core_elf *elf, const struct pro
 			continue;
 		squeeze(demangled, length, have, sizeof(have));
 		if (strcmp(have, name) == 0 && (!exact || has_parameters(demangled, length, wanted)))
-			err = add_at(elf, elf->code[i].address, functions, count);
+			err = core_add_function_at(elf, elf->code[i].address, functions, count);
 	}
 	return err;
-}
-
-/* Adds to a not-found error what may have been meant. */
-static struct error *suggest(const struct core_elf *elf, const char *name, struct error *err)
-{
-	const char *near[SUGGESTIONS];
-	char text[1024] = "";
-	size_t count = core_suggest_functions(elf, name, near, SUGGESTIONS);
-	struct error *longer;
-
-	for (size_t i = 0; i < count; i++)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? ", " : "", near[i]);
-	if (count == 0)
-		return err;
-	longer = error_format(err->code, "%s; near it: %s", err->message, text);
-	error_destroy(err);
-	return longer;
 }
 
 struct error *probe_name_find(const struct core_elf *elf, const struct probe_spec *spec, struct core_function **ret,
@@ -139,5 +104,5 @@ struct error *probe_name_find(const struct core_elf *elf, const struct probe_spe
 		*ret_count = count;
 		return other;
 	}
-	return suggest(elf, spec->function, err);
+	return core_add_suggestions(elf, spec->function, err);
 }

@@ -12,52 +12,9 @@ unset CORELATE_DB
 
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 V=$here/victims
-pattern_before='' work='' keep='' victim='' recorder='' mode=''
-
-skip() {
-	printf '%-20s %-9s skipped: %s\n' "$name" "$mode" "$1"
-	exit 77
-}
-
-die() {
-	printf '%-20s %-9s broken: %s\n' "$name" "$mode" "$1"
-	exit 1
-}
-
-# Only what is still ours is put back.
-restore_pattern() {
-	if [ -n "$pattern_before" ] && [ "$(cat /proc/sys/kernel/core_pattern)" = "$work/core.%p" ]; then
-		printf '%s\n' "$pattern_before" >/proc/sys/kernel/core_pattern
-	fi
-	pattern_before=''
-}
-
-cleanup() {
-	local status=$? pid
-
-	trap - EXIT
-	for pid in $victim $recorder; do
-		kill -KILL "$pid" 2>/dev/null || true
-	done
-	restore_pattern
-	[ -n "$keep" ] || [ -z "$work" ] || rm -rf "$work"
-	exit "$status"
-}
-
-# within SECONDS COMMAND...: tries the command until it succeeds.
-within() {
-	local deadline=$((SECONDS + $1))
-
-	shift
-	until "$@"; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.05
-	done
-}
-
-gone() {
-	! kill -0 "$1" 2>/dev/null
-}
+mode=''
+# shellcheck source=../case.sh
+. "$here/../case.sh"
 
 # ---- what a case may use: each builds ./victim, or with the sanitizer ./asan ----
 

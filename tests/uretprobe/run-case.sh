@@ -14,48 +14,9 @@ unset CORELATE_DB
 
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 VICTIMS=$here/victims
-tracer='' victim='' pattern_before='' work='' keep='' mode=no-record
-
-skip() {
-	printf '%-20s %-10s skipped: %s\n' "$name" "$mode" "$1"
-	exit 77
-}
-
-die() {
-	printf '%-20s %-10s broken: %s\n' "$name" "$mode" "$1"
-	exit 1
-}
-
-# Only what is still ours is put back.
-restore_pattern() {
-	if [ -n "$pattern_before" ] && [ "$(cat /proc/sys/kernel/core_pattern)" = "$work/core.%p" ]; then
-		printf '%s\n' "$pattern_before" >/proc/sys/kernel/core_pattern
-	fi
-	pattern_before=''
-}
-
-cleanup() {
-	local status=$? pid
-
-	trap - EXIT
-	for pid in $tracer $victim; do
-		kill -KILL "$pid" 2>/dev/null || true
-	done
-	restore_pattern
-	[ -n "$keep" ] || [ -z "$work" ] || rm -rf "$work"
-	exit "$status"
-}
-
-# within SECONDS COMMAND...: tries the command until it succeeds.
-within() {
-	local deadline=$((SECONDS + $1))
-
-	shift
-	until "$@"; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.02
-	done
-}
+mode=no-record
+# shellcheck source=../case.sh
+. "$here/../case.sh"
 
 # The victim said this word, or is gone.
 said() {
@@ -64,10 +25,6 @@ said() {
 
 attached() {
 	[ "$(bpftool perf show 2>/dev/null | grep -c "^pid $tracer ")" -ge "${#probes[@]}" ] || ! kill -0 "$tracer" 2>/dev/null
-}
-
-gone() {
-	! kill -0 "$1" 2>/dev/null
 }
 
 # bpftrace sets its handler after its probes: one signal may come too early.
