@@ -234,7 +234,7 @@ static struct error *run_check(const struct cli_options *options, int *ret_statu
 	else if (!err)
 		check_write_text(&check, stdout);
 	if (!err && check.unsafe)
-		*ret_status = CHECK_UNSAFE;
+		*ret_status = CLI_UNSAFE;
 	check_deinit(&check);
 	return err;
 }
@@ -246,9 +246,8 @@ const struct cli_command cli_check = {
 	.details =
 		"FUNCTION is a symbol, an address (0x...) or an offset in the file (+0x...). For a function, the line\n"
 		"is printed that probes each of its RET instructions, with no harm to the stack.\n"
-		"\n"
-		"Exit status: 0 safe, 4 unsafe, 1 failure, 2 bad usage, 3 no such file, process or function.\n"
 		"Safe means that nothing was found; a stripped file can hide what it is.\n",
+	.statuses = "0 safe, 4 unsafe, 1 failure, 2 bad usage, 3 no such file, process or function",
 	.flags = CLI_JSON,
 	.least = 1,
 	.most = 2,

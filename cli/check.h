@@ -11,9 +11,6 @@
 #include "analyzer/core/core_process.h"
 #include "analyzer/core/core_return_sites.h"
 
-/* Exit status of `corelate check`, beside those of cli.h. */
-#define CHECK_UNSAFE 4
-
 /* How many tail calls and reasons are written out before they are counted only. */
 #define CHECK_LISTED 12
 

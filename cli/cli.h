@@ -2,10 +2,6 @@
 /*
  * What the verbs share: the table entry that each verb ends in, its options, and the search for the crash that is
  * meant.
- *
- * Exit status of corelate: 0 success, 1 failure, 2 a command line that makes no sense, 3 nothing of that name, 4 unsafe
- * (`check`). `record`
- * returns the status of its command, and 125 when recording itself failed.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
@@ -18,10 +14,14 @@
 #include "analyzer/finding.h"
 #include "analyzer/report/report.h"
 #include "common/error.h"
+#include "common/option_table.h"
 #include "schema/store.h"
 
-enum cli_status { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NOT_FOUND = 3 };
+/* Exit status; what each means for users: cli/help.c. `record` returns the status of its command, and 125 when
+ * recording itself failed. */
+enum cli_status { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NOT_FOUND = 3, CLI_UNSAFE = 4 };
 
+/* What a verb takes; the options themselves: cli/options.c. */
 enum cli_flag {
 	CLI_DB = 1,	  /* --db PATH */
 	CLI_JSON = 2,	  /* --json */
@@ -34,10 +34,12 @@ enum cli_flag {
 	CLI_GROUP = 256,  /* --group, --limit N */
 };
 
+enum cli_json { CLI_JSON_OFF, CLI_JSON_SHORT, CLI_JSON_PRETTY };
+
 struct cli_options {
 	const char *database;
 	bool database_given; /* by --db or by $CORELATE_DB: then it must be there */
-	bool json;
+	int json;	     /* enum cli_json */
 	bool all;
 	const char *output; /* NULL for none */
 	const char *format; /* NULL for none */
@@ -51,17 +53,25 @@ struct cli_options {
 
 struct cli_command {
 	const char *name;
-	const char *arguments; /* "[CRASH]" */
+	const char *arguments; /* what is not an option: "[CRASH]" */
 	const char *summary;   /* one line */
 	const char *details;   /* further lines for its own help; may be NULL */
+	const char *statuses;  /* its exit statuses; NULL for those of all verbs */
 	unsigned flags;
-	int least, most; /* how many arguments */
+	int least, most;		  /* how many arguments */
+	const struct option_row *options; /* its own, beside those that its flags stand for */
+	size_t option_count;
 	struct error *(*run)(const struct cli_options *options, int *ret_status);
 	int (*run_raw)(int argc, char **argv); /* with CLI_RAW */
 };
 
 extern const struct cli_command cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql, cli_repair,
 	cli_check, cli_probes, cli_report, cli_doctor;
+
+/* All of them (cli/commands.c). */
+extern const struct cli_command *const cli_commands[];
+extern const size_t cli_command_count;
+const struct cli_command *cli_find_command(const char *name); /* NULL for none */
 
 /* Colour when standard output is a terminal and NO_COLOR is not set. */
 struct report_style cli_style(const struct cli_options *options);

@@ -124,10 +124,8 @@ static struct error *run_list(const struct cli_options *options, int *ret_status
 
 const struct cli_command cli_list = {
 	.name = "list",
-	.arguments = "[--group [--limit N]]",
+	.arguments = "",
 	.summary = "list the recorded crashes, newest last",
-	.details = "--group      explain them, and print one entry for each cause: how many, when, what, which\n"
-		   "--limit N    explain the newest N at most (default: 200)\n",
 	.flags = CLI_DB | CLI_JSON | CLI_PAGER | CLI_GROUP,
 	.run = run_list,
 };

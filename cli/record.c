@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/help.h"
+#include "cli/options.h"
 #include "cli/record_plan.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
@@ -70,30 +72,26 @@ static void take_option(struct record_request *request, int option, const char *
 	}
 }
 
-static int refuse_option(int option, const char *given)
-{
-	fprintf(stderr, "corelate: record %s '", option == ':' ? "wants a value for" : "does not know the option");
-	inert_write(given, stderr);
-	fputs("'; see corelate record --help\n", stderr);
-	return CLI_USAGE;
-}
-
-enum { READ_OTHER = -1, READ_REQUEST = -2 };
+enum { READ_OTHER = -1, READ_REQUEST = -2, READ_HELP = -3 };
 
 /* Reads the command line; `rest` gets what corelated is to see, with two free places before the command. READ_OTHER:
- * all is for corelated; else READ_REQUEST, or the exit status of what was refused. */
+ * all is for corelated; else READ_REQUEST, READ_HELP, or the exit status of what was refused. */
 static int read_request(int argc, char **argv, struct record_request *request, char **rest)
 {
+	struct option_table table;
 	int option, count = 1, before = 1;
 
+	record_options_table(&table);
 	rest[0] = argv[0];
 	optind = 1;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, record_options_short, record_options_long, NULL)) != -1) {
-		if (option == 'h' || option == RECORD_OPTION_VERSION)
+	while ((option = getopt_long(argc, argv, table.letters, table.names, NULL)) != -1) {
+		if (option == 'h')
+			return READ_HELP;
+		if (option == RECORD_OPTION_VERSION)
 			return READ_OTHER;
 		if (option == '?' || option == ':')
-			return refuse_option(option, argv[optind - 1]);
+			return cli_options_refuse(&cli_record, option, argv);
 		take_option(request, option, optarg);
 		/* A long option is a word of its own, with its value perhaps in the next. */
 		if (option != RECORD_OPTION_HEAP && option != RECORD_OPTION_PROBE && option != RECORD_OPTION_PRINT_PLAN)
@@ -176,6 +174,10 @@ static int run_record(int argc, char **argv)
 	if (!rest || !probes || !pids)
 		return refuse(&error_no_memory);
 	status = read_request(argc, argv, &request, rest);
+	if (status == READ_HELP) {
+		cli_help_write_verb(&cli_record, stdout);
+		return CLI_OK;
+	}
 	if (status == READ_OTHER)
 		return become_recorder(argv);
 	return status == READ_REQUEST ? record_planned(&request, rest) : status;
@@ -183,8 +185,14 @@ static int run_record(int argc, char **argv)
 
 const struct cli_command cli_record = {
 	.name = "record",
-	.arguments = "[FILTER...] [-- COMMAND]",
+	.arguments = "[-- COMMAND [ARGUMENT...]]",
 	.summary = "record what happens to the memory of processes",
+	.details = "Records until interrupted, or until COMMAND ends. Without a filter and a COMMAND every process is "
+		   "recorded. Several filters must all hold.\n",
+	.statuses =
+		"the command's (128 + signal number when a signal ended it); 125 when recording failed, 2 bad usage",
 	.flags = CLI_RAW,
+	.options = record_options,
+	.option_count = RECORD_OPTION_COUNT,
 	.run_raw = run_record,
 };

@@ -51,10 +51,10 @@ static struct error *run_repair(const struct cli_options *options, int *ret_stat
 
 const struct cli_command cli_repair = {
 	.name = "repair",
-	.arguments = "CRASH -o OUT | --dry-run",
+	.arguments = "CRASH",
 	.summary = "copy a core with the return addresses that uretprobes took put back",
-	.details = "The copy is for gdb, lldb, eu-stack. The core itself is never changed. --dry-run lists what would "
-		   "be.\n",
+	.details = "The copy is for gdb, lldb, eu-stack. The core itself is never changed. Either "
+		   "-o or --dry-run is needed.\n",
 	.flags = CLI_DB | CLI_OUTPUT | CLI_DRY_RUN,
 	.least = 1,
 	.most = 1,

@@ -79,12 +79,6 @@ static struct error *render_report(const struct cli_options *options, const stru
 
 static struct error *run_report(const struct cli_options *options, int *ret_status)
 {
-	if (options->format && !find_form(options->format)) {
-		*ret_status = CLI_USAGE;
-		return error_format(ERROR_INVALID,
-				    "report: no form is called '%s'; there are text, json, markdown, html, sarif",
-				    options->format);
-	}
 	if (options->format && options->json) {
 		*ret_status = CLI_USAGE;
 		return error_format(ERROR_INVALID, "report: --format and --json exclude each other");
@@ -94,10 +88,8 @@ static struct error *run_report(const struct cli_options *options, int *ret_stat
 
 const struct cli_command cli_report = {
 	.name = "report",
-	.arguments = "[--format=FORM] [-o FILE] [CRASH]",
+	.arguments = "[CRASH]",
 	.summary = "write the explanation for a ticket, a browser or a service",
-	.details = "  --format=FORM  text, json, markdown, html (one file, no script), or sarif\n"
-		   "  -o FILE        write there, the whole report or nothing\n",
 	.flags = CLI_DB | CLI_JSON | CLI_OUTPUT | CLI_FORMAT,
 	.most = 1,
 	.run = run_report,

@@ -425,8 +425,13 @@ int main(int argc, char **argv)
 		error_destroy(err);
 		return EXIT_USAGE;
 	}
-	if (recorder.options.help || recorder.options.version) {
-		fputs(recorder.options.help ? record_options_help : "corelated " CORELATE_VERSION "\n", stdout);
+	if (recorder.options.help) {
+		puts("Usage: corelated [OPTION...] [-- COMMAND [ARGUMENT...]]\n\nThe recorder of corelate record.\n");
+		record_options_write_help(stdout);
+		return 0;
+	}
+	if (recorder.options.version) {
+		puts("corelated " CORELATE_VERSION);
 		return 0;
 	}
 	if (recorder.options.list_probes) {

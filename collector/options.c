@@ -232,8 +232,11 @@ static struct error *parse_one(struct recorder_options *options, int option, con
 
 struct error *options_parse(int argc, char **argv, struct recorder_options *ret_options)
 {
+	struct option_table table;
+	char text[8];
 	int option;
 
+	record_options_table(&table);
 	*ret_options = (struct recorder_options){
 		.database = paths_database(),
 		.ring_bytes = 8U << 20,
@@ -241,13 +244,13 @@ struct error *options_parse(int argc, char **argv, struct recorder_options *ret_
 		.stack_bytes = 8192, /* holds nine of ten stacks whole: bench/run --only stacks */
 	};
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, record_options_short, record_options_long, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, table.letters, table.names, NULL)) != -1) {
 		struct error *err;
 
 		if (option == '?' || option == ':')
 			return error_format(ERROR_INVALID, "record %s '%s'; see corelate record --help",
 					    option == ':' ? "wants a value for" : "does not know the option",
-					    argv[optind - 1]);
+					    option_table_given(argv, text));
 		err = parse_one(ret_options, option, optarg);
 
 		if (err)

@@ -7,9 +7,9 @@
 #ifndef COMMON_RECORD_OPTIONS_H
 #define COMMON_RECORD_OPTIONS_H
 
-#include <getopt.h>
+#include "common/option_table.h"
 
-/* Values of long options that have no letter. */
+/* Of long options that have no letter. */
 enum record_option {
 	RECORD_OPTION_DB = 256,
 	RECORD_OPTION_USER,
@@ -23,13 +23,16 @@ enum record_option {
 	RECORD_OPTION_HEAP,	  /* for the command line alone: becomes a plan */
 	RECORD_OPTION_PROBE,	  /* as above */
 	RECORD_OPTION_PRINT_PLAN, /* as above */
-	RECORD_OPTION_PROBE_PLAN, /* for the recorder alone: the path of a plan ; its format: analyzer/probe/probe_plan.h */
+	RECORD_OPTION_PROBE_PLAN, /* for the recorder alone: the path of a plan; its format: analyzer/probe/probe_plan.h
+				   */
 };
 
-/* For getopt_long(); the first word that is no option begins the command. */
-extern const char record_options_short[];
-extern const struct option record_options_long[];
+#define RECORD_OPTION_COUNT 19
+extern const struct option_row record_options[RECORD_OPTION_COUNT];
 
-extern const char record_options_help[];
+/* For getopt_long(); the first word that is no option begins the command. */
+void record_options_table(struct option_table *ret_table);
+
+void record_options_write_help(FILE *out);
 
 #endif

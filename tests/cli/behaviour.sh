@@ -18,7 +18,7 @@ for spelling in help -h; do
 	accept "$corelate" $spelling
 	cmp -s out help || fail "corelate $spelling is not corelate --help"
 done
-for text in 'Usage: corelate' '--db PATH' '--json' 'CORELATE_DB' 'Exit status: 0 success, 1 failure, 2 bad usage, 3'; do
+for text in 'Usage: corelate' '--db FILE' '--json' 'CORELATE_DB' 'Exit status: 0 success, 1 failure, 2 bad usage, 3'; do
 	grep -qF -- "$text" help || fail "the help does not tell of $text"
 done
 [ "$(awk 'length > 120' help | wc -l)" -eq 0 ] || fail 'the help has lines of more than 120 columns'

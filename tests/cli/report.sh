@@ -101,7 +101,7 @@ if is_root && mount -t tmpfs -o size=4k,mode=700 none small 2>/dev/null; then
 fi
 
 # ---- what makes no sense ----
-refuse 2 "no form is called 'pdf'" "${report[@]}" --format=pdf ./core
+refuse 2 "there is no 'pdf'" "${report[@]}" --format=pdf ./core
 refuse 2 'exclude each other' "${report[@]}" --format=html --json ./core
 refuse 2 'does not take --format' "$corelate" explain --format=html ./core
 finish

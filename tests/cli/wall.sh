@@ -55,6 +55,17 @@ refuse 2 'stack does not take' "$corelate" stack --json
 refuse 2 'why does not take' "$corelate" why -o x 0x1000
 refuse 2 'sql does not take' "$corelate" sql -a 'SELECT 1'
 refuse 2 'explain does not take' "$corelate" explain -o out
+refuse 2 'probes does not take --db' "$corelate" probes --db x
+refuse 2 "did you mean '--json'?" "$corelate" explain --jsn
+refuse 2 "did you mean '--format'?" "$corelate" report --fromat=json
+refuse 2 "did you mean '--no-pager'?" "$corelate" list --no-pagre
+refuse 2 "did you mean '--stack-bytes'?" "$corelate" record --stack-byte5 4K
+refuse 2 "option '--all=x'; see" "$corelate" explain --all=x
+refuse 2 "option '-Z'" "$corelate" explain -aZ
+refuse 2 "there is no 'yes'; there are off, short, pretty" "$corelate" explain --json=yes
+refuse 2 "there is no ''" "$corelate" explain --json=
+refuse 2 '\x1b[31m' "$corelate" explain $'--json=\e[31m'
+refuse 2 "there is no 'text|json'" "$corelate" report '--format=text|json'
 refuse 2 'usage' "$corelate" explain one two
 refuse 2 'usage' "$corelate" info one two
 refuse 2 'usage' "$corelate" stack one two

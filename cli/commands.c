@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs, in the order of the help. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+const struct cli_command *const cli_commands[] = {
+	&cli_record, &cli_list,	  &cli_info,  &cli_explain, &cli_stack, &cli_report,
+	&cli_why,    &cli_repair, &cli_check, &cli_probes,  &cli_sql,	&cli_doctor,
+};
+
+const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);
+
+const struct cli_command *cli_find_command(const char *name)
+{
+	for (size_t i = 0; i < cli_command_count; i++) {
+		if (strcmp(cli_commands[i]->name, name) == 0)
+			return cli_commands[i];
+	}
+	return NULL;
+}

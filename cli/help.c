@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/help.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "cli/options.h"
+
+const struct cli_status_text cli_status_texts[] = {
+	{CLI_OK, "success"},
+	{CLI_FAILED, "failure"},
+	{CLI_USAGE, "bad usage"},
+	{CLI_NOT_FOUND, "nothing of that name"},
+	{CLI_UNSAFE, "unsafe (check)"},
+	{0},
+};
+
+static void write_statuses(FILE *out)
+{
+	fputs("\nExit status: ", out);
+	for (const struct cli_status_text *text = cli_status_texts; text->text; text++)
+		fprintf(out, "%s%d %s", text == cli_status_texts ? "" : ", ", text->status, text->text);
+	fputs(".\n", out);
+}
+
+void cli_help_write(FILE *out)
+{
+	const struct option_row *rows[OPTION_TABLE_MAX];
+	int name_width = 0, argument_width = 0;
+
+	fputs("corelate explains why a Linux process crashed.\n\nUsage: corelate VERB [OPTION...] [ARGUMENT...]\n\n",
+	      out);
+	for (size_t i = 0; i < cli_command_count; i++) {
+		int name = (int)strlen(cli_commands[i]->name), argument = (int)strlen(cli_commands[i]->arguments);
+
+		name_width = name > name_width ? name : name_width;
+		argument_width = argument > argument_width ? argument : argument_width;
+	}
+	for (size_t i = 0; i < cli_command_count; i++)
+		fprintf(out, "  %-*s %-*s  %s\n", name_width, cli_commands[i]->name, argument_width,
+			cli_commands[i]->arguments, cli_commands[i]->summary);
+	fputs("\nCRASH is a core file, a pid, an id, a command name or an executable; without it, the newest recorded "
+	      "crash.\n\n",
+	      out);
+	option_table_write_help(rows, cli_options_common(rows), out);
+	write_statuses(out);
+}
+
+void cli_help_write_verb(const struct cli_command *command, FILE *out)
+{
+	const struct option_row *rows[OPTION_TABLE_MAX];
+
+	fprintf(out, "Usage: corelate %s [OPTION...]%s%s\n\n%c%s.\n\n", command->name, command->arguments[0] ? " " : "",
+		command->arguments, toupper((unsigned char)command->summary[0]), command->summary + 1);
+	option_table_write_help(rows, cli_options_of(command, rows), out);
+	if (command->details) {
+		fputc('\n', out);
+		option_write_folded(command->details, 0, out);
+	}
+	if (command->statuses)
+		fprintf(out, "\nExit status: %s.\n", command->statuses);
+	else
+		write_statuses(out);
+}
