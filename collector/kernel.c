@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "collector/kernel.h"
+#include "collector/kernel_internal.h"
 
-#include <bpf/bpf.h>
 #include <bpf/btf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -20,21 +16,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "corelate.skel.h"
-
-#define MAX_LINKS 64
-#define ATTACH_UPROBE_MULTI 48 /* include/uapi/linux/bpf.h, BPF_TRACE_UPROBE_MULTI */
-
-struct kernel {
-	struct corelate_bpf *skeleton;
-	struct ring_buffer *ring;
-	struct bpf_link *links[MAX_LINKS];
-	size_t link_count;
-	kernel_record_function function;
-	void *context;
-	int uprobe_type; /* of perf_event_open(); -1: not known yet */
-	bool has_multi;	 /* one link can hold many uprobes */
-};
 
 /* One row a system call: which program takes its entry, which its return; NULL for none. */
 static const struct syscall_hook {
@@ -164,7 +145,8 @@ static void configure_calls(struct kernel *kernel, bool wanted)
 	for (size_t i = 0; i < 2; i++) {
 		bpf_program__set_autoload(programs[i], wanted);
 		if (kernel->has_multi)
-			bpf_program__set_expected_attach_type(programs[i], (enum bpf_attach_type)ATTACH_UPROBE_MULTI);
+			bpf_program__set_expected_attach_type(programs[i],
+							      (enum bpf_attach_type)KERNEL_ATTACH_UPROBE_MULTI);
 	}
 }
 
@@ -352,180 +334,6 @@ struct error *kernel_snapshot(struct kernel *kernel)
 		return error_errno(errno, "the snapshot of running processes broke off");
 	kernel->skeleton->data->starting = false;
 	return NULL;
-}
-
-/* The iterator's bytes come in pieces that need not end with a record. */
-struct probe_stream {
-	char bytes[64 << 10];
-	size_t used;
-	char path[EVENT_PATH_BYTES]; /* of the last record that had one */
-	uint32_t path_used;
-};
-
-static void take_probes(struct probe_stream *stream, kernel_probe_function function, void *context)
-{
-	const size_t fixed = offsetof(struct event_probe, components);
-	size_t done = 0;
-
-	while (stream->used - done >= fixed) {
-		struct event_probe *record = (void *)(stream->bytes + done);
-
-		if (record->header.size < fixed || stream->used - done < record->header.size)
-			break;
-		if (record->header.size == sizeof(*record)) {
-			memcpy(stream->path, record->components, sizeof(stream->path));
-			stream->path_used = record->used < sizeof(stream->path) ? record->used : 0;
-		}
-		record->used = stream->path_used;
-		function(context, record, stream->path);
-		done += record->header.size;
-	}
-	memmove(stream->bytes, stream->bytes + done, stream->used - done);
-	stream->used -= done;
-}
-
-struct error *kernel_walk_probes(struct kernel *kernel, kernel_probe_function function, void *context)
-{
-	struct bpf_link *link = bpf_program__attach_iter(kernel->skeleton->progs.probe_holders, NULL);
-	cleanup_free struct probe_stream *stream = calloc(1, sizeof(*stream));
-	cleanup_fd int fd = -1;
-	ssize_t got;
-
-	if (!link)
-		return error_format(ERROR_UNSUPPORTED, "cannot walk the descriptors of processes: %s", strerror(errno));
-	fd = bpf_iter_create(bpf_link__fd(link));
-	bpf_link__destroy(link);
-	if (fd < 0 || !stream)
-		return error_format(ERROR_UNSUPPORTED, "cannot walk the descriptors of processes: %s", strerror(errno));
-	do {
-		got = read(fd, stream->bytes + stream->used, sizeof(stream->bytes) - stream->used);
-		if (got > 0) {
-			stream->used += (size_t)got;
-			take_probes(stream, function, context);
-		}
-	} while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
-	return got < 0 ? error_errno(errno, "the walk over the descriptors of processes broke off") : NULL;
-}
-
-static int read_uprobe_type(void)
-{
-	cleanup_file FILE *file = fopen("/sys/bus/event_source/devices/uprobe/type", "re");
-	int type;
-
-	return file && fscanf(file, "%d", &type) == 1 ? type : -1;
-}
-
-/* include/uapi/linux/bpf.h of 6.6: link_create for uprobe_multi, which the library at hand may not know. */
-struct multi_attributes {
-	uint32_t prog_fd;
-	uint32_t target_fd;
-	uint32_t attach_type;
-	uint32_t link_flags;
-	uint64_t path;
-	uint64_t offsets;
-	uint64_t ref_ctr_offsets;
-	uint64_t cookies;
-	uint32_t count;
-	uint32_t flags;
-	uint32_t pid; /* 0: every process */
-	uint32_t padding[13];
-};
-
-static int attach_multi(int program, const struct kernel_sites *sites, pid_t pid)
-{
-	cleanup_free uint64_t *words = calloc(3 * sites->count, sizeof(*words));
-	struct multi_attributes attributes = {
-		.prog_fd = (uint32_t)program,
-		.attach_type = ATTACH_UPROBE_MULTI,
-		.path = (uint64_t)(uintptr_t)sites->path,
-		.offsets = (uint64_t)(uintptr_t)words,
-		.cookies = (uint64_t)(uintptr_t)(words + sites->count),
-		.count = (uint32_t)sites->count,
-		.pid = pid < 0 ? 0 : (uint32_t)pid,
-	};
-
-	if (!words)
-		return -1;
-	for (size_t i = 0; i < sites->count; i++) {
-		words[i] = sites->sites[i].offset;
-		words[sites->count + i] = sites->sites[i].index;
-		words[2 * sites->count + i] = sites->sites[i].semaphore;
-		if (sites->sites[i].semaphore)
-			attributes.ref_ctr_offsets = (uint64_t)(uintptr_t)(words + 2 * sites->count);
-	}
-	return (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
-}
-
-/* Not by libbpf's own function, which keeps two descriptors a probe: the link holds the event. */
-static int attach_perf(const struct kernel *kernel, int program, const char *path, const struct kernel_site *site,
-		       pid_t pid)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, options, .perf_event.bpf_cookie = site->index);
-	/* include/uapi/linux/perf_event.h; the offset of the semaphore is in the upper half of config. */
-	struct perf_event_attr attributes = {
-		.size = sizeof(attributes),
-		.type = (uint32_t)kernel->uprobe_type,
-		.config = site->semaphore << 32,
-		.config1 = (uint64_t)(uintptr_t)path,
-		.config2 = site->offset,
-	};
-	cleanup_fd int event =
-		(int)syscall(SYS_perf_event_open, &attributes, pid, pid < 0 ? 0 : -1, -1, PERF_FLAG_FD_CLOEXEC);
-	cleanup_fd int link = -1;
-
-	if (event < 0)
-		return -1;
-	link = bpf_link_create(program, event, BPF_PERF_EVENT, &options);
-	if (link < 0 || ioctl(event, PERF_EVENT_IOC_ENABLE, 0))
-		return -1;
-	return take_fd(&link);
-}
-
-static int attach_each(const struct kernel *kernel, int program, const struct kernel_sites *sites, pid_t pid,
-		       int *ret_fds, size_t *ret_fd_count)
-{
-	size_t count = 0;
-	int saved;
-
-	while (count < sites->count) {
-		ret_fds[count] = attach_perf(kernel, program, sites->path, &sites->sites[count], pid);
-		if (ret_fds[count] < 0)
-			break;
-		count++;
-	}
-	if (count == sites->count) {
-		*ret_fd_count = count;
-		return 0;
-	}
-	saved = errno;
-	while (count)
-		close(ret_fds[--count]);
-	errno = saved;
-	return -1;
-}
-
-struct error *kernel_attach_sites(struct kernel *kernel, const struct kernel_sites *sites, pid_t pid, int *ret_fds,
-				  size_t *ret_fd_count)
-{
-	int program = bpf_program__fd(sites->at_return ? kernel->skeleton->progs.call_return
-						       : kernel->skeleton->progs.call_entry);
-	int result;
-
-	if (kernel->uprobe_type < 0)
-		kernel->uprobe_type = read_uprobe_type();
-	if (kernel->uprobe_type < 0)
-		return error_format(ERROR_UNSUPPORTED, "this kernel has no uprobes (CONFIG_UPROBE_EVENTS)");
-	if (kernel->has_multi) {
-		result = ret_fds[0] = attach_multi(program, sites, pid);
-		*ret_fd_count = 1;
-	} else {
-		result = attach_each(kernel, program, sites, pid, ret_fds, ret_fd_count);
-	}
-	if (result >= 0)
-		return NULL;
-	if (errno == ESRCH)
-		return error_format(ERROR_NOT_FOUND, "there is no process %d", (int)pid);
-	return error_errno(errno, "cannot probe");
 }
 
 void kernel_end_calls(struct kernel *kernel)

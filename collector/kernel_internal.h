@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the kernel side (kernel*.c) share. */
+#ifndef COLLECTOR_KERNEL_INTERNAL_H
+#define COLLECTOR_KERNEL_INTERNAL_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "collector/kernel.h"
+#include "corelate.skel.h"
+
+#define KERNEL_MAX_LINKS 64
+/* include/uapi/linux/bpf.h, BPF_TRACE_UPROBE_MULTI */
+#define KERNEL_ATTACH_UPROBE_MULTI 48
+
+struct kernel {
+	struct corelate_bpf *skeleton;
+	struct ring_buffer *ring;
+	struct bpf_link *links[KERNEL_MAX_LINKS];
+	size_t link_count;
+	kernel_record_function function;
+	void *context;
+	int uprobe_type; /* of perf_event_open(); -1: not known yet */
+	bool has_multi;	 /* one link can hold many uprobes */
+};
+
+#endif
