@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "corelate.skel.h"
 
 /* One row a system call: which program takes its entry, which its return; NULL for none. */
 static const struct syscall_hook {

@@ -7,11 +7,12 @@
 #include <bpf/libbpf.h>
 
 #include "collector/kernel.h"
-#include "corelate.skel.h"
 
 #define KERNEL_MAX_LINKS 64
 /* include/uapi/linux/bpf.h, BPF_TRACE_UPROBE_MULTI */
 #define KERNEL_ATTACH_UPROBE_MULTI 48
+
+struct corelate_bpf; /* bpftool makes corelate.skel.h of bpf/ */
 
 struct kernel {
 	struct corelate_bpf *skeleton;

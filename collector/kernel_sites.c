@@ -10,6 +10,7 @@
 
 #include "collector/kernel_internal.h"
 #include "common/cleanup.h"
+#include "corelate.skel.h"
 
 static int read_uprobe_type(void)
 {

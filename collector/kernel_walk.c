@@ -6,6 +6,7 @@
 
 #include "collector/kernel_internal.h"
 #include "common/cleanup.h"
+#include "corelate.skel.h"
 
 /* The iterator's bytes come in pieces that need not end with a record. */
 struct probe_stream {

@@ -9,7 +9,9 @@
 #include "analyzer/evidence/evidence_probe.h"
 #include "analyzer/report/report.h"
 #include "analyzer/report/report_lines.h"
+#include "analyzer/report/report_chronicle.h"
 #include "analyzer/report/report_markup.h"
+#include "analyzer/report/report_stack.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
 
@@ -119,7 +121,24 @@ static void write_event(const struct crash *crash, size_t index, FILE *out)
 	}
 	fprintf(out, "</td><td>thread %" PRIu32 " in <code>", event->tid);
 	markup_html(words_caller(&words, crash, index), out);
-	fputs("</code></td></tr>\n", out);
+	fputs("</code>", out);
+	report_html_event_stack(&context->stack, out);
+	fputs("</td></tr>\n", out);
+}
+
+static void write_told(const struct crash *crash, const struct told_call *told, FILE *out)
+{
+	struct words words;
+
+	fputs("<tr>", out);
+	write_when(crash, told_call_time(told), out);
+	fputs("<td class=\"code\">", out);
+	markup_html(words_told_call(&words, told), out);
+	fprintf(out, "</td><td>thread %" PRIu32 " in <code>", told_call_tid(told));
+	markup_html(words_told_caller(&words, told), out);
+	fputs("</code>", out);
+	report_html_event_stack(&told->stack, out);
+	fputs("</td></tr>\n", out);
 }
 
 static void write_lines(const struct crash *crash, size_t skip, size_t limit, FILE *out)
@@ -130,6 +149,8 @@ static void write_lines(const struct crash *crash, size_t skip, size_t limit, FI
 	for (size_t i = 0; lines && i < count; i++) {
 		if (lines[i].marker)
 			write_marker(crash, lines[i].marker, out);
+		else if (lines[i].told)
+			write_told(crash, lines[i].told, out);
 		else
 			write_event(crash, lines[i].event, out);
 	}
@@ -158,41 +179,6 @@ static void write_biography(const struct crash *crash, FILE *out)
 	fputs("</table></div>\n", out);
 }
 
-/* ---- stacks ---- */
-
-/* `is_target`: evidence links to it. */
-static void write_frame(size_t number, const struct frame *frame, bool is_target, FILE *out)
-{
-	struct words words;
-	const char *symbol = words_symbol(&words, &frame->symbol);
-
-	fputs("<tr", out);
-	if (is_target)
-		fprintf(out, " id=\"frame-%zu\"", number);
-	fprintf(out, "><td class=\"number\">#%zu</td><td class=\"code\">0x%016" PRIx64 "</td><td class=\"code\">",
-		number, frame->pc);
-	markup_html(symbol[0] ? symbol : "?", out);
-	if (frame->trust != FRAME_REGISTERS && frame->trust != FRAME_CFI)
-		fprintf(out, " <span class=\"trust\">[%s]</span>", frame_trust_name(frame->trust));
-	fputs("</td></tr>\n", out);
-}
-
-static void write_thread(const struct thread_stack *thread, bool is_target, FILE *out)
-{
-	fprintf(out, "<details%s><summary>Thread %" PRIu32 "%s, %zu frame%s</summary>\n<div class=\"scroll\"><table>\n",
-		thread->crashed ? " open" : "", thread->tid, thread->crashed ? ", crashed" : "", thread->frame_count,
-		thread->frame_count == 1 ? "" : "s");
-	for (size_t i = 0; i < thread->frame_count; i++)
-		write_frame(i, &thread->frames[i], is_target, out);
-	fputs("</table></div>\n", out);
-	if (thread->end_reason) {
-		fputs("<p class=\"dim\">The stack ends here: ", out);
-		markup_html(thread->end_reason, out);
-		fputs("</p>\n", out);
-	}
-	fputs("</details>\n", out);
-}
-
 /* ---- findings ---- */
 
 static void write_list(const char *title, char *const *lines, size_t count, FILE *out)
@@ -208,7 +194,16 @@ static void write_list(const char *title, char *const *lines, size_t count, FILE
 	fputs("</ul>\n", out);
 }
 
-static void write_evidence(const struct finding *finding, FILE *out)
+/* A memory call's stack stands under the call itself. */
+static void write_heap_stack(const struct crash *crash, const struct evidence *evidence, FILE *out)
+{
+	const struct event_stack *stack = report_evidence_stack(crash, evidence);
+
+	if (stack && evidence->kind == EVIDENCE_HEAP)
+		report_html_event_stack(stack, out);
+}
+
+static void write_evidence(const struct crash *crash, const struct finding *finding, FILE *out)
 {
 	if (finding->evidence_count)
 		fputs("<h2>Evidence</h2>\n<ul>\n", out);
@@ -223,6 +218,7 @@ static void write_evidence(const struct finding *finding, FILE *out)
 		else if (evidence->kind == EVIDENCE_FRAME)
 			fprintf(out, " <a href=\"#frame-%" PRId64 "\">frame %" PRId64 "</a>", evidence->id,
 				evidence->id);
+		write_heap_stack(crash, evidence, out);
 		fputs("</li>\n", out);
 	}
 	if (finding->evidence_count)
@@ -275,9 +271,9 @@ struct error *report_write_html(const struct report *report, FILE *out)
 	if (crash->stacks.thread_count)
 		fputs("<h2>Threads</h2>\n", out);
 	for (size_t i = 0; i < crash->stacks.thread_count; i++)
-		write_thread(&crash->stacks.threads[i], i == 0, out);
+		report_html_thread(&crash->stacks.threads[i], i == 0, out);
 	write_probes(&crash->repair, out);
-	write_evidence(&report->findings->findings[0], out);
+	write_evidence(crash, &report->findings->findings[0], out);
 	if (report->findings->count > 1)
 		fputs("<h2>Other findings</h2>\n", out);
 	for (size_t i = 1; i < report->findings->count; i++)

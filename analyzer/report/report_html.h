@@ -11,6 +11,12 @@
  * time, the crash. Nothing when no life was recorded. */
 void report_html_picture(const struct crash *crash, FILE *out);
 
+/* A thread's stack, folded in unless it crashed; evidence links to the frames of the one that `is_target`. */
+void report_html_thread(const struct thread_stack *thread, bool is_target, FILE *out);
+
+/* The whole stack of a recorded call, folded in; nothing when none was recorded. */
+void report_html_event_stack(const struct event_stack *stack, FILE *out);
+
 /* The text of the style element, and the hash by which the content security policy allows it and nothing else. A test
  * computes it again. */
 extern const char report_html_style[];

@@ -108,6 +108,10 @@ contains "text" "$text" "(first.c:5)"
 contains "text" "$text" "< libsecond.so second_deeper+"
 lacks "notes" "$text" "no symbols from it"
 
+page=$("$CORELATE" report --db "$DB" --format=html)
+contains "stacks in a browser" "$page" "<summary>stack, "
+contains "stacks in a browser" "$page" "<li><code>libsecond.so second_deeper+"
+
 # The library of the second unmap is not in the core any more.
 core=$(echo "$CORES"/core.*)
 must [ -s "$core" ]
