@@ -229,7 +229,8 @@ struct exception_path {
 };
 
 struct crash {
-	char id[17]; /* 16 hexadecimal digits; the same from the core and from the record */
+	char id[17];		/* 16 hexadecimal digits; the same from the core and from the record */
+	struct core_host *host; /* whose files are looked at (core_host.h); NULL: this machine's; the request's */
 	/* from the core; NULL and zeros without one */
 	const struct core *core;
 	/* from the core, else from the record */

@@ -8,27 +8,17 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "analyzer/core/core_host.h"
 #include "analyzer/core/core_internal.h"
 #include "common/cleanup.h"
 
 int core_open_regular_file(const char *path, uint64_t *ret_size)
 {
-	struct stat status;
-	int fd;
+	struct core_host_facts facts;
+	int fd = core_host_open(NULL, path, &facts);
 
-	if (stat(path, &status) < 0)
-		return -errno;
-	if (!S_ISREG(status.st_mode))
-		return -EINVAL;
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	/* The path may name something else by now. */
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
-		close(fd);
-		return -EINVAL;
-	}
-	*ret_size = (uint64_t)status.st_size;
+	if (fd >= 0)
+		*ret_size = facts.bytes;
 	return fd;
 }
 

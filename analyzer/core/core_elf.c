@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "analyzer/core/core_elf_internal.h"
+#include "analyzer/core/core_host.h"
 #include "common/cleanup.h"
 
 static const char *const default_debug_directories[] = {"/usr/lib/debug", NULL};
@@ -133,35 +134,59 @@ const char *core_elf_section_name(struct core_elf_file *file, size_t index)
 	return names && file->sections[index].sh_name < size ? (const char *)names + file->sections[index].sh_name : "";
 }
 
-/* Takes the separate debug file of the same build-id, if there is one. */
-static void find_debug_file(struct core_elf *elf, const char *const *directories)
+/* Where a separate debug file is looked for. */
+struct debug_search {
+	struct core_host *host;
+	const char *const *directories;
+	int fd; /* it was found already, or (-1) there is none; then the rest does not matter */
+	bool is_known;
+};
+
+/* Takes the debug file behind `fd` if it has the same build-id. */
+static bool take_debug_file(struct core_elf *elf, int fd, const char *path, const uint8_t *build_id, size_t length)
 {
 	struct core_elf_file *debug = &elf->private_->debug;
+	struct error *err = file_init(debug, fd, path);
+	uint8_t other[64];
+
+	if (!err && core_image_read_build_id(&debug->image, 0, other) == length &&
+	    memcmp(build_id, other, length) == 0) {
+		elf->has_debug_file = true;
+		return true;
+	}
+	error_destroy(err);
+	file_deinit(debug);
+	*debug = (struct core_elf_file){.image.fd = -1};
+	return false;
+}
+
+/* Takes the separate debug file of the same build-id, if there is one. */
+static void find_debug_file(struct core_elf *elf, const struct debug_search *search)
+{
+	const char *const *directories = search->directories ? search->directories : default_debug_directories;
 	char hex[129], path[4096];
-	uint8_t build_id[64], other[64];
+	uint8_t build_id[64];
 	size_t length = core_image_read_build_id(&elf->private_->file.image, 0, build_id);
+	bool found = false;
 
 	for (size_t i = 0; i < length; i++)
 		snprintf(hex + 2 * i, 3, "%02x", build_id[i]);
-	for (; length > 1 && *directories; directories++) {
-		struct error *err;
-		uint64_t size;
+	if (search->is_known) {
+		if (length > 1 && search->fd >= 0)
+			take_debug_file(elf, search->fd, elf->path, build_id, length);
+		return;
+	}
+	for (; length > 1 && *directories && !found; directories++) {
 		int fd;
 
 		snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", *directories, hex, hex + 2);
-		fd = core_open_regular_file(path, &size);
+		fd = core_host_open(search->host, path, NULL);
 		if (fd < 0)
 			continue;
-		err = file_init(debug, fd, path);
+		found = take_debug_file(elf, fd, path, build_id, length);
 		close(fd);
-		if (!err && core_image_read_build_id(&debug->image, 0, other) == length &&
-		    memcmp(build_id, other, length) == 0) {
-			elf->has_debug_file = true;
-			return;
-		}
-		error_destroy(err);
-		file_deinit(debug);
-		*debug = (struct core_elf_file){.image.fd = -1};
+		if (found)
+			core_host_keep(search->host, path);
 	}
 }
 
@@ -174,7 +199,7 @@ static bool has_program(const struct core_image *image, uint32_t type)
 	return false;
 }
 
-struct error *core_elf_open(int fd, const char *path, const char *const *debug_directories, struct core_elf **ret)
+static struct error *open_elf(int fd, const char *path, const struct debug_search *search, struct core_elf **ret)
 {
 	struct core_elf *elf = calloc(1, sizeof(*elf));
 	struct error *err;
@@ -196,7 +221,7 @@ struct error *core_elf_open(int fd, const char *path, const char *const *debug_d
 		/* A library can have an interpreter too (libc.so.6 does, to print its version): then it has a soname,
 		 * which core_elf_read_linkage() looks at. */
 		elf->is_executable = image->header.e_type == ET_EXEC || has_program(image, PT_INTERP);
-		find_debug_file(elf, debug_directories ? debug_directories : default_debug_directories);
+		find_debug_file(elf, search);
 		err = core_elf_read_symbols(elf);
 	}
 	if (!err)
@@ -210,17 +235,36 @@ struct error *core_elf_open(int fd, const char *path, const char *const *debug_d
 	return err;
 }
 
-struct error *core_elf_open_path(const char *path, struct core_elf **ret)
+struct error *core_elf_open(int fd, const char *path, const char *const *debug_directories, struct core_elf **ret)
 {
-	uint64_t size;
-	cleanup_fd int fd = core_open_regular_file(path, &size);
+	return open_elf(fd, path, &(struct debug_search){.directories = debug_directories}, ret);
+}
+
+struct error *core_elf_open_module(const struct core_module *module, struct core_elf **ret)
+{
+	return open_elf(module->elf_fd, module->path, &(struct debug_search){.fd = module->debug_fd, .is_known = true},
+			ret);
+}
+
+struct error *core_elf_open_path_of(struct core_host *host, const char *path, struct core_elf **ret)
+{
+	cleanup_fd int fd = core_host_open(host, path, NULL);
+	struct error *err;
 
 	*ret = NULL;
 	if (fd == -EINVAL)
 		return error_format(ERROR_INVALID, "%s is not a regular file", path);
 	if (fd < 0)
 		return error_errno(-fd, "cannot open %s", path);
-	return core_elf_open(fd, path, NULL, ret);
+	err = open_elf(fd, path, &(struct debug_search){.host = host}, ret);
+	if (!err)
+		core_host_keep(host, path);
+	return err;
+}
+
+struct error *core_elf_open_path(const char *path, struct core_elf **ret)
+{
+	return core_elf_open_path_of(NULL, path, ret);
 }
 
 void core_elf_destroy(struct core_elf *elf)

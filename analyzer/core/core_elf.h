@@ -16,6 +16,9 @@
 
 #include "common/error.h"
 
+struct core_host;
+struct core_module;
+
 struct core_elf_symbol {
 	const char *name; /* without a version (foo@@V is foo); belongs to the core_elf; never empty */
 	uint64_t address; /* 0 when it is imported */
@@ -66,6 +69,12 @@ struct error *core_elf_open(int fd, const char *path, const char *const *debug_d
 
 /* As above, opening `path`: ERROR_NOT_FOUND, ERROR_PERMISSION; what is not a regular file is ERROR_INVALID. */
 struct error *core_elf_open_path(const char *path, struct core_elf **ret) must_check;
+
+/* As above, of that host (core_host.h; NULL: this machine), whose /usr/lib/debug is looked in. */
+struct error *core_elf_open_path_of(struct core_host *host, const char *path, struct core_elf **ret) must_check;
+
+/* The file of a module with an elf_fd, and the debug file that was found with it. */
+struct error *core_elf_open_module(const struct core_module *module, struct core_elf **ret) must_check;
 void core_elf_destroy(struct core_elf *elf);
 
 /* Where the byte at `address` is in the file; false when it is in no PT_LOAD's file part. `executable` asks for a

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "analyzer/core/core.h"
+#include "analyzer/core/core_host.h"
 #include "common/error.h"
 
 struct core_private {
@@ -30,7 +31,8 @@ struct core_private {
 int core_open_regular_file(const char *path, uint64_t *ret_size);
 
 /* Opens the separate debug file of the module's build-id, or returns -1. Directories as for core_find_modules(). */
-int core_find_debug_file(const struct core_module *module, const char *const *debug_directories);
+int core_find_debug_file(const struct core_module *module, struct core_host *host,
+			 const char *const *debug_directories);
 
 /* Reads the notes in `bytes`, all that the file still has of one PT_NOTE. Notes that make no sense are passed over; the
  * walk stops where the lengths leave the segment. Fails only for want of memory. */

@@ -20,6 +20,7 @@ static const char deleted_suffix[] = " (deleted)";
 
 struct module_search {
 	struct core *core;
+	struct core_host *host;
 	const char *const *debug_directories;
 	bool *taken; /* for each of core->files: belongs to a module already */
 	size_t capacity;
@@ -28,12 +29,11 @@ struct module_search {
 
 static int search_open(const struct module_search *search, const char *path)
 {
-	uint64_t size;
 	int fd;
 
 	if (path[0] != '/')
 		return -ENOENT;
-	fd = core_open_regular_file(path, &size);
+	fd = core_host_open(search->host, path, NULL);
 	if (fd >= search->descriptor_limit) {
 		close(fd);
 		return -EMFILE;
@@ -57,6 +57,7 @@ static int search_open_build(const struct module_search *search, const char *pat
 	core_image_deinit(&image);
 	if (length == 0 || length != module->build_id_bytes || memcmp(build_id, module->build_id, length) != 0)
 		return -1;
+	core_host_keep(search->host, path);
 	return take_fd(&fd);
 }
 
@@ -114,7 +115,7 @@ static void search_files(const struct module_search *search, struct core_module 
 {
 	int fd = search_open(search, module->path);
 
-	module->state = CORE_MODULE_MISSING;
+	module->state = fd == -ESTALE ? CORE_MODULE_MISMATCH : CORE_MODULE_MISSING;
 	if (fd >= 0) {
 		struct core_image image = {.fd = fd};
 		uint8_t build_id[64];
@@ -129,10 +130,12 @@ static void search_files(const struct module_search *search, struct core_module 
 			 memcmp(build_id, module->build_id, module->build_id_bytes) == 0)
 			module->state = CORE_MODULE_FOUND;
 		core_image_deinit(&image);
-		if (module->state == CORE_MODULE_MISMATCH)
+		if (module->state == CORE_MODULE_MISMATCH) {
 			close(fd);
-		else
+		} else {
+			core_host_keep(search->host, module->path);
 			module->elf_fd = fd;
+		}
 	}
 	if (module->build_id_bytes == 0)
 		return;
@@ -231,6 +234,8 @@ static struct error *search_add_from_file(struct module_search *search, size_t f
 	if (known)
 		module.end = search_take(search, first, module.load_bias + core_image_end(&image));
 	core_image_deinit(&image);
+	if (known)
+		core_host_keep(search->host, file->path);
 	err = known ? search_add(search, &module) : NULL;
 	if (!known || err)
 		close(module.elf_fd);
@@ -291,9 +296,10 @@ static int find_descriptor_limit(void)
 	return INT32_MAX;
 }
 
-int core_find_debug_file(const struct core_module *module, const char *const *debug_directories)
+int core_find_debug_file(const struct core_module *module, struct core_host *host, const char *const *debug_directories)
 {
 	const struct module_search search = {
+		.host = host,
 		.debug_directories = debug_directories ? debug_directories : default_debug_directories,
 		.descriptor_limit = find_descriptor_limit(),
 	};
@@ -301,11 +307,12 @@ int core_find_debug_file(const struct core_module *module, const char *const *de
 	return module->build_id_bytes ? search_build_id_directories(&search, module, ".debug") : -1;
 }
 
-struct error *core_find_modules(struct core *core, const char *const *debug_directories)
+static struct error *find_modules(struct core *core, struct core_host *host, const char *const *debug_directories)
 {
 	cleanup_free bool *taken = calloc(core->file_count ? core->file_count : 1, sizeof(*taken));
 	struct module_search search = {
 		.core = core,
+		.host = host,
 		.debug_directories = debug_directories ? debug_directories : default_debug_directories,
 		.taken = taken,
 		.descriptor_limit = find_descriptor_limit(),
@@ -335,4 +342,14 @@ struct error *core_find_modules(struct core *core, const char *const *debug_dire
 	if (core->module_count > 0)
 		qsort(core->modules, core->module_count, sizeof(*core->modules), module_compare);
 	return err;
+}
+
+struct error *core_find_modules(struct core *core, const char *const *debug_directories)
+{
+	return find_modules(core, NULL, debug_directories);
+}
+
+struct error *core_find_modules_of(struct core *core, struct core_host *host)
+{
+	return find_modules(core, host, NULL);
 }

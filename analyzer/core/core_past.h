@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "analyzer/core/core.h"
+#include "analyzer/core/core_host.h"
 #include "common/error.h"
 
 /* An executable mapping of a file. */
@@ -37,7 +38,8 @@ struct past_mapping {
 struct past_options {
 	const struct core *core;	      /* with its modules found; NULL for none. Outlives the past. */
 	uint64_t vdso;			      /* AT_SYSINFO_EHDR; 0 for none */
-	bool same_boot;			      /* the process ran under the kernel that runs now: its vdso is ours */
+	const char *boot_id;		      /* of its kernel, whose vdso the host may have; NULL: not known */
+	struct core_host *host;		      /* whose files are looked at (core_host.h); NULL: this machine's */
 	const char *const *debug_directories; /* as for core_find_modules() */
 };
 

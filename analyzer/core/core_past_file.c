@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Which file a recorded mapping had, and whether what its path names now is still that. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "analyzer/core/core_past_internal.h"
 #include "common/cleanup.h"
-
-/* The vdso has a few pages; more is no vdso. */
-#define VDSO_BYTES_MAX (1u << 20)
 
 static const char vdso_path[] = "[vdso]";
 
@@ -114,27 +106,23 @@ static bool take_from_core(const struct core_past *past, const struct past_mappi
 	return true;
 }
 
-static int64_t real_ns(const struct statx_timestamp *time)
-{
-	return time->tv_sec * 1000000000LL + time->tv_nsec;
-}
-
 /* What speaks against the file that lies at the path now: NULL for nothing. */
-static const char *judge(const struct past_mapping *mapping, const struct statx *now, enum core_module_state *ret_state)
+static const char *judge(const struct past_mapping *mapping, const struct core_host_facts *now,
+			 enum core_module_state *ret_state)
 {
 	*ret_state = CORE_MODULE_MISMATCH;
 	if (mapping->inode == 0) {
 		*ret_state = CORE_MODULE_UNVERIFIED;
 		return "the record does not tell its inode";
 	}
-	if (now->stx_ino != mapping->inode)
+	if (now->inode != mapping->inode)
 		return "another file has its path now";
-	if (mapping->last_real_ns && real_ns(&now->stx_mtime) > mapping->last_real_ns)
+	if (mapping->last_real_ns && now->modified_ns > mapping->last_real_ns)
 		return "it was written to since";
 	*ret_state = CORE_MODULE_UNVERIFIED;
-	if (now->stx_dev_major != mapping->device_major || now->stx_dev_minor != mapping->device_minor)
+	if (now->device_major != mapping->device_major || now->device_minor != mapping->device_minor)
 		return "its file system has another device number here";
-	if (mapping->last_real_ns && real_ns(&now->stx_ctime) > mapping->last_real_ns)
+	if (mapping->last_real_ns && now->changed_ns > mapping->last_real_ns)
 		return "it was renamed, copied over or given other permissions since";
 	*ret_state = CORE_MODULE_FOUND;
 	return NULL;
@@ -145,30 +133,28 @@ static struct error *open_path(struct core_past *past, const struct past_mapping
 	struct core_module module = {.path = file->path};
 	const char *doubt;
 	cleanup_fd int fd = -1;
-	struct statx now;
-	uint64_t size;
+	struct core_host_facts now;
 
 	if (mapping->path[0] != '/')
 		return NULL; /* a memory file, or one whose name was not read */
-	fd = core_open_regular_file(mapping->path, &size);
-	if (fd < 0)
+	fd = core_host_open(past->options.host, mapping->path, &now);
+	if (fd < 0 && fd != -ESTALE)
 		return add_note(past, "%s, whose code was recorded, is not there any more: no symbols from it",
 				mapping->path);
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &now) < 0)
-		return error_errno(errno, "cannot ask about %s", mapping->path);
 	doubt = judge(mapping, &now, &file->state);
 	if (file->state == CORE_MODULE_MISMATCH)
 		return add_note(past, "%s is not the file whose code was recorded (%s): no symbols from it",
 				mapping->path, doubt);
-	if (!take_elf(file, fd)) {
+	if (fd < 0 || !take_elf(file, fd)) {
 		file->state = CORE_MODULE_MISMATCH;
 		return NULL;
 	}
 	take_fd(&fd);
+	core_host_keep(past->options.host, mapping->path);
 	file->owned = true;
 	memcpy(module.build_id, file->build_id, sizeof(module.build_id));
 	module.build_id_bytes = file->build_id_bytes;
-	file->debug_fd = core_find_debug_file(&module, past->options.debug_directories);
+	file->debug_fd = core_find_debug_file(&module, past->options.host, past->options.debug_directories);
 	if (doubt)
 		return add_note(past, "%s is unverified as the file whose code was recorded: %s", mapping->path, doubt);
 	return NULL;
@@ -195,26 +181,6 @@ struct error *core_past_find_file(struct core_past *past, const struct past_mapp
 	return err;
 }
 
-/* Our own vdso: the kernel gives every process the same bytes (Linux arch/x86/entry/vdso/vma.c). Its length is where
- * the section headers end. */
-static int copy_own_vdso(void)
-{
-	const uint8_t *bytes = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
-	const Elf64_Ehdr *header = (const void *)bytes;
-	uint64_t size;
-	int fd;
-
-	if (!bytes)
-		return -1;
-	size = header->e_shoff + (uint64_t)header->e_shnum * header->e_shentsize;
-	if (size > VDSO_BYTES_MAX)
-		return -1;
-	fd = memfd_create("vdso", MFD_CLOEXEC);
-	if (fd >= 0 && write(fd, bytes, size) != (ssize_t)size)
-		cleanup_close_fd(&fd);
-	return fd;
-}
-
 struct error *core_past_find_vdso(struct core_past *past, struct past_file **ret_file)
 {
 	const struct past_mapping mapping = {.path = vdso_path};
@@ -238,8 +204,8 @@ struct error *core_past_find_vdso(struct core_past *past, struct past_file **ret
 		if (core->modules[i].start == past->options.vdso && core->modules[i].elf_fd >= 0)
 			take_elf(file, core->modules[i].elf_fd);
 	}
-	if (file->elf_fd < 0 && past->options.same_boot) {
-		int fd = copy_own_vdso();
+	if (file->elf_fd < 0 && past->options.boot_id) {
+		int fd = core_host_open_vdso(past->options.host, past->options.boot_id);
 
 		file->owned = fd >= 0 && take_elf(file, fd);
 		if (fd >= 0 && !file->owned)

@@ -12,7 +12,7 @@ struct error *core_symbol_address(const struct core_module *module, const char *
 
 	if (module->elf_fd < 0)
 		return err;
-	err = core_elf_open(module->elf_fd, module->path, NULL, &elf);
+	err = core_elf_open_module(module, &elf);
 	if (err)
 		return err->code == ERROR_NO_MEMORY ? err : (error_destroy(err), &error_not_found);
 	err = &error_not_found;

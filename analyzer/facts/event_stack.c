@@ -98,14 +98,6 @@ static void note_presence(struct code *code)
 	}
 }
 
-static bool is_this_boot(const char *boot_id)
-{
-	cleanup_file FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-	char line[64] = "";
-
-	return file && fgets(line, sizeof(line), file) && strncmp(line, boot_id, 36) == 0;
-}
-
 static bool was_recorded(const struct code *code, uint64_t start, uint64_t end)
 {
 	for (size_t i = 0; i < code->timeline.life_count; i++) {
@@ -145,7 +137,8 @@ static struct error *code_init(struct code *code, struct store_reader *store, st
 	const struct past_options options = {
 		.core = crash->core,
 		.vdso = crash->space.auxv_sysinfo_ehdr,
-		.same_boot = is_this_boot(crash->recording.boot_id),
+		.boot_id = crash->recording.boot_id,
+		.host = crash->host,
 	};
 	uint64_t until_ns = crash->time_ns ? crash->time_ns : UINT64_MAX;
 	struct error *err = core_past_create(&options, &code->past);

@@ -200,7 +200,7 @@ static struct error *note_modules(struct crash *crash)
 	return err;
 }
 
-static struct error *take_core(struct crash *crash)
+static struct error *take_core(struct crash *crash, const char *name)
 {
 	const struct core *core = crash->core;
 	struct error *err;
@@ -213,7 +213,7 @@ static struct error *take_core(struct crash *crash)
 	take_signal(crash, core->signal.number, core->signal.code, core->signal.address, core->signal.sender_pid);
 	if (!core->signal.has_siginfo)
 		crash->signal.trustworthy = crash->signal.has_address = false;
-	err = set_text(&crash->core_path, core->path);
+	err = set_text(&crash->core_path, name ?: core->path);
 	if (!err)
 		err = set_text(&crash->executable, executable_of_core(core));
 	if (!err)
@@ -277,12 +277,12 @@ static void set_id(struct crash *crash)
 	snprintf(crash->id, sizeof(crash->id), "%016" PRIx64, hash);
 }
 
-static bool has_symbol(const char *path, const char *name)
+static bool has_symbol(struct core_host *host, const char *path, const char *name)
 {
 	struct core_function *functions = NULL;
 	struct core_elf *elf;
 	size_t count = 0;
-	struct error *err = core_elf_open_path(path, &elf);
+	struct error *err = core_elf_open_path_of(host, path, &elf);
 
 	if (err) {
 		error_destroy(err);
@@ -315,7 +315,7 @@ static struct error *take_exit(const struct explain_request *request, struct cra
 	crash->signal.code = request->exit->status;
 	crash->repair.trampoline = request->exit->trampoline;
 	crash->repair.trampoline_recorded = crash->repair.trampoline != 0;
-	crash->is_crystal = crash->executable && has_symbol(crash->executable, "__crystal_main");
+	crash->is_crystal = crash->executable && has_symbol(crash->host, crash->executable, "__crystal_main");
 	err = store_reader_exit_return_instances(request->store, request->exit->id, &crash->instances,
 						 &crash->instance_count);
 	if (!err)
@@ -343,8 +343,9 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 	struct error *err = NULL;
 
 	crash->core = request->core;
+	crash->host = request->host;
 	if (request->core) {
-		err = take_core(crash);
+		err = take_core(crash, request->core_name);
 		if (!err && request->store) {
 			err = explain_match_core(request->core, request->store, &crash->space);
 			if (!err) {

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "analyzer/core/core_elf.h"
+#include "analyzer/core/core_host.h"
 #include "analyzer/evidence/evidence_mapping.h"
 #include "analyzer/facts/explain_internal.h"
 #include "common/cleanup.h"
@@ -85,7 +85,7 @@ static struct error *describe_module(const struct core_module *module, uint64_t 
 
 	if (!module || module->elf_fd < 0)
 		return NULL;
-	err = core_elf_open(module->elf_fd, module->path, NULL, &elf);
+	err = core_elf_open_module(module, &elf);
 	if (err) {
 		error_destroy(err);
 		return NULL;
@@ -101,18 +101,20 @@ static int protection_of(const struct core_segment *segment)
 	       (segment->flags & PF_X ? PROT_EXEC : 0);
 }
 
+#define NS_PER_SECOND 1000000000LL
+
 /* The size now, of the file that has the name now. */
 static void take_file_size(const struct crash *crash, const char *path, struct mapping_facts *mapping)
 {
-	struct stat file, core;
+	struct core_host_facts file, core;
 
-	if (path[0] != '/' || is_deleted(path) || stat(path, &file) || !S_ISREG(file.st_mode))
+	if (path[0] != '/' || is_deleted(path) || core_host_look(crash->host, path, &file) || !file.regular)
 		return;
 	mapping->file_size_known = true;
-	mapping->file_bytes = (uint64_t)file.st_size;
-	mapping->file_changed_since = !crash->core_path || stat(crash->core_path, &core) ||
-				      file.st_mtim.tv_sec > core.st_mtim.tv_sec ||
-				      file.st_ctim.tv_sec > core.st_ctim.tv_sec;
+	mapping->file_bytes = file.bytes;
+	mapping->file_changed_since = !crash->core || core_host_look(NULL, crash->core->path, &core) ||
+				      file.modified_ns / NS_PER_SECOND > core.modified_ns / NS_PER_SECOND ||
+				      file.changed_ns / NS_PER_SECOND > core.changed_ns / NS_PER_SECOND;
 }
 
 /* How far below the stack pointer a function reaches before it moves it: calls, pushes, the red zone, and what
@@ -186,17 +188,18 @@ static const struct life *find_file_life(const struct biography *biography, cons
 
 /* Only the file with the recorded inode number is the one that was mapped. `exact`: the bytes at the offset lay there;
  * else the file's whole range of addresses was laid out from there. */
-static struct error *describe_path(const struct file_identity *file, bool exact, struct file_spot *spot)
+static struct error *describe_path(struct core_host *host, const struct file_identity *file, bool exact,
+				   struct file_spot *spot)
 {
 	struct core_elf *elf;
 	struct error *err;
-	struct stat now;
+	struct core_host_facts now;
 	uint64_t address;
 	bool complete = true;
 
-	if (file->path[0] != '/' || stat(file->path, &now) || now.st_ino != file->inode)
+	if (file->path[0] != '/' || core_host_look(host, file->path, &now) || now.inode != file->inode)
 		return NULL;
-	err = core_elf_open_path(file->path, &elf);
+	err = core_elf_open_path_of(host, file->path, &elf);
 	if (err) {
 		error_destroy(err);
 		return NULL;
@@ -236,7 +239,7 @@ struct error *explain_take_unloaded(struct store_reader *store, struct crash *cr
 	if (!copy_text(&crash->unloaded.path, file.path))
 		err = &error_no_memory;
 	if (!err)
-		err = describe_path(&file, mapped == last, &crash->unloaded);
+		err = describe_path(crash->host, &file, mapped == last, &crash->unloaded);
 	file_identity_deinit(&file);
 	return err;
 }
@@ -259,7 +262,7 @@ static struct error *load_losses(struct store_reader *store, const struct file_i
 {
 	cleanup_free char *name = last_component(file->path);
 	cleanup_free struct truncation *calls = NULL;
-	struct stat now;
+	struct core_host_facts now;
 	size_t count = 0;
 	struct error *err;
 
@@ -267,7 +270,7 @@ static struct error *load_losses(struct store_reader *store, const struct file_i
 		return &error_no_memory;
 	/* Another file may bear the name now. */
 	if (crash->mapping.file_size_known && crash->mapping.file.path &&
-	    (stat(crash->mapping.file.path, &now) || now.st_ino != file->inode))
+	    (core_host_look(crash->host, crash->mapping.file.path, &now) || now.inode != file->inode))
 		crash->mapping.file_size_known = false;
 	err = store_reader_truncations(store, crash->recording.id, file, name, FILE_LOSS_LIMIT, &calls, &count);
 	if (err)

@@ -65,7 +65,7 @@ static bool find_function(const struct core *core, uint64_t pc, uint64_t *ret_st
 
 	if (!module || module->elf_fd < 0)
 		return false;
-	err = core_elf_open(module->elf_fd, module->path, NULL, &elf);
+	err = core_elf_open_module(module, &elf);
 	if (err) {
 		error_destroy(err);
 		return false;

@@ -144,7 +144,7 @@ struct error *tracers_name(struct store_reader *store, struct crash *crash)
 
 /* What lies at that offset of the file as it is now. The path comes from the ledger; the file need not be the one that
  * was probed any more, which its inode would tell, so only a file that is still that inode is asked. */
-static struct error *name_function(const struct attached_probe *held, struct symbol *symbol)
+static struct error *name_function(struct core_host *host, const struct attached_probe *held, struct symbol *symbol)
 {
 	struct core_elf *elf;
 	const struct core_elf_symbol *found = NULL;
@@ -155,7 +155,7 @@ static struct error *name_function(const struct attached_probe *held, struct sym
 	if (!symbol->module)
 		return &error_no_memory;
 	symbol->module_offset = held->offset;
-	err = core_elf_open_path(held->path, &elf);
+	err = core_elf_open_path_of(host, held->path, &elf);
 	if (err) {
 		error_destroy(err); /* it is gone, or not ours to read: the path and the offset have to do */
 		return NULL;
@@ -189,7 +189,7 @@ static struct error *add_pending(struct store_reader *store, struct crash *crash
 	err = find_by_inode(store, crash, instance, &held, &count);
 	if (!err && count) {
 		take_holder(probe, &held[0]);
-		err = name_function(&held[0], &probe->symbol);
+		err = name_function(crash->host, &held[0], &probe->symbol);
 	}
 	attached_probes_destroy(held, count);
 	return err;

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/core/core_host.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "common/cleanup.h"
+
+/* The vdso has a few pages; more is no vdso. */
+#define VDSO_BYTES_MAX (1u << 20)
+
+struct core_host {
+	bool told;
+	bool failed; /* something could not be remembered */
+	bool gave_vdso;
+	char *vdso; /* told: its file */
+	struct core_host_entry **entries;
+	size_t count;
+	void *by_path; /* tsearch(3) over the entries */
+};
+
+/* ---- this machine ---- */
+
+static int64_t nanoseconds(const struct timespec *time)
+{
+	return time->tv_sec * 1000000000LL + time->tv_nsec;
+}
+
+static void take_facts(const struct stat *status, struct core_host_facts *facts)
+{
+	*facts = (struct core_host_facts){
+		.regular = S_ISREG(status->st_mode),
+		.device_major = major(status->st_dev),
+		.device_minor = minor(status->st_dev),
+		.inode = status->st_ino,
+		.bytes = (uint64_t)status->st_size,
+		.modified_ns = nanoseconds(&status->st_mtim),
+		.changed_ns = nanoseconds(&status->st_ctim),
+	};
+}
+
+static int look_here(const char *path, struct core_host_facts *facts)
+{
+	struct stat status;
+
+	if (stat(path, &status) < 0)
+		return -errno;
+	take_facts(&status, facts);
+	return 0;
+}
+
+static int open_here(const char *path, struct core_host_facts *facts)
+{
+	struct stat status;
+	int error = look_here(path, facts), fd;
+
+	if (error)
+		return error;
+	if (!facts->regular)
+		return -EINVAL;
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	/* The path may name something else by now. */
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+		close(fd);
+		return -EINVAL;
+	}
+	take_facts(&status, facts);
+	return fd;
+}
+
+/* The kernel gives every process the same bytes (Linux arch/x86/entry/vdso/vma.c). Its length is where the section
+ * headers end. */
+static int copy_own_vdso(void)
+{
+	const uint8_t *bytes = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
+	const Elf64_Ehdr *header = (const void *)bytes;
+	uint64_t size;
+	int fd;
+
+	if (!bytes)
+		return -1;
+	size = header->e_shoff + (uint64_t)header->e_shnum * header->e_shentsize;
+	if (size > VDSO_BYTES_MAX)
+		return -1;
+	fd = memfd_create("vdso", MFD_CLOEXEC);
+	if (fd >= 0 && write(fd, bytes, size) != (ssize_t)size) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool is_this_boot(const char *boot_id)
+{
+	cleanup_file FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	char line[64] = "";
+
+	return file && fgets(line, sizeof(line), file) && strlen(boot_id) == 36 && strncmp(line, boot_id, 36) == 0;
+}
+
+/* ---- the entries ---- */
+
+static int compare_paths(const void *left, const void *right)
+{
+	const struct core_host_entry *a = left, *b = right;
+
+	return strcmp(a->path, b->path);
+}
+
+static struct core_host_entry *find(const struct core_host *host, const char *path)
+{
+	const struct core_host_entry key = {.path = (char *)path};
+	void *const *node = tfind(&key, &host->by_path, compare_paths);
+
+	return node ? *node : NULL;
+}
+
+static void entry_destroy(struct core_host_entry *entry)
+{
+	if (!entry)
+		return;
+	free(entry->path);
+	free(entry->content);
+	free(entry);
+}
+
+static struct error *add(struct core_host *host, const struct core_host_entry *from)
+{
+	struct core_host_entry **grown = reallocarray(host->entries, host->count + 1, sizeof(struct core_host_entry *));
+	struct core_host_entry *entry = calloc(1, sizeof(*entry));
+
+	if (grown)
+		host->entries = grown;
+	if (entry) {
+		*entry = *from;
+		entry->path = strdup(from->path);
+		entry->content = from->content ? strdup(from->content) : NULL;
+	}
+	if (!grown || !entry || !entry->path || (from->content && !entry->content) ||
+	    !tsearch(entry, &host->by_path, compare_paths)) {
+		entry_destroy(entry);
+		return &error_no_memory;
+	}
+	host->entries[host->count++] = entry;
+	return NULL;
+}
+
+/* The first answer is the one that is remembered: a path that changes meanwhile cannot be told truly anyway. */
+static void remember(struct core_host *host, const char *path, int error, const struct core_host_facts *facts)
+{
+	struct core_host_entry entry = {.path = (char *)path, .error = error};
+
+	if (find(host, path))
+		return;
+	if (!error)
+		entry.facts = *facts;
+	if (add(host, &entry))
+		host->failed = true;
+}
+
+/* ---- the questions ---- */
+
+int core_host_look(struct core_host *host, const char *path, struct core_host_facts *ret_facts)
+{
+	const struct core_host_entry *entry;
+	int error;
+
+	if (!host || !host->told) {
+		error = look_here(path, ret_facts);
+		if (host)
+			remember(host, path, -error, ret_facts);
+		return error;
+	}
+	entry = find(host, path);
+	if (!entry || entry->error)
+		return entry ? -entry->error : -ENOENT;
+	*ret_facts = entry->facts;
+	return 0;
+}
+
+static int open_told(const struct core_host *host, const char *path, struct core_host_facts *facts)
+{
+	const struct core_host_entry *entry = find(host, path);
+	struct core_host_facts of_content;
+
+	if (!entry || entry->error)
+		return entry ? -entry->error : -ENOENT;
+	*facts = entry->facts;
+	if (!facts->regular)
+		return -EINVAL;
+	return entry->content ? open_here(entry->content, &of_content) : -ESTALE;
+}
+
+int core_host_open(struct core_host *host, const char *path, struct core_host_facts *ret_facts)
+{
+	struct core_host_facts facts;
+	int fd;
+
+	if (host && host->told) {
+		fd = open_told(host, path, &facts);
+	} else {
+		fd = open_here(path, &facts);
+		/* That it is not regular is among its facts. */
+		if (host)
+			remember(host, path, fd < 0 && fd != -EINVAL ? -fd : 0, &facts);
+	}
+	if (ret_facts && (fd >= 0 || fd == -ESTALE))
+		*ret_facts = facts;
+	return fd;
+}
+
+void core_host_keep(struct core_host *host, const char *path)
+{
+	struct core_host_entry *entry = host && !host->told ? find(host, path) : NULL;
+
+	if (entry)
+		entry->kept = true;
+}
+
+int core_host_open_vdso(struct core_host *host, const char *boot_id)
+{
+	struct core_host_facts facts;
+	int fd;
+
+	if (host && host->told) {
+		fd = host->vdso ? open_here(host->vdso, &facts) : -1;
+		return fd < 0 ? -1 : fd;
+	}
+	fd = is_this_boot(boot_id) ? copy_own_vdso() : -1;
+	if (host && fd >= 0)
+		host->gave_vdso = true;
+	return fd;
+}
+
+/* ---- life, watching, telling ---- */
+
+static struct error *create(bool told, struct core_host **ret_host)
+{
+	struct core_host *host = calloc(1, sizeof(*host));
+
+	if (!host)
+		return &error_no_memory;
+	host->told = told;
+	*ret_host = host;
+	return NULL;
+}
+
+struct error *core_host_create_watched(struct core_host **ret_host)
+{
+	return create(false, ret_host);
+}
+
+struct error *core_host_create_told(struct core_host **ret_host)
+{
+	return create(true, ret_host);
+}
+
+static void destroy_nothing(void *node)
+{
+	(void)node; /* the array owns the entries */
+}
+
+void core_host_destroy(struct core_host *host)
+{
+	if (!host)
+		return;
+	tdestroy(host->by_path, destroy_nothing);
+	for (size_t i = 0; i < host->count; i++)
+		entry_destroy(host->entries[i]);
+	free(host->entries);
+	free(host->vdso);
+	free(host);
+}
+
+struct error *core_host_entries(struct core_host *host, struct core_host_entry *const **ret_entries, size_t *ret_count)
+{
+	if (host->failed)
+		return &error_no_memory;
+	*ret_entries = host->entries;
+	*ret_count = host->count;
+	return NULL;
+}
+
+bool core_host_gave_vdso(const struct core_host *host)
+{
+	return host->gave_vdso;
+}
+
+struct error *core_host_tell(struct core_host *host, const struct core_host_entry *entry)
+{
+	if (find(host, entry->path))
+		return error_format(ERROR_INVALID, "%s is told of twice", entry->path);
+	return add(host, entry);
+}
+
+struct error *core_host_tell_vdso(struct core_host *host, const char *content)
+{
+	free(host->vdso);
+	host->vdso = strdup(content);
+	return host->vdso ? NULL : &error_no_memory;
+}
