@@ -19,6 +19,9 @@ forbid() {
 shopt -s nullglob globstar
 forbid 'libbpf outside collector/ and bpf/' '#include *<(bpf|linux/bpf)' analyzer/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch]
 forbid 'sqlite3 outside schema/' '#include *<sqlite3\.h>' analyzer/**/*.[ch] collector/**/*.[ch] cli/**/*.[ch] bpf/*.[ch] common/*.[ch]
+forbid 'libarchive outside vault/ and cli/' '#include *<archive' analyzer/**/*.[ch] collector/**/*.[ch] schema/**/*.[ch] bpf/*.[ch] common/*.[ch]
+forbid 'the vault sees another room' '#include *"(analyzer|schema|collector|bpf|cli)/|#include *<(sqlite3|libelf|gelf|elfutils/)' vault/*.[ch]
+forbid 'printing in the vault' '\b(printf|fputs|puts|fprintf)\(' vault/*.[ch]
 elfutils='#include *<(elfutils/|dwarf\.h|gelf\.h|libelf\.h)'
 others=()
 for file in analyzer/**/*.[ch]; do
@@ -32,7 +35,7 @@ forbid 'I/O in a pure module' '\b(fopen|open|printf|fprintf|fputs|puts|getenv|st
 forbid 'exit below main' '\b(exit|abort)\(.*\);' analyzer/**/*.[ch] schema/**/*.[ch] common/*.[ch]
 forbid 'a static in a detector' '^[[:space:]]+static (const )?[a-z_ ]+(\*)? *[a-z_]+(\[[^]]*\])? *;|^[[:space:]]+static [^c(][^(]*[;=]' analyzer/detect/*.c
 
-for header in common/*.h schema/*.h analyzer/**/*.h cli/*.h collector/*.h bpf/event.h include/corelate/*.h; do
+for header in common/*.h schema/*.h vault/*.h analyzer/**/*.h cli/*.h collector/*.h bpf/event.h include/corelate/*.h; do
 	if ! cc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-function -I. -fsyntax-only -x c "$header" 2>/tmp/walls.$$; then
 		printf '%s does not compile alone:\n' "$header"
 		cat /tmp/walls.$$

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* A core's way out of core.zst, into a nameless file with holes. */
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "vault/vault_internal.h"
+
+#define PAGE_BYTES 4096u
+#define READ_BYTES (256u << 10)
+/* The file system that it is unpacked to is left with this much; asked once for so many bytes written. */
+#define ROOM_KEPT_BYTES (64u << 20)
+#define ROOM_EVERY_BYTES (16u << 20)
+
+static void free_archive(struct archive **archive)
+{
+	archive_read_free(*archive);
+}
+
+static const char *temporary_directory(void)
+{
+	const char *directory = getenv("TMPDIR");
+
+	return directory && directory[0] == '/' ? directory : "/var/tmp";
+}
+
+static struct error *open_nameless(int *ret_fd)
+{
+	const char *directory = temporary_directory();
+	cleanup_free char *name = NULL;
+	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+
+	/* Not every file system can. */
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+		if (asprintf(&name, "%s/corelate-XXXXXX", directory) < 0) {
+			name = NULL;
+			return &error_no_memory;
+		}
+		fd = mkostemp(name, O_CLOEXEC);
+		if (fd >= 0)
+			unlink(name);
+	}
+	if (fd < 0)
+		return error_format(ERROR_SYSTEM, "cannot unpack into %s: %s", directory, strerror(errno));
+	*ret_fd = fd;
+	return NULL;
+}
+
+struct unpacking {
+	int fd;
+	uint64_t bytes;	  /* how many there must be */
+	uint64_t end;	  /* how many there were */
+	uint64_t written; /* of those, not holes */
+	uint64_t room_asked_at;
+};
+
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+	return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
+static struct error *check_room(struct unpacking *unpacking)
+{
+	struct statvfs status;
+
+	if (unpacking->written < unpacking->room_asked_at)
+		return NULL;
+	unpacking->room_asked_at = unpacking->written + ROOM_EVERY_BYTES;
+	if (fstatvfs(unpacking->fd, &status) == 0 &&
+	    (uint64_t)status.f_bavail * status.f_frsize < (uint64_t)ROOM_KEPT_BYTES + ROOM_EVERY_BYTES)
+		return error_format(ERROR_SYSTEM,
+				    "no room in %s to unpack a core of %llu bytes (TMPDIR may name another "
+				    "directory)",
+				    temporary_directory(), (unsigned long long)unpacking->bytes);
+	return NULL;
+}
+
+static struct error *write_at(struct unpacking *unpacking, const uint8_t *bytes, size_t size, uint64_t offset)
+{
+	struct error *err = check_room(unpacking);
+
+	while (!err && size) {
+		ssize_t put = pwrite(unpacking->fd, bytes, size, (off_t)offset);
+
+		if (put > 0) {
+			bytes += put;
+			size -= (size_t)put;
+			offset += (uint64_t)put;
+			unpacking->written += (uint64_t)put;
+		} else if (put == 0 || errno != EINTR) {
+			err = error_format(ERROR_SYSTEM, "cannot unpack into %s: %s", temporary_directory(),
+					   strerror(errno));
+		}
+	}
+	return err;
+}
+
+/* Pages of zeros become holes; runs of others are written at once. */
+static struct error *write_sparse(struct unpacking *unpacking, const uint8_t *bytes, size_t size, uint64_t offset)
+{
+	while (size) {
+		size_t run = 0;
+		struct error *err;
+		bool zero;
+
+		do {
+			/* Up to the next page of the file. */
+			size_t piece = PAGE_BYTES - (offset + run) % PAGE_BYTES;
+
+			piece = piece < size - run ? piece : size - run;
+			zero = is_zero(bytes + run, piece);
+			if (zero && run)
+				break;
+			run += piece;
+		} while (!zero && run < size);
+		err = zero && is_zero(bytes, run) ? NULL : write_at(unpacking, bytes, run, offset);
+		if (err)
+			return err;
+		bytes += run;
+		size -= run;
+		offset += run;
+	}
+	return NULL;
+}
+
+static struct error *unpack_all(struct unpacking *unpacking, struct archive *archive)
+{
+	for (;;) {
+		const void *block;
+		la_int64_t offset;
+		size_t size;
+		int status = archive_read_data_block(archive, &block, &size, &offset);
+		struct error *err;
+
+		if (status == ARCHIVE_EOF)
+			break;
+		if (status != ARCHIVE_OK)
+			return error_format(ERROR_INVALID, "cannot unpack: %s",
+					    archive_error_string(archive) ?: "unknown failure");
+		if (offset < 0 || (uint64_t)offset > unpacking->bytes || size > unpacking->bytes - (uint64_t)offset)
+			return error_format(ERROR_INVALID, "holds more than the %llu bytes that were kept",
+					    (unsigned long long)unpacking->bytes);
+		err = write_sparse(unpacking, block, size, (uint64_t)offset);
+		if (err)
+			return err;
+		unpacking->end = (uint64_t)offset + size;
+	}
+	if (unpacking->end != unpacking->bytes)
+		return error_format(ERROR_INVALID, "holds %llu bytes, not the %llu that were kept",
+				    (unsigned long long)unpacking->end, (unsigned long long)unpacking->bytes);
+	if (ftruncate(unpacking->fd, (off_t)unpacking->bytes) != 0)
+		return error_format(ERROR_SYSTEM, "cannot unpack into %s: %s", temporary_directory(), strerror(errno));
+	return NULL;
+}
+
+struct error *vault_unpack(int in_fd, uint64_t bytes, int *ret_fd)
+{
+	cleanup_with(free_archive) struct archive *archive = archive_read_new();
+	struct unpacking unpacking = {.bytes = bytes};
+	struct archive_entry *entry;
+	cleanup_fd int fd = -1;
+	struct error *err;
+
+	if (!archive)
+		return &error_no_memory;
+	archive_read_support_filter_zstd(archive);
+	archive_read_support_format_raw(archive);
+	if (archive_read_open_fd(archive, in_fd, READ_BYTES) != ARCHIVE_OK ||
+	    archive_read_next_header(archive, &entry) != ARCHIVE_OK)
+		return error_format(ERROR_INVALID, "cannot unpack: %s", archive_error_string(archive) ?: "not zstd");
+	/* Raw bytes pass through a reader of zstd, too. */
+	if (archive_filter_code(archive, 0) != ARCHIVE_FILTER_ZSTD)
+		return error_format(ERROR_INVALID, "is not compressed by zstd");
+	err = open_nameless(&fd);
+	if (err)
+		return err;
+	unpacking.fd = fd;
+	err = unpack_all(&unpacking, archive);
+	if (err)
+		return err;
+	*ret_fd = take_fd(&fd);
+	return NULL;
+}
