@@ -47,7 +47,8 @@ struct cli_options {
 	const char *limit; /* as given; NULL for none */
 	bool dry_run;
 	bool no_pager;
-	char **arguments; /* what is not an option */
+	const char *prose; /* `help`: of a man page; NULL for none */
+	char **arguments;  /* what is not an option */
 	int argument_count;
 };
 
@@ -66,7 +67,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql, cli_repair,
-	cli_check, cli_probes, cli_report, cli_doctor;
+	cli_check, cli_probes, cli_report, cli_doctor, cli_help;
 
 /* All of them (cli/commands.c). */
 extern const struct cli_command *const cli_commands[];

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "cli/options.h"
+#include "cli/suggest.h"
+#include "common/inert.h"
 
 const struct cli_status_text cli_status_texts[] = {
 	{CLI_OK, "success"},
@@ -14,6 +16,10 @@ const struct cli_status_text cli_status_texts[] = {
 	{CLI_UNSAFE, "unsafe (check)"},
 	{0},
 };
+
+const char cli_crash_text[] =
+	"CRASH is a core file, a pid, an id, a command name or an executable; without it, the newest "
+	"recorded crash.";
 
 static void write_statuses(FILE *out)
 {
@@ -39,9 +45,7 @@ void cli_help_write(FILE *out)
 	for (size_t i = 0; i < cli_command_count; i++)
 		fprintf(out, "  %-*s %-*s  %s\n", name_width, cli_commands[i]->name, argument_width,
 			cli_commands[i]->arguments, cli_commands[i]->summary);
-	fputs("\nCRASH is a core file, a pid, an id, a command name or an executable; without it, the newest recorded "
-	      "crash.\n\n",
-	      out);
+	fprintf(out, "\n%s\n\n", cli_crash_text);
 	option_table_write_help(rows, cli_options_common(rows), out);
 	write_statuses(out);
 }
@@ -61,4 +65,22 @@ void cli_help_write_verb(const struct cli_command *command, FILE *out)
 		fprintf(out, "\nExit status: %s.\n", command->statuses);
 	else
 		write_statuses(out);
+}
+
+int cli_help_refuse_verb(const char *name)
+{
+	const char *names[64], *meant;
+	size_t count = cli_command_count < 64 ? cli_command_count : 64;
+
+	for (size_t i = 0; i < count; i++)
+		names[i] = cli_commands[i]->name;
+	meant = suggest_word(name, names, count);
+	fputs("corelate: there is no verb '", stderr);
+	inert_write(name, stderr);
+	fputs("'", stderr);
+	if (meant)
+		fprintf(stderr, "; did you mean '%s'?\n", meant);
+	else
+		fputs("; see corelate --help\n", stderr);
+	return CLI_USAGE;
 }

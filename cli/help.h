@@ -14,7 +14,13 @@ struct cli_status_text {
 };
 extern const struct cli_status_text cli_status_texts[];
 
+/* How a crash is named. */
+extern const char cli_crash_text[];
+
 void cli_help_write(FILE *out);
 void cli_help_write_verb(const struct cli_command *command, FILE *out);
+
+/* Says that there is no such verb, and which may be meant. Returns CLI_USAGE. */
+int cli_help_refuse_verb(const char *name);
 
 #endif

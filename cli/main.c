@@ -10,7 +10,6 @@
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/pager.h"
-#include "cli/suggest.h"
 #include "common/inert.h"
 
 struct report_style cli_style(const struct cli_options *options)
@@ -58,24 +57,6 @@ static int run(const struct cli_command *command, int argc, char **argv)
 	return status;
 }
 
-static int refuse_verb(const char *name)
-{
-	const char *names[64], *meant;
-	size_t count = cli_command_count < 64 ? cli_command_count : 64;
-
-	for (size_t i = 0; i < count; i++)
-		names[i] = cli_commands[i]->name;
-	meant = suggest_word(name, names, count);
-	fputs("corelate: there is no verb '", stderr);
-	inert_write(name, stderr);
-	fputs("'", stderr);
-	if (meant)
-		fprintf(stderr, "; did you mean '%s'?\n", meant);
-	else
-		fputs("; see corelate --help\n", stderr);
-	return CLI_USAGE;
-}
-
 /* Text that could not be written is a failure, of help too. */
 static int written(int status)
 {
@@ -89,28 +70,19 @@ static int written(int status)
 static int dispatch(int argc, char **argv)
 {
 	const struct cli_command *command;
-	bool help;
 
 	if (argc < 2) {
 		cli_help_write(stderr);
 		return CLI_USAGE;
 	}
-	help = strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0;
-	if (help && argc == 2) {
-		cli_help_write(stdout);
-		return CLI_OK;
-	}
+	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
+		return run(&cli_help, argc - 1, argv + 1);
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("corelate " CORELATE_VERSION);
 		return CLI_OK;
 	}
-	command = cli_find_command(argv[help ? 2 : 1]);
-	if (!command)
-		return refuse_verb(argv[help ? 2 : 1]);
-	if (!help)
-		return run(command, argc - 1, argv + 1);
-	cli_help_write_verb(command, stdout);
-	return CLI_OK;
+	command = cli_find_command(argv[1]);
+	return command ? run(command, argc - 1, argv + 1) : cli_help_refuse_verb(argv[1]);
 }
 
 int main(int argc, char **argv)

@@ -191,7 +191,7 @@ const struct cli_command cli_record = {
 		   "recorded. Several filters must all hold.\n",
 	.statuses =
 		"the command's (128 + signal number when a signal ended it); 125 when recording failed, 2 bad usage",
-	.flags = CLI_RAW,
+	.flags = CLI_RAW | CLI_DB,
 	.options = record_options,
 	.option_count = RECORD_OPTION_COUNT,
 	.run_raw = run_record,

@@ -18,7 +18,7 @@ const struct option_row record_options[RECORD_OPTION_COUNT] = {
 	 .help = "log the calls of a function (may be repeated); SPEC is one of\n"
 		 "  'LIB:FUNCTION(char *, int) -> long' its arguments and its result\n"
 		 "  'LIB:FUNCTION'                      who called it, and when\n"
-		 "  'LIB:FUNCTION+0x12', 'LIB:0x1234'   an instruction; an offset in the file\n"
+		 "  'LIB:FUNCTION+0x12', 'LIB:0x1234'   an instruction; a file offset\n"
 		 "  'LIB:PROVIDER:NAME'                 a static probe (USDT)\n"
 		 "LIB is a path, a soname, or the name of the program; a TYPE is an integer, a pointer, char * (a "
 		 "string), "
