@@ -268,19 +268,6 @@ enum probe_held attached_probe_held(const struct attached_probe *probe, uint64_t
 	return time_ns >= begin_ns && time_ns <= probe->last_seen_ns ? PROBE_HELD : PROBE_MAYBE_HELD;
 }
 
-const char *probe_how_name(enum probe_how how)
-{
-	switch (how) {
-	case PROBE_PERF:
-		return "perf event";
-	case PROBE_LINK:
-		return "BPF link";
-	case PROBE_TRACEFS:
-		return "tracefs";
-	}
-	return "unknown";
-}
-
 const char *truncation_how_name(enum truncation_how how)
 {
 	switch (how) {

@@ -404,9 +404,6 @@ enum probe_held {
 /* Was it held at that moment? Pure. */
 enum probe_held attached_probe_held(const struct attached_probe *probe, uint64_t time_ns);
 
-/* "perf event", "BPF link", "tracefs"; "unknown" for others. */
-const char *probe_how_name(enum probe_how how);
-
 enum gap_cause {
 	GAP_RING_FULL = 1,    /* the ring buffer was full */
 	GAP_QUEUE_FULL = 2,   /* the recorder's own queue was full */

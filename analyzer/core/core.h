@@ -167,7 +167,4 @@ const struct core_module *core_find_module(const struct core *core, uint64_t add
 /* The thread with that id, or NULL. */
 const struct core_thread *core_find_thread(const struct core *core, uint32_t tid);
 
-/* The mapped core file and its size, for those that search all of memory. */
-const uint8_t *core_file_bytes(const struct core *core, size_t *ret_size);
-
 #endif

@@ -90,12 +90,6 @@ const struct core_thread *core_find_thread(const struct core *core, uint32_t tid
 	return NULL;
 }
 
-const uint8_t *core_file_bytes(const struct core *core, size_t *ret_size)
-{
-	*ret_size = core->private_->size;
-	return core->private_->bytes;
-}
-
 /* Copies from the one segment that holds `address`, at most up to the end of its dumped bytes. */
 static size_t segment_read(const struct core *core, const struct core_segment *segment, uint64_t address, void *buffer,
 			   size_t size)

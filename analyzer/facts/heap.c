@@ -284,19 +284,6 @@ const struct heap_life *heap_last_life(const struct heap *heap, uint64_t address
 	return NULL;
 }
 
-const struct heap_life *heap_ended_before(const struct heap *heap, uint64_t address, size_t index)
-{
-	const struct heap_life *best = NULL;
-
-	for (size_t i = 0; i < heap->life_count; i++) {
-		const struct heap_life *life = &heap->lives[i];
-
-		if (life->start == address && life->died < index && (!best || life->died > best->died))
-			best = life;
-	}
-	return best;
-}
-
 const struct heap_life *heap_live_before(const struct heap *heap, uint64_t address)
 {
 	const struct heap_life *best = NULL;
@@ -331,15 +318,6 @@ bool heap_life_resized(const struct heap *heap, const struct heap_life *life)
 {
 	return life->died < heap->event_count && is_realloc(&heap->events[life->died]) &&
 	       heap->events[life->died].block == life->start;
-}
-
-size_t heap_count_lives(const struct heap *heap, uint64_t address)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < heap->life_count; i++)
-		count += heap->lives[i].start == address;
-	return count;
 }
 
 bool heap_ordered(const struct heap_event *first, const struct heap_event *second)

@@ -61,9 +61,6 @@ void heap_deinit(struct heap *heap);
  * alone. NULL for none. */
 const struct heap_life *heap_last_life(const struct heap *heap, uint64_t address);
 
-/* The life that ended last before event number `index`, of a block that starts at `address`; NULL for none. */
-const struct heap_life *heap_ended_before(const struct heap *heap, uint64_t address, size_t index);
-
 /* The live block with the highest end at or below `address`, and the lowest one above; NULL for none. Only births that
  * were seen count. */
 const struct heap_life *heap_live_before(const struct heap *heap, uint64_t address);
@@ -71,9 +68,6 @@ const struct heap_life *heap_live_after(const struct heap *heap, uint64_t addres
 
 /* True when the block went on at the same address with another size: its end is a realloc in place. */
 bool heap_life_resized(const struct heap *heap, const struct heap_life *life);
-
-/* How many lives began at `address`. */
-size_t heap_count_lives(const struct heap *heap, uint64_t address);
 
 /* True when `first` had certainly taken effect before `second`. A free tells only its entry: against a free of another
  * thread it is certain from a millisecond on, far more than a free takes. */

@@ -115,7 +115,7 @@ static uint32_t thread_on(const struct core *core, const struct core_segment *se
 	uint32_t best = 0;
 
 	for (size_t i = 0; i < core->thread_count; i++) {
-		uint64_t end;
+		uint64_t end = 0;
 
 		if (stack_of_thread(core, &core->threads[i], &end) != segment || address >= end || end >= best_end)
 			continue;
@@ -123,21 +123,6 @@ static uint32_t thread_on(const struct core *core, const struct core_segment *se
 		best_end = end;
 	}
 	return best;
-}
-
-bool place_stack_of(const struct core *core, uint32_t tid, uint64_t *ret_start, uint64_t *ret_end,
-		    uint64_t *ret_guard_bytes)
-{
-	const struct core_thread *thread = core_find_thread(core, tid);
-	const struct core_segment *segment = thread ? stack_of_thread(core, thread, ret_end) : NULL;
-
-	if (!segment)
-		return false;
-	*ret_start = segment->start;
-	*ret_guard_bytes = 0;
-	if (segment > core->segments && segment[-1].end == segment->start && is_bare(&segment[-1]))
-		*ret_guard_bytes = segment[-1].end - segment[-1].start;
-	return true;
 }
 
 /* ---- mappings ---- */

@@ -99,11 +99,6 @@ bool place_read_end(const struct timeline *timeline, uint64_t address, struct pl
 
 void place_of(const struct crash *crash, uint64_t address, struct place *ret_place);
 
-/* The stack of a thread, from the lowest mapped byte to one past the highest that can be told to belong to it. `guard`
- * is the size of the mapping without permission right below it, 0 for none. False when it is not known. */
-bool place_stack_of(const struct core *core, uint32_t tid, uint64_t *ret_start, uint64_t *ret_end,
-		    uint64_t *ret_guard_bytes);
-
 /* True when no program can have anything at `address` with four-level page tables. With five levels addresses up to
  * 2^56 exist, but the kernel gives them only to those who ask for them (Linux Documentation/arch/x86/x86_64/5level-
  * paging.rst). */

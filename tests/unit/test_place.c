@@ -143,22 +143,6 @@ static void one_of_everything(void **state)
 	}
 }
 
-static void stacks(void **state)
-{
-	uint64_t start, end, guard;
-
-	(void)state;
-	assert_true(place_stack_of(crash.core, 101, &start, &end, &guard));
-	assert_int_equal(start, THREAD_STACK);
-	assert_int_equal(end, THREAD_STACK + 7 * PAGE); /* the block's page and what may follow it */
-	assert_int_equal(guard, PAGE);
-	assert_true(place_stack_of(crash.core, 100, &start, &end, &guard));
-	assert_int_equal(start, MAIN_STACK);
-	assert_int_equal(end, MAIN_STACK + 2 * PAGE);
-	assert_int_equal(guard, 0);
-	assert_false(place_stack_of(crash.core, 102, &start, &end, &guard));
-}
-
 static void no_core(void **state)
 {
 	const struct crash empty = {0};
@@ -217,7 +201,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_of_everything),
-		cmocka_unit_test(stacks),
 		cmocka_unit_test(no_core),
 		cmocka_unit_test(unmapped_before),
 	};
