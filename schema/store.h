@@ -115,8 +115,8 @@ void store_reader_destroy(struct store_reader *reader);
  * there is no such row. */
 struct error *store_reader_recording(struct store_reader *, int64_t id, struct recording *ret) must_check;
 struct error *store_reader_process(struct store_reader *, int64_t id, struct process *ret) must_check;
-/* The process of a recording that had this pid of the initial namespace at that moment: the last one to have begun before
- * it, unless its end was seen earlier. */
+/* The process of a recording that had this pid of the initial namespace at that moment: the last one to have begun
+ * before it, unless its end was seen earlier. */
 struct error *store_reader_process_at(struct store_reader *, int64_t recording_id, uint32_t pid, uint64_t time_ns,
 				      struct process *ret) must_check;
 struct error *store_reader_space(struct store_reader *, int64_t id, struct space *ret) must_check;
@@ -199,9 +199,9 @@ struct error *store_reader_stack(struct store_reader *, int64_t id, struct recor
 struct error *store_reader_maps_at(struct store_reader *, int64_t space_id, uint64_t time_ns,
 				   struct memory_event **ret_mappings, size_t *ret_count) must_check;
 
-/* What can tell at any moment which files' code was mapped where: the events before `until_ns` that concern a place where
- * a file was ever mapped executable, of the space and of those that it was forked from, by rising id; freed by the
- * caller. Costs what one store_reader_maps_at() does. */
+/* What can tell at any moment which files' code was mapped where: the events before `until_ns` that concern a place
+ * where a file was ever mapped executable, of the space and of those that it was forked from, by rising id; freed by
+ * the caller. Costs what one store_reader_maps_at() does. */
 struct error *store_reader_code_events(struct store_reader *, int64_t space_id, uint64_t until_ns,
 				       struct memory_event **ret_events, size_t *ret_count) must_check;
 
@@ -228,11 +228,12 @@ struct error *store_reader_functions(struct store_reader *, int64_t recording_id
 struct error *store_reader_probe_coverage(struct store_reader *, int64_t recording_id, int64_t process_id,
 					  struct probe_coverage *ret) must_check;
 
-/* Recorded truncations of a recording, oldest first, at most `limit` of the newest: those of the file with that identity,
- * whatever its path then, and those whose file is not known and whose path ends in the component `name` (NULL: none of
- * these). Free each with truncation_deinit(), then the array. */
+/* Recorded truncations of a recording, oldest first, at most `limit` of the newest: those of the file with that
+ * identity, whatever its path then, and those whose file is not known and whose path ends in the component `name`
+ * (NULL: none of these). Free each with truncation_deinit(), then the array. */
 struct error *store_reader_truncations(struct store_reader *, int64_t recording_id, const struct file_identity *file,
-				       const char *name, size_t limit, struct truncation **ret, size_t *ret_count) must_check;
+				       const char *name, size_t limit, struct truncation **ret,
+				       size_t *ret_count) must_check;
 
 /* Which probes of the ledger are asked for. */
 struct attached_probe_query {
@@ -257,6 +258,23 @@ void attached_probes_destroy(struct attached_probe *probes, size_t count);
 
 /* Number of memory events, markers and signals of a space and of those it was forked from. */
 struct error *store_reader_count_events(struct store_reader *, int64_t space_id, uint64_t *ret_count) must_check;
+
+/* All files that the store names; free each with file_identity_deinit(), then the array. */
+struct error *store_reader_files(struct store_reader *, struct file_identity **ret_files, size_t *ret_count) must_check;
+
+/* What an extract is made of. */
+struct extract_query {
+	int64_t space_id;    /* 0: an empty store */
+	uint32_t sender_pid; /* a process of the same recording that is named in it; 0: none */
+};
+
+/* Writes a new store to `path` that answers every question about that space as this one does: its rows and those of
+ * the spaces that it was forked from (until the fork), everything that these name, and what the recording knows beside
+ * them (gaps, attached probes, functions, truncations of its files), with their ids. One file, without a log. On an
+ * error nothing is left of it; ERROR_NOT_FOUND when there is no such space. The cost is that of reading the space's
+ * events, and of passing over all heap calls. */
+struct error *store_reader_extract(struct store_reader *, const struct extract_query *query,
+				   const char *path) must_check;
 
 /* ---- SQL for people ---- */
 

@@ -248,8 +248,7 @@ static struct error *read_piece(sqlite3_stmt *statement, int64_t id, uint8_t *sl
 	return NULL;
 }
 
-/* The number at `*at`, which moves on; 0 when there is none. */
-static uint64_t take_leb(const uint8_t *bytes, size_t size, size_t *at)
+uint64_t store_take_leb(const uint8_t *bytes, size_t size, size_t *at)
 {
 	uint64_t value = 0;
 
@@ -280,7 +279,7 @@ static struct error *read_slice(struct store_reader *reader, int64_t slice_id, s
 	if (!stack->slice)
 		return &error_no_memory;
 	while (!err && at < row.ids_size) {
-		uint64_t id = take_leb(row.ids, row.ids_size, &at);
+		uint64_t id = store_take_leb(row.ids, row.ids_size, &at);
 
 		if (!id)
 			return broken(reader, slice_id);

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A part of a store as a store of its own: what was recorded of one address space, with all rows that its rows name.
+ * Ids stay what they are, so that what was said about the one is true of the other.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "schema/store.h"
+#include "schema/store_internal.h"
+
+struct extract {
+	struct store_reader *reader;
+	struct store_connection target;
+};
+
+/* Copies the rows of a query, which are whole rows of `table`. Those that are there already stay. */
+static struct error *copy(struct extract *extract, const char *table, const char *sql, const int64_t *values,
+			  int value_count)
+{
+	cleanup_statement sqlite3_stmt *rows = NULL, *insert = NULL;
+	struct error *err = store_connection_prepare(&extract->reader->connection, sql, 0, &rows);
+	char insertion[256];
+	int status = SQLITE_DONE, used;
+
+	if (err)
+		return err;
+	used = snprintf(insertion, sizeof(insertion), "INSERT OR IGNORE INTO %s VALUES (?", table);
+	for (int i = 1; i < sqlite3_column_count(rows); i++)
+		used += snprintf(insertion + used, sizeof(insertion) - (size_t)used, ",?");
+	snprintf(insertion + used, sizeof(insertion) - (size_t)used, ")");
+	err = store_connection_prepare(&extract->target, insertion, 0, &insert);
+	for (int i = 0; i < value_count; i++)
+		sqlite3_bind_int64(rows, i + 1, values[i]);
+	while (!err && (status = sqlite3_step(rows)) == SQLITE_ROW) {
+		for (int i = 0; i < sqlite3_column_count(rows); i++)
+			sqlite3_bind_value(insert, i + 1, sqlite3_column_value(rows, i));
+		sqlite3_step(insert);
+		status = sqlite3_reset(insert);
+		if (status != SQLITE_OK)
+			err = store_connection_error(&extract->target, status, "cannot write");
+	}
+	if (!err && status != SQLITE_DONE)
+		err = store_connection_error(&extract->reader->connection, status, "cannot read");
+	return err;
+}
+
+/* Copies the rows that the ids of a query over what has been copied name. */
+static struct error *follow(struct extract *extract, const char *ids, const char *table, const char *sql)
+{
+	cleanup_statement sqlite3_stmt *statement = NULL;
+	struct error *err = store_connection_prepare(&extract->target, ids, 0, &statement);
+	int status = SQLITE_DONE;
+
+	while (!err && (status = sqlite3_step(statement)) == SQLITE_ROW)
+		err = copy(extract, table, sql, VALUES(sqlite3_column_int64(statement, 0)));
+	if (!err && status != SQLITE_DONE)
+		err = store_connection_error(&extract->target, status, "cannot read");
+	return err;
+}
+
+/* The events of a space before a moment: those of the blocks that have some, and those that no block covers (see
+ * store_reader_count_events()). */
+static struct error *copy_events(struct extract *extract, const struct lineage_step *step)
+{
+	struct error *err = copy(extract, "event",
+				 "SELECT event.* FROM event_block_space AS part "
+				 "JOIN event_block AS block USING (last_event_id) "
+				 "JOIN event ON event.id BETWEEN block.first_event_id AND block.last_event_id "
+				 "WHERE part.space_id = ?1 AND part.from_ns < ?2 AND +event.space_id = ?1 "
+				 "AND event.enter_ns < ?2 ORDER BY block.last_event_id, event.id",
+				 VALUES(step->space_id, store_time(step->until_ns)));
+
+	return err
+		       ?: copy(extract, "event",
+			       "WITH hole (first, last) AS ("
+			       "SELECT lag(last_event_id, 1, 0) OVER (ORDER BY last_event_id) + 1, first_event_id - 1 "
+			       "FROM event_block "
+			       "UNION ALL SELECT coalesce(max(last_event_id), 0) + 1, 9223372036854775807 FROM "
+			       "event_block) "
+			       "SELECT event.* FROM hole JOIN event ON event.id BETWEEN hole.first AND hole.last "
+			       "WHERE hole.first <= hole.last AND +event.space_id = ?1 AND event.enter_ns < ?2",
+			       VALUES(step->space_id, store_time(step->until_ns)));
+}
+
+/* What was recorded of a space before a moment. */
+static struct error *copy_space(struct extract *extract, const struct lineage_step *step)
+{
+	static const struct {
+		const char *table, *sql;
+	} parts[] = {
+		{"space", "SELECT * FROM space WHERE id = ?1"},
+		{"process", "SELECT * FROM process WHERE id = (SELECT process_id FROM space WHERE id = ?1)"},
+		{"thread_start",
+		 "SELECT * FROM thread_start WHERE process_id = (SELECT process_id FROM space WHERE id = ?1) "
+		 "AND time_ns < ?2"},
+		{"marker", "SELECT * FROM marker WHERE space_id = ?1 AND enter_ns < ?2"},
+		{"signal", "SELECT * FROM signal WHERE space_id = ?1 AND time_ns < ?2"},
+		{"exit_state", "SELECT * FROM exit_state WHERE space_id = ?1 AND time_ns < ?2"},
+		{"heap", "SELECT * FROM heap WHERE space_id = ?1 AND enter_ns < ?2"},
+		{"call", "SELECT * FROM call WHERE space_id = ?1 AND enter_ns < ?2"},
+		{"probe_coverage", "SELECT probe_coverage.* FROM probe_coverage JOIN process USING (recording_id) "
+				   "JOIN space ON space.process_id = process.id "
+				   "WHERE space.id = ?1 AND probe_coverage.process_id IN (0, process.id)"},
+	};
+	struct error *err = copy_events(extract, step);
+
+	for (size_t i = 0; !err && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		bool until = strstr(parts[i].sql, "?2") != NULL;
+
+		err = copy(extract, parts[i].table, parts[i].sql,
+			   (const int64_t[]){step->space_id, store_time(step->until_ns)}, until ? 2 : 1);
+	}
+	return err;
+}
+
+/* What the recording knows besides the process's own events. */
+static struct error *copy_surroundings(struct extract *extract, const struct process *process, uint32_t sender_pid)
+{
+	struct error *err =
+		copy(extract, "recording", "SELECT * FROM recording WHERE id = ?", VALUES(process->recording_id));
+
+	if (!err)
+		err = copy(extract, "gap", "SELECT * FROM gap WHERE recording_id = ? AND pid IN (0, ?)",
+			   VALUES(process->recording_id, process->pid));
+	if (!err)
+		err = copy(extract, "probe", "SELECT * FROM probe WHERE recording_id = ? AND only_pid IN (-1, 0, ?)",
+			   VALUES(process->recording_id, process->pid));
+	if (!err)
+		err = copy(extract, "function", "SELECT * FROM function WHERE recording_id = ?",
+			   VALUES(process->recording_id));
+	if (!err && sender_pid)
+		err = copy(extract, "process", "SELECT * FROM process WHERE recording_id = ? AND pid = ?",
+			   VALUES(process->recording_id, sender_pid));
+	/* Truncations by path alone concern nobody knows whom. */
+	if (!err)
+		err = copy(extract, "truncation", "SELECT * FROM truncation WHERE recording_id = ? AND file_id = 0",
+			   VALUES(process->recording_id));
+	return err;
+}
+
+/* The pieces of the slices that were copied. */
+static struct error *copy_slice_pieces(struct extract *extract)
+{
+	cleanup_statement sqlite3_stmt *slices = NULL;
+	struct error *err = store_connection_prepare(&extract->target, "SELECT blocks FROM stack_slice", 0, &slices);
+	int status = SQLITE_DONE;
+
+	while (!err && (status = sqlite3_step(slices)) == SQLITE_ROW) {
+		const uint8_t *ids = sqlite3_column_blob(slices, 0);
+		size_t size = (size_t)sqlite3_column_bytes(slices, 0), at = 0;
+
+		while (!err && at < size) {
+			uint64_t id = store_take_leb(ids, size, &at);
+
+			if (!id)
+				break; /* a broken slice stays one */
+			err = copy(extract, "stack_block", "SELECT * FROM stack_block WHERE id = ?",
+				   VALUES((int64_t)id));
+		}
+	}
+	if (!err && status != SQLITE_DONE)
+		err = store_connection_error(&extract->target, status, "cannot read");
+	return err;
+}
+
+/* The rows that those copied so far name. */
+static struct error *copy_named(struct extract *extract)
+{
+	static const struct {
+		const char *ids, *table, *sql;
+	} parts[] = {
+		{"SELECT id FROM signal WHERE fatal", "return_instance",
+		 "SELECT * FROM return_instance WHERE signal_id = ?"},
+		{"SELECT id FROM exit_state", "return_instance",
+		 "SELECT * FROM return_instance WHERE exit_state_id > 0 AND exit_state_id = ?"},
+		{"SELECT file_id FROM event WHERE file_id > 0 UNION SELECT executable_file_id FROM space "
+		 "UNION SELECT file_id FROM function",
+		 "file", "SELECT * FROM file WHERE id = ?"},
+		/* Of a file, whatever path it had then. */
+		{"SELECT id FROM file", "truncation",
+		 "SELECT truncation.* FROM file JOIN file AS same USING (device_major, device_minor, inode) "
+		 "JOIN truncation ON truncation.file_id = same.id WHERE file.id = ?"},
+		{"SELECT DISTINCT file_id FROM truncation WHERE file_id > 0", "file",
+		 "SELECT * FROM file WHERE id = ?"},
+		{"SELECT stack_id FROM event WHERE stack_id > 0 UNION SELECT stack_id FROM heap WHERE stack_id > 0 "
+		 "UNION SELECT stack_id FROM call WHERE stack_id > 0",
+		 "stack", "SELECT * FROM stack WHERE id = ?"},
+		{"SELECT DISTINCT slice_id FROM stack WHERE slice_id > 0", "stack_slice",
+		 "SELECT * FROM stack_slice WHERE id = ?"},
+	};
+	struct error *err = NULL;
+
+	for (size_t i = 0; !err && i < sizeof(parts) / sizeof(parts[0]); i++)
+		err = follow(extract, parts[i].ids, parts[i].table, parts[i].sql);
+	return err ?: copy_slice_pieces(extract);
+}
+
+static struct error *copy_all(struct extract *extract, const struct extract_query *query)
+{
+	cleanup_free struct lineage_step *steps = NULL;
+	struct process process;
+	struct space space;
+	struct error *err;
+	size_t count = 0;
+	bool is_cut;
+
+	err = store_reader_space(extract->reader, query->space_id, &space);
+	if (!err)
+		err = store_reader_process(extract->reader, space.process_id, &process);
+	if (!err)
+		err = store_lineage(extract->reader, query->space_id, UINT64_MAX, &steps, &count, &is_cut);
+	/* The oldest first: events then mostly come by rising ids. */
+	for (size_t i = count; !err && i-- > 0;)
+		err = copy_space(extract, &steps[i]);
+	if (!err)
+		err = copy_surroundings(extract, &process, query->sender_pid);
+	return err ?: copy_named(extract);
+}
+
+/* Makes an empty store, or summarises the events of one: a writer does both when it opens it. */
+static struct error *open_and_close(const char *path)
+{
+	struct store_writer *writer;
+	struct error *err = store_writer_create(path, &writer);
+
+	if (!err)
+		store_writer_destroy(writer);
+	return err;
+}
+
+/* All of it from one moment of the source, which somebody may be writing to. */
+static struct error *fill(struct extract *extract, const struct extract_query *query)
+{
+	struct error *err = store_connection_execute(&extract->target, "PRAGMA synchronous = OFF; BEGIN");
+	struct error *end;
+
+	if (!err)
+		err = store_connection_execute(&extract->reader->connection, "BEGIN");
+	if (err)
+		return err;
+	err = copy_all(extract, query);
+	end = store_connection_execute(&extract->reader->connection, "COMMIT");
+	if (err)
+		error_destroy(end);
+	else
+		err = end;
+	return err ?: store_connection_execute(&extract->target, "COMMIT");
+}
+
+static void remove_beside(const char *path, const char *suffix)
+{
+	cleanup_free char *beside = NULL;
+
+	if (asprintf(&beside, "%s%s", path, suffix) < 0)
+		beside = NULL;
+	else
+		unlink(beside);
+}
+
+struct error *store_reader_extract(struct store_reader *reader, const struct extract_query *query, const char *path)
+{
+	struct extract extract = {.reader = reader};
+	struct error *err;
+
+	if (access(path, F_OK) == 0)
+		return error_errno(EEXIST, "%s", path);
+	err = open_and_close(path);
+	if (!err && query->space_id) {
+		err = store_connection_open_write(&extract.target, path);
+		if (!err)
+			err = fill(&extract, query);
+		store_connection_close(&extract.target);
+		if (!err)
+			err = open_and_close(path);
+	}
+	/* One file, without a log. */
+	if (!err)
+		err = store_connection_open_write(&extract.target, path);
+	if (!err)
+		err = store_connection_execute(&extract.target, "PRAGMA journal_mode = DELETE");
+	store_connection_close(&extract.target);
+	remove_beside(path, "-lock");
+	if (!err)
+		return NULL;
+	remove_beside(path, "-wal");
+	remove_beside(path, "-shm");
+	remove_beside(path, "");
+	return err;
+}
+
+struct error *store_reader_files(struct store_reader *reader, struct file_identity **ret_files, size_t *ret_count)
+{
+	return store_select_all(reader, &store_file_type, "SELECT * FROM file ORDER BY id", NULL, 0, (void **)ret_files,
+				ret_count);
+}
