@@ -23,15 +23,16 @@ enum cli_status { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NOT_FOUND = 3, 
 
 /* What a verb takes; the options themselves: cli/options.c. */
 enum cli_flag {
-	CLI_DB = 1,	  /* --db PATH */
-	CLI_JSON = 2,	  /* --json */
-	CLI_ALL = 4,	  /* -a, --all */
-	CLI_RAW = 8,	  /* the verb reads its own command line */
-	CLI_OUTPUT = 16,  /* -o OUT */
-	CLI_DRY_RUN = 32, /* --dry-run */
-	CLI_FORMAT = 64,  /* --format FORM */
-	CLI_PAGER = 128,  /* its text is long */
-	CLI_GROUP = 256,  /* --group, --limit N */
+	CLI_DB = 1,	    /* --db PATH */
+	CLI_JSON = 2,	    /* --json */
+	CLI_ALL = 4,	    /* -a, --all */
+	CLI_RAW = 8,	    /* the verb reads its own command line */
+	CLI_OUTPUT = 16,    /* -o OUT */
+	CLI_DRY_RUN = 32,   /* --dry-run */
+	CLI_FORMAT = 64,    /* --format FORM */
+	CLI_PAGER = 128,    /* its text is long */
+	CLI_GROUP = 256,    /* --group, --limit N */
+	CLI_DEBUGGER = 512, /* --debugger, -A */
 };
 
 enum cli_json { CLI_JSON_OFF, CLI_JSON_SHORT, CLI_JSON_PRETTY };
@@ -44,7 +45,8 @@ struct cli_options {
 	const char *output; /* NULL for none */
 	const char *format; /* NULL for none */
 	bool group;
-	const char *limit; /* as given; NULL for none */
+	const char *limit;			   /* as given; NULL for none */
+	const char *debugger, *debugger_arguments; /* NULL for none */
 	bool dry_run;
 	bool no_pager;
 	const char *prose; /* `help`: of a man page; NULL for none */
@@ -67,7 +69,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql, cli_repair,
-	cli_check, cli_probes, cli_report, cli_doctor, cli_help;
+	cli_debug, cli_check, cli_probes, cli_report, cli_doctor, cli_help;
 
 /* All of them (cli/commands.c). */
 extern const struct cli_command *const cli_commands[];

@@ -47,6 +47,11 @@ shown() {
 }
 gdb -nx -batch -ex bt "$work/case/victim" "$work/repaired" >"$work/gdb" 2>/dev/null || fail "gdb"
 shown gdb "$work/gdb"
+# corelate debug makes that copy itself, and takes it away again.
+mkdir "$work/tmp"
+TMPDIR=$work/tmp "$build/corelate" debug -A '-nx -batch -ex bt' "$core" >"$work/debug" 2>/dev/null || fail "debug"
+shown debug "$work/debug"
+[ -z "$(ls "$work/tmp")" ] || fail "debug left $(ls "$work/tmp")"
 if command -v eu-stack >/dev/null; then
 	eu-stack --core "$work/repaired" -e "$work/case/victim" >"$work/eu" 2>/dev/null || true
 	shown eu-stack "$work/eu"
