@@ -114,11 +114,22 @@ struct fault_division {
 	char operand[48]; /* "ecx" */
 };
 
-/* A value that differs from the pointer that faulted in one bit alone, points into a mapping, and is in use. */
+/* Why the value is believed to be the one that was meant. */
+enum twin_kind {
+	TWIN_IN_USE = 0, /* it points into a mapping, and stands elsewhere in registers or memory, exact to the bit */
+	TWIN_FUNCTION,	 /* the program jumped, and of all values that differ in one bit it alone is where a function
+			    begins */
+	TWIN_TABLE,	 /* it alone is where a pointer to a function stands in a module's data */
+	TWIN_VIRTUAL_TABLE, /* the same, and it has the form of a table of virtual functions */
+};
+
+/* A value that differs from the pointer that faulted in one bit alone. */
 struct fault_twin {
 	bool found;
+	enum twin_kind kind;
 	bool is_telling; /* neither arithmetic nor a tag makes such a difference */
-	int reg;	 /* the base register that is wrong */
+	int reg;	 /* the base register that is wrong; -1: the target of a jump is */
+	uint64_t wrong;	 /* the pointer as it was; the register may have a constant added */
 	unsigned bit;
 	uint64_t value;
 	int in_register;   /* core_register that holds the value; -1: memory does */
@@ -134,6 +145,9 @@ struct fault {
 	struct fault_operand operands[FAULT_MAX_OPERANDS];
 	size_t operand_count;
 	size_t operand; /* which of them faulted; SIZE_MAX: none, or it cannot be told */
+	/* The constant that the instruction right before added to the base register of that operand; 0: none. By the
+	 * bytes in front alone, which could be the end of a longer instruction: to be confirmed by what it explains. */
+	uint64_t added;
 	enum fault_cause cause;
 	struct place place; /* of `address` */
 	/* What the processor reported: the crash's own signal, or the one whose handler then ended the process. */

@@ -190,15 +190,15 @@ struct error *finding_add_evidence(struct finding *finding, enum evidence_kind k
  * is likely says more. */
 static bool is_symptom(enum finding_class class)
 {
-	return class == FINDING_NULL_DEREFERENCE || class == FINDING_NULL_CALL ||
+	return class == FINDING_NULL_DEREFERENCE || class == FINDING_NULL_CALL || class == FINDING_WILD_JUMP ||
 	       class == FINDING_NON_CANONICAL_POINTER || class == FINDING_WILD_POINTER;
 }
 
-/* Classes that follow the failing pointer back to the memory that it was read from, or to a return into a frame in
- * which nothing is what its code takes it for. */
+/* Classes that follow the failing pointer back to the memory that it was read from, to the value that it had before a
+ * bit of it changed, or to a return into a frame in which nothing is what its code takes it for. */
 static bool traces_pointer(enum finding_class class)
 {
-	return class == FINDING_URETPROBE_WRONG_RETURN ||
+	return class == FINDING_URETPROBE_WRONG_RETURN || class == FINDING_BIT_FLIP ||
 	       (class >= FINDING_DOUBLE_FREE && class <= FINDING_HEAP_CORRUPTION) ||
 	       class == FINDING_MAP_FIXED_CLOBBER || class == FINDING_DISCARDED_PAGES;
 }

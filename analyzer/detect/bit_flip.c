@@ -2,8 +2,13 @@
 /*
  * bit-flip: a pointer is good but for one bit.
  *
- * What is seen: the base register that led nowhere differs in exactly one bit from a value that points into a mapping,
- * and that value, exact to the last bit, stands in a register or in the memory of the process.
+ * What is seen: the pointer that led nowhere differs in exactly one bit from one that leads where such a pointer leads:
+ * a jump to where a function begins, a read to where a table of functions stands (a class's virtual table, say), with
+ * no other bit of which that is true; or the value points into a mapping, and stands in a register or in the memory of
+ * the process, exact to the last bit.
+ *
+ * How likely chance is: a process has some 10^5 functions and pointers to them in 2^47 addresses, and 44 values are
+ * tried: less than one wild pointer in ten million has such a value. So it is likely, also where nobody else holds it.
  *
  * What it could be mistaken for: any single bit is also a power of two that was added or subtracted. Up to 2^35 that is
  * what an index gone wrong does (2^31 elements of 16 bytes), and from bit 48 up programs put tags on pointers: there it
@@ -16,7 +21,17 @@
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/evidence/evidence_jump.h"
 #include "analyzer/facts/fault.h"
+
+static const struct {
+	const char *what, *is;
+} kind_words[] = {
+	[TWIN_IN_USE] = {"memory", "in use"},
+	[TWIN_FUNCTION] = {"a function", "where a function begins"},
+	[TWIN_TABLE] = {"a table of functions", "where a table of functions stands"},
+	[TWIN_VIRTUAL_TABLE] = {"a virtual table", "where a virtual table stands"},
+};
 
 struct error *detect_bit_flip(const struct crash *crash, struct finding_list *findings)
 {
@@ -33,17 +48,31 @@ struct error *detect_bit_flip(const struct crash *crash, struct finding_list *fi
 	if (err)
 		return err;
 	finding->confidence = twin->is_telling ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
-	err = finding_set_summary(finding,
-				  "Bit %u of a pointer is wrong: %s is 0x%" PRIx64 ", and 0x%" PRIx64
-				  ", which is in use, points %s; thread %" PRIu32 " died on it in %s.",
-				  twin->bit, fault_register_name(twin->reg), crash->fault.registers[twin->reg],
-				  twin->value, words_place(&where, crash, &place), evidence_dead_thread(crash),
-				  evidence_fault_code(&code, crash));
+	if (twin->kind == TWIN_IN_USE)
+		err = finding_set_summary(finding,
+					  "Bit %u of a pointer is wrong: %s is 0x%" PRIx64 ", and 0x%" PRIx64
+					  ", which is in use, points %s; thread %" PRIu32 " died on it in %s.",
+					  twin->bit, fault_register_name(twin->reg), crash->fault.registers[twin->reg],
+					  twin->value, words_place(&where, crash, &place), evidence_dead_thread(crash),
+					  evidence_fault_code(&code, crash));
+	else
+		err = finding_set_summary(finding,
+					  "Bit %u of a pointer to %s is wrong: it is 0x%" PRIx64 ", and 0x%" PRIx64
+					  ", %s, is %s; thread %" PRIu32 " died on it in %s.",
+					  twin->bit, kind_words[twin->kind].what, twin->wrong, twin->value,
+					  words_place(&where, crash, &place), kind_words[twin->kind].is,
+					  evidence_dead_thread(crash),
+					  twin->kind == TWIN_FUNCTION ? evidence_jump_source(&code, crash)
+								      : evidence_fault_code(&code, crash));
 	if (!err)
 		err = evidence_add_refusal(crash, finding);
 	if (!err)
 		err = evidence_add_operand(crash, finding);
-	if (!err && twin->in_register >= 0)
+	if (!err && twin->kind != TWIN_IN_USE)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, twin->value,
+					   "0x%" PRIx64 " is %s, and no other value that differs in one bit alone is",
+					   twin->value, kind_words[twin->kind].is);
+	else if (!err && twin->in_register >= 0)
 		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, twin->value, "%s holds 0x%" PRIx64,
 					   fault_register_name(twin->in_register), twin->value);
 	else if (!err)

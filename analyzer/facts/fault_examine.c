@@ -300,6 +300,39 @@ static void decode_instruction(struct crash *crash)
 	}
 }
 
+/* The constant of "add reg64, imm" that ends right before the instruction at hand (Intel SDM, volume 2, ADD: REX.W 83
+ * /0 ib, REX.W 81 /0 id, REX.W 05 id for rax). */
+static uint64_t constant_added(const struct crash *crash, int number)
+{
+	static const uint8_t encodings[] = {
+		[CORE_RAX] = 0,	 [CORE_RCX] = 1,  [CORE_RDX] = 2,  [CORE_RBX] = 3,  [CORE_RBP] = 5,
+		[CORE_RSI] = 6,	 [CORE_RDI] = 7,  [CORE_R8] = 8,   [CORE_R9] = 9,   [CORE_R10] = 10,
+		[CORE_R11] = 11, [CORE_R12] = 12, [CORE_R13] = 13, [CORE_R14] = 14, [CORE_R15] = 15,
+	};
+	uint64_t pc = crash->fault.registers[CORE_RIP];
+	uint8_t bytes[7], rex = 0x48 | encodings[number] >> 3, form = 0xc0 | (encodings[number] & 7);
+	int32_t constant;
+
+	if (core_read(crash->core, pc - sizeof(bytes), bytes, sizeof(bytes)) != sizeof(bytes))
+		return 0;
+	memcpy(&constant, bytes + 3, sizeof(constant));
+	if (bytes[3] == rex && bytes[4] == 0x83 && bytes[5] == form)
+		return (uint64_t)(int8_t)bytes[6];
+	if ((bytes[0] == rex && bytes[1] == 0x81 && bytes[2] == form) ||
+	    (number == CORE_RAX && bytes[1] == 0x48 && bytes[2] == 0x05))
+		return (uint64_t)constant;
+	return 0;
+}
+
+static void find_addition(struct crash *crash)
+{
+	struct fault *fault = &crash->fault;
+	int base = fault->operand < fault->operand_count ? fault->operands[fault->operand].base : -1;
+
+	if (crash->core && base >= 0 && base != CORE_RIP && base != CORE_RSP && base <= CORE_RDI)
+		fault->added = constant_added(crash, base);
+}
+
 static void examine_memory_fault(struct crash *crash)
 {
 	struct fault *fault = &crash->fault;
@@ -321,6 +354,7 @@ static void examine_memory_fault(struct crash *crash)
 		crash->fault_mapping_known = true;
 		crash->fault_mapped = fault->place.mapped;
 	}
+	find_addition(crash);
 	examine_jump(crash);
 }
 

@@ -3,6 +3,7 @@
 
 #include <elf.h>
 
+#include "analyzer/facts/code_entry.h"
 #include "analyzer/facts/fault.h"
 
 #define SEARCH_BYTES (16u << 20)
@@ -34,6 +35,7 @@ static bool is_twin(const struct crash *crash, uint64_t pointer, uint64_t value,
 	if (!segment || !(segment->flags & (PF_R | PF_W)))
 		return false;
 	twin->found = true;
+	twin->kind = TWIN_IN_USE;
 	twin->bit = bit;
 	twin->value = value;
 	twin->is_telling = bit >= FIRST_TELLING_BIT && bit < FIRST_TAG_BIT;
@@ -86,21 +88,73 @@ static bool is_overrun(const struct place *place)
 	       place->address - place->below.end < OVERRUN_BYTES;
 }
 
+/* Of the values that differ in one bit from `pointer`, the only one that a program calls through: a function's entry,
+ * or with `slot` (from the pointer to the word that was to be read) a table of such. Some 10^5 functions in 2^47
+ * addresses: that one of 44 values hits one by chance is less than one in ten million. */
+static bool find_code_twin(const struct crash *crash, uint64_t pointer, bool is_jump, uint64_t slot,
+			   struct fault_twin *twin)
+{
+	struct fault_twin found = *twin;
+	unsigned count = 0;
+
+	for (unsigned bit = LOWEST_BIT; bit < 64; bit++) {
+		uint64_t value = pointer ^ 1ULL << bit;
+
+		if (is_jump ? !code_is_entry(crash->core, value) : !code_is_table(crash->core, value + slot))
+			continue;
+		count++;
+		found.bit = bit;
+		found.value = value;
+	}
+	if (count != 1)
+		return false;
+	found.found = true;
+	found.kind = is_jump					       ? TWIN_FUNCTION
+		     : code_is_virtual_table(crash->core, found.value) ? TWIN_VIRTUAL_TABLE
+								       : TWIN_TABLE;
+	found.wrong = pointer;
+	/* Nobody adds to such a pointer but to a field of it; tags remain. */
+	found.is_telling = found.bit < FIRST_TAG_BIT;
+	*twin = found;
+	return true;
+}
+
+static bool leads_nowhere(const struct crash *crash, uint64_t pointer)
+{
+	struct place place;
+
+	place_of(crash, pointer, &place);
+	return (place.kind == PLACE_UNMAPPED || place.kind == PLACE_NON_CANONICAL) && !is_overrun(&place);
+}
+
 void fault_find_twin(struct crash *crash)
 {
 	struct fault *fault = &crash->fault;
 	const struct fault_operand *operand;
-	struct place place;
+	uint64_t base;
 
-	if (!crash->core || !fault->is_fault || fault->operand >= fault->operand_count)
+	if (!crash->core || !fault->is_fault)
+		return;
+	if (fault->access == ACCESS_EXECUTE) {
+		fault->twin.reg = -1;
+		if (fault->source != ADDRESS_UNKNOWN && leads_nowhere(crash, fault->address))
+			find_code_twin(crash, fault->address, true, 0, &fault->twin);
+		return;
+	}
+	if (fault->operand >= fault->operand_count)
 		return;
 	operand = &fault->operands[fault->operand];
 	if (operand->base < 0 || operand->base == CORE_RIP || operand->base == CORE_RSP)
 		return;
+	base = fault->registers[operand->base];
 	/* The base must be wrong by itself: a good one with a bad index was computed. */
-	place_of(crash, fault->registers[operand->base], &place);
-	if ((place.kind != PLACE_UNMAPPED && place.kind != PLACE_NON_CANONICAL) || is_overrun(&place))
+	if (!leads_nowhere(crash, base))
 		return;
 	fault->twin.reg = operand->base;
-	search(crash, fault->registers[operand->base], &fault->twin);
+	fault->twin.wrong = base;
+	if (operand->index < 0 &&
+	    (find_code_twin(crash, base - fault->added, false, fault->address - base + fault->added, &fault->twin) ||
+	     (fault->added && find_code_twin(crash, base, false, fault->address - base, &fault->twin))))
+		return;
+	search(crash, base, &fault->twin);
 }

@@ -735,9 +735,12 @@ static void build_core(struct parser *parser)
 		crash->has_registers = true;
 		memcpy(crash->registers, facts->threads[0].registers, sizeof(crash->registers));
 		const struct accessed_member member = crash->fault.member;
+		const struct fault_twin twin = crash->fault.twin;
 
 		fault_examine(crash);
 		crash->fault.member = member;
+		if (twin.found)
+			crash->fault.twin = twin;
 	} else {
 		crash->fault.signal = crash->signal;
 		crash->fault.operand = SIZE_MAX;

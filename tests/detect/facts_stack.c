@@ -266,6 +266,26 @@ static void read_member(struct parser *parser)
 	take_rest(parser, member->type, sizeof(member->type));
 }
 
+/* twin KIND BIT WRONG VALUE: the value that the pointer had before one of its bits changed */
+static void read_twin(struct parser *parser)
+{
+	static const char *const kinds[] = {"in-use", "function", "table", "virtual-table"};
+	struct fault_twin *twin = &facts_crash(parser)->fault.twin;
+	char word[32];
+
+	facts_read_word(parser, word, sizeof(word));
+	while (twin->kind < sizeof(kinds) / sizeof(kinds[0]) && strcmp(word, kinds[twin->kind]) != 0)
+		twin->kind++;
+	if (twin->kind == sizeof(kinds) / sizeof(kinds[0]))
+		facts_bad(parser, "in-use, function, table or virtual-table");
+	twin->bit = (unsigned)facts_read_number(parser);
+	twin->wrong = facts_read_number(parser);
+	twin->value = facts_read_number(parser);
+	twin->found = true;
+	twin->is_telling = twin->bit < 48;
+	twin->reg = -1;
+}
+
 bool facts_read_stack_line(struct parser *parser, const char *keyword)
 {
 	static const struct {
@@ -283,6 +303,7 @@ bool facts_read_stack_line(struct parser *parser, const char *keyword)
 		{"system-call", read_system_call},
 		{"stack-pointer", read_stack_pointer},
 		{"member", read_member},
+		{"twin", read_twin},
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
