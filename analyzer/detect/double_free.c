@@ -3,8 +3,9 @@
  * double-free: the process died in the allocator, in a call that was to give back a block which had been given back.
  *
  * What is seen, with a record of heap calls: the call in which the thread died, the call that gave the same block back
- * before, and that nobody was handed the address in between. Without it: the allocator's own last words, and the block
- * on a list of free ones.
+ * before, and that nobody was handed the address in between. glibc may notice it only when it hands a thread's cache
+ * on, in another call or at the end of a thread: then the record has both frees all the same. Without it: the
+ * allocator's own last words, and the block on a list of free ones.
  *
  * What it could be mistaken for: an overflow from the block in front that cleared the mark "in use" gives "double free
  * or corruption (!prev)" too; so that text alone proves nothing. A block that was handed out again by a call which was
@@ -22,6 +23,21 @@ static const struct heap_life *freed_before(const struct heap_subject *given, si
 	if (dying == SIZE_MAX || given->heap.ends[dying] != HEAP_END_AGAIN)
 		return NULL;
 	return &given->heap.lives[given->heap.ended[dying]];
+}
+
+/* The newest recorded call that gave the dead block back once more, when the one in which the process died is another.
+ */
+static size_t freed_again(const struct heap_subject *given, enum heap_sign sign)
+{
+	if (!given || (sign != HEAP_SIGN_FREED_TWICE && sign != HEAP_SIGN_MAYBE_TWICE))
+		return SIZE_MAX;
+	for (size_t i = given->event_count; i-- > 0;) {
+		if (given->heap.outer[i] == i && given->heap.ends[i] == HEAP_END_AGAIN &&
+		    given->events[i].old_block == given->address &&
+		    &given->heap.lives[given->heap.ended[i]] == heap_last_life(&given->heap, given->address))
+			return i;
+	}
+	return SIZE_MAX;
 }
 
 static struct error *judge(const struct crash *crash, const struct heap_subject *given, const struct heap_life *life,
@@ -58,13 +74,13 @@ static struct error *tell_recorded(const struct crash *crash, const struct heap_
 	if (!err && freed)
 		err = finding_set_summary(
 			finding, "Thread %" PRIu32 " freed %s in %s, which thread %" PRIu32 " had freed in %s, %s.",
-			evidence_dead_thread(crash), words_heap_block(&block, life),
+			given->events[dying].tid, words_heap_block(&block, life),
 			words_heap_caller(&second, given, dying), freed->tid,
 			words_heap_caller(&first, given, life->died),
 			words_before_crash(&when, crash, freed->enter_ns));
 	else if (!err)
 		err = finding_set_summary(finding, "Thread %" PRIu32 " freed %s in %s, which had been freed before.",
-					  evidence_dead_thread(crash), words_heap_block(&block, life),
+					  given->events[dying].tid, words_heap_block(&block, life),
 					  words_heap_caller(&second, given, dying));
 	if (!err)
 		err = evidence_heap_blame(finding, given, dying);
@@ -187,11 +203,14 @@ struct error *detect_double_free(const struct crash *crash, struct finding_list 
 	enum heap_sign sign = heap_sign_of(crash->abort_message);
 	size_t dying = evidence_heap_dying(crash, given);
 	const struct heap_life *life = freed_before(given, dying);
+	size_t again = dying == SIZE_MAX ? freed_again(given, sign) : SIZE_MAX;
 
 	if (crash->heap.call.kind == HEAP_CALL_NONE || crash->heap.call.kind == HEAP_CALL_ALLOCATE)
 		return NULL;
 	if (life)
 		return tell_recorded(crash, given, life, dying, findings);
+	if (again != SIZE_MAX)
+		return tell_recorded(crash, given, freed_before(given, again), again, findings);
 	if (crash->fault.is_fault)
 		return tell_unmapped(crash, findings);
 	if (sign != HEAP_SIGN_FREED_TWICE && sign != HEAP_SIGN_MAYBE_TWICE)

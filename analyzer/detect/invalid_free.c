@@ -232,6 +232,8 @@ static struct error *add_evidence(const struct crash *crash, const struct wrong 
 		err = evidence_add_crash_site(crash, finding, "freed");
 	if (!err)
 		err = evidence_add_abort_message(crash, finding);
+	if (!err && crash->fault.is_fault)
+		err = evidence_add_fault(crash, finding);
 	if (!err && crash->core)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, given->address, "0x%" PRIx64 " is %s",
 					   given->address, words_place(&place, crash, &wrong->place));

@@ -249,13 +249,17 @@ struct error *detect_use_after_free(const struct crash *crash, struct finding_li
 
 	if (!err)
 		err = tell_unmapped(crash, findings);
-	/* Inside the allocator its own data were damaged: another class. */
-	if (crash->heap.call.kind != HEAP_CALL_NONE || !crash->fault.is_fault)
+	/* Inside the allocator its own data were damaged: another class, unless it was told to give back what it had
+	 * itself written into a block that is free. */
+	if (!crash->fault.is_fault ||
+	    (crash->heap.call.kind != HEAP_CALL_NONE && crash->heap.pointer_source == HEAP_POINTER_UNKNOWN))
 		return err;
 	for (size_t i = 0; i < crash->heap.subject_count && !err; i++) {
 		const struct heap_subject *subject = &crash->heap.subjects[i];
 		const struct heap_life *life = ended_life(subject);
 
+		if (crash->heap.call.kind != HEAP_CALL_NONE && subject->held != crash->heap.pointer)
+			continue;
 		if (!subject->holds || (subject->kind != HEAP_SUBJECT_REGISTER && subject->kind != HEAP_SUBJECT_WORD))
 			continue;
 		/* What the record says of the block comes before what its header seems to say. */

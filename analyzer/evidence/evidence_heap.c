@@ -190,11 +190,14 @@ const char *words_heap_call(struct words *words, const struct heap_event *event)
 	return out;
 }
 
+/* The program's own code that the crash is laid to: in a static program the allocator's functions stand in the program,
+ * too, so that the search begins with whoever called it. */
 static size_t crash_site(const struct crash *crash)
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
 
-	for (size_t i = 0; stack && i < stack->frame_count; i++) {
+	for (size_t i = crash->heap.call.kind != HEAP_CALL_NONE ? crash->heap.call.caller : 0;
+	     stack && i < stack->frame_count; i++) {
 		if (stack->frames[i].symbol.module && !event_stack_is_library(&stack->frames[i]))
 			return i;
 	}

@@ -77,7 +77,15 @@ void explain_heap_spot(const struct crash *crash, struct heap_subject *subject)
 
 /* ---- values that were used as addresses ---- */
 
-#define VALUES_MAX 3
+#define VALUES_MAX 5
+/* From here up a small number may be glibc's mangled end of a free list: the address of its place, less 12 bits. */
+#define MANGLED_MIN 4096
+
+/* Small numbers stand everywhere; as the mangled end of a list each stands in one page alone. */
+static bool is_value_at(uint64_t word, uint64_t value, uint64_t at)
+{
+	return word == value && (value >= PLACE_NULL_BYTES || value == at >> 12);
+}
 
 static size_t used_values(const struct crash *crash, uint64_t values[VALUES_MAX])
 {
@@ -89,14 +97,17 @@ static size_t used_values(const struct crash *crash, uint64_t values[VALUES_MAX]
 
 		if (operand->base >= 0 && operand->base != CORE_RIP && operand->base != CORE_RSP)
 			values[count++] = fault->registers[operand->base];
+		if (count && fault->added)
+			values[count++] = fault->registers[operand->base] - fault->added;
 		if (operand->index >= 0)
 			values[count++] = fault->registers[operand->index];
 	}
 	if (fault->access == ACCESS_EXECUTE)
 		values[count++] = fault->address;
-	/* Small numbers stand everywhere. */
+	if (crash->heap.pointer_source != HEAP_POINTER_UNKNOWN)
+		values[count++] = crash->heap.pointer;
 	for (size_t i = 0; i < count;) {
-		if (values[i] < PLACE_NULL_BYTES)
+		if (values[i] < MANGLED_MIN)
 			values[i] = values[--count];
 		else
 			i++;
@@ -117,7 +128,7 @@ bool explain_heap_holds(const struct crash *crash, uint64_t start, uint64_t end,
 		size_t count = core_read_dumped(crash->core, start, words, wanted) / 8;
 
 		for (size_t i = 0; i < count * value_count; i++) {
-			if (words[i / value_count] != values[i % value_count])
+			if (!is_value_at(words[i / value_count], values[i % value_count], start + i / value_count * 8))
 				continue;
 			subject->holds = true;
 			subject->holds_at = start + i / value_count * 8;
@@ -178,8 +189,8 @@ static struct error *add_registers(struct crash *crash)
 }
 
 /* The only places of the heap that hold a value which was used as an address: one of them is where it was read from. */
-static struct error *search_segment(struct crash *crash, const struct core_segment *segment, uint64_t value,
-				    size_t *found)
+static struct error *search_segment(struct crash *crash, const struct core_segment *segment,
+				    const uint64_t values[VALUES_MAX], size_t value_count, size_t *found)
 {
 	uint64_t words[1024];
 
@@ -189,8 +200,11 @@ static struct error *search_segment(struct crash *crash, const struct core_segme
 		for (size_t i = 0; i < count; i++) {
 			struct heap_subject *subject;
 			struct error *err;
+			size_t which = 0;
 
-			if (words[i] != value || at + i * 8 >= segment->end || has_subject(crash, at + i * 8))
+			while (which < value_count && !is_value_at(words[i], values[which], at + i * 8))
+				which++;
+			if (which == value_count || at + i * 8 >= segment->end || has_subject(crash, at + i * 8))
 				continue;
 			if ((*found)++ >= WORD_SUBJECTS_MAX)
 				return NULL;
@@ -200,7 +214,7 @@ static struct error *search_segment(struct crash *crash, const struct core_segme
 			explain_heap_spot(crash, subject);
 			subject->holds = true;
 			subject->holds_at = subject->address;
-			subject->held = value;
+			subject->held = words[i];
 		}
 	}
 	return NULL;
@@ -225,7 +239,7 @@ static struct error *search_heap(struct crash *crash)
 		place_of(crash, segment->start, &place);
 		searched += segment->dumped_bytes;
 		if (is_heap_like(&place) && searched <= SEARCH_BYTES_MAX)
-			err = search_segment(crash, segment, values[0], &found);
+			err = search_segment(crash, segment, values, value_count, &found);
 	}
 	return err;
 }

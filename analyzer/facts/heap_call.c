@@ -130,6 +130,17 @@ static bool is_frame_address(const struct words_found *found, uint64_t word)
 	return word >= found->start && word < found->end;
 }
 
+/* A program without arguments has its environment's vector 16 bytes behind that of its arguments (System V ABI, AMD64,
+ * "Initial Stack and Register State": argc = 1, argv[0], 0, envp), and main's registers hold both: they look like the
+ * chunk and the block of a free. */
+static bool is_argument_vector(const struct crash *crash, uint64_t chunk)
+{
+	uint64_t words[3];
+
+	return core_read(crash->core, chunk - 8, words, sizeof(words)) == sizeof(words) && words[0] == 1 &&
+	       words[1] > chunk && words[1] - chunk < PLACE_STACK_GAP_BYTES && words[2] == 0;
+}
+
 /* `paired`: both the block and its chunk must be there; else the chunk, in the heap. 0 when there is not just one. */
 static uint64_t choose(const struct crash *crash, const struct words_found *found, bool paired)
 {
@@ -151,7 +162,7 @@ static uint64_t choose(const struct crash *crash, const struct words_found *foun
 			continue;
 		if (place.mapped && place.protection > 0 && place.protection & PROT_EXEC)
 			continue;
-		if (!fits_complaint(crash, block))
+		if (!fits_complaint(crash, block) || is_argument_vector(crash, found->words[i]))
 			continue;
 		if (chosen)
 			return 0;
