@@ -114,6 +114,12 @@ static struct error *set_summary(const struct crash *crash, const struct ending 
 		return finding_set_summary(finding, "%s was thrown%s%s and nothing caught it.", capital.text, in,
 					   caller.text);
 	case REASON_RETHROWN:
+		if (!crash->thrown.found)
+			return finding_set_summary(finding,
+						   "What was being handled was to be thrown again%s%s, where the core "
+						   "shows no exception that is being handled: that ends the program "
+						   "(std::terminate).",
+						   in, caller.text);
 		return finding_set_summary(finding, "%s was thrown again%s%s and nothing caught it.", capital.text, in,
 					   caller.text);
 	case REASON_NOEXCEPT:

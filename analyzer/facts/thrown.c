@@ -12,6 +12,8 @@
 /* From the header's fields to the class of exception in its end: exceptionType is the first field, and there are eighty
  * bytes of fields in front of the unwinder's part. */
 #define TYPE_BEFORE_CLASS 80
+#define HANDLERS_BEFORE_CLASS 40
+#define HANDLERS_MAX 1000000
 #define OBJECT_AFTER_CLASS 32
 #define TLS_BYTES (64u << 10)
 #define STACK_BYTES (64u << 10)
@@ -95,6 +97,17 @@ static void read_value(const struct core *core, uint64_t type, const char *name,
 	}
 }
 
+/* How many handlers it is in (negative while it is thrown again) is a field of the header, of the dependent kind's too.
+ * Whoever ends the program for an exception enters one first (__cxa_begin_catch); one that was dealt with, or is only
+ * kept, is in none, and its memory may still look like one. */
+static bool is_handled(const struct core *core, uint64_t place)
+{
+	int32_t handlers;
+
+	return core_read(core, place - HANDLERS_BEFORE_CLASS, &handlers, sizeof(handlers)) == sizeof(handlers) &&
+	       handlers != 0 && handlers > -HANDLERS_MAX && handlers < HANDLERS_MAX;
+}
+
 /* `place` is where the class of exception stands. */
 static bool read_exception(const struct core *core, uint64_t place, struct thrown *thrown)
 {
@@ -102,7 +115,8 @@ static bool read_exception(const struct core *core, uint64_t place, struct throw
 	uint64_t word, type;
 	char name[256];
 
-	if (place % 8 || !core_read_word(core, place, &word))
+	if (place % 8 || !core_read_word(core, place, &word) || !(is_class(word) || is_dependent(word)) ||
+	    !is_handled(core, place))
 		return false;
 	thrown->object = place + OBJECT_AFTER_CLASS;
 	if (is_dependent(word)) {
