@@ -197,6 +197,21 @@ static uint64_t needed_bytes(const struct overflow *overflow)
 
 /* ---- the finding ---- */
 
+/* "of 8 MiB", or for a stack that grows by itself, where it was not near its limit yet, "which had grown to 132 KiB,".
+ */
+static void size_words(struct words *words, const struct overflow *overflow)
+{
+	const struct stack_area *area = &overflow->use->area;
+	uint64_t size = area->end - area->start;
+	struct words bytes;
+
+	words_bytes(&bytes, size);
+	if (area->kind == STACK_MAIN && area->start > overflow->lowest && area->start - overflow->lowest > size / 8)
+		snprintf(words->text, sizeof(words->text), ", which had grown to %.60s,", bytes.text);
+	else
+		snprintf(words->text, sizeof(words->text), " of %.60s", bytes.text);
+}
+
 static struct error *set_summary(const struct overflow *overflow, struct finding *finding)
 {
 	const struct stack_area *area = &overflow->use->area;
@@ -204,26 +219,26 @@ static struct error *set_summary(const struct overflow *overflow, struct finding
 	struct words thread, size, list, needed, round, ample;
 
 	thread_words(&thread, overflow);
-	words_bytes(&size, area->end - area->start);
+	size_words(&size, overflow);
 	if (usage->period) {
 		words_bytes(&round, usage->round_bytes);
-		return finding_set_summary(
-			finding, "%s overflowed %s of %s by recursion: %s, %s%" PRIu64 " rounds of %s.", thread.text,
-			stack_kind_name(area->kind), size.text, cycle_words(&list, overflow),
-			usage->cut_off ? "about " : "", usage->depth, round.text);
+		return finding_set_summary(finding, "%s overflowed %s%s by recursion: %s, %s%" PRIu64 " rounds of %s.",
+					   thread.text, stack_kind_name(area->kind), size.text,
+					   cycle_words(&list, overflow), usage->cut_off ? "about " : "", usage->depth,
+					   round.text);
 	}
 	if (usage->irregular)
 		return finding_set_summary(
-			finding, "%s overflowed %s of %s by recursion without a fixed round: %s, of the %zu frames %s.",
+			finding, "%s overflowed %s%s by recursion without a fixed round: %s, of the %zu frames %s.",
 			thread.text, stack_kind_name(area->kind), size.text, consumer_words(&list, overflow),
 			usage->frames, usage->cut_off ? "that were followed" : "on it");
 	words_bytes(&needed, needed_bytes(overflow));
 	words_bytes(&ample, ample_bytes(needed_bytes(overflow)));
 	if (!usage->consumer_count)
-		return finding_set_summary(finding, "%s overflowed %s of %s: at least %s would be needed.", thread.text,
+		return finding_set_summary(finding, "%s overflowed %s%s: at least %s would be needed.", thread.text,
 					   stack_kind_name(area->kind), size.text, needed.text);
 	return finding_set_summary(finding,
-				   "%s overflowed %s of %s without recursion: %s, of %zu frames; at least %s would be "
+				   "%s overflowed %s%s without recursion: %s, of %zu frames; at least %s would be "
 				   "needed to come this far, and %s leaves room.",
 				   thread.text, stack_kind_name(area->kind), size.text, consumer_words(&list, overflow),
 				   usage->frames, needed.text, ample.text);

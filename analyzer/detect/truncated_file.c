@@ -10,7 +10,8 @@
  * What it could be mistaken for: an error of the disk or a full tmpfs, where the file still reaches over the page (then
  * this detector is silent, unless the file was written to since); huge pages that ran out (MAP_HUGETLB); a misaligned
  * access and broken memory, which have other codes. A file that grew again after it was truncated looks whole: only the
- * record tells. truncate(2) names a path, and a record of it tells the file by its name alone.
+ * record tells. truncate(2) names a path, and a record of it tells the file by its name alone: a relative one of
+ * another process may name any file, and accuses nobody.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -29,15 +30,34 @@ struct story {
 	const struct file_loss *loss; /* the call that did it; NULL: none was recorded */
 };
 
-/* The last call that left the file too short for the page. */
-static const struct file_loss *find_loss(const struct crash *crash, const struct life *life, uint64_t offset)
+/* A path that was given tells the file when it is the mapped one's, or when the process that died gave it: of another
+ * process nobody knows the directory that it stood in. Before the mapping was made the name may have been another
+ * file's. */
+static bool may_be_it(const struct crash *crash, const struct story *story, const struct truncation *call)
 {
+	size_t length = strlen(call->path ?: "");
+
+	if (call->file_id)
+		return true;
+	if (story->life && call->exit_ns < crash->biography.events[story->life->born].enter_ns)
+		return false;
+	if (call->path && call->path[0] == '/')
+		return strncmp(story->path, call->path, length) == 0 &&
+		       (!story->path[length] || strcmp(story->path + length, " (deleted)") == 0);
+	return call->pid == (crash->recorded ? crash->process.pid : crash->pid);
+}
+
+/* The last call that left the file too short for the page. */
+static const struct file_loss *find_loss(const struct crash *crash, const struct story *story)
+{
+	const struct life *life = story->life;
+	uint64_t offset = story->offset;
 	const struct file_loss *fallback = NULL;
 
 	for (size_t i = crash->file_loss_count; i-- > 0;) {
 		const struct truncation *call = &crash->file_losses[i].call;
 
-		if (call->how == TRUNCATION_PUNCH || call->new_bytes > offset)
+		if (call->how == TRUNCATION_PUNCH || call->new_bytes > offset || !may_be_it(crash, story, call))
 			continue;
 		/* Who opens a file anew before anybody maps it means to write it: how long it was and became is not
 		 * told. */
@@ -83,7 +103,7 @@ static bool find_story(const struct crash *crash, struct story *ret)
 	if (!ret->path || is_huge(crash, ret))
 		return false;
 	ret->offset &= ~(RECORD_PAGE_BYTES - 1);
-	ret->loss = find_loss(crash, ret->life, ret->offset);
+	ret->loss = find_loss(crash, ret);
 	/* The file reaches over the page, and nobody was seen to make it shorter: something else went wrong. */
 	return ret->loss || !crash->mapping.file_size_known || crash->mapping.file_changed_since ||
 	       crash->mapping.file_bytes <= ret->offset;
