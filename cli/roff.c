@@ -75,11 +75,11 @@ static size_t block_length(const char *text)
 	return end ? (size_t)(end - text) : strcspn(text, "") - (text[0] && text[strlen(text) - 1] == '\n');
 }
 
-static void write_verbatim(const char *text, size_t length, FILE *out)
+static void write_verbatim(const char *text, size_t length, bool first, FILE *out)
 {
 	bool begins_line = true;
 
-	fputs(".PP\n.RS 4\n.nf\n", out);
+	fprintf(out, "%s.RS 4\n.nf\n", first ? "" : ".PP\n");
 	for (size_t i = 0; i < length; i++) {
 		if (begins_line)
 			i += strspn(text + i, " ") < 4 ? strspn(text + i, " ") : 4;
@@ -112,7 +112,7 @@ static void write_block(const char *text, size_t length, bool first, FILE *out)
 	const char *line = memchr(text, '\n', length);
 
 	if (strncmp(text, "    ", 4) == 0) {
-		write_verbatim(text, length, out);
+		write_verbatim(text, length, first, out);
 		return;
 	}
 	if (strncmp(text, "- ", 2) == 0) {
