@@ -53,22 +53,23 @@ static void write_shared(const char *title, const struct shared_text *texts, siz
 	}
 }
 
-/* Help is folded for a terminal; where it has lines of its own making, they stay. */
+/* Lines that begin with a blank stand as they are. */
 static void write_help(const char *help, FILE *out)
 {
-	while (*help) {
-		size_t length = strcspn(help, "\n");
+	bool was_set = false;
 
-		if (help[0] == ' ') {
-			fputs(".br\n\\ \\ ", out);
-			help += strspn(help, " ");
-			length = strcspn(help, "\n");
-		}
+	while (*help) {
+		size_t blanks = strspn(help, " "), length = strcspn(help + blanks, "\n");
+
+		if (blanks || was_set)
+			fputs(".br\n", out);
+		if (blanks)
+			fputs("\\ \\ ", out);
+		was_set = blanks > 0;
+		help += blanks;
 		roff_write_text(help, length, out);
 		fputc('\n', out);
-		help += length;
-		if (*help == '\n' && *++help && *help != ' ')
-			fputs(".br\n", out);
+		help += length + (help[length] == '\n');
 	}
 }
 

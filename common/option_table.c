@@ -79,6 +79,7 @@ bool option_word_find(const char *words, const char *word, int *ret_index)
 void option_write_folded(const char *text, int indent, FILE *out)
 {
 	int column = indent;
+	bool set = text[0] == ' '; /* this line stands as it is */
 
 	while (*text) {
 		int blanks = (int)strspn(text, " "), length = (int)strcspn(text + blanks, " \n");
@@ -86,17 +87,26 @@ void option_write_folded(const char *text, int indent, FILE *out)
 		if (column + blanks + length > OPTION_HELP_WIDTH && column > indent) {
 			fprintf(out, "\n%*s", indent, "");
 			column = indent;
+			text += blanks;
 			blanks = 0;
-			text += strspn(text, " ");
 		}
 		fprintf(out, "%.*s", blanks + length, text);
 		column += blanks + length;
 		text += blanks + length;
-		if (*text == '\n') {
-			fprintf(out, "\n%*s", text[1] && text[1] != '\n' ? indent : 0, "");
-			column = indent;
-			text++;
+		if (*text != '\n')
+			continue;
+		text++;
+		if (!set && *text && *text != ' ' && *text != '\n') {
+			/* Within a paragraph the author's line ends are blanks. */
+			if (column + 1 + (int)strcspn(text, " \n") <= OPTION_HELP_WIDTH) {
+				fputc(' ', out);
+				column++;
+				continue;
+			}
 		}
+		set = *text == ' ';
+		fprintf(out, "\n%*s", *text && *text != '\n' ? indent : 0, "");
+		column = indent;
 	}
 }
 

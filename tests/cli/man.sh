@@ -41,7 +41,7 @@ for name in "${names[@]}"; do
 		[ ! -s complaints ] || { fail "man on $name"; show complaints; }
 		# A description that is one, and not the summary again.
 		words=$(sed -n '/^DESCRIPTION/,/^[A-Z]/p' shown | wc -w)
-		[ "$words" -ge 40 ] || fail "the description of $name has $words words"
+		[ "$words" -ge 40 ] || fail "the description of $name has $words words; what a page is to say stands in packaging/man/VERB.md"
 	fi
 	case $name in
 	*.1)
