@@ -230,7 +230,7 @@ static struct error *run_check(const struct cli_options *options, int *ret_statu
 	if (!err)
 		err = judge(&check);
 	if (!err && options->json)
-		err = check_write_json(&check, stdout);
+		err = check_write_json(options, &check);
 	else if (!err)
 		check_write_text(&check, stdout);
 	if (!err && check.unsafe)

@@ -10,6 +10,7 @@
 #include "analyzer/core/core_probe_safety.h"
 #include "analyzer/core/core_process.h"
 #include "analyzer/core/core_return_sites.h"
+#include "cli/cli.h"
 
 /* How many tail calls and reasons are written out before they are counted only. */
 #define CHECK_LISTED 12
@@ -42,6 +43,6 @@ char *check_bpftrace_line(const struct check *check, const struct core_return_si
 char *check_tracefs_lines(const struct check *check, const struct core_return_sites *sites, const char *indent);
 
 void check_write_text(const struct check *check, FILE *out);
-struct error *check_write_json(const struct check *check, FILE *out) must_check;
+struct error *check_write_json(const struct cli_options *options, const struct check *check) must_check;
 
 #endif

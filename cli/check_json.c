@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* `corelate check --json`. What is not known is null, never left out; addresses are "0x…" strings. */
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "cli/check.h"
+#include "cli/json.h"
 #include "common/cleanup.h"
 
 static json_t *hex(uint64_t value)
@@ -82,11 +82,10 @@ static json_t *function_json(const struct check *check, const struct core_return
 	return object;
 }
 
-struct error *check_write_json(const struct check *check, FILE *out)
+struct error *check_write_json(const struct cli_options *options, const struct check *check)
 {
 	cleanup_free char *verdict = check_verdict(check);
 	json_t *object = json_object(), *reasons = json_array(), *functions = json_array();
-	int failed;
 
 	for (size_t i = 0; i < check->safety.count; i++)
 		json_array_append_new(reasons, hazard_json(&check->safety.hazards[i]));
@@ -100,8 +99,5 @@ struct error *check_write_json(const struct check *check, FILE *out)
 	json_object_set_new(object, "symbols", json_boolean(check->elf->has_symbol_table));
 	json_object_set_new(object, "reasons", reasons);
 	json_object_set_new(object, "functions", functions);
-	failed = json_dumpf(object, out, JSON_INDENT(2));
-	fputc('\n', out);
-	json_decref(object);
-	return failed ? &error_no_memory : NULL;
+	return cli_json_write(options, object);
 }

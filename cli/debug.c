@@ -117,7 +117,7 @@ static struct error *run_debug(const struct cli_options *options, int *ret_statu
 	struct copy copy = {0};
 	struct error *err;
 
-	err = cli_explain_crash(options, options->argument_count ? options->arguments[0] : NULL, NULL, &explained);
+	err = cli_explain_crash(options, options->arguments, (size_t)options->argument_count, NULL, &explained);
 	if (err)
 		return err;
 	verdict = &explained.findings.findings[0];
@@ -141,12 +141,12 @@ static struct error *run_debug(const struct cli_options *options, int *ret_statu
 
 const struct cli_command cli_debug = {
 	.name = "debug",
-	.arguments = "[CRASH]",
+	.arguments = "[CRASH...]",
 	.summary = "start a debugger on a core, with the return addresses that uretprobes took put back",
 	.details = "The core itself is never changed: where there is something to put back, the debugger gets a copy, "
 		   "which "
 		   "is\nremoved afterwards. The exit status is the debugger's.\n",
-	.flags = CLI_DB | CLI_DEBUGGER,
-	.most = 1,
+	.flags = CLI_DB | CLI_MATCH | CLI_DEBUGGER,
+	.most = CLI_ANY,
 	.run = run_debug,
 };

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <linux/magic.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -15,7 +14,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/json.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 #include "common/utf8.h"
@@ -350,10 +349,8 @@ static struct error *run_doctor(const struct cli_options *options, int *ret_stat
 		else
 			write_text(options, &checks[i], &diagnosis);
 	}
-	if (options->json) {
-		json_dumpf(array, stdout, JSON_INDENT(2));
-		putchar('\n');
-	}
+	if (options->json)
+		return cli_json_write(options, array);
 	json_decref(array);
 	return NULL;
 }

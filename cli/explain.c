@@ -20,10 +20,10 @@ static struct error *run_explain(const struct cli_options *options, int *ret_sta
 
 const struct cli_command cli_explain = {
 	.name = "explain",
-	.arguments = "[CRASH]",
+	.arguments = "[CRASH...]",
 	.summary = "say what killed a process, who did it, and how sure that is",
 	.details = "The verdict comes first, then the recorded time around the fault address, then the evidence.\n",
-	.flags = CLI_DB | CLI_JSON | CLI_ALL | CLI_PAGER,
-	.most = 1,
+	.flags = CLI_DB | CLI_MATCH | CLI_JSON | CLI_ALL | CLI_PAGER,
+	.most = CLI_ANY,
 	.run = run_explain,
 };

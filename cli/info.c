@@ -25,9 +25,9 @@ static struct error *run_info(const struct cli_options *options, int *ret_status
 
 const struct cli_command cli_info = {
 	.name = "info",
-	.arguments = "[CRASH]",
+	.arguments = "[CRASH...]",
 	.summary = "show what is known of a crash: process, signal, record, stacks",
-	.flags = CLI_DB | CLI_ALL | CLI_PAGER,
-	.most = 1,
+	.flags = CLI_DB | CLI_MATCH | CLI_ALL | CLI_PAGER,
+	.most = CLI_ANY,
 	.run = run_info,
 };

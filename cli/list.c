@@ -1,131 +1,137 @@
 /* SPDX-License-Identifier: MIT */
-/* corelate list: the recorded crashes, newest last as in coredumpctl. */
-#include <inttypes.h>
-#include <jansson.h>
+/* corelate list: the crashes that are known of, newest last as in coredumpctl. */
+#include "cli/list.h"
+
 #include <stdlib.h>
-#include <time.h>
 
 #include "analyzer/words.h"
-#include "cli/cli.h"
-#include "common/inert.h"
+#include "cli/json.h"
+#include "common/cleanup.h"
 
-#define LISTED_CRASHES 10000
-
-struct row {
-	struct crash crash;
-	bool has_core;
-	int64_t real_ns;
-};
-
-static struct error *fill_row(struct store_reader *store, const struct signal_event *signal, struct row *row)
+static json_t *json_text(const char *text)
 {
-	struct explain_request request = {.store = store, .signal = signal};
-	struct core *core = NULL;
-	struct error *err = explain_crash(&request, &row->crash);
+	json_t *string = text && text[0] ? json_string(text) : NULL;
 
-	if (err)
-		return err;
-	if (!crash_realtime_ns(&row->crash.recording, row->crash.time_ns, &row->real_ns))
-		row->real_ns = 0;
-	err = cli_find_core(store, signal, &core);
-	if (err) {
-		crash_deinit(&row->crash);
-		return err;
+	return string ? string : json_null();
+}
+
+static json_t *json_number(bool known, uint64_t number)
+{
+	return known ? json_integer((json_int_t)number) : json_null();
+}
+
+static json_t *json_line(const struct list_line *line)
+{
+	const struct crash_row *row = line->row;
+	json_t *object = json_object();
+	struct words signal;
+
+	json_object_set_new(object, "id", json_text(row->id));
+	json_object_set_new(object, "time_ns", json_integer(row->real_ns));
+	json_object_set_new(object, "pid", json_integer(row->pid));
+	json_object_set_new(object, "namespace_pid", json_number(row->namespace_pid, row->namespace_pid));
+	json_object_set_new(object, "tid", json_number(row->tid, row->tid));
+	json_object_set_new(object, "uid", json_number(row->has_uid, row->uid));
+	json_object_set_new(object, "gid", json_number(row->has_gid, row->gid));
+	json_object_set_new(object, "signal",
+			    row->signal ? json_string(words_signal(&signal, row->signal)) : json_null());
+	json_object_set_new(object, "signal_number", json_number(row->signal, (uint64_t)row->signal));
+	json_object_set_new(object, "exit_status", json_number(!row->signal, (uint64_t)(row->status >> 8 & 0xff)));
+	json_object_set_new(object, "core",
+			    json_boolean(line->core == CRASH_CORE_PRESENT || line->core == CRASH_CORE_TRUNCATED));
+	json_object_set_new(object, "corefile", json_string(crash_core_name(line->core)));
+	json_object_set_new(object, "size", json_number(line->core_bytes, line->core_bytes));
+	json_object_set_new(object, "comm", json_text(row->comm));
+	json_object_set_new(object, "exe", json_text(row->executable));
+	json_object_set_new(object, "boot_id", json_text(row->boot_id));
+	json_object_set_new(object, "hostname", json_text(row->hostname));
+	return object;
+}
+
+static struct error *write_json(const struct cli_options *options, const struct list_line *lines, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, json_line(&lines[i]));
+	return cli_json_write(options, array);
+}
+
+static struct error *write_lines(const struct cli_options *options, const struct crash_rows *rows)
+{
+	cleanup_free struct list_line *lines = calloc(rows->count ? rows->count : 1, sizeof(*lines));
+
+	if (!lines)
+		return &error_no_memory;
+	for (size_t i = 0; i < rows->count; i++) {
+		struct list_line *line = &lines[i];
+
+		line->row = &rows->rows[options->reverse ? i : rows->count - 1 - i];
+		line->core = crash_row_core(line->row, &line->core_bytes);
 	}
-	row->has_core = core != NULL;
-	core_destroy(core);
+	return options->json ? write_json(options, lines, rows->count)
+			     : list_write_table(lines, rows->count, options->no_legend);
+}
+
+/* That there is none is an answer when all were asked for, and a failure when some were. */
+static struct error *tell_none(const struct cli_options *options, int *ret_status)
+{
+	if (options->argument_count || options->since || options->until) {
+		*ret_status = CLI_NOT_FOUND;
+		return options->quiet ? NULL : error_format(ERROR_NOT_FOUND, "no crash is all of that");
+	}
+	if (!options->json && !options->quiet)
+		fputs("No crash has been recorded.\n", stderr);
 	return NULL;
 }
 
-static void write_text_row(const struct row *row)
+static struct error *list(const struct cli_options *options, struct store_reader *store, int *ret_status)
 {
-	time_t seconds = row->real_ns / 1000000000;
-	struct words signal;
-	char when[64] = "?";
-	struct tm local;
+	struct crash_rows rows = {0};
+	struct match_query query;
+	struct error *err = cli_match_query(options, options->arguments, (size_t)options->argument_count, &query);
 
-	if (localtime_r(&seconds, &local))
-		strftime(when, sizeof(when), "%a %Y-%m-%d %H:%M:%S %Z", &local);
-	printf("%-28s %7" PRIu32 " %5" PRIu32 " %-8s %-8s %s  ", when, row->crash.pid, row->crash.process.uid,
-	       words_signal(&signal, row->crash.signal.number), row->has_core ? "present" : "none", row->crash.id);
-	inert_write(row->crash.executable ? row->crash.executable : row->crash.comm, stdout);
-	putchar('\n');
-}
-
-static json_t *json_row(const struct row *row)
-{
-	struct words signal;
-	json_t *object = json_object();
-	json_t *exe = row->crash.executable ? json_string(row->crash.executable) : NULL;
-	json_t *comm = json_string(row->crash.comm);
-
-	json_object_set_new(object, "id", json_string(row->crash.id));
-	json_object_set_new(object, "time_ns", json_integer(row->real_ns));
-	json_object_set_new(object, "pid", json_integer(row->crash.pid));
-	json_object_set_new(object, "uid", json_integer(row->crash.process.uid));
-	json_object_set_new(object, "signal", json_string(words_signal(&signal, row->crash.signal.number)));
-	json_object_set_new(object, "core", json_boolean(row->has_core));
-	json_object_set_new(object, "comm", comm ? comm : json_null());
-	json_object_set_new(object, "exe", exe ? exe : json_null());
-	return object;
+	if (err)
+		*ret_status = CLI_USAGE;
+	if (!err)
+		err = crashes_collect(store, &query, options->count, &rows);
+	if (!err && options->group && rows.count)
+		err = cli_list_groups(options, store, &rows);
+	else if (!err && (rows.count || options->json))
+		err = write_lines(options, &rows);
+	if (!err && !rows.count)
+		err = tell_none(options, ret_status);
+	crash_rows_deinit(&rows);
+	return err;
 }
 
 static struct error *run_list(const struct cli_options *options, int *ret_status)
 {
-	struct signal_event *signals = NULL;
 	struct store_reader *store = NULL;
-	json_t *array = json_array();
-	size_t count = 0;
 	struct error *err = cli_open_store(options, &store);
 
-	(void)ret_status;
 	if (!err && options->limit && !options->group)
 		err = error_format(ERROR_INVALID, "--limit goes with --group");
 	if (!err && !store)
 		err = error_format(ERROR_NOT_FOUND, "nothing has been recorded (no database %s)", options->database);
 	if (!err)
-		err = store_reader_fatal_signals(store, LISTED_CRASHES, &signals, &count);
-	if (!err && options->group && count) {
-		err = cli_list_groups(options, store, signals, count);
-		for (size_t i = 0; i < count; i++)
-			signal_event_deinit(&signals[i]);
-		json_decref(array);
-		free(signals);
-		store_reader_destroy(store);
-		return err;
-	}
-	if (!err && !options->json && count)
-		printf("%-28s %7s %5s %-8s %-8s %-16s  %s\n", "TIME", "PID", "UID", "SIG", "COREFILE", "ID", "EXE");
-	for (size_t i = count; i-- > 0;) {
-		struct row row = {0};
-
-		if (!err)
-			err = fill_row(store, &signals[i], &row);
-		signal_event_deinit(&signals[i]);
-		if (err)
-			continue;
-		if (options->json)
-			json_array_append_new(array, json_row(&row));
-		else
-			write_text_row(&row);
-		crash_deinit(&row.crash);
-	}
-	if (!err && options->json) {
-		json_dumpf(array, stdout, JSON_INDENT(2));
-		putchar('\n');
-	} else if (!err && !count) {
-		fputs("No crash has been recorded.\n", stderr);
-	}
-	json_decref(array);
-	free(signals);
+		err = list(options, store, ret_status);
 	store_reader_destroy(store);
 	return err;
 }
 
 const struct cli_command cli_list = {
 	.name = "list",
-	.arguments = "",
-	.summary = "list the recorded crashes, newest last",
-	.flags = CLI_DB | CLI_JSON | CLI_PAGER | CLI_GROUP,
+	.arguments = "[CRASH...]",
+	.summary = "list the crashes that are known of, newest last",
+	.details =
+		"CRASH is a pid, an id, a command name, an executable's path, or FIELD=VALUE as in coredumpctl "
+		"(COREDUMP_PID, COREDUMP_UID, COREDUMP_GID, COREDUMP_SIGNAL, COREDUMP_COMM, COREDUMP_EXE, _HOSTNAME, "
+		"_BOOT_ID). Of several of one kind any will do; each kind that is given must fit.\n"
+		"COREFILE is present, truncated, missing, none, or error.\n",
+	.statuses = "0 success, also when there is no crash at all; 1 failure, 2 bad usage, 3 no crash is what was "
+		    "asked for",
+	.flags = CLI_DB | CLI_MATCH | CLI_LIST | CLI_JSON | CLI_PAGER | CLI_GROUP,
+	.most = CLI_ANY,
 	.run = run_list,
 };

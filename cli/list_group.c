@@ -6,14 +6,13 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "analyzer/detect.h"
-#include "cli/cli.h"
+#include "cli/json.h"
 #include "common/inert.h"
 
 #define DEFAULT_LIMIT 200
@@ -94,14 +93,17 @@ static struct error *add_crash(struct grouping *grouping, const struct report *r
 	return NULL;
 }
 
-static struct error *explain_one(struct store_reader *store, const struct signal_event *signal,
-				 struct grouping *grouping)
+static struct error *explain_one(struct store_reader *store, const struct crash_row *row, struct grouping *grouping)
 {
-	struct explain_request request = {.store = store, .signal = signal};
+	struct explain_request request = {
+		.store = store,
+		.signal = row->has_signal ? &row->signal_event : NULL,
+		.exit = row->has_exit ? &row->exit : NULL,
+	};
 	struct finding_list findings = {0};
 	struct crash crash = {0};
 	struct report report;
-	struct error *err = cli_find_core(store, signal, &request.core);
+	struct error *err = crash_row_open_core(row, &request.core);
 
 	if (!err && request.core)
 		err = core_find_modules(request.core, NULL);
@@ -171,10 +173,9 @@ static json_t *json_group(const struct group *group)
 	return object;
 }
 
-static struct error *write_json(const struct grouping *grouping, size_t left_out)
+static struct error *write_json(const struct cli_options *options, const struct grouping *grouping, size_t left_out)
 {
 	json_t *root = json_object(), *array = json_array();
-	int failed;
 
 	for (size_t i = 0; i < grouping->count; i++)
 		json_array_append_new(array, json_group(&grouping->groups[i]));
@@ -183,10 +184,7 @@ static struct error *write_json(const struct grouping *grouping, size_t left_out
 	json_object_set_new(root, "without_core", json_integer((json_int_t)grouping->without_core));
 	json_object_set_new(root, "failed", json_integer((json_int_t)grouping->failed));
 	json_object_set_new(root, "left_out", json_integer((json_int_t)left_out));
-	failed = json_dumpf(root, stdout, JSON_INDENT(2));
-	json_decref(root);
-	putchar('\n');
-	return failed ? error_format(ERROR_SYSTEM, "cannot write the list") : NULL;
+	return cli_json_write(options, root);
 }
 
 static struct error *read_limit(const struct cli_options *options, size_t *ret)
@@ -206,7 +204,7 @@ static struct error *read_limit(const struct cli_options *options, size_t *ret)
 }
 
 struct error *cli_list_groups(const struct cli_options *options, struct store_reader *store,
-			      const struct signal_event *signals, size_t count)
+			      const struct crash_rows *rows)
 {
 	struct grouping grouping = {0};
 	bool shows_progress = isatty(STDERR_FILENO) && !options->json;
@@ -215,11 +213,11 @@ struct error *cli_list_groups(const struct cli_options *options, struct store_re
 
 	if (err)
 		return err;
-	wanted = count < limit ? count : limit;
+	wanted = rows->count < limit ? rows->count : limit;
 	for (size_t i = 0; i < wanted; i++) { /* newest first */
 		if (shows_progress)
 			fprintf(stderr, "\rexplaining %zu of %zu", i + 1, wanted);
-		err = explain_one(store, &signals[i], &grouping);
+		err = explain_one(store, &rows->rows[i], &grouping);
 		grouping.explained += !err;
 		grouping.failed += err != NULL;
 		error_destroy(err); /* one bad crash does not hide the others */
@@ -228,15 +226,15 @@ struct error *cli_list_groups(const struct cli_options *options, struct store_re
 		fputs("\r\033[K", stderr);
 	err = NULL;
 	if (options->json) {
-		err = write_json(&grouping, count - wanted);
+		err = write_json(options, &grouping, rows->count - wanted);
 	} else {
 		write_text(&grouping);
-		if (grouping.without_core || grouping.failed || wanted < count)
+		if (grouping.without_core || grouping.failed || wanted < rows->count)
 			fprintf(stderr,
 				"%zu crashes explained, %zu of them without their core; %zu could not be explained; "
 				"%zu "
 				"older ones left out\n",
-				grouping.explained, grouping.without_core, grouping.failed, count - wanted);
+				grouping.explained, grouping.without_core, grouping.failed, rows->count - wanted);
 	}
 	grouping_deinit(&grouping);
 	return err;

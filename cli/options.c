@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/options.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/suggest.h"
+#include "cli/when.h"
 #include "common/inert.h"
 #include "common/paths.h"
 
@@ -74,6 +78,46 @@ static const struct option_row rows[] = {
 	 .needs = CLI_DEBUGGER,
 	 .store = OPTION_TEXT,
 	 AT(debugger_arguments)},
+	{.name = "since",
+	 .letter = 'S',
+	 .argument = "TIME",
+	 .help = "only crashes from then on: \"2026-11-22 05:00\", yesterday, -2h, \"3 days ago\", @1763787600",
+	 .needs = CLI_MATCH,
+	 .store = OPTION_TEXT,
+	 AT(since)},
+	{.name = "until",
+	 .letter = 'U',
+	 .argument = "TIME",
+	 .help = "only crashes until then",
+	 .needs = CLI_MATCH,
+	 .store = OPTION_TEXT,
+	 AT(until)},
+	{.name = "newest",
+	 .letter = '1',
+	 .help = "only the newest one",
+	 .needs = CLI_LIST,
+	 .store = OPTION_FLAG,
+	 AT(newest)},
+	{.name = "lines",
+	 .letter = 'n',
+	 .argument = "N",
+	 .help = "only the newest N",
+	 .needs = CLI_LIST,
+	 .store = OPTION_TEXT,
+	 AT(number)},
+	{.name = "reverse",
+	 .letter = 'r',
+	 .help = "the newest first",
+	 .needs = CLI_LIST,
+	 .store = OPTION_FLAG,
+	 AT(reverse)},
+	{.name = "no-legend", .help = "no line of headings", .needs = CLI_LIST, .store = OPTION_FLAG, AT(no_legend)},
+	{.name = "quiet",
+	 .letter = 'q',
+	 .help = "do not say that there is none",
+	 .needs = CLI_LIST,
+	 .store = OPTION_FLAG,
+	 AT(quiet)},
 	{.name = "no-pager", .help = "do not put long output through a pager", .store = OPTION_FLAG, AT(no_pager)},
 	{.name = "help", .letter = 'h', .help = "print this text"},
 };
@@ -233,6 +277,50 @@ static int take_options(const struct cli_command *command, int argc, char **argv
 	return status;
 }
 
+static struct error *take_moment(const char *option, const char *text, int64_t now_ns, int64_t *ret_ns)
+{
+	return text ? error_prefix(when_parse(text, now_ns, ret_ns), "%s", option) : NULL;
+}
+
+static struct error *take_count(struct cli_options *options)
+{
+	char *end;
+
+	options->count = options->newest;
+	if (!options->number)
+		return NULL;
+	errno = 0;
+	options->count = strtoull(options->number, &end, 10);
+	if (errno || !isdigit((unsigned char)options->number[0]) || *end || !options->count)
+		return error_format(ERROR_INVALID, "-n takes a number above 0, not '%s'", options->number);
+	return NULL;
+}
+
+/* What the options say, once it is known that they are the verb's. */
+static int read_values(const struct cli_command *command, struct cli_options *options)
+{
+	struct timespec now;
+	int64_t now_ns;
+	struct error *err;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	now_ns = now.tv_sec * 1000000000LL + now.tv_nsec;
+	err = take_moment("--since", options->since, now_ns, &options->since_ns);
+	if (!err)
+		err = take_moment("--until", options->until, now_ns, &options->until_ns);
+	if (!err)
+		err = take_count(options);
+	if (!err && options->since && options->until && options->since_ns > options->until_ns)
+		err = error_format(ERROR_INVALID, "--since is after --until");
+	if (!err)
+		return CLI_GO_ON;
+	fprintf(stderr, "corelate: %s: ", command->name);
+	inert_write(err->message, stderr);
+	fputc('\n', stderr);
+	error_destroy(err);
+	return CLI_USAGE;
+}
+
 int cli_options_parse(const struct cli_command *command, int argc, char **argv, struct cli_options *ret)
 {
 	const char *environment = getenv("CORELATE_DB");
@@ -240,6 +328,8 @@ int cli_options_parse(const struct cli_command *command, int argc, char **argv, 
 
 	*ret = (struct cli_options){0};
 	status = take_options(command, argc, argv, ret);
+	if (status == CLI_GO_ON)
+		status = read_values(command, ret);
 	if (status != CLI_GO_ON)
 		return status;
 	ret->database_given = ret->database || (environment && environment[0]);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <limits.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -19,7 +18,7 @@
 #include "analyzer/core/core_elf.h"
 #include "analyzer/core/core_probe_safety.h"
 #include "analyzer/core/core_return_sites.h"
-#include "cli/cli.h"
+#include "cli/json.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 
@@ -318,8 +317,7 @@ static struct error *run_probes(const struct cli_options *options, int *ret_stat
 	if (pid && waitpid(pid, &status, 0) == pid && !err && status)
 		err = error_format(ERROR_SYSTEM, "corelated could not list the probes");
 	if (!err && options->json) {
-		json_dumpf(array, stdout, JSON_INDENT(2));
-		putchar('\n');
+		err = cli_json_write(options, json_incref(array));
 	} else if (!err && !count) {
 		fputs("No uprobe is attached.\n", stderr);
 	}

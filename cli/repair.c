@@ -29,7 +29,7 @@ static struct error *run_repair(const struct cli_options *options, int *ret_stat
 		*ret_status = CLI_USAGE;
 		return error_format(ERROR_INVALID, "repair takes either -o OUT or --dry-run");
 	}
-	err = cli_explain_crash(options, options->arguments[0], NULL, &explained);
+	err = cli_explain_crash(options, options->arguments, 1, NULL, &explained);
 	if (err)
 		return err;
 	repair = &explained.crash.repair;

@@ -88,9 +88,9 @@ static struct error *run_report(const struct cli_options *options, int *ret_stat
 
 const struct cli_command cli_report = {
 	.name = "report",
-	.arguments = "[CRASH]",
+	.arguments = "[CRASH...]",
 	.summary = "write the explanation for a ticket, a browser or a service",
-	.flags = CLI_DB | CLI_JSON | CLI_OUTPUT | CLI_FORMAT,
-	.most = 1,
+	.flags = CLI_DB | CLI_MATCH | CLI_JSON | CLI_OUTPUT | CLI_FORMAT,
+	.most = CLI_ANY,
 	.run = run_report,
 };

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* corelate sql: one read-only statement over the record. */
-#include <jansson.h>
 
-#include "cli/cli.h"
+#include "cli/json.h"
 #include "common/inert.h"
 
 struct output {
@@ -54,10 +53,8 @@ static struct error *run_sql(const struct cli_options *options, int *ret_status)
 		err = error_format(ERROR_NOT_FOUND, "nothing has been recorded (no database %s)", options->database);
 	if (!err)
 		err = store_reader_query(store, options->arguments[0], take_row, &output);
-	if (!err && output.rows) {
-		json_dumpf(output.rows, stdout, JSON_INDENT(2));
-		putchar('\n');
-	}
+	if (!err && output.rows)
+		err = cli_json_write(options, json_incref(output.rows));
 	json_decref(output.rows);
 	store_reader_destroy(store);
 	return err;

@@ -21,10 +21,10 @@ static struct error *run_stack(const struct cli_options *options, int *ret_statu
 
 const struct cli_command cli_stack = {
 	.name = "stack",
-	.arguments = "[CRASH]",
+	.arguments = "[CRASH...]",
 	.summary = "show the stacks of all threads",
 	.details = "A frame that is not from call frame information says in brackets how it is known.\n",
-	.flags = CLI_DB | CLI_ALL | CLI_PAGER,
-	.most = 1,
+	.flags = CLI_DB | CLI_MATCH | CLI_ALL | CLI_PAGER,
+	.most = CLI_ANY,
 	.run = run_stack,
 };

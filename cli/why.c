@@ -62,7 +62,7 @@ static struct error *run_why(const struct cli_options *options, int *ret_status)
 		*ret_status = CLI_USAGE;
 		return err;
 	}
-	err = cli_explain_crash(options, options->argument_count > 1 ? options->arguments[1] : NULL, &address,
+	err = cli_explain_crash(options, options->arguments + 1, (size_t)options->argument_count - 1, &address,
 				&explained);
 	if (err)
 		return err;

@@ -9,6 +9,7 @@
 
 #include "analyzer/facts/abort_message.h"
 #include "analyzer/core/core_return_sites.h"
+#include "analyzer/facts/crash_id.h"
 #include "analyzer/facts/fault.h"
 #include "analyzer/facts/signal_frame.h"
 #include "analyzer/facts/tracers.h"
@@ -249,32 +250,22 @@ static void take_signal_event(struct crash *crash)
 
 /* ---- a name for the crash ---- */
 
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-	/* FNV-1a, byte by byte. */
-	for (int i = 0; i < 8; i++) {
-		hash ^= value >> (8 * i) & 0xff;
-		hash *= 0x100000001b3ULL;
-	}
-	return hash;
-}
-
 static void set_id(struct crash *crash)
 {
-	const struct core *core = crash->core;
-	uint64_t hash = 0xcbf29ce484222325ULL;
+	const struct core *core = crash->core && crash->core->has_auxv ? crash->core : NULL;
+	const struct crash_identity identity = {
+		.auxv_sysinfo_ehdr = core ? core->auxv_sysinfo_ehdr : crash->space.auxv_sysinfo_ehdr,
+		.auxv_random = core ? core->auxv_random : crash->space.auxv_random,
+		.auxv_entry = core ? core->auxv_entry : crash->space.auxv_entry,
+		.auxv_base = core ? core->auxv_base : crash->space.auxv_base,
+		.pid = crash->pid,
+		.tid = crash->tid,
+		.instruction_pointer = crash->registers[CORE_RIP],
+		.stack_pointer = crash->registers[CORE_RSP],
+		.signal_address = crash->signal.address,
+	};
 
-	hash = mix(hash, core && core->has_auxv ? core->auxv_sysinfo_ehdr : crash->space.auxv_sysinfo_ehdr);
-	hash = mix(hash, core && core->has_auxv ? core->auxv_random : crash->space.auxv_random);
-	hash = mix(hash, core && core->has_auxv ? core->auxv_entry : crash->space.auxv_entry);
-	hash = mix(hash, core && core->has_auxv ? core->auxv_base : crash->space.auxv_base);
-	hash = mix(hash, crash->pid);
-	hash = mix(hash, crash->tid);
-	/* A process id can come again, in a fork of the same program even with the same auxiliary vector. */
-	hash = mix(hash, crash->registers[CORE_RIP]);
-	hash = mix(hash, crash->registers[CORE_RSP]);
-	hash = mix(hash, crash->signal.address);
-	snprintf(crash->id, sizeof(crash->id), "%016" PRIx64, hash);
+	crash_id_make(&identity, crash->id);
 }
 
 static bool has_symbol(struct core_host *host, const char *path, const char *name)

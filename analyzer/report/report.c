@@ -5,7 +5,6 @@
 
 void report_init(struct report *report, const struct crash *crash, const struct finding_list *findings)
 {
-	report->crash = crash;
-	report->findings = findings;
+	*report = (struct report){.crash = crash, .findings = findings};
 	signature_hash(crash, findings, report->signature);
 }

@@ -18,6 +18,7 @@ struct report {
 	const struct crash *crash;
 	const struct finding_list *findings;
 	char signature[17]; /* 16 hexadecimal digits */
+	bool one_line;	    /* JSON without line breaks and indentation; false unless somebody sets it */
 };
 
 /* The signature is that of signature.h. */

@@ -278,7 +278,7 @@ struct error *report_write_json(const struct report *report, FILE *out)
 	json_object_set_new(root, "probes", probes_json(&report->crash->repair));
 	json_object_set_new(root, "findings", findings_json(report->crash, report->findings));
 	json_object_set_new(root, "coverage", coverage_json(report->crash));
-	failed = json_dumpf(root, out, JSON_INDENT(2));
+	failed = json_dumpf(root, out, report->one_line ? JSON_COMPACT : JSON_INDENT(2));
 	json_decref(root);
 	if (failed || fputc('\n', out) == EOF)
 		return error_format(ERROR_SYSTEM, "cannot write the report");

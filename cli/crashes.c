@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/crashes.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "analyzer/crash.h"
+#include "analyzer/facts/crash_id.h"
+#include "cli/core_place.h"
+
+#define CRASHES_MAX 10000
+
+const char *crash_core_name(enum crash_core state)
+{
+	static const char *const names[] = {"none", "present", "truncated", "missing", "error"};
+
+	return names[state];
+}
+
+void crash_row_deinit(struct crash_row *row)
+{
+	if (row->has_signal)
+		signal_event_deinit(&row->signal_event);
+	free(row->executable);
+	free(row->hostname);
+	*row = (struct crash_row){0};
+}
+
+void crash_rows_deinit(struct crash_rows *rows)
+{
+	for (size_t i = 0; i < rows->count; i++)
+		crash_row_deinit(&rows->rows[i]);
+	free(rows->rows);
+	*rows = (struct crash_rows){0};
+}
+
+/* ---- from the record ---- */
+
+/* A name of the kernel's, which need not end in a NUL. */
+static void copy_comm(char out[17], const char comm[16])
+{
+	memcpy(out, comm, 16);
+	out[16] = 0;
+}
+
+static struct error *take_date(struct store_reader *store, uint64_t time_ns, struct crash_row *row)
+{
+	struct recording recording;
+	struct error *err = store_reader_recording(store, row->process.recording_id, &recording);
+
+	if (err)
+		return err;
+	if (!crash_realtime_ns(&recording, time_ns, &row->real_ns))
+		row->real_ns = 0;
+	memcpy(row->boot_id, recording.boot_id, sizeof(row->boot_id));
+	recording_deinit(&recording);
+	return NULL;
+}
+
+static struct error *take_executable(struct store_reader *store, struct crash_row *row)
+{
+	struct file_identity file;
+	struct error *err;
+
+	if (!row->space.executable_file_id)
+		return NULL;
+	err = store_reader_file(store, row->space.executable_file_id, &file);
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err); /* a damaged database: the crash is there all the same */
+		return NULL;
+	}
+	if (err)
+		return err;
+	if (file.path[0]) {
+		row->executable = file.path;
+		file.path = NULL;
+	}
+	file_identity_deinit(&file);
+	return NULL;
+}
+
+/* Everything that a death and an exit have alike. */
+static struct error *take_record(struct store_reader *store, int64_t process_id, int64_t space_id, uint64_t time_ns,
+				 struct crash_row *row)
+{
+	struct error *err = store_reader_process(store, process_id, &row->process);
+
+	if (!err)
+		err = store_reader_space(store, space_id, &row->space);
+	if (!err)
+		err = take_date(store, time_ns, row);
+	if (!err)
+		err = take_executable(store, row);
+	if (err)
+		return err;
+	row->pid = row->process.pid;
+	row->namespace_pid = row->process.namespace_pid;
+	row->has_uid = true;
+	row->uid = row->process.uid;
+	copy_comm(row->comm, row->process.comm);
+	return NULL;
+}
+
+/* Consumes the event. */
+static struct error *take_signal(struct store_reader *store, struct signal_event *event, struct crash_row *row)
+{
+	struct error *err;
+
+	*row = (struct crash_row){.has_signal = true, .signal_event = *event, .signal = event->number};
+	row->tid = event->tid;
+	copy_comm(row->thread_comm, event->comm);
+	err = take_record(store, event->process_id, event->space_id, event->time_ns, row);
+	if (err)
+		crash_row_deinit(row);
+	else
+		crash_id_of_record(&row->space, &row->process, event, 0, row->id);
+	return err;
+}
+
+static struct error *take_exit(struct store_reader *store, const struct exit_state *exit, struct crash_row *row)
+{
+	struct error *err;
+
+	*row = (struct crash_row){.has_exit = true, .exit = *exit, .status = exit->status, .tid = exit->tid};
+	copy_comm(row->thread_comm, exit->comm);
+	err = take_record(store, exit->process_id, exit->space_id, exit->time_ns, row);
+	if (err)
+		crash_row_deinit(row);
+	else
+		crash_id_of_record(&row->space, &row->process, NULL, exit->namespace_tid ?: exit->tid, row->id);
+	return err;
+}
+
+/* ---- the list ---- */
+
+static bool is_meant(const struct match_query *query, const struct crash_row *row)
+{
+	const struct match_facts facts = {
+		.id = row->id,
+		.boot_id = row->boot_id,
+		.hostname = row->hostname,
+		.executable = row->executable,
+		.comm = row->thread_comm,
+		.process_comm = row->comm,
+		.pid = row->pid,
+		.namespace_pid = row->namespace_pid,
+		.uid = row->uid,
+		.gid = row->gid,
+		.has_uid = row->has_uid,
+		.has_gid = row->has_gid,
+		.signal = row->signal,
+		.real_ns = row->real_ns,
+	};
+
+	return match_fits(query, &facts);
+}
+
+/* Consumes the row. */
+static struct error *add_if_meant(const struct match_query *query, struct crash_row *row, struct crash_rows *rows)
+{
+	struct crash_row *grown;
+
+	if (!is_meant(query, row)) {
+		crash_row_deinit(row);
+		return NULL;
+	}
+	/* Grown at each power of two. */
+	if (!(rows->count & (rows->count - 1))) {
+		grown = reallocarray(rows->rows, rows->count ? 2 * rows->count : 1, sizeof(*grown));
+		if (!grown) {
+			crash_row_deinit(row);
+			return &error_no_memory;
+		}
+		rows->rows = grown;
+	}
+	rows->rows[rows->count++] = *row;
+	return NULL;
+}
+
+static struct error *add_signals(struct store_reader *store, const struct match_query *query, size_t limit,
+				 struct crash_rows *rows)
+{
+	struct signal_event *signals = NULL;
+	size_t count = 0;
+	struct error *err = store_reader_fatal_signals(store, CRASHES_MAX, &signals, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct crash_row row;
+
+		if (err || rows->count >= limit) {
+			signal_event_deinit(&signals[i]);
+			continue;
+		}
+		err = take_signal(store, &signals[i], &row);
+		if (!err)
+			err = add_if_meant(query, &row, rows);
+	}
+	free(signals);
+	return err;
+}
+
+static struct error *add_exits(struct store_reader *store, const struct match_query *query, size_t limit,
+			       struct crash_rows *rows)
+{
+	struct exit_state *exits = NULL;
+	size_t count = 0, before = rows->count;
+	struct error *err = store_reader_exit_states(store, 0, CRASHES_MAX, &exits, &count);
+
+	for (size_t i = 0; !err && i < count && rows->count - before < limit; i++) {
+		struct crash_row row;
+
+		err = take_exit(store, &exits[i], &row);
+		if (!err)
+			err = add_if_meant(query, &row, rows);
+	}
+	free(exits);
+	return err;
+}
+
+/* Newest first; those without a date last. What is equal stays in the order of the record, whose newest came first. */
+static int compare(const void *one, const void *other)
+{
+	const struct crash_row *a = one, *b = other;
+
+	if (a->real_ns != b->real_ns)
+		return a->real_ns > b->real_ns ? -1 : 1;
+	if (a->has_signal && b->has_signal && a->signal_event.id != b->signal_event.id)
+		return a->signal_event.id > b->signal_event.id ? -1 : 1;
+	return 0;
+}
+
+struct error *crashes_collect(struct store_reader *store, const struct match_query *query, size_t limit,
+			      struct crash_rows *ret)
+{
+	struct error *err = NULL;
+
+	*ret = (struct crash_rows){0};
+	if (!limit)
+		limit = SIZE_MAX;
+	if (store)
+		err = add_signals(store, query, limit, ret);
+	if (store && !err)
+		err = add_exits(store, query, limit, ret);
+	if (err) {
+		crash_rows_deinit(ret);
+		return err;
+	}
+	qsort(ret->rows, ret->count, sizeof(*ret->rows), compare);
+	while (ret->count > limit)
+		crash_row_deinit(&ret->rows[--ret->count]);
+	return NULL;
+}
+
+/* ---- cores ---- */
+
+struct error *crash_row_open_core(const struct crash_row *row, struct core **ret_core)
+{
+	*ret_core = NULL;
+	if (row->has_signal)
+		*ret_core = core_place_open(&row->signal_event, &row->process, &row->space, row->real_ns);
+	return NULL;
+}
+
+enum crash_core crash_row_core(const struct crash_row *row, uint64_t *ret_bytes)
+{
+	enum crash_core state = CRASH_CORE_NONE;
+	struct core *core = NULL;
+	struct stat status;
+
+	*ret_bytes = 0;
+	if (row->has_signal)
+		core = core_place_open(&row->signal_event, &row->process, &row->space, row->real_ns);
+	if (core) {
+		state = core->truncated ? CRASH_CORE_TRUNCATED : CRASH_CORE_PRESENT;
+		if (stat(core->path, &status) == 0)
+			*ret_bytes = (uint64_t)status.st_size;
+	}
+	core_destroy(core);
+	return state;
+}
