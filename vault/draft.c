@@ -83,6 +83,8 @@ struct error *vault_draft_core(struct vault_draft *draft, int *ret_fd)
 
 static struct error *finish_core(struct vault_draft *draft, struct vault_crash *crash)
 {
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+				    {crash->time_ns / 1000000000, crash->time_ns % 1000000000}};
 	struct stat status;
 
 	crash->stored_bytes = 0;
@@ -95,6 +97,9 @@ static struct error *finish_core(struct vault_draft *draft, struct vault_crash *
 		return error_format(ERROR_SYSTEM, "cannot write %s/%s/" VAULT_CORE_PACKED ": %s",
 				    vault_path(draft->vault), draft->name, strerror(errno));
 	crash->stored_bytes = (uint64_t)status.st_size;
+	/* The explanation asks whether a mapped file was changed after the core was written. */
+	if (crash->time_ns > 0)
+		futimens(draft->core, times);
 	return NULL;
 }
 

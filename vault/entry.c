@@ -198,9 +198,10 @@ static struct error *check_plain(int fd, const struct vault_entry *entry)
 	return NULL;
 }
 
-struct error *vault_open_core(struct vault *vault, const struct vault_entry *entry, int *ret_fd)
+struct error *vault_open_stored_core(struct vault *vault, const struct vault_entry *entry, int *ret_fd,
+				     bool *ret_packed)
 {
-	cleanup_fd int directory = -1, fd = -1;
+	cleanup_fd int directory = -1;
 	struct error *err;
 
 	if (entry->problem)
@@ -211,20 +212,30 @@ struct error *vault_open_core(struct vault *vault, const struct vault_entry *ent
 	err = vault_open_entry(vault, entry->name, &directory);
 	if (err)
 		return err;
-	err = vault_open_file(directory, VAULT_CORE_PLAIN, entry->name, &fd);
-	if (!err) {
-		err = check_plain(fd, entry);
-		if (!err)
-			*ret_fd = take_fd(&fd);
-		return err;
-	}
-	if (err->code != ERROR_NOT_FOUND)
+	*ret_packed = false;
+	err = vault_open_file(directory, VAULT_CORE_PLAIN, entry->name, ret_fd);
+	if (!err || err->code != ERROR_NOT_FOUND)
 		return err;
 	error_destroy(err);
-	err = vault_open_file(directory, VAULT_CORE_PACKED, entry->name, &fd);
+	*ret_packed = true;
+	return vault_open_file(directory, VAULT_CORE_PACKED, entry->name, ret_fd);
+}
+
+struct error *vault_open_core(struct vault *vault, const struct vault_entry *entry, int *ret_fd)
+{
+	cleanup_fd int fd = -1;
+	bool is_packed;
+	struct error *err = vault_open_stored_core(vault, entry, &fd, &is_packed);
+
 	if (err)
 		return err;
-	return error_prefix(vault_unpack(fd, entry->crash.core_bytes, ret_fd), "%s/" VAULT_CORE_PACKED, entry->name);
+	if (is_packed)
+		return error_prefix(vault_unpack(fd, entry->crash.core_bytes, ret_fd), "%s/" VAULT_CORE_PACKED,
+				    entry->name);
+	err = check_plain(fd, entry);
+	if (!err)
+		*ret_fd = take_fd(&fd);
+	return err;
 }
 
 /* ---- reports ---- */

@@ -166,6 +166,7 @@ struct error *vault_unpack(int in_fd, uint64_t bytes, int *ret_fd)
 	struct unpacking unpacking = {.bytes = bytes};
 	struct archive_entry *entry;
 	cleanup_fd int fd = -1;
+	struct stat status;
 	struct error *err;
 
 	if (!archive)
@@ -185,6 +186,9 @@ struct error *vault_unpack(int in_fd, uint64_t bytes, int *ret_fd)
 	err = unpack_all(&unpacking, archive);
 	if (err)
 		return err;
+	/* As old as what it comes from: age tells whether mapped files were changed since. */
+	if (fstat(in_fd, &status) == 0)
+		futimens(fd, (struct timespec[]){{.tv_nsec = UTIME_OMIT}, status.st_mtim});
 	*ret_fd = take_fd(&fd);
 	return NULL;
 }

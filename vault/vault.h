@@ -98,10 +98,15 @@ void vault_entries_destroy(struct vault_entry *entries, size_t count);
 struct error *vault_read(struct vault *vault, const char *name, struct vault_entry *ret_entry) must_check;
 
 /* The core of an entry as a descriptor for reading, which the caller closes: the file itself, or what core.zst unpacks
- * to, in a nameless file of $TMPDIR, else /var/tmp, with holes where the core is zero. core_open() takes the path
- * "/proc/self/fd/N". ERROR_NOT_FOUND: it has none. ERROR_INVALID: what is stored is not what the metadata say (other
- * size, not zstd, cut off). ERROR_SYSTEM: among others, no room to unpack it. */
+ * to, in a nameless file of $TMPDIR, else /var/tmp, with holes where the core is zero, dated as the core was.
+ * core_open() takes the path "/proc/self/fd/N". ERROR_NOT_FOUND: it has none. ERROR_INVALID: what is stored is not what
+ * the metadata say (other size, not zstd, cut off). ERROR_SYSTEM: among others, no room to unpack it. */
 struct error *vault_open_core(struct vault *vault, const struct vault_entry *entry, int *ret_fd) must_check;
+
+/* The file that holds the core, as it is stored: for those who unpack it elsewhere (vault_unpack(), where *ret_packed).
+ */
+struct error *vault_open_stored_core(struct vault *vault, const struct vault_entry *entry, int *ret_fd,
+				     bool *ret_packed) must_check;
 
 /* report.json: NUL-terminated text that the caller frees. ERROR_NOT_FOUND when there is none. Writing replaces it
  * whole, or leaves what was there. */
@@ -110,6 +115,34 @@ struct error *vault_write_report(struct vault *vault, const char *name, const ch
 
 /* Takes an entry away, all or nothing to those who list. */
 struct error *vault_remove(struct vault *vault, const char *name) must_check;
+
+/* ---- keeping within bounds ---- */
+
+/* What to keep. 0 is no limit. */
+struct vault_prune_limits {
+	uint64_t most_bytes; /* of all entries together, on the disk */
+	uint64_t keep_free;  /* bytes that are to be free on the file system */
+	uint64_t most_age_s; /* since the death; of an entry with a problem since it was last changed */
+	bool dry_run;	     /* only tell */
+};
+
+struct vault_pruned {
+	const char *name;
+	uint64_t bytes; /* on the disk */
+	const char *why;
+};
+
+struct vault_pruned_sum {
+	size_t removed, kept;
+	uint64_t removed_bytes, kept_bytes; /* kept: after it */
+};
+
+/* Takes away what goes beyond the limits: those with a problem first, then the oldest deaths; the newest entry stays
+ * whatever its size, as long as it is not too old. Also drafts that nobody has touched for a day. `tell` (may be NULL)
+ * hears of each. */
+struct error *vault_prune(struct vault *vault, const struct vault_prune_limits *limits,
+			  void (*tell)(void *context, const struct vault_pruned *pruned), void *context,
+			  struct vault_pruned_sum *ret_sum) must_check;
 
 /* ---- making an entry ---- */
 

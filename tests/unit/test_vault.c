@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "vault/settings.h"
 #include "vault/vault.h"
 
 #define CORE_BYTES (5u << 20)
@@ -450,6 +452,116 @@ static void test_lying_core(void **state)
 	free(name);
 }
 
+/* ---- bounds ---- */
+
+struct told {
+	char names[8][64];
+	size_t count;
+};
+
+static void hear(void *context, const struct vault_pruned *pruned)
+{
+	struct told *told = context;
+
+	snprintf(told->names[told->count++], sizeof(told->names[0]), "%s", pruned->name);
+}
+
+static void keep_aged(char **names, unsigned count, int64_t step_s)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct vault_crash crash = example;
+
+		crash.time_ns = (int64_t)(time(NULL) - (int64_t)i * step_s - 10) * 1000000000;
+		names[i] = keep(&crash, CORE_BYTES);
+	}
+}
+
+static void test_prune(void **state)
+{
+	struct vault_prune_limits nothing = {0}, age = {.most_age_s = 250}, small = {.most_bytes = 1}, full;
+	struct vault_pruned_sum sum;
+	struct told told = {0};
+	char *names[4], path[512];
+	struct timespec old[2] = {{.tv_sec = time(NULL) - 90000}, {.tv_sec = time(NULL) - 90000}};
+
+	(void)state;
+	keep_aged(names, 4, 100);
+	snprintf(path, sizeof(path), "%s/.draft-of-old", directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	ok(vault_prune(vault, &nothing, hear, &told, &sum));
+	assert_int_equal(told.count, 0); /* it is fresh */
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+	ok(vault_prune(vault, &(struct vault_prune_limits){.dry_run = true}, hear, &told, &sum));
+	assert_int_equal(told.count, 1);
+	assert_int_equal(count_names(directory), 5);
+	ok(vault_prune(vault, &nothing, hear, &told, &sum));
+	assert_string_equal(told.names[1], ".draft-of-old");
+	assert_int_equal(sum.kept, 4);
+	assert_int_equal(count_names(directory), 4);
+
+	told.count = 0;
+	ok(vault_prune(vault, &age, hear, &told, &sum)); /* 10, 110, 210, 310 seconds */
+	assert_int_equal(told.count, 1);
+	assert_string_equal(told.names[0], names[3]);
+	spoil(names[1], "crash.json", "{");
+	full = (struct vault_prune_limits){.most_bytes = 2 * sum.kept_bytes / 3};
+	ok(vault_prune(vault, &full, hear, &told, &sum));
+	assert_string_equal(told.names[1], names[1]); /* what cannot be used goes before what is older */
+	assert_int_equal(sum.kept, 2);
+	ok(vault_prune(vault, &small, hear, &told, &sum));
+	assert_string_equal(told.names[2], names[2]);
+	assert_int_equal(sum.kept, 1); /* the newest stays */
+	ok(vault_prune(vault, &(struct vault_prune_limits){.keep_free = INT64_MAX}, hear, &told, &sum));
+	assert_int_equal(sum.kept, 1);
+	ok(vault_prune(vault, &(struct vault_prune_limits){.most_age_s = 1}, hear, &told, &sum));
+	assert_int_equal(sum.kept, 0);
+	assert_int_equal(count_names(directory), 0);
+	for (size_t i = 0; i < 4; i++)
+		free(names[i]);
+}
+
+static void test_settings(void **state)
+{
+	static const char *const bad[][2] = {
+		{"MaxUse=lots\n", ":1: 'lots' is no value for MaxUse"},
+		{"# words\n\nMaxCoreSize = 5\n", ":3: '5' is no value for MaxCoreSize"},
+		{"MaxUse=-1\n", "'-1'"},
+		{"MaxUse=99999999999999999999\n", "no value"},
+		{"MaxUse=9999999999T\n", "no value"},
+		{"MaxAge=5 years\n", "no value"},
+		{"MaxAge=\n", "no value"},
+		{"Vault=relative\n", "no value"},
+		{"Explain=perhaps\n", "no value"},
+		{"Maxuse=1G\n", "no key 'Maxuse'"},
+		{"[Coredump]\n", "Key=value"},
+	};
+	struct vault_settings settings;
+	char path[512];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/.conf", directory);
+	is_refused(vault_settings_read(path, true, &settings), ERROR_NOT_FOUND, ".conf");
+	ok(vault_settings_read(path, false, &settings));
+	assert_int_equal(settings.most_core_bytes, 8ull << 30);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		spoil("", ".conf", bad[i][0]);
+		is_refused(vault_settings_read(path, false, &settings), ERROR_INVALID, bad[i][1]);
+		assert_int_equal(settings.most_bytes, 10ull << 30);
+		assert_int_equal(settings.most_core_bytes, 8ull << 30);
+		assert_int_equal(settings.most_age_s, 30 * 86400);
+	}
+	spoil("", ".conf",
+	      " ; words\nMaxUse = 3M\nMaxAge=2w\nKeepFree=no\nExplain=No\nHookTimeout=5\nVault=/some where\n");
+	ok(vault_settings_read(path, true, &settings));
+	assert_int_equal(settings.most_bytes, 3 << 20);
+	assert_int_equal(settings.most_age_s, 14 * 86400);
+	assert_int_equal(vault_settings_keep_free(&settings, "/"), 0);
+	assert_false(settings.explain);
+	assert_int_equal(settings.hook_timeout_s, 5);
+	assert_string_equal(settings.vault, "/some where");
+	unlink(path);
+}
+
 static void test_opening(void **state)
 {
 	struct vault *other;
@@ -470,6 +582,7 @@ int main(void)
 		cmocka_unit_test(test_foreign),		cmocka_unit_test(test_a_draft_is_not_seen),
 		cmocka_unit_test(test_report),		cmocka_unit_test(test_lying_metadata),
 		cmocka_unit_test(test_links_and_fifos), cmocka_unit_test(test_lying_core),
+		cmocka_unit_test(test_prune),		cmocka_unit_test(test_settings),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
