@@ -42,9 +42,13 @@ void cli_help_write(FILE *out)
 		name_width = name > name_width ? name : name_width;
 		argument_width = argument > argument_width ? argument : argument_width;
 	}
-	for (size_t i = 0; i < cli_command_count; i++)
-		fprintf(out, "  %-*s %-*s  %s\n", name_width, cli_commands[i]->name, argument_width,
-			cli_commands[i]->arguments, cli_commands[i]->summary);
+	for (size_t i = 0; i < cli_command_count; i++) {
+		int column = fprintf(out, "  %-*s %-*s  ", name_width, cli_commands[i]->name, argument_width,
+				     cli_commands[i]->arguments);
+
+		option_write_folded(cli_commands[i]->summary, column, out);
+		fputc('\n', out);
+	}
 	fprintf(out, "\n%s\n\n", cli_crash_text);
 	option_table_write_help(rows, cli_options_common(rows), out);
 	write_statuses(out);
@@ -61,10 +65,13 @@ void cli_help_write_verb(const struct cli_command *command, FILE *out)
 		fputc('\n', out);
 		option_write_folded(command->details, 0, out);
 	}
-	if (command->statuses)
-		fprintf(out, "\nExit status: %s.\n", command->statuses);
-	else
+	if (command->statuses) {
+		fputs("\nExit status: ", out);
+		option_write_folded(command->statuses, (int)strlen("Exit status: "), out);
+		fputs(".\n", out);
+	} else {
 		write_statuses(out);
+	}
 }
 
 int cli_help_refuse_verb(const char *name)
