@@ -60,7 +60,7 @@ static struct error *not_found(const struct cli_options *options, const struct c
 		return error_format(ERROR_NOT_FOUND, "no recorded crash is called '%s', and there is no such core file",
 				    names[0]);
 	if (count || options->since || options->until)
-		return error_format(ERROR_NOT_FOUND, "no recorded crash is all of that");
+		return error_format(ERROR_NOT_FOUND, "no crash is all of that");
 	return error_format(ERROR_NOT_FOUND, "no crash has been recorded");
 }
 

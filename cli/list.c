@@ -91,8 +91,6 @@ static struct error *list(const struct cli_options *options, struct store_reader
 	struct match_query query;
 	struct error *err = cli_match_query(options, options->arguments, (size_t)options->argument_count, &query);
 
-	if (err)
-		*ret_status = CLI_USAGE;
 	if (!err)
 		err = crashes_collect(store, &query, options->count, &rows);
 	if (!err && options->group && rows.count)

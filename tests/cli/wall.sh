@@ -66,10 +66,28 @@ refuse 2 "there is no 'yes'; there are off, short, pretty" "$corelate" explain -
 refuse 2 "there is no ''" "$corelate" explain --json=
 refuse 2 '\x1b[31m' "$corelate" explain $'--json=\e[31m'
 refuse 2 "there is no 'text|json'" "$corelate" report '--format=text|json'
-refuse 2 'usage' "$corelate" explain one two
-refuse 2 'usage' "$corelate" info one two
-refuse 2 'usage' "$corelate" stack one two
-refuse 2 'usage' "$corelate" list one
+for verb in list info explain stack report; do
+	refuse 2 "'yesterdayish' is not a moment" "$corelate" $verb --since yesterdayish
+	refuse 2 "'\x1b[31m' is not a moment" "$corelate" $verb --until $'\e[31m'
+	refuse 2 "'' is not a moment" "$corelate" $verb --since ''
+	refuse 2 '--since is after --until' "$corelate" $verb --since now --until -1s
+	refuse 3 'no crash is all of that' "$corelate" $verb --db story.db depot 4243
+	refuse 3 'no crash is all of that' "$corelate" $verb --db story.db one two
+	refuse 3 'no crash is all of that' "$corelate" $verb --db story.db --since now
+done
+for verb in list info explain; do
+	refuse 1 "'COREDUMP_UNIT=x'" "$corelate" $verb --db story.db COREDUMP_UNIT=x
+	refuse 1 '\x1b' "$corelate" $verb --db story.db $'FIELD=\e[31m'
+done
+refuse 3 'no crash is all of that' "$corelate" list --db story.db frobnicate
+for number in 0 -1 x '' 1x 99999999999999999999; do
+	refuse 2 '-n takes a number above 0' "$corelate" list --db story.db -n "$number"
+done
+refuse 2 'wants a value' "$corelate" list -n
+for option in -1 -r -q --no-legend; do
+	refuse 2 'does not take' "$corelate" explain $option
+done
+refuse 2 'does not take' "$corelate" sql --since now 'SELECT 1'
 refuse 2 'usage' "$corelate" why
 refuse 2 'usage' "$corelate" why 1 2 3
 refuse 2 'usage' "$corelate" sql
