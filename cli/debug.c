@@ -142,7 +142,7 @@ static struct error *run_debug(const struct cli_options *options, int *ret_statu
 const struct cli_command cli_debug = {
 	.name = "debug",
 	.arguments = "[CRASH...]",
-	.summary = "start a debugger on a core, with the return addresses that uretprobes took put back",
+	.summary = "start a debugger on a core, with its true return addresses put back",
 	.details = "The core itself is never changed: where there is something to put back, the debugger gets a copy, "
 		   "which "
 		   "is\nremoved afterwards. The exit status is the debugger's.\n",
