@@ -267,6 +267,17 @@ struct error *core_elf_open_path(const char *path, struct core_elf **ret)
 	return core_elf_open_path_of(NULL, path, ret);
 }
 
+size_t core_elf_read_build_id(int fd, uint8_t ret_build_id[64])
+{
+	struct core_image image = {.fd = fd};
+	size_t length = 0;
+
+	if (core_image_init(&image) == CORE_IMAGE_ELF)
+		length = core_image_read_build_id(&image, 0, ret_build_id);
+	core_image_deinit(&image);
+	return length;
+}
+
 void core_elf_destroy(struct core_elf *elf)
 {
 	if (!elf)

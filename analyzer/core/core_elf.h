@@ -77,6 +77,10 @@ struct error *core_elf_open_path_of(struct core_host *host, const char *path, st
 struct error *core_elf_open_module(const struct core_module *module, struct core_elf **ret) must_check;
 void core_elf_destroy(struct core_elf *elf);
 
+/* Copies NT_GNU_BUILD_ID of the file behind `fd`, and returns its length; 0 when there is none, or it is no such file.
+ */
+size_t core_elf_read_build_id(int fd, uint8_t ret_build_id[64]);
+
 /* Where the byte at `address` is in the file; false when it is in no PT_LOAD's file part. `executable` asks for a
  * segment with PF_X. */
 bool core_elf_file_offset(const struct core_elf *elf, uint64_t address, bool executable, uint64_t *ret_offset);
