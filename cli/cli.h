@@ -54,6 +54,7 @@ struct cli_options {
 	const char *debugger, *debugger_arguments; /* NULL for none */
 	bool dry_run;
 	bool no_pager;
+	bool no_core;
 	const char *prose;	    /* `help`: of a man page; NULL for none */
 	const char *since, *until;  /* as given; NULL for none */
 	int64_t since_ns, until_ns; /* what they say, by the clock at the start; valid when they were given */
@@ -84,8 +85,8 @@ struct cli_command {
 	int (*run_raw)(int argc, char **argv); /* with CLI_RAW */
 };
 
-extern const struct cli_command cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql, cli_repair,
-	cli_debug, cli_check, cli_probes, cli_report, cli_doctor, cli_help;
+extern const struct cli_command cli_bundle, cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql,
+	cli_repair, cli_debug, cli_check, cli_probes, cli_report, cli_doctor, cli_help;
 
 /* All of them (cli/commands.c). */
 extern const struct cli_command *const cli_commands[];
@@ -100,11 +101,14 @@ struct cli_crash {
 	struct core *core;	    /* NULL when there is none */
 	struct store_reader *store; /* NULL when there is none */
 	struct crash_row row;	    /* what was found by name; all zero for a core that was named by its path */
+	struct bundle *bundle;	    /* that it came from; NULL for none. It owns the host */
+	struct core_host *host;	    /* whose files are looked at; NULL: this machine's */
+	const char *core_name;	    /* what to call the core; NULL: its path */
 };
 
 /* The newest crash that the arguments mean (cli/match.h), with --since and --until of the options; without arguments
- * the newest of all. One argument may be a core file's path. ERROR_NOT_FOUND with a message that says what was looked
- * for. */
+ * the newest of all. One argument may be the path of a core or of a bundle. ERROR_NOT_FOUND with a message that says
+ * what was looked for. */
 struct error *cli_find_crash(const struct cli_options *options, char **names, size_t count,
 			     struct cli_crash *ret) must_check;
 void cli_crash_deinit(struct cli_crash *found);

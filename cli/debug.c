@@ -38,9 +38,9 @@ static struct error *copy_make(const struct crash *crash, struct copy *ret)
 		known += crash->repair.slots[i].trust != FRAME_LOST;
 	if (known == 0) {
 		/* A core that was unpacked has no name but our descriptor's, which the debugger must ask us for. */
-		if (strncmp(crash->core_path, "/proc/self/", 11) == 0)
-			snprintf(ret->path, sizeof(ret->path), "/proc/%d/%s", getpid(), crash->core_path + 11);
-		else if (snprintf(ret->path, sizeof(ret->path), "%s", crash->core_path) >= (int)sizeof(ret->path))
+		if (strncmp(crash->core->path, "/proc/self/", 11) == 0)
+			snprintf(ret->path, sizeof(ret->path), "/proc/%d/%s", getpid(), crash->core->path + 11);
+		else if (snprintf(ret->path, sizeof(ret->path), "%s", crash->core->path) >= (int)sizeof(ret->path))
 			return error_format(ERROR_INVALID, "the core's path is too long");
 		return NULL;
 	}

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 
 #include "analyzer/detect.h"
+#include "bundle/bundle.h"
+#include "cli/bundle_crash.h"
 #include "cli/cli.h"
 
 struct error *cli_open_store(const struct cli_options *options, struct store_reader **ret)
@@ -104,6 +106,8 @@ struct error *cli_find_crash(const struct cli_options *options, char **names, si
 {
 	struct error *err;
 
+	if (count == 1 && bundle_recognise(names[0]))
+		return cli_open_bundle(names[0], ret);
 	*ret = (struct cli_crash){0};
 	err = cli_open_store(options, &ret->store);
 	if (!err && count == 1 && names_a_file(names[0])) {
@@ -125,6 +129,7 @@ void cli_crash_deinit(struct cli_crash *found)
 	crash_row_deinit(&found->row);
 	core_destroy(found->core);
 	store_reader_destroy(found->store);
+	bundle_close(found->bundle);
 	*found = (struct cli_crash){0};
 }
 
@@ -142,6 +147,8 @@ struct error *cli_explain_crash(const struct cli_options *options, char **names,
 	request.store = ret->found.store;
 	request.signal = ret->found.row.has_signal ? &ret->found.row.signal_event : NULL;
 	request.exit = ret->found.row.has_exit ? &ret->found.row.exit : NULL;
+	request.host = ret->found.host;
+	request.core_name = ret->found.core_name;
 	if (address) {
 		request.address = *address;
 		request.has_address = true;

@@ -18,7 +18,7 @@ const struct cli_status_text cli_status_texts[] = {
 };
 
 const char cli_crash_text[] =
-	"CRASH is a core file, a pid, an id, a command name or an executable; without it, the newest "
+	"CRASH is a core file, a bundle, a pid, an id, a command name or an executable; without it, the newest "
 	"recorded crash.";
 
 static void write_statuses(FILE *out)

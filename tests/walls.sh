@@ -29,13 +29,14 @@ for file in analyzer/**/*.[ch]; do
 done
 forbid 'elfutils outside its rooms' "$elfutils" "${others[@]}" collector/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch]
 forbid 'the collector sees the analyzer' '#include *"analyzer/' collector/**/*.[ch] schema/**/*.[ch] common/*.[ch]
+forbid 'a bundle knows of packing alone' '#include *("(collector|bpf|cli|schema|vault|analyzer/(facts|detect|report|evidence))/|<(sqlite3|bpf))' bundle/*.[ch]
 forbid 'the analyzer sees the collector or bpf' '#include *"(collector|bpf)/' analyzer/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch]
 pure=(analyzer/timeline.[ch] analyzer/facts/heap.[ch] analyzer/evidence/*.[ch] analyzer/finding.[ch] analyzer/detect.[ch] analyzer/detect/*.c analyzer/words.[ch])
 forbid 'I/O in a pure module' '\b(fopen|open|printf|fprintf|fputs|puts|getenv|store_reader_[a-z_]+|core_open|fork|time|localtime|gmtime)\(' "${pure[@]}"
 forbid 'exit below main' '\b(exit|abort)\(.*\);' analyzer/**/*.[ch] schema/**/*.[ch] common/*.[ch]
 forbid 'a static in a detector' '^[[:space:]]+static (const )?[a-z_ ]+(\*)? *[a-z_]+(\[[^]]*\])? *;|^[[:space:]]+static [^c(][^(]*[;=]' analyzer/detect/*.c
 
-for header in common/*.h schema/*.h vault/*.h analyzer/**/*.h cli/*.h collector/*.h bpf/event.h include/corelate/*.h; do
+for header in common/*.h schema/*.h vault/*.h analyzer/**/*.h cli/*.h bundle/*.h collector/*.h bpf/event.h include/corelate/*.h; do
 	if ! cc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-function -I. -fsyntax-only -x c "$header" 2>/tmp/walls.$$; then
 		printf '%s does not compile alone:\n' "$header"
 		cat /tmp/walls.$$

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/bundle_crash.h"
+
+#include <stdlib.h>
+
+#include "bundle/bundle.h"
+
+/* A store of an older version is brought to ours: it is a private copy. */
+static struct error *open_record(const char *path, struct store_reader **ret)
+{
+	struct error *err = store_reader_create(path, ret);
+	struct store_writer *writer;
+
+	if (!err || err->code != ERROR_UNSUPPORTED)
+		return err;
+	error_destroy(err);
+	err = store_writer_create(path, &writer);
+	if (err)
+		return err;
+	store_writer_destroy(writer);
+	return store_reader_create(path, ret);
+}
+
+static struct error *find_signal(int64_t id, struct cli_crash *found)
+{
+	struct error *err = store_reader_signal(found->store, id, &found->row.signal_event);
+
+	found->row.has_signal = !err;
+	return err;
+}
+
+static struct error *find_exit(int64_t id, struct cli_crash *found)
+{
+	struct exit_state *exits = NULL;
+	size_t count = 0;
+	struct error *err = store_reader_exit_states(found->store, 0, SIZE_MAX, &exits, &count);
+
+	for (size_t i = 0; !err && i < count; i++) {
+		if (exits[i].id != id)
+			continue;
+		found->row.exit = exits[i];
+		found->row.has_exit = true;
+	}
+	free(exits);
+	return err || found->row.has_exit ? err : &error_not_found;
+}
+
+static struct error *open_contents(struct cli_crash *found)
+{
+	const struct bundle *bundle = found->bundle;
+	struct error *err = NULL;
+
+	if (bundle->record)
+		err = open_record(bundle->record, &found->store);
+	if (!err && bundle->core)
+		err = core_open(bundle->core, &found->core);
+	if (!err && found->core)
+		err = core_find_modules_of(found->core, bundle->host);
+	if (!err && found->store && bundle->signal_id)
+		err = find_signal(bundle->signal_id, found);
+	else if (!err && found->store && bundle->exit_state_id)
+		err = find_exit(bundle->exit_state_id, found);
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		err = error_format(ERROR_INVALID, "damaged: its record does not have the death that it is about");
+	}
+	if (!err && !found->core && !found->row.has_signal && !found->row.has_exit)
+		err = error_format(ERROR_INVALID, "it holds neither a core nor a recorded death");
+	return err;
+}
+
+struct error *cli_open_bundle(const char *path, struct cli_crash *ret)
+{
+	struct error *err;
+
+	*ret = (struct cli_crash){0};
+	err = bundle_open(path, &ret->bundle);
+	if (err)
+		return err;
+	ret->host = ret->bundle->host;
+	ret->core_name = path;
+	err = open_contents(ret);
+	if (err)
+		cli_crash_deinit(ret);
+	return error_prefix(err, "%s", path);
+}
