@@ -38,6 +38,7 @@ enum cli_flag {
 	CLI_DEBUGGER = 512, /* --debugger, -A */
 	CLI_MATCH = 1024,   /* --since, --until */
 	CLI_LIST = 2048,    /* -1, -n, -r, -q, --no-legend */
+	CLI_CONFIG = 65536, /* --config FILE */
 };
 
 enum cli_json { CLI_JSON_OFF, CLI_JSON_SHORT, CLI_JSON_PRETTY };
@@ -53,6 +54,7 @@ struct cli_options {
 	const char *limit;			   /* as given; NULL for none */
 	const char *debugger, *debugger_arguments; /* NULL for none */
 	bool dry_run;
+	const char *config; /* NULL: the system's */
 	bool no_pager;
 	bool no_core;
 	const char *prose;	    /* `help`: of a man page; NULL for none */
@@ -87,6 +89,7 @@ struct cli_command {
 
 extern const struct cli_command cli_bundle, cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql,
 	cli_repair, cli_debug, cli_check, cli_probes, cli_report, cli_doctor, cli_help;
+extern const struct cli_command cli_capture;
 
 /* All of them (cli/commands.c). */
 extern const struct cli_command *const cli_commands[];

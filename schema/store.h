@@ -114,6 +114,8 @@ void store_reader_destroy(struct store_reader *reader);
 /* Single rows by id. The strings inside belong to the caller (the _deinit functions free them). ERROR_NOT_FOUND when
  * there is no such row. */
 struct error *store_reader_recording(struct store_reader *, int64_t id, struct recording *ret) must_check;
+/* The last one that was begun; ERROR_NOT_FOUND for none. */
+struct error *store_reader_newest_recording(struct store_reader *, struct recording *ret) must_check;
 struct error *store_reader_process(struct store_reader *, int64_t id, struct process *ret) must_check;
 /* The process of a recording that had this pid of the initial namespace at that moment: the last one to have begun
  * before it, unless its end was seen earlier. */

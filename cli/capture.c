@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* corelate capture: the kernel's core dump handler. It keeps the core, lets the dying process go, and explains. */
+#include "cli/capture.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/log.h"
+#include "cli/publish.h"
+#include "common/cleanup.h"
+
+/* The kernel's handler runs with a soft RLIMIT_CORE of 1; a process may have that too. Smaller than a page is none. */
+#define LEAST_LIMIT 4096
+
+struct capture {
+	struct capture_words words;
+	struct vault_settings settings;
+	struct vault_crash crash;
+	bool is_forbidden;
+	struct vault *vault;
+};
+
+static void read_settings(const struct cli_options *options, struct vault_settings *settings)
+{
+	struct error *err =
+		vault_settings_read(options->config ?: VAULT_SETTINGS_PATH, options->config != NULL, settings);
+
+	/* A slip of the pen must not lose a crash. */
+	if (err)
+		log_write(LOG_LEVEL_ERROR, "%s; the default holds instead", err->message);
+	error_destroy(err);
+}
+
+/* The soft limit, where somebody has set one; 0 is what most systems begin with and means nothing. */
+static uint64_t most_bytes(const struct capture *capture)
+{
+	uint64_t most = capture->settings.most_core_bytes, own = capture->words.limit;
+
+	if (capture->words.has_limit && own >= LEAST_LIMIT && (!most || own < most))
+		return own;
+	return most;
+}
+
+static void note(struct vault_crash *crash, const char *text)
+{
+	free(crash->note);
+	crash->note = strdup(text);
+}
+
+/* Sets what the metadata say of the core. */
+static void judge(struct vault_crash *crash, const struct vault_packed *packed)
+{
+	static const char *const cut[] = {
+		[VAULT_PACK_TOO_LARGE] =
+			"the core is cut short: it is larger than MaxCoreSize or its RLIMIT_CORE allow",
+		[VAULT_PACK_NO_ROOM] = "the core is cut short: less than KeepFree was left on the disk",
+	};
+
+	crash->core_bytes = packed->core_bytes;
+	crash->truncated = packed->end != VAULT_PACK_WHOLE;
+	if (crash->truncated)
+		note(crash, cut[packed->end]);
+	/* Without its notes nothing can be made of it; the rest is still worth knowing. */
+	if (packed->has_notes)
+		return;
+	crash->core_bytes = 0;
+	note(crash, !crash->truncated ? "what the kernel wrote is no core"
+		    : packed->end == VAULT_PACK_NO_ROOM
+			    ? "no core was kept: less than KeepFree was left on the disk"
+			    : "no core was kept: its notes alone are larger than the limit");
+}
+
+static struct error *take_core(struct capture *capture, struct vault_draft *draft)
+{
+	struct vault_pack_limits limits = {
+		.most_bytes = most_bytes(capture),
+		.keep_free = vault_settings_keep_free(&capture->settings, capture->settings.vault),
+	};
+	struct vault_packed packed;
+	struct error *err;
+
+	if (capture->is_forbidden) {
+		close(STDIN_FILENO);
+		note(&capture->crash, "no core was kept: the process's hard RLIMIT_CORE is 0");
+		return NULL;
+	}
+	err = capture_drain(draft, &limits, &packed);
+	if (!err)
+		judge(&capture->crash, &packed);
+	return err;
+}
+
+static void log_pruned(void *context, const struct vault_pruned *pruned)
+{
+	(void)context;
+	log_write(LOG_LEVEL_INFO, "removed %s: %s", pruned->name, pruned->why);
+}
+
+static struct error *keep_within_bounds(struct capture *capture)
+{
+	struct vault_prune_limits limits = {
+		.most_bytes = capture->settings.most_bytes,
+		.most_age_s = capture->settings.most_age_s,
+		.keep_free = vault_settings_keep_free(&capture->settings, capture->settings.vault),
+	};
+	struct vault_pruned_sum sum;
+
+	return vault_prune(capture->vault, &limits, log_pruned, NULL, &sum);
+}
+
+/* From the pipe into the vault. */
+static struct error *keep(struct capture *capture, char **ret_name)
+{
+	struct vault_draft *draft = NULL;
+	struct error *err = vault_open(capture->settings.vault, true, &capture->vault);
+
+	if (!err)
+		err = vault_draft_create(capture->vault, &draft);
+	if (!err)
+		err = take_core(capture, draft);
+	if (err) {
+		vault_draft_abandon(draft);
+		return err;
+	}
+	return vault_draft_commit(draft, &capture->crash, ret_name);
+}
+
+static struct error *capture_all(struct capture *capture)
+{
+	cleanup_free char *name = NULL;
+	struct verdict verdict;
+	struct error *err = capture_read_process(&capture->words, &capture->crash, &capture->is_forbidden);
+
+	if (!err)
+		err = keep(capture, &name);
+	/* Whatever happened, the process that dies waits no longer. */
+	close(STDIN_FILENO);
+	if (err)
+		return err;
+	log_write(LOG_LEVEL_INFO, "%s (pid %u) died; kept as %s%s%s", capture->crash.comm ?: "?", capture->crash.pid,
+		  name, capture->crash.note ? ": " : "", capture->crash.note ?: "");
+	err = keep_within_bounds(capture);
+	if (err)
+		log_write(LOG_LEVEL_WARNING, "the vault is not kept within its bounds: %s", err->message);
+	error_destroy(err);
+	if (!capture->settings.explain)
+		return NULL;
+	err = publish(capture->vault, name, &capture->settings, true, &verdict);
+	if (err)
+		log_write(LOG_LEVEL_WARNING, "%s", err->message);
+	error_destroy(err);
+	return NULL;
+}
+
+static struct error *run_capture(const struct cli_options *options, int *ret_status)
+{
+	struct capture capture = {0};
+	struct error *err;
+	bool by_kernel;
+
+	log_begin(&by_kernel);
+	umask(077);
+	err = capture_words_parse(options->arguments, options->argument_count, &capture.words);
+	if (err) {
+		close(STDIN_FILENO);
+		if (!by_kernel) {
+			*ret_status = CLI_USAGE;
+			return err;
+		}
+	} else {
+		read_settings(options, &capture.settings);
+		err = capture_all(&capture);
+	}
+	if (err) {
+		log_write(LOG_LEVEL_ERROR, "cannot capture the crash of process %u: %s", capture.words.pid,
+			  err->message);
+		*ret_status = CLI_FAILED;
+	}
+	error_destroy(err);
+	vault_crash_deinit(&capture.crash);
+	vault_destroy(capture.vault);
+	return NULL;
+}
+
+const struct cli_command cli_capture = {
+	.name = "capture",
+	.arguments = "WORD...",
+	.summary = "keep and explain a core that the kernel hands over",
+	.details = "The kernel runs this, as root, when a process dies, once corelate install has told it to. The\n"
+		   "core comes on standard input; it is packed and stored by a process without any privilege, within\n"
+		   "the bounds of capture.conf. Then the dying process is let go, the crash is explained, the journal\n"
+		   "is told, and the programs in the directory of hooks run.\n"
+		   "\n"
+		   "Each WORD is LETTER=VALUE with a letter of core(5):\n"
+		   "  " CAPTURE_WORDS "\n",
+	.flags = CLI_CONFIG,
+	.least = 1,
+	.most = 64,
+	.run = run_capture,
+};

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* A crash in the vault is told to whoever wants to know. */
+#include "cli/publish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/log.h"
+#include "common/cleanup.h"
+#include "common/inert.h"
+
+/* One explanation at a time; a storm of crashes is kept, but not all of it explained. */
+#define LOCK_NAME ".publish.lock"
+#define LOCK_SECONDS 120
+
+char *publish_inert(const char *text)
+{
+	char *inert = NULL;
+	size_t size;
+	FILE *out;
+
+	if (!text)
+		return NULL;
+	out = open_memstream(&inert, &size);
+	if (!out)
+		return NULL;
+	inert_write(text, out);
+	if (fclose(out) != 0) {
+		free(inert);
+		return NULL;
+	}
+	return inert;
+}
+
+static struct error *take_lock(const struct vault *vault, int *ret_fd)
+{
+	cleanup_free char *path = NULL;
+	cleanup_fd int fd = -1;
+
+	if (asprintf(&path, "%s/" LOCK_NAME, vault_path(vault)) < 0) {
+		path = NULL;
+		return &error_no_memory;
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return error_errno(errno, "%s", path);
+	for (unsigned tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return error_errno(errno, "%s", path);
+		if (tries >= LOCK_SECONDS * 10)
+			return error_format(ERROR_SYSTEM, "others have been explained for %d s", LOCK_SECONDS);
+		nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+	}
+	*ret_fd = take_fd(&fd);
+	return NULL;
+}
+
+/* ---- the journal ---- */
+
+struct fields {
+	char *texts[20];
+	int count;
+};
+
+static void add_text(struct fields *fields, const char *name, const char *value)
+{
+	char *field;
+
+	if (value && value[0] && asprintf(&field, "CORELATE_%s=%s", name, value) >= 0)
+		fields->texts[fields->count++] = field;
+}
+
+static void add_number(struct fields *fields, const char *name, int64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRId64, value);
+	add_text(fields, name, text);
+}
+
+static void tell_journal(const struct vault *vault, const struct vault_entry *entry, const struct verdict *verdict,
+			 bool has_report)
+{
+	const struct vault_crash *crash = &entry->crash;
+	cleanup_free char *comm = publish_inert(crash->comm), *exe = publish_inert(crash->exe);
+	cleanup_free char *report = NULL, *message = NULL;
+	struct fields fields = {.texts = {strdup("MESSAGE_ID=" LOG_MESSAGE_CRASH)}, .count = 1};
+	const char *name = sigabbrev_np(crash->signal);
+
+	if (has_report && asprintf(&report, "%s/%s/report.json", vault_path(vault), entry->name) < 0)
+		report = NULL;
+	add_text(&fields, "ENTRY", entry->name);
+	add_text(&fields, "REPORT", report);
+	add_text(&fields, "CRASH_ID", verdict->id);
+	add_text(&fields, "CLASS", verdict->class);
+	add_text(&fields, "CONFIDENCE", verdict->confidence);
+	add_text(&fields, "SIGNATURE", verdict->signature);
+	add_text(&fields, "SUMMARY", verdict->summary);
+	add_number(&fields, "PID", crash->pid);
+	add_number(&fields, "TID", crash->tid);
+	add_number(&fields, "UID", crash->uid);
+	add_number(&fields, "SIGNAL", crash->signal);
+	add_text(&fields, "COMM", comm);
+	add_text(&fields, "EXE", exe);
+	if (asprintf(&message, "%s (pid %" PRIu32 ") died of SIG%s%s%s%s%s", comm ?: "?", crash->pid, name ?: "?",
+		     verdict->class[0] ? ": " : "", verdict->class, verdict->summary[0] ? ": " : "",
+		     verdict->summary) < 0)
+		message = NULL;
+	log_fields(LOG_LEVEL_CRITICAL, message ?: "a process died", fields.texts, fields.count);
+	for (int i = 0; i < fields.count; i++)
+		free(fields.texts[i]);
+}
+
+/* ---- all of it ---- */
+
+struct error *publish(struct vault *vault, const char *entry_name, const struct vault_settings *settings, bool fresh,
+		      struct verdict *ret_verdict)
+{
+	struct verdict verdict = {0};
+	cleanup_free char *report = NULL;
+	struct vault_entry entry;
+	cleanup_fd int lock = -1;
+	size_t bytes = 0;
+	struct error *err = vault_read(vault, entry_name, &entry);
+
+	if (err)
+		return err;
+	if (entry.problem)
+		err = error_format(ERROR_INVALID, "%s", entry.problem);
+	if (!err)
+		err = take_lock(vault, &lock);
+	if (!err)
+		err = publish_explain(vault, &entry, settings, fresh, &verdict, &report, &bytes);
+	if (!err)
+		err = vault_write_report(vault, entry_name, report, bytes);
+	if (!entry.problem) {
+		tell_journal(vault, &entry, &verdict, report && !err);
+		publish_run_hooks(vault, &entry, settings, &verdict, report, bytes);
+	}
+	vault_entry_deinit(&entry);
+	if (!err)
+		*ret_verdict = verdict;
+	return error_prefix(err, "%s is not explained", entry_name);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is done with a crash once it is in the vault: it is explained, report.json is written, the journal is told
+ * (cli/log.h), and the hooks run. `capture` does it for each crash, `import` may. Everything that reads the core runs
+ * as cli/privilege.h's plain user: it opens the record, read-only, before it gives its rights up, because the record
+ * belongs to root; what it can open after that is what anybody can, so the symbols of a program that only its owner may
+ * read are missing from such a report (`corelate explain` by root has them).
+ */
+#ifndef CLI_PUBLISH_H
+#define CLI_PUBLISH_H
+
+#include <stdbool.h>
+
+#include "common/error.h"
+#include "vault/settings.h"
+#include "vault/vault.h"
+
+/* The verdict, as words of one line each, inert. */
+struct verdict {
+	char id[17];	     /* of the crash */
+	char class[32];	     /* "" without a report */
+	char confidence[16]; /* proven, likely, possible; "unknown" has the class */
+	char signature[17];
+	char summary[1024];
+};
+
+/* A crash is published under a lock of the vault, one at a time. With `fresh` it waits, a few seconds at most, until a
+ * running recorder has stored the death. Hooks and journal are told even where there is no explanation; then, and when
+ * the report cannot be written, the error says why. Failures of hooks are logged. */
+struct error *publish(struct vault *vault, const char *entry_name, const struct vault_settings *settings, bool fresh,
+		      struct verdict *ret_verdict) must_check;
+
+/* ---- the steps ---- */
+
+/* The report as JSON, made in a child without privilege; the caller frees it. */
+struct error *publish_explain(struct vault *vault, const struct vault_entry *entry,
+			      const struct vault_settings *settings, bool fresh, struct verdict *ret_verdict,
+			      char **ret_report, size_t *ret_bytes) must_check;
+
+/*
+ * Runs the executables of settings->hooks (files of root that nobody else may write; names of letters, digits, '-', '_'
+ * and '.') in the order of their names, each as the plain user, in the directory /, for settings->hook_timeout_s at
+ * most. The environment is PATH, LANG=C.UTF-8 and: CORELATE_REPORT       path of a copy of report.json, gone after the
+ * hooks CORELATE_ENTRY        the entry's directory (root's) CORELATE_CRASH_ID, CORELATE_CLASS, CORELATE_CONFIDENCE,
+ * CORELATE_SIGNATURE, CORELATE_SUMMARY CORELATE_PID, CORELATE_UID, CORELATE_SIGNAL, CORELATE_COMM, CORELATE_EXE (inert:
+ * what a terminal would obey is \xNN) Standard input is the report, too. What a hook prints is logged when it fails.
+ */
+void publish_run_hooks(struct vault *vault, const struct vault_entry *entry, const struct vault_settings *settings,
+		       const struct verdict *verdict, const char *report, size_t bytes);
+
+/* `text` inert, as a string that the caller frees; NULL without memory and for NULL. */
+char *publish_inert(const char *text);
+
+#endif
