@@ -66,7 +66,10 @@ struct cli_options {
 	bool reverse;
 	bool quiet;
 	bool no_legend;
-	char **arguments; /* what is not an option */
+	bool list_queries;	/* sql */
+	const char *show_query; /* sql; NULL for none */
+	bool dictionary;	/* sql */
+	char **arguments;	/* what is not an option */
 	int argument_count;
 };
 

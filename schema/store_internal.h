@@ -13,6 +13,7 @@
 #include "common/error.h"
 #include "common/id_table.h"
 #include "schema/record.h"
+#include "schema/store.h"
 
 /* ---- migrations: a file that schema/embed_sql.cmake writes ---- */
 
@@ -25,6 +26,16 @@ struct store_migration {
 extern const struct store_migration store_migrations[];
 extern const int store_migration_count;
 
+/* ---- named queries: a file that schema/embed_queries.cmake writes, by name ---- */
+
+struct store_query {
+	const char *name;
+	const char *sql;
+};
+
+extern const struct store_query store_queries[];
+extern const int store_query_count;
+
 /* ---- connection: store_open.c ---- */
 
 struct store_connection {
@@ -35,6 +46,8 @@ struct store_connection {
 /* Errors as told in schema/store.h. A writer's file must exist, and is brought to the newest migration. */
 struct error *store_connection_open_write(struct store_connection *connection, const char *path) must_check;
 struct error *store_connection_open_read(struct store_connection *connection, const char *path) must_check;
+/* A database in memory with the schema of that version and nothing in it. */
+struct error *store_connection_open_model(struct store_connection *connection, int64_t version) must_check;
 void store_connection_close(struct store_connection *connection);
 
 /* The connection's last error, "PATH: WHAT: SQLITE'S TEXT". */
@@ -252,7 +265,17 @@ extern const struct row_type store_call_type;
 
 struct store_reader {
 	struct store_connection connection;
+	bool has_functions;			   /* those of store_functions.c and store_replay_table.c are there */
+	int64_t date_recording_id, date_offset_ns; /* date_of() remembers the last one */
+	store_progress_function progress;
+	void *progress_context;
 };
+
+/* ---- SQL for people: store_query.c ---- */
+
+/* What every query has: store_functions.c, store_replay_table.c. */
+struct error *store_functions_add(struct store_reader *reader) must_check;
+struct error *store_replay_tables_add(struct store_reader *reader) must_check;
 
 /* store_select.c: all rows of a query, or the first (else error_not_found). */
 struct error *store_select_all(struct store_reader *reader, const struct row_type *type, const char *sql,

@@ -229,6 +229,19 @@ static struct error *migrate(const struct store_connection *connection, int64_t 
 	return NULL;
 }
 
+struct error *store_connection_open_model(struct store_connection *connection, int64_t version)
+{
+	struct error *err;
+	int status;
+
+	connection->path = strdup("the model of the schema");
+	if (!connection->path)
+		return &error_no_memory;
+	status = sqlite3_open_v2(":memory:", &connection->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	err = status == SQLITE_OK ? NULL : store_connection_error(connection, status, "cannot make a model schema");
+	return err ? err : migrate(connection, 0, version);
+}
+
 /* A file can carry our id and yet hold a view named "event" that never ends. Every table, index and view that the
  * migrations make must be there, word for word; what else a person has added does no harm. */
 static struct error *check_schema(const struct store_connection *connection, int64_t version)
@@ -240,13 +253,7 @@ static struct error *check_schema(const struct store_connection *connection, int
 	struct error *err;
 	int status;
 
-	model.path = strdup(connection->path);
-	if (!model.path)
-		return &error_no_memory;
-	status = sqlite3_open_v2(":memory:", &model.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	err = status == SQLITE_OK ? NULL : store_connection_error(&model, status, "cannot make a model schema");
-	if (!err)
-		err = migrate(&model, 0, version);
+	err = store_connection_open_model(&model, version);
 	if (!err)
 		err = store_connection_prepare(&model, names, 0, &expected);
 	if (!err)

@@ -67,6 +67,8 @@ static struct error *statement_error(const struct store_connection *connection, 
 {
 	if ((status & 0xff) == SQLITE_NOMEM)
 		return &error_no_memory;
+	if ((status & 0xff) == SQLITE_INTERRUPT)
+		return error_format(ERROR_SYSTEM, "interrupted");
 	if ((status & 0xff) == SQLITE_AUTH)
 		return error_format(ERROR_INVALID, "only statements that read are allowed: %s",
 				    sqlite3_errmsg(connection->db));
@@ -200,17 +202,90 @@ static struct error *run_statement(const struct store_connection *connection, sq
 	return err;
 }
 
-struct error *store_reader_query(struct store_reader *reader, const char *sql, store_row_function row, void *context)
+/* Virtual machine instructions between two questions: a few milliseconds. */
+#define PROGRESS_STEPS 20000
+
+static int ask_progress(void *context)
+{
+	const struct store_reader *reader = context;
+
+	return !reader->progress(reader->progress_context);
+}
+
+void store_reader_set_progress(struct store_reader *reader, store_progress_function progress, void *context)
+{
+	reader->progress = progress;
+	reader->progress_context = context;
+	sqlite3_progress_handler(reader->connection.db, PROGRESS_STEPS, progress ? ask_progress : NULL, reader);
+}
+
+static struct error *add_functions(struct store_reader *reader)
+{
+	struct error *err;
+
+	if (reader->has_functions)
+		return NULL;
+	err = store_functions_add(reader);
+	if (!err)
+		err = store_replay_tables_add(reader);
+	reader->has_functions = !err;
+	return err;
+}
+
+static int bind_value(sqlite3_stmt *statement, int parameter, const struct store_value *value)
+{
+	switch (value->type) {
+	case STORE_INTEGER:
+		return sqlite3_bind_int64(statement, parameter, value->integer);
+	case STORE_TEXT:
+		return sqlite3_bind_text(statement, parameter, value->text, -1, SQLITE_STATIC);
+	default:
+		return sqlite3_bind_null(statement, parameter);
+	}
+}
+
+static struct error *bind_arguments(const struct store_connection *connection, sqlite3_stmt *statement,
+				    const struct store_argument *arguments, size_t count)
+{
+	int wanted = sqlite3_bind_parameter_count(statement);
+
+	if ((size_t)wanted != count)
+		return error_format(ERROR_INVALID, "the statement has %d parameter%s, and %zu %s given", wanted,
+				    wanted == 1 ? "" : "s", count, count == 1 ? "was" : "were");
+	for (size_t i = 0; i < count; i++) {
+		int parameter =
+			arguments[i].name ? sqlite3_bind_parameter_index(statement, arguments[i].name) : (int)i + 1;
+
+		if (!parameter)
+			return error_format(ERROR_INVALID, "the statement has no parameter %s", arguments[i].name);
+		if (bind_value(statement, parameter, &arguments[i].value) != SQLITE_OK)
+			return error_format(ERROR_INVALID, "%s", sqlite3_errmsg(connection->db));
+	}
+	return NULL;
+}
+
+struct error *store_reader_query_bound(struct store_reader *reader, const char *sql,
+				       const struct store_argument *arguments, size_t argument_count,
+				       store_row_function row, void *context)
 {
 	const struct store_connection *connection = &reader->connection;
 	sqlite3_stmt *statement = NULL;
-	struct error *err;
+	struct error *err = add_functions(reader);
 
+	if (err)
+		return err;
 	sqlite3_set_authorizer(connection->db, authorize, NULL);
 	err = prepare_single(connection, sql, &statement);
+	if (!err)
+		err = bind_arguments(connection, statement, arguments, argument_count);
 	if (!err)
 		err = run_statement(connection, statement, row, context);
 	sqlite3_finalize(statement);
 	sqlite3_set_authorizer(connection->db, NULL, NULL);
 	return err;
+}
+
+struct error *store_reader_query(struct store_reader *reader, const char *sql, store_row_function row, void *context)
+{
+	return store_reader_query_bound(reader, sql, NULL, 0, row, context);
 }

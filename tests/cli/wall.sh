@@ -91,7 +91,14 @@ refuse 2 'does not take' "$corelate" sql --since now 'SELECT 1'
 refuse 2 'usage' "$corelate" why
 refuse 2 'usage' "$corelate" why 1 2 3
 refuse 2 'usage' "$corelate" sql
-refuse 2 'usage' "$corelate" sql 'SELECT 1' 'SELECT 2'
+refuse 2 'usage' "$corelate" sql --list crashes
+refuse 2 'usage' "$corelate" sql --list --dictionary
+refuse 2 'usage' "$corelate" sql --show crashes crashes
+refuse 2 'usage' "$corelate" sql --format=json crashes
+refuse 2 "there is no 'html'" "$corelate" sql --dictionary --format=html
+refuse 3 "no query 'frobnicate'" "$corelate" sql frobnicate
+refuse 3 "did you mean 'crashes'" "$corelate" sql crashs
+refuse 3 "no query '" "$corelate" sql --show $'\e[31m'
 for address in xyz 0x '' -1 ' -1' 0x1g 0x10000000000000000 '1 2' 12.5; do
 	refuse 2 'is not an address' "$corelate" why --db story.db -- "$address"
 done
@@ -178,6 +185,19 @@ for file in copy.db other.db; do
 done
 refuse 1 'load_extension' "$corelate" sql --db story.db "SELECT load_extension('$work/x.so')"
 refuse 1 'one statement' "$corelate" sql --db story.db 'SELECT 1; SELECT 2'
+refuse 1 'has 0 parameters' "$corelate" sql --db story.db 'SELECT 1' 'SELECT 2'
+refuse 1 'has 1 parameter' "$corelate" sql --db story.db 'SELECT ?1'
+refuse 2 'wants the parameter address' "$corelate" sql --db story.db who-unmapped
+refuse 2 'not an address' "$corelate" sql --db story.db who-unmapped "0'; DROP TABLE event"
+refuse 2 'not an address' "$corelate" sql --db story.db who-unmapped ''
+refuse 2 'not a number' "$corelate" sql --db story.db who-unmapped 0x1000 $'\e[31m'
+refuse 2 'takes 2 parameters' "$corelate" sql --db story.db who-unmapped 1 2 3
+refuse 3 'missing.db' "$corelate" sql --db missing.db crashes
+for call in 'addr()' 'addr(1, 2)' "addr('x')" "addr(1.5)" "addr(x'00')" "page_ceil('0x')" 'overlaps(1, 2, 3)' \
+	"overlaps(1, 2, 3, 'x')" "symbol('x', 1)" 'symbol(1)' "symbol(1, 2, x'00')" "date_of('today')" \
+	"address('99999999999999999999999')"; do
+	refuse 1 '' "$corelate" sql --db story.db "SELECT $call"
+done
 refuse 1 'one statement' "$corelate" sql --db story.db 'SELECT 1; DELETE FROM event'
 refuse 1 'syntax error' "$corelate" sql --db story.db 'SELEKT 1'
 refuse 1 'no such table' "$corelate" sql --db story.db 'SELECT * FROM absent'

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The lives of mappings and of heap blocks over a whole recording, for SQL: events go in by rising id, rows come out.
+ * Not for other modules; a detector looks at one address and uses the analyzer's timeline and heap, which know more.
+ *
+ * Mappings are followed in pieces: a part that is unmapped, replaced or protected is a piece of its own from then on.
+ * Ranges are half-open and of whole pages; addresses are those of the recorded process.
+ *
+ * Events come in the order in which the calls returned. A call that got memory which another thread was just giving
+ * back may return first: a mapping (or block) that appears where one still stands, without having replaced it, tells
+ * that the one below has gone, and a call that was under way at the same time and returns later is taken to be its end.
+ *
+ * What it does not know: whether an event was lost. Memory grows with the number of addresses that were ever used.
+ */
+#ifndef SCHEMA_REPLAY_H
+#define SCHEMA_REPLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "schema/record.h"
+
+#define REPLAY_COLUMNS 7
+
+/* Rows that are ready, first in first out. The meaning of the columns is that of the table (store_replay_table.c). */
+struct replay_rows {
+	int64_t (*rows)[REPLAY_COLUMNS];
+	size_t next, count, capacity;
+};
+
+struct error *replay_rows_add(struct replay_rows *rows, const int64_t row[REPLAY_COLUMNS]) must_check;
+/* The next row, valid until rows are added; NULL when there is none. */
+const int64_t *replay_rows_take(struct replay_rows *rows);
+void replay_rows_deinit(struct replay_rows *rows);
+
+/* Which rows are wanted of a replay. */
+enum replay_want {
+	REPLAY_LIVES, /* each piece of a mapping, or block, from its making to its end */
+	REPLAY_AGAIN, /* each piece that was unmapped, or block that was freed, and then once more with nothing between
+		       */
+};
+
+/* More pieces or blocks than this are an error: about 1 GiB. */
+#define REPLAY_PIECES_MAX (8U << 20)
+
+/* Rows of REPLAY_LIVES: space, start, end, protection (PROT_*, -1 not known), file (0 none), event that made it, event
+ * that took it away (0: still there at the end). Rows of REPLAY_AGAIN: space, start, end, event that took it away,
+ * munmap event that did so again, 0, 0. */
+struct mapping_replay {
+	enum replay_want want;
+	struct replay_rows rows;
+	void *tree; /* of struct piece, by space and address */
+	size_t piece_count;
+};
+
+struct error *mapping_replay_take(struct mapping_replay *replay, const struct memory_event *event) must_check;
+/* After the last event: what is still there. */
+struct error *mapping_replay_finish(struct mapping_replay *replay) must_check;
+void mapping_replay_deinit(struct mapping_replay *replay);
+
+/* Rows of REPLAY_LIVES: space, block, size (0 not known), call that handed it out (0: not seen), call that gave it back
+ * (0: still there), 0, 0. Rows of REPLAY_AGAIN: space, block, call that gave it back, call that did so again, 0, 0, 0.
+ * Calls that only do the work of another one count once: malloc in operator new, free in operator delete. */
+struct heap_replay {
+	enum replay_want want;
+	struct replay_rows rows;
+	void *tree; /* of struct block_life, by space and address */
+	size_t block_count;
+};
+
+struct error *heap_replay_take(struct heap_replay *replay, const struct heap_event *event) must_check;
+struct error *heap_replay_finish(struct heap_replay *replay) must_check;
+void heap_replay_deinit(struct heap_replay *replay);
+
+#endif
