@@ -73,7 +73,7 @@ static bool add_member(json_t *object, const char *name, const char *value)
 static void write_object(const struct sql_output *output, const char *text)
 {
 	if (output->json == CLI_JSON_SHORT) {
-		printf("%s%s", output->rows ? ", " : "[", text);
+		printf("%s%s", output->rows ? "," : "[", text);
 		return;
 	}
 	fputs(output->rows ? ",\n  " : "[\n  ", stdout);
@@ -92,7 +92,7 @@ static bool write_json_row(struct sql_output *output, int columns, const char *c
 
 	for (int i = 0; done && i < columns; i++)
 		done = add_member(row, names[i], values[i]);
-	text = done ? json_dumps(row, output->json == CLI_JSON_SHORT ? 0 : JSON_INDENT(2)) : NULL;
+	text = done ? json_dumps(row, output->json == CLI_JSON_SHORT ? JSON_COMPACT : JSON_INDENT(2)) : NULL;
 	json_decref(row);
 	if (!text)
 		return false;

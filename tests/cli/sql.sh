@@ -64,7 +64,7 @@ for query in json.load(open("out")):
 accept "$corelate" sql --db story.db --json double-unmaps-last-day 1
 "$python" -c 'import json; assert json.load(open("out"))[0]["taken_bytes"] == "262144"' || fail 'rows as JSON'
 accept "$corelate" sql --db story.db --json=short 'SELECT 1 AS a, 2 AS a, NULL AS b'
-expect_text '[{"a": "1", "a:2": "2", "b": null}]'
+expect_text '[{"a":"1","a:2":"2","b":null}]'
 accept "$corelate" sql --db story.db --json 'SELECT 1 WHERE 0'
 expect_text '[]'
 
