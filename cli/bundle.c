@@ -68,7 +68,7 @@ static struct error *find_space(const struct bundling *bundling, int64_t *ret_id
 		*ret_id = found->row.has_signal ? found->row.signal_event.space_id : found->row.exit.space_id;
 		return NULL;
 	}
-	err = explain_match_core(bundling->core, found->store, &space);
+	err = explain_match_core(bundling->core, found->sources.store, &space);
 	if (!err)
 		*ret_id = space.id;
 	if (!err || err->code != ERROR_NOT_FOUND)
@@ -82,7 +82,7 @@ static struct error *make_record(struct bundling *bundling)
 	struct extract_query query = {0};
 	struct error *err;
 
-	if (!bundling->found.store)
+	if (!bundling->found.sources.store)
 		return NULL;
 	err = name_in_room(bundling, "record.db", &bundling->record_path);
 	if (!err)
@@ -91,7 +91,7 @@ static struct error *make_record(struct bundling *bundling)
 		return err;
 	query.sender_pid =
 		bundling->core ? bundling->core->signal.sender_pid : bundling->found.row.signal_event.sender_pid;
-	err = store_reader_extract(bundling->found.store, &query, bundling->record_path);
+	err = store_reader_extract(bundling->found.sources.store, &query, bundling->record_path);
 	if (!err)
 		err = store_reader_create(bundling->record_path, &bundling->record);
 	return err;
@@ -103,10 +103,10 @@ static struct error *open_core(struct bundling *bundling)
 {
 	struct error *err = NULL;
 
-	if (!bundling->found.core)
+	if (!bundling->found.file.core)
 		return NULL;
 	/* Once more, so that the looks at its files are watched. */
-	err = core_open(bundling->found.core->path, &bundling->core);
+	err = core_open(bundling->found.file.core->path, &bundling->core);
 	return err ?: core_find_modules_of(bundling->core, bundling->host);
 }
 
@@ -119,7 +119,7 @@ static struct error *explain(struct bundling *bundling)
 		.signal = found->row.has_signal ? &found->row.signal_event : NULL,
 		.exit = found->row.has_exit ? &found->row.exit : NULL,
 		.host = bundling->host,
-		.core_name = found->core_name,
+		.core_name = found->file.name,
 	};
 	struct error *err = explain_crash(&request, &bundling->crash);
 

@@ -2,6 +2,7 @@
 #include "cli/bundle_crash.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "bundle/bundle.h"
 
@@ -23,7 +24,7 @@ static struct error *open_record(const char *path, struct store_reader **ret)
 
 static struct error *find_signal(int64_t id, struct cli_crash *found)
 {
-	struct error *err = store_reader_signal(found->store, id, &found->row.signal_event);
+	struct error *err = store_reader_signal(found->sources.store, id, &found->row.signal_event);
 
 	found->row.has_signal = !err;
 	return err;
@@ -33,7 +34,7 @@ static struct error *find_exit(int64_t id, struct cli_crash *found)
 {
 	struct exit_state *exits = NULL;
 	size_t count = 0;
-	struct error *err = store_reader_exit_states(found->store, 0, SIZE_MAX, &exits, &count);
+	struct error *err = store_reader_exit_states(found->sources.store, 0, SIZE_MAX, &exits, &count);
 
 	for (size_t i = 0; !err && i < count; i++) {
 		if (exits[i].id != id)
@@ -51,20 +52,20 @@ static struct error *open_contents(struct cli_crash *found)
 	struct error *err = NULL;
 
 	if (bundle->record)
-		err = open_record(bundle->record, &found->store);
+		err = open_record(bundle->record, &found->sources.store);
 	if (!err && bundle->core)
-		err = core_open(bundle->core, &found->core);
-	if (!err && found->core)
-		err = core_find_modules_of(found->core, bundle->host);
-	if (!err && found->store && bundle->signal_id)
+		err = core_open(bundle->core, &found->file.core);
+	if (!err && found->file.core)
+		err = core_find_modules_of(found->file.core, bundle->host);
+	if (!err && found->sources.store && bundle->signal_id)
 		err = find_signal(bundle->signal_id, found);
-	else if (!err && found->store && bundle->exit_state_id)
+	else if (!err && found->sources.store && bundle->exit_state_id)
 		err = find_exit(bundle->exit_state_id, found);
 	if (err && err->code == ERROR_NOT_FOUND) {
 		error_destroy(err);
 		err = error_format(ERROR_INVALID, "damaged: its record does not have the death that it is about");
 	}
-	if (!err && !found->core && !found->row.has_signal && !found->row.has_exit)
+	if (!err && !found->file.core && !found->row.has_signal && !found->row.has_exit)
 		err = error_format(ERROR_INVALID, "it holds neither a core nor a recorded death");
 	return err;
 }
@@ -78,8 +79,8 @@ struct error *cli_open_bundle(const char *path, struct cli_crash *ret)
 	if (err)
 		return err;
 	ret->host = ret->bundle->host;
-	ret->core_name = path;
-	err = open_contents(ret);
+	ret->file.name = strdup(path);
+	err = ret->file.name ? open_contents(ret) : &error_no_memory;
 	if (err)
 		cli_crash_deinit(ret);
 	return error_prefix(err, "%s", path);

@@ -104,12 +104,12 @@ struct report_style cli_style(const struct cli_options *options);
 
 /* A crash that was named, opened: its core, its record, or both. */
 struct cli_crash {
-	struct core *core;	    /* NULL when there is none */
-	struct store_reader *store; /* NULL when there is none */
-	struct crash_row row;	    /* what was found by name; all zero for a core that was named by its path */
-	struct bundle *bundle;	    /* that it came from; NULL for none. It owns the host */
-	struct core_host *host;	    /* whose files are looked at; NULL: this machine's */
-	const char *core_name;	    /* what to call the core; NULL: its path */
+	struct crash_core_file file; /* its core, if it has one */
+	struct crash_sources sources;
+	char *core_problem;	/* why the core that was kept cannot be used; NULL for nothing */
+	struct crash_row row;	/* what was found by name; all zero for a core that was named by its path */
+	struct bundle *bundle;	/* that it came from; NULL for none. It owns the host */
+	struct core_host *host; /* whose files are looked at; NULL: this machine's */
 };
 
 /* The newest crash that the arguments mean (cli/match.h), with --since and --until of the options; without arguments
@@ -122,12 +122,17 @@ void cli_crash_deinit(struct cli_crash *found);
 /* Opens the store: NULL in *ret when it is not there and nobody named it. */
 struct error *cli_open_store(const struct cli_options *options, struct store_reader **ret) must_check;
 
+/* Opens the store and the vault; what is not there is NULL. A vault that only others may read, and that nobody named
+ * ($CORELATE_VAULT), is none either. */
+struct error *cli_open_sources(const struct cli_options *options, struct crash_sources *ret) must_check;
+void cli_close_sources(struct crash_sources *sources);
+
 /* What the options and arguments ask for. ERROR_INVALID for a field that nobody has. */
 struct error *cli_match_query(const struct cli_options *options, char **names, size_t count,
 			      struct match_query *ret) must_check;
 
 /* `corelate list --group`: explains the crashes, newest first, and prints them by signature. */
-struct error *cli_list_groups(const struct cli_options *options, struct store_reader *store,
+struct error *cli_list_groups(const struct cli_options *options, const struct crash_sources *sources,
 			      const struct crash_rows *rows) must_check;
 
 /* Everything from name to findings. */

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "analyzer/crash.h"
 #include "analyzer/facts/crash_id.h"
 #include "cli/core_place.h"
+#include "cli/crashes_vault.h"
 
 #define CRASHES_MAX 10000
 
@@ -24,6 +26,10 @@ void crash_row_deinit(struct crash_row *row)
 		signal_event_deinit(&row->signal_event);
 	free(row->executable);
 	free(row->hostname);
+	free(row->entry);
+	free(row->note);
+	free(row->class);
+	free(row->confidence);
 	*row = (struct crash_row){0};
 }
 
@@ -134,6 +140,16 @@ static struct error *take_exit(struct store_reader *store, const struct exit_sta
 
 /* ---- the list ---- */
 
+/* What is collected, from where. */
+struct collecting {
+	const struct crash_sources *sources;
+	const struct match_query *query;
+	size_t limit;
+	struct vault_entry *entries; /* of the vault; those that a row has taken have no name any more */
+	size_t entry_count;
+	struct crash_rows rows;
+};
+
 static bool is_meant(const struct match_query *query, const struct crash_row *row)
 {
 	const struct match_facts facts = {
@@ -150,6 +166,7 @@ static bool is_meant(const struct match_query *query, const struct crash_row *ro
 		.has_uid = row->has_uid,
 		.has_gid = row->has_gid,
 		.signal = row->signal,
+		.entry = row->entry,
 		.real_ns = row->real_ns,
 	};
 
@@ -157,11 +174,12 @@ static bool is_meant(const struct match_query *query, const struct crash_row *ro
 }
 
 /* Consumes the row. */
-static struct error *add_if_meant(const struct match_query *query, struct crash_row *row, struct crash_rows *rows)
+static struct error *add_if_meant(struct collecting *collecting, struct crash_row *row)
 {
+	struct crash_rows *rows = &collecting->rows;
 	struct crash_row *grown;
 
-	if (!is_meant(query, row)) {
+	if (!is_meant(collecting->query, row)) {
 		crash_row_deinit(row);
 		return NULL;
 	}
@@ -178,9 +196,9 @@ static struct error *add_if_meant(const struct match_query *query, struct crash_
 	return NULL;
 }
 
-static struct error *add_signals(struct store_reader *store, const struct match_query *query, size_t limit,
-				 struct crash_rows *rows)
+static struct error *add_signals(struct collecting *collecting)
 {
+	struct store_reader *store = collecting->sources->store;
 	struct signal_event *signals = NULL;
 	size_t count = 0;
 	struct error *err = store_reader_fatal_signals(store, CRASHES_MAX, &signals, &count);
@@ -188,33 +206,56 @@ static struct error *add_signals(struct store_reader *store, const struct match_
 	for (size_t i = 0; i < count; i++) {
 		struct crash_row row;
 
-		if (err || rows->count >= limit) {
+		if (err || collecting->rows.count >= collecting->limit) {
 			signal_event_deinit(&signals[i]);
 			continue;
 		}
 		err = take_signal(store, &signals[i], &row);
 		if (!err)
-			err = add_if_meant(query, &row, rows);
+			err = crash_row_join(&row, collecting->entries, collecting->entry_count);
+		if (!err)
+			err = add_if_meant(collecting, &row);
 	}
 	free(signals);
 	return err;
 }
 
-static struct error *add_exits(struct store_reader *store, const struct match_query *query, size_t limit,
-			       struct crash_rows *rows)
+static struct error *add_exits(struct collecting *collecting)
 {
+	struct store_reader *store = collecting->sources->store;
 	struct exit_state *exits = NULL;
-	size_t count = 0, before = rows->count;
+	size_t count = 0, before = collecting->rows.count;
 	struct error *err = store_reader_exit_states(store, 0, CRASHES_MAX, &exits, &count);
 
-	for (size_t i = 0; !err && i < count && rows->count - before < limit; i++) {
+	for (size_t i = 0; !err && i < count && collecting->rows.count - before < collecting->limit; i++) {
 		struct crash_row row;
 
 		err = take_exit(store, &exits[i], &row);
 		if (!err)
-			err = add_if_meant(query, &row, rows);
+			err = add_if_meant(collecting, &row);
 	}
 	free(exits);
+	return err;
+}
+
+/* Those that no recorded death has taken. */
+static struct error *add_entries(struct collecting *collecting)
+{
+	size_t before = collecting->rows.count;
+	struct error *err = NULL;
+
+	for (size_t i = 0; !err && i < collecting->entry_count && collecting->rows.count - before < collecting->limit;
+	     i++) {
+		struct crash_row row = {0};
+
+		if (!collecting->entries[i].name)
+			continue;
+		err = crash_row_take_entry(&row, &collecting->entries[i]);
+		if (!err && match_has_id(collecting->query))
+			crash_row_take_report(collecting->sources->vault, &row);
+		if (!err)
+			err = add_if_meant(collecting, &row);
+	}
 	return err;
 }
 
@@ -230,36 +271,61 @@ static int compare(const void *one, const void *other)
 	return 0;
 }
 
-struct error *crashes_collect(struct store_reader *store, const struct match_query *query, size_t limit,
-			      struct crash_rows *ret)
+static struct error *collect(struct collecting *collecting)
 {
 	struct error *err = NULL;
 
-	*ret = (struct crash_rows){0};
-	if (!limit)
-		limit = SIZE_MAX;
-	if (store)
-		err = add_signals(store, query, limit, ret);
-	if (store && !err)
-		err = add_exits(store, query, limit, ret);
+	if (collecting->sources->vault)
+		err = vault_list(collecting->sources->vault, &collecting->entries, &collecting->entry_count);
+	if (!err && collecting->sources->store)
+		err = add_signals(collecting);
+	if (!err && collecting->sources->store)
+		err = add_exits(collecting);
+	return err ?: add_entries(collecting);
+}
+
+struct error *crashes_collect(const struct crash_sources *sources, const struct match_query *query, size_t limit,
+			      struct crash_rows *ret)
+{
+	struct collecting collecting = {.sources = sources, .query = query, .limit = limit ? limit : SIZE_MAX};
+	struct error *err = collect(&collecting);
+
+	vault_entries_destroy(collecting.entries, collecting.entry_count);
+	*ret = collecting.rows;
 	if (err) {
 		crash_rows_deinit(ret);
 		return err;
 	}
-	qsort(ret->rows, ret->count, sizeof(*ret->rows), compare);
-	while (ret->count > limit)
+	if (ret->count)
+		qsort(ret->rows, ret->count, sizeof(*ret->rows), compare);
+	while (ret->count > collecting.limit)
 		crash_row_deinit(&ret->rows[--ret->count]);
+	for (size_t i = 0; i < ret->count; i++)
+		crash_row_take_report(sources->vault, &ret->rows[i]);
 	return NULL;
 }
 
 /* ---- cores ---- */
 
-struct error *crash_row_open_core(const struct crash_row *row, struct core **ret_core)
+void crash_core_file_deinit(struct crash_core_file *file)
 {
-	*ret_core = NULL;
+	core_destroy(file->core);
+	free(file->name);
+	if (file->has_fd)
+		close(file->fd);
+	*file = (struct crash_core_file){0};
+}
+
+struct error *crash_row_open_core(const struct crash_sources *sources, const struct crash_row *row,
+				  struct crash_core_file *ret)
+{
+	*ret = (struct crash_core_file){0};
 	if (row->has_signal)
-		*ret_core = core_place_open(&row->signal_event, &row->process, &row->space, row->real_ns);
-	return NULL;
+		ret->core = core_place_open(&row->signal_event, &row->process, &row->space, row->real_ns);
+	if (ret->core || !row->entry || !sources->vault ||
+	    (row->stored_core != CRASH_CORE_PRESENT && row->stored_core != CRASH_CORE_TRUNCATED))
+		return NULL;
+	return crash_row_unpack(sources->vault, row, ret);
 }
 
 enum crash_core crash_row_core(const struct crash_row *row, uint64_t *ret_bytes)
@@ -277,5 +343,9 @@ enum crash_core crash_row_core(const struct crash_row *row, uint64_t *ret_bytes)
 			*ret_bytes = (uint64_t)status.st_size;
 	}
 	core_destroy(core);
+	if (state == CRASH_CORE_NONE && row->entry) {
+		state = row->stored_core;
+		*ret_bytes = row->stored_bytes;
+	}
 	return state;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which crash is meant, opened and explained. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -7,6 +8,7 @@
 #include "bundle/bundle.h"
 #include "cli/bundle_crash.h"
 #include "cli/cli.h"
+#include "common/paths.h"
 
 struct error *cli_open_store(const struct cli_options *options, struct store_reader **ret)
 {
@@ -18,6 +20,33 @@ struct error *cli_open_store(const struct cli_options *options, struct store_rea
 		return NULL;
 	}
 	return err;
+}
+
+struct error *cli_open_sources(const struct cli_options *options, struct crash_sources *ret)
+{
+	const char *named = getenv("CORELATE_VAULT");
+	struct error *err;
+
+	*ret = (struct crash_sources){0};
+	err = cli_open_store(options, &ret->store);
+	if (err)
+		return err;
+	err = vault_open(paths_vault(), false, &ret->vault);
+	if (err && (err->code == ERROR_NOT_FOUND || (err->code == ERROR_PERMISSION && !(named && named[0])))) {
+		error_destroy(err);
+		ret->vault = NULL;
+		return NULL;
+	}
+	if (err)
+		cli_close_sources(ret);
+	return err;
+}
+
+void cli_close_sources(struct crash_sources *sources)
+{
+	store_reader_destroy(sources->store);
+	vault_destroy(sources->vault);
+	*sources = (struct crash_sources){0};
 }
 
 /* ---- the whole search ---- */
@@ -55,7 +84,7 @@ struct error *cli_match_query(const struct cli_options *options, char **names, s
 static struct error *not_found(const struct cli_options *options, const struct cli_crash *found, char **names,
 			       size_t count)
 {
-	if (!found->store)
+	if (!found->sources.store && !found->sources.vault)
 		return error_format(ERROR_NOT_FOUND, "nothing has been recorded (no database %s); name a core file",
 				    options->database);
 	if (count == 1 && !options->since && !options->until)
@@ -75,7 +104,7 @@ static struct error *find_by_name(const struct cli_options *options, char **name
 	struct error *err = cli_match_query(options, names, count, &query);
 
 	if (!err)
-		err = crashes_collect(found->store, &query, 1, &rows);
+		err = crashes_collect(&found->sources, &query, 1, &rows);
 	if (!err && !rows.count)
 		err = not_found(options, found, names, count);
 	if (!err) {
@@ -86,20 +115,45 @@ static struct error *find_by_name(const struct cli_options *options, char **name
 	return err;
 }
 
+/* An entry of the vault that has no core, and whose process was not recorded. */
+static struct error *nothing_kept(const struct crash_row *row)
+{
+	return error_format(ERROR_NOT_FOUND, "of the crash %s neither a core nor a record was kept%s%s", row->entry,
+			    row->note ? ": " : "; corelate list --json tells what was", row->note ? row->note : "");
+}
+
+static struct error *find_with_core(const struct cli_options *options, char **names, size_t count,
+				    struct cli_crash *found)
+{
+	struct error *err = find_by_name(options, names, count, found);
+
+	if (!err)
+		err = crash_row_open_core(&found->sources, &found->row, &found->file);
+	if (err && err->code != ERROR_NO_MEMORY && (found->row.has_signal || found->row.has_exit)) {
+		/* The record alone has to do. */
+		found->core_problem = strdup(err->message);
+		error_destroy(err);
+		err = NULL;
+	}
+	if (!err && !found->file.core && !found->row.has_signal && !found->row.has_exit)
+		err = nothing_kept(&found->row);
+	return err;
+}
+
 /* A path names a core, and an executable's path also its crashes. */
 static struct error *find_by_path(const struct cli_options *options, char **names, struct cli_crash *found)
 {
-	struct error *err = core_open(names[0], &found->core), *again;
+	struct error *err = core_open(names[0], &found->file.core), *again;
 
 	if (!err || (err->code != ERROR_INVALID && err->code != ERROR_NOT_FOUND))
 		return err;
-	again = find_by_name(options, names, 1, found);
-	if (again) {
+	again = find_with_core(options, names, 1, found);
+	if (again && !found->row.entry) {
 		error_destroy(again);
 		return err;
 	}
 	error_destroy(err);
-	return crash_row_open_core(&found->row, &found->core);
+	return again;
 }
 
 struct error *cli_find_crash(const struct cli_options *options, char **names, size_t count, struct cli_crash *ret)
@@ -109,16 +163,13 @@ struct error *cli_find_crash(const struct cli_options *options, char **names, si
 	if (count == 1 && bundle_recognise(names[0]))
 		return cli_open_bundle(names[0], ret);
 	*ret = (struct cli_crash){0};
-	err = cli_open_store(options, &ret->store);
-	if (!err && count == 1 && names_a_file(names[0])) {
+	err = cli_open_sources(options, &ret->sources);
+	if (!err && count == 1 && names_a_file(names[0]))
 		err = find_by_path(options, names, ret);
-	} else if (!err) {
-		err = find_by_name(options, names, count, ret);
-		if (!err)
-			err = crash_row_open_core(&ret->row, &ret->core);
-	}
-	if (!err && ret->core)
-		err = core_find_modules(ret->core, NULL);
+	else if (!err)
+		err = find_with_core(options, names, count, ret);
+	if (!err && ret->file.core)
+		err = core_find_modules(ret->file.core, NULL);
 	if (err)
 		cli_crash_deinit(ret);
 	return err;
@@ -127,8 +178,9 @@ struct error *cli_find_crash(const struct cli_options *options, char **names, si
 void cli_crash_deinit(struct cli_crash *found)
 {
 	crash_row_deinit(&found->row);
-	core_destroy(found->core);
-	store_reader_destroy(found->store);
+	free(found->core_problem);
+	crash_core_file_deinit(&found->file);
+	cli_close_sources(&found->sources);
 	bundle_close(found->bundle);
 	*found = (struct cli_crash){0};
 }
@@ -143,17 +195,19 @@ struct error *cli_explain_crash(const struct cli_options *options, char **names,
 	err = cli_find_crash(options, names, count, &ret->found);
 	if (err)
 		return err;
-	request.core = ret->found.core;
-	request.store = ret->found.store;
+	request.core = ret->found.file.core;
+	request.core_name = ret->found.file.name;
+	request.store = ret->found.sources.store;
 	request.signal = ret->found.row.has_signal ? &ret->found.row.signal_event : NULL;
 	request.exit = ret->found.row.has_exit ? &ret->found.row.exit : NULL;
 	request.host = ret->found.host;
-	request.core_name = ret->found.core_name;
 	if (address) {
 		request.address = *address;
 		request.has_address = true;
 	}
 	err = explain_crash(&request, &ret->crash);
+	if (!err && ret->found.core_problem)
+		err = crash_add_note(&ret->crash, "the core that was kept cannot be used: %s", ret->found.core_problem);
 	if (!err)
 		err = detect_all(&ret->crash, &ret->findings);
 	if (err) {

@@ -43,6 +43,10 @@ static json_t *json_line(const struct list_line *line)
 	json_object_set_new(object, "size", json_number(line->core_bytes, line->core_bytes));
 	json_object_set_new(object, "comm", json_text(row->comm));
 	json_object_set_new(object, "exe", json_text(row->executable));
+	json_object_set_new(object, "class", json_text(row->class));
+	json_object_set_new(object, "confidence", json_text(row->confidence));
+	json_object_set_new(object, "entry", json_text(row->entry));
+	json_object_set_new(object, "note", json_text(row->note));
 	json_object_set_new(object, "boot_id", json_text(row->boot_id));
 	json_object_set_new(object, "hostname", json_text(row->hostname));
 	return object;
@@ -85,16 +89,16 @@ static struct error *tell_none(const struct cli_options *options, int *ret_statu
 	return NULL;
 }
 
-static struct error *list(const struct cli_options *options, struct store_reader *store, int *ret_status)
+static struct error *list(const struct cli_options *options, const struct crash_sources *sources, int *ret_status)
 {
 	struct crash_rows rows = {0};
 	struct match_query query;
 	struct error *err = cli_match_query(options, options->arguments, (size_t)options->argument_count, &query);
 
 	if (!err)
-		err = crashes_collect(store, &query, options->count, &rows);
+		err = crashes_collect(sources, &query, options->count, &rows);
 	if (!err && options->group && rows.count)
-		err = cli_list_groups(options, store, &rows);
+		err = cli_list_groups(options, sources, &rows);
 	else if (!err && (rows.count || options->json))
 		err = write_lines(options, &rows);
 	if (!err && !rows.count)
@@ -105,16 +109,16 @@ static struct error *list(const struct cli_options *options, struct store_reader
 
 static struct error *run_list(const struct cli_options *options, int *ret_status)
 {
-	struct store_reader *store = NULL;
-	struct error *err = cli_open_store(options, &store);
+	struct crash_sources sources;
+	struct error *err = cli_open_sources(options, &sources);
 
 	if (!err && options->limit && !options->group)
 		err = error_format(ERROR_INVALID, "--limit goes with --group");
-	if (!err && !store)
+	if (!err && !sources.store && !sources.vault)
 		err = error_format(ERROR_NOT_FOUND, "nothing has been recorded (no database %s)", options->database);
 	if (!err)
-		err = list(options, store, ret_status);
-	store_reader_destroy(store);
+		err = list(options, &sources, ret_status);
+	cli_close_sources(&sources);
 	return err;
 }
 

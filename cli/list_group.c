@@ -93,17 +93,22 @@ static struct error *add_crash(struct grouping *grouping, const struct report *r
 	return NULL;
 }
 
-static struct error *explain_one(struct store_reader *store, const struct crash_row *row, struct grouping *grouping)
+static struct error *explain_one(const struct crash_sources *sources, const struct crash_row *row,
+				 struct grouping *grouping)
 {
 	struct explain_request request = {
-		.store = store,
+		.store = sources->store,
 		.signal = row->has_signal ? &row->signal_event : NULL,
 		.exit = row->has_exit ? &row->exit : NULL,
 	};
 	struct finding_list findings = {0};
 	struct crash crash = {0};
 	struct report report;
-	struct error *err = crash_row_open_core(row, &request.core);
+	struct crash_core_file file;
+	struct error *err = crash_row_open_core(sources, row, &file);
+
+	request.core = file.core;
+	request.core_name = file.name;
 
 	if (!err && request.core)
 		err = core_find_modules(request.core, NULL);
@@ -119,7 +124,7 @@ static struct error *explain_one(struct store_reader *store, const struct crash_
 		finding_list_deinit(&findings);
 		crash_deinit(&crash);
 	}
-	core_destroy(request.core);
+	crash_core_file_deinit(&file);
 	return err;
 }
 
@@ -203,7 +208,7 @@ static struct error *read_limit(const struct cli_options *options, size_t *ret)
 	return NULL;
 }
 
-struct error *cli_list_groups(const struct cli_options *options, struct store_reader *store,
+struct error *cli_list_groups(const struct cli_options *options, const struct crash_sources *sources,
 			      const struct crash_rows *rows)
 {
 	struct grouping grouping = {0};
@@ -217,7 +222,7 @@ struct error *cli_list_groups(const struct cli_options *options, struct store_re
 	for (size_t i = 0; i < wanted; i++) { /* newest first */
 		if (shows_progress)
 			fprintf(stderr, "\rexplaining %zu of %zu", i + 1, wanted);
-		err = explain_one(store, &rows->rows[i], &grouping);
+		err = explain_one(sources, &rows->rows[i], &grouping);
 		grouping.explained += !err;
 		grouping.failed += err != NULL;
 		error_destroy(err); /* one bad crash does not hide the others */

@@ -126,11 +126,15 @@ static void write_cell(const struct list_line *line, enum column column, FILE *o
 		write_size(line->core_bytes, out);
 		break;
 	case COLUMN_ID:
-		fputs(row->id[0] ? row->id : "-", out);
+		fputs(row->id[0] ? row->id : row->entry ? row->entry : "-", out);
 		break;
 	case COLUMN_VERDICT:
 	case COLUMNS:
-		fputc('-', out);
+		inert_write(row->class ? row->class : "-", out);
+		if (row->class && row->confidence) {
+			fputs(", ", out);
+			inert_write(row->confidence, out);
+		}
 		break;
 	}
 }

@@ -82,7 +82,8 @@ static bool fits_name(const struct match_facts *facts, const char *name)
 {
 	const char *base = facts->executable ? strrchr(facts->executable, '/') : NULL;
 
-	return same(facts->comm, name) || same(facts->process_comm, name) || same(base ? base + 1 : NULL, name);
+	return same(facts->comm, name) || same(facts->process_comm, name) || same(base ? base + 1 : NULL, name) ||
+	       same(facts->entry, name);
 }
 
 static bool fits_pid(const struct match_facts *facts, const char *text)
@@ -184,6 +185,15 @@ bool match_fits(const struct match_query *query, const struct match_facts *facts
 			return false;
 	}
 	return true;
+}
+
+bool match_has_id(const struct match_query *query)
+{
+	for (size_t i = 0; i < query->argument_count; i++) {
+		if (match_kind_of(query->arguments[i]) == MATCH_ID)
+			return true;
+	}
+	return false;
 }
 
 const char *match_unknown_field(const struct match_query *query)

@@ -20,6 +20,7 @@ struct match_facts {
 	const char *executable; /* path */
 	const char *comm;	/* of the thread that died */
 	const char *process_comm;
+	const char *entry;	/* name in the vault */
 	uint32_t pid;		/* in the initial pid namespace */
 	uint32_t namespace_pid; /* in its own */
 	uint32_t uid;
@@ -33,7 +34,7 @@ enum match_kind {
 	MATCH_ID,	  /* 16 hexadecimal digits */
 	MATCH_PID,	  /* a number: either of the pids */
 	MATCH_EXECUTABLE, /* with a slash: the executable's path */
-	MATCH_NAME,	  /* anything else: a command name, or the executable's last component */
+	MATCH_NAME,	  /* anything else: a command name, the executable's last component, or an entry of the vault */
 	/* FIELD=VALUE, where FIELD is COREDUMP_PID, COREDUMP_UID, COREDUMP_GID, COREDUMP_SIGNAL, COREDUMP_COMM,
 	 * COREDUMP_EXE, _HOSTNAME or _BOOT_ID; each field is a kind of its own */
 	MATCH_FIELD,
@@ -51,6 +52,9 @@ struct match_query {
 };
 
 bool match_fits(const struct match_query *query, const struct match_facts *facts);
+
+/* Is one of the arguments an id? */
+bool match_has_id(const struct match_query *query);
 
 /* An argument FIELD=VALUE whose field is none of the above; NULL when there is none. */
 const char *match_unknown_field(const struct match_query *query);
