@@ -31,7 +31,7 @@ trap cleanup EXIT
 
 # What the caller's surroundings must not change.
 unset CORELATE_DB NO_COLOR DEBUGINFOD_URLS
-export TZ=UTC LC_ALL=C.UTF-8 PAGER=cat
+export TZ=UTC LC_ALL=C.UTF-8 PAGER=cat CORELATE_VAULT=$work/vault
 # Sanitizers must not end in an exit status that looks like a plain failure.
 export ASAN_OPTIONS=abort_on_error=1 UBSAN_OPTIONS=abort_on_error=1:print_stacktrace=1
 
