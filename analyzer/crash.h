@@ -224,16 +224,38 @@ struct biography {
 	struct chronicle chronicle; /* what else is told of the address; empty unless it was asked for by itself */
 };
 
+/* The memory words that the pointer which failed came from, as far as they could be followed: words[0] held it,
+ * words[1] held the pointer to words[0], and so on. */
+#define POINTER_PATH_WORDS 3
+struct pointer_path {
+	enum { PATH_LOST, PATH_WORD, PATH_CONSTANT, PATH_RETURNED } end; /* of the first step */
+	uint64_t value;	 /* in words[0]; less than the register's where a constant was added since */
+	char pointer[8]; /* the register, "rax"; "" for a call through memory */
+	bool is_exact;	 /* words[0] is where it was read from; otherwise the text may be misread */
+	struct {
+		uint64_t address;
+		uint64_t value;
+	} words[POINTER_PATH_WORDS];
+	size_t count;
+	/* All that is not zero in the page of words[0], or within a few words of it, was stored by the functions on the
+	 * stack themselves, on their way to the fault. */
+	bool page_is_blank, surroundings_are_blank;
+};
+
 /* Memory that the fault hangs on, other than the fault's own address, with its recorded life. */
 struct memory_view {
-	enum { VIEW_SOURCE, VIEW_CODE } role; /* the word that the faulting pointer was read from; the code that ran */
+	/* The word that the faulting pointer was read from; the code that ran; a page that it may have been read from,
+	 * because registers or the stack point there, where the word is not known. */
+	enum { VIEW_SOURCE, VIEW_CODE, VIEW_NEARBY } role;
 	uint64_t address;
 	uint64_t value;	   /* VIEW_SOURCE: the word */
-	bool page_is_zero; /* every byte of its page, in the core */
-	char pointer[8];   /* VIEW_SOURCE: the register, "rax" */
+	bool is_exact;	   /* VIEW_SOURCE: as pointer_path has it */
+	bool page_is_zero; /* every byte of its page, in the core; but for what the crashing functions stored there */
+	bool surroundings_are_zero; /* VIEW_SOURCE: the same of the words around it; so also where the page is */
+	char pointer[8];	    /* VIEW_SOURCE: the register, "rax" */
 	struct biography biography;
 };
-#define CRASH_VIEWS 2
+#define CRASH_VIEWS 5
 
 /* The exception that ended the process, on the crashed thread's stack. */
 struct exception_path {
@@ -298,6 +320,7 @@ struct crash {
 	size_t gap_count;
 	bool has_biography;
 	struct biography biography;
+	struct pointer_path path; /* with a core only */
 	struct memory_view views[CRASH_VIEWS];
 	size_t view_count;
 	struct file_spot unloaded; /* the place of the biography's address in a file that is mapped there no longer */

@@ -10,10 +10,12 @@
  *
  * What it could be mistaken for: an allocator that gives back what was freed, which is what these calls are for. Then a
  * null pointer read from the page was never set: the call comes from within an allocator or the C library (possible at
- * most), or from the function that made the mapping (possible). The guard of a thread's stack: the fault lies by the
- * stack pointer, and the overflowed stack is another's to tell. A mapping of a file is not emptied by it, only read
- * again, so only anonymous memory counts. Without a record a guard can be told only by the fault in a mapping that
- * allows the access; that another thread mapped the page just after the fault looks the same.
+ * most). A program that empties its own pool or table and forgets to look for null: then something is mostly written to
+ * the page since, which must not be so but for what the crashing functions themselves just stored (explain_path.c); it
+ * is likely at most in any case. The guard of a thread's stack: the fault lies by the stack pointer, and the overflowed
+ * stack is another's to tell. A mapping of a file is not emptied by it, only read again, so only anonymous memory
+ * counts. Without a record a guard can be told only by the fault in a mapping that allows the access; that another
+ * thread mapped the page just after the fault looks the same.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -22,14 +24,7 @@
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence_mapping.h"
 
-enum {
-	ADVICE_DONTNEED = 4,
-	ADVICE_FREE = 8,
-	ADVICE_REMOVE = 9,
-	ADVICE_DONTNEED_LOCKED = 24,
-	ADVICE_GUARD_INSTALL = 102,
-	ADVICE_GUARD_REMOVE = 103
-};
+enum { ADVICE_REMOVE = 9, ADVICE_GUARD_INSTALL = 102, ADVICE_GUARD_REMOVE = 103 };
 
 /* How far from the stack pointer a function's own frame reaches. */
 #define FRAME_REACH_BYTES 65536
@@ -39,12 +34,6 @@ struct story {
 	size_t call;			/* the madvise, when `life` is set */
 	const struct memory_view *view; /* NULL: a guard at the fault's own page */
 };
-
-static bool discards(uint64_t advice)
-{
-	return advice == ADVICE_DONTNEED || advice == ADVICE_FREE || advice == ADVICE_REMOVE ||
-	       advice == ADVICE_DONTNEED_LOCKED;
-}
 
 /* The last advice about the page since its mapping was made that says something of its contents; SIZE_MAX: none. */
 static size_t last_advice(const struct crash *crash, const struct life *life, bool of_guards)
@@ -57,7 +46,7 @@ static size_t last_advice(const struct crash *crash, const struct life *life, bo
 		bool guards = event->args[2] == ADVICE_GUARD_INSTALL || event->args[2] == ADVICE_GUARD_REMOVE;
 
 		if (event->kind == MEMORY_MADVISE && biography->address >= effect.touched_start &&
-		    biography->address < effect.touched_end && (of_guards ? guards : discards(event->args[2])))
+		    biography->address < effect.touched_end && (of_guards ? guards : evidence_discards(event)))
 			return i;
 	}
 	return SIZE_MAX;
@@ -135,11 +124,14 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 		finding->confidence = CONFIDENCE_POSSIBLE;
 	} else if (!err && parties == PARTIES_SAME_FUNCTION) {
 		err = evidence_doubt(finding,
-				     "the same function had made the mapping: it may empty what it knows to be free");
-		finding->confidence = CONFIDENCE_POSSIBLE;
+				     "the same function had made the mapping: it may have known the page to be "
+				     "free, and the pointer may never have been set since");
 	} else if (!err && parties != PARTIES_STRANGERS) {
 		err = evidence_doubt(finding, "the owner of the memory may have known that it was free");
 	}
+	if (!err && !story->view->is_exact)
+		err = finding_add_missing(finding, "the way through the code: the text alone says that the pointer was "
+						   "read from there");
 	return err;
 }
 

@@ -135,6 +135,20 @@ static bool used_word(const struct crash *crash)
 	return operand->base >= 0 && fault->registers[operand->base] == crash->heap.broken_word;
 }
 
+/* How far behind the block one write goes that runs over it. */
+#define RUN_BYTES 4096
+
+/* The pointer that failed, or one on the way to it, was read from right behind the broken header: the same write went
+ * over both. */
+static bool path_is_behind(const struct crash *crash)
+{
+	for (size_t i = 0; i < crash->path.count; i++) {
+		if (crash->path.words[i].address - crash->heap.broken_at < RUN_BYTES)
+			return true;
+	}
+	return false;
+}
+
 static struct error *tell_header(const struct crash *crash, struct finding_list *findings)
 {
 	const struct heap_subject *subject = heap_facts_find(&crash->heap, HEAP_SUBJECT_BROKEN);
@@ -143,9 +157,10 @@ static struct error *tell_header(const struct crash *crash, struct finding_list 
 	struct words block, born, site;
 	struct finding *finding;
 	struct error *err;
-	bool alive;
+	bool alive, went_on;
 
-	if (!subject || sign == HEAP_SIGN_FREED_TWICE || (sign == HEAP_SIGN_NONE && !used_word(crash)))
+	went_on = sign == HEAP_SIGN_NONE && (used_word(crash) || path_is_behind(crash));
+	if (!subject || sign == HEAP_SIGN_FREED_TWICE || (sign == HEAP_SIGN_NONE && !went_on))
 		return NULL;
 	/* The block that is being freed is still there: it is its free that found out. */
 	alive = life &&
@@ -157,7 +172,7 @@ static struct error *tell_header(const struct crash *crash, struct finding_list 
 	err = finding_append(findings, FINDING_HEAP_OVERFLOW, &finding);
 	if (err)
 		return err;
-	finding->confidence = alive || runs_over(crash) ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+	finding->confidence = alive || went_on || runs_over(crash) ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
 	words_crash_site(&site, crash);
 	if (life && life->born < subject->event_count) {
 		err = evidence_heap_weigh(crash, finding, subject,
@@ -189,6 +204,13 @@ static struct error *tell_header(const struct crash *crash, struct finding_list 
 					   "the heap's chunks make sense up to 0x%" PRIx64
 					   ": there a size should stand, and 0x%" PRIx64 " does",
 					   crash->heap.broken_at, crash->heap.broken_word);
+	for (size_t i = 0; i < crash->path.count && !err; i++) {
+		if (went_on && crash->path.words[i].address - crash->heap.broken_at < RUN_BYTES)
+			err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->path.words[i].address,
+						   "the pointer came from 0x%" PRIx64
+						   ", right behind it, where 0x%" PRIx64 " stands",
+						   crash->path.words[i].address, crash->path.words[i].value);
+	}
 	if (!err)
 		err = evidence_add_abort_message(crash, finding);
 	if (!err)

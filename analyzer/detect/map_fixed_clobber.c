@@ -20,9 +20,6 @@
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence_mapping.h"
 
-#define MREMAP_FIXED_FLAG 2ULL
-#define SHM_REMAP_FLAG 040000ULL
-
 struct story {
 	const struct life *over;	/* the mapping that stands there now */
 	const struct life *under;	/* the one that it was put over */
@@ -30,35 +27,17 @@ struct story {
 	enum evidence_parties parties;
 };
 
-static bool is_placed_over(const struct memory_event *event)
-{
-	switch (event->kind) {
-	case MEMORY_MMAP:
-		return (event->args[3] & MAP_FIXED) && (event->args[3] & MAP_FIXED_NOREPLACE) != MAP_FIXED_NOREPLACE;
-	case MEMORY_MREMAP:
-		return event->args[3] & MREMAP_FIXED_FLAG;
-	case MEMORY_SHMAT:
-		return event->args[2] & SHM_REMAP_FLAG;
-	default:
-		return false;
-	}
-}
-
 static bool find_story(const struct crash *crash, const struct memory_view *view, struct story *ret)
 {
 	const struct biography *biography = &crash->biography;
 
 	*ret = (struct story){.over = evidence_life_at_death(crash), .view = view};
-	if (!ret->over || !is_placed_over(&biography->events[ret->over->born]) ||
+	if (view && view->role == VIEW_NEARBY)
+		return false;
+	if (!ret->over || !evidence_is_placed_over(&biography->events[ret->over->born]) ||
 	    evidence_by_dynamic_linker(crash, ret->over->born))
 		return false;
-	for (size_t i = 0; i < biography->timeline.life_count; i++) {
-		const struct life *life = &biography->timeline.lives[i];
-
-		if (life->died == ret->over->born && biography->address >= life->start &&
-		    biography->address < life->end)
-			ret->under = life;
-	}
+	ret->under = evidence_life_under(crash, ret->over);
 	/* What nobody could use was only kept free. */
 	if (!ret->under || ret->under->protection == PROT_NONE)
 		return false;

@@ -7,13 +7,15 @@
  *
  * What it could be mistaken for: a return to zero after an overwritten stack, when nothing on the stack tells of a call
  * (possible); a function that jumped on through null as its last deed, so that the call on the stack is another one
- * (likely); a virtual call on a null object, which reads memory near zero and is a null-dereference.
+ * (likely); a virtual call on a null object, which reads memory near zero and is a null-dereference; the effect of a
+ * call that took the contents of the pointer's memory away (likely).
  */
 #include <inttypes.h>
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_jump.h"
+#include "analyzer/evidence/evidence_lost.h"
 
 struct error *detect_null_call(const struct crash *crash, struct finding_list *findings)
 {
@@ -41,6 +43,8 @@ struct error *detect_null_call(const struct crash *crash, struct finding_list *f
 						   "pointer");
 	if (!err)
 		err = evidence_add_jump(crash, finding);
+	if (!err)
+		err = evidence_weigh_lost(crash, finding);
 	if (!err && finding->confidence < CONFIDENCE_PROVEN && !finding->counter_count && !finding->missing_count)
 		err = finding_add_missing(finding, "the core, which would show the call");
 	if (!err)

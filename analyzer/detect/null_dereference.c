@@ -10,7 +10,8 @@
  * (likely, because a function that is given the address of a null object's field sees just that; from 4096 on nothing
  * is claimed); MAP_FAILED or an error number plus an offset, which wraps around to near zero: that is no null pointer,
  * and none is claimed, except for multiples of -8, where a null member's structure begins (likely); a stack pointer
- * that was zeroed: left to others; a call through null, where the address is fetched.
+ * that was zeroed: left to others; a call through null, where the address is fetched. That the pointer is null is
+ * proven; where it was read from memory whose contents a recorded call took away, it is the effect of that, and likely.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_fault.h"
 #include "analyzer/evidence/evidence_heap.h"
+#include "analyzer/evidence/evidence_lost.h"
 #include "analyzer/facts/fault.h"
 
 #define SMALL_BYTES 4096
@@ -164,6 +166,8 @@ struct error *detect_null_dereference(const struct crash *crash, struct finding_
 		err = evidence_add_operand(crash, finding);
 	if (!err && story.doubt)
 		err = finding_add_counter(finding, "%s", story.doubt);
+	if (!err)
+		err = evidence_weigh_lost(crash, finding);
 	if (!err)
 		err = finding_set_next_step(finding,
 					    "look at where %s got the pointer from: what returned null, or was "

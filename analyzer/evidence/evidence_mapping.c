@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 const struct life *evidence_life_at_death(const struct crash *crash)
 {
@@ -151,6 +152,47 @@ enum evidence_parties evidence_parties(const struct crash *crash, size_t first, 
 	if (!a->function || !b->function)
 		return PARTIES_UNKNOWN;
 	return strcmp(a->function, b->function) == 0 ? PARTIES_SAME_FUNCTION : PARTIES_SAME_MODULE;
+}
+
+/* From 6.1 on (include/uapi/asm-generic/mman-common.h), which older C libraries do not name. */
+#define ADVICE_DONTNEED_LOCKED 24
+
+bool evidence_discards(const struct memory_event *event)
+{
+	return event->kind == MEMORY_MADVISE &&
+	       (event->args[2] == MADV_DONTNEED || event->args[2] == MADV_FREE || event->args[2] == MADV_REMOVE ||
+		event->args[2] == ADVICE_DONTNEED_LOCKED);
+}
+
+#define MREMAP_FIXED_FLAG 2ULL
+#define SHM_REMAP_FLAG 040000ULL
+
+bool evidence_is_placed_over(const struct memory_event *event)
+{
+	switch (event->kind) {
+	case MEMORY_MMAP:
+		return (event->args[3] & MAP_FIXED) && (event->args[3] & MAP_FIXED_NOREPLACE) != MAP_FIXED_NOREPLACE;
+	case MEMORY_MREMAP:
+		return event->args[3] & MREMAP_FIXED_FLAG;
+	case MEMORY_SHMAT:
+		return event->args[2] & SHM_REMAP_FLAG;
+	default:
+		return false;
+	}
+}
+
+const struct life *evidence_life_under(const struct crash *crash, const struct life *over)
+{
+	const struct biography *biography = &crash->biography;
+	const struct life *under = NULL;
+
+	for (size_t i = 0; i < biography->timeline.life_count; i++) {
+		const struct life *life = &biography->timeline.lives[i];
+
+		if (life->died == over->born && biography->address >= life->start && biography->address < life->end)
+			under = life;
+	}
+	return under;
 }
 
 struct crash evidence_through_view(const struct crash *crash, const struct memory_view *view)

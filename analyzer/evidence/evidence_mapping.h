@@ -28,6 +28,15 @@ enum evidence_parties {
 };
 enum evidence_parties evidence_parties(const struct crash *crash, size_t first, size_t second);
 
+/* A madvise after which anonymous memory reads as zero. */
+bool evidence_discards(const struct memory_event *event);
+
+/* A call that puts a mapping over whatever is there: MAP_FIXED, MREMAP_FIXED, SHM_REMAP. */
+bool evidence_is_placed_over(const struct memory_event *event);
+
+/* The life at the biography's address that the birth of `over` ended; NULL for none. */
+const struct life *evidence_life_under(const struct crash *crash, const struct life *over);
+
 /* The crash with a view in the place of its biography, so that what is said here of the fault's page can be said of the
  * view's. It borrows everything and must not be released. */
 struct crash evidence_through_view(const struct crash *crash, const struct memory_view *view);

@@ -373,10 +373,12 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 		err = explain_load_pointers(request->store, crash);
 	if (!err && !crash->recorded)
 		err = explain_take_remains(crash);
-	if (!err && crash->recorded)
-		err = explain_take_views(request->store, crash);
 	if (!err && crash->core)
 		err = explain_unwind(request, crash);
+	if (!err && crash->core)
+		explain_find_path(crash);
+	if (!err && crash->recorded)
+		err = explain_take_views(request->store, crash);
 	if (!err)
 		err = explain_event_stacks(request->store, crash);
 	if (!err && crash->recorded && request->has_address)

@@ -15,6 +15,9 @@ struct error *explain_load_contexts(struct store_reader *store, struct crash *cr
 /* explain_pointers.c: the recorded ends of what registers and the top of the stack point to. After the biography. */
 struct error *explain_load_pointers(struct store_reader *store, struct crash *crash) must_check;
 
+/* explain_path.c: where the failing pointer came from. After the stacks. */
+void explain_find_path(struct crash *crash);
+
 /* explain_views.c: the lives of what the faulting pointer was read from, and of code that is no file's. */
 struct error *explain_take_views(struct store_reader *store, struct crash *crash) must_check;
 

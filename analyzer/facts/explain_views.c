@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The recorded lives of other memory than the fault's own: what the faulting pointer was read from, and the code. */
-#include <stdio.h>
+#include <string.h>
 
 #include "analyzer/facts/explain_internal.h"
-#include "analyzer/facts/fault.h"
 #include "analyzer/facts/origin.h"
+
+#define STACK_WORDS 48
 
 static struct error *add_view(struct store_reader *store, struct crash *crash, const struct memory_view *wanted)
 {
@@ -14,7 +15,8 @@ static struct error *add_view(struct store_reader *store, struct crash *crash, c
 	struct error *err;
 
 	*view = *wanted;
-	view->page_is_zero = origin_page_is_zero(crash->core, view->address);
+	view->page_is_zero = origin_page_is_zero(crash->core, view->address) ||
+			     (view->role == VIEW_SOURCE && crash->path.page_is_blank);
 	crash->biography = (struct biography){0};
 	err = explain_load_biography(store, crash, view->address);
 	if (!err)
@@ -26,41 +28,63 @@ static struct error *add_view(struct store_reader *store, struct crash *crash, c
 	return err;
 }
 
-/* The base of the operand that faulted: the register that holds a pointer. */
-static int faulting_base(const struct fault *fault)
+/* Where the word is not known: pages without contents that registers or the top of the stack point to. */
+static struct error *add_nearby(struct store_reader *store, struct crash *crash, uint64_t address)
 {
-	size_t operand = fault->operand < fault->operand_count ? fault->operand : 0;
+	struct memory_view view = {.role = VIEW_NEARBY, .address = address};
+	struct place place;
 
-	if (!fault->operand_count || (fault->operand == SIZE_MAX && fault->operand_count != 1))
-		return -1;
-	return fault->operands[operand].base;
+	place_of(crash, address, &place);
+	if (place.kind != PLACE_ANONYMOUS || crash->view_count + 1 >= CRASH_VIEWS ||
+	    !origin_page_is_zero(crash->core, address))
+		return NULL;
+	for (size_t i = 0; i < crash->view_count; i++) {
+		if ((crash->views[i].address ^ address) < RECORD_PAGE_BYTES)
+			return NULL;
+	}
+	return add_view(store, crash, &view);
 }
 
-static const uint64_t *registers_of(const struct crash *crash)
+static struct error *add_all_nearby(struct store_reader *store, struct crash *crash)
 {
-	return crash->fault.has_registers ? crash->fault.registers : crash->registers;
+	uint64_t sp = crash->fault.has_registers ? crash->fault.registers[CORE_RSP] : crash->registers[CORE_RSP], word;
+	struct error *err = NULL;
+
+	for (size_t i = 0; i < crash->pointer_count && !err; i++) {
+		if (crash->pointers[i].number != CORE_RSP && crash->pointers[i].number != CORE_RIP)
+			err = add_nearby(store, crash, crash->pointers[i].value);
+	}
+	for (size_t i = 0; i < STACK_WORDS && !err; i++) {
+		if (core_read_word(crash->core, sp + 8 * i, &word))
+			err = add_nearby(store, crash, word);
+	}
+	return err;
+}
+
+static bool is_null_like(const struct crash *crash)
+{
+	return crash->fault.is_fault && crash->fault.place.kind == PLACE_NULL;
 }
 
 static struct error *add_source(struct store_reader *store, struct crash *crash)
 {
-	struct memory_view view = {.role = VIEW_SOURCE};
-	const struct fault *fault = &crash->fault;
-	int base = faulting_base(fault);
-	bool found = false;
+	const struct pointer_path *path = &crash->path;
+	struct memory_view view = {
+		.role = VIEW_SOURCE,
+		.address = path->words[0].address,
+		.value = path->value,
+		.is_exact = path->is_exact,
+		.surroundings_are_zero = path->surroundings_are_blank,
+	};
+	struct place place = {0};
 
-	if (fault->access == ACCESS_EXECUTE) {
-		/* Called or jumped to through memory, and refused there. */
-		if (fault->branch.has_slot) {
-			view.address = fault->branch.slot;
-			found = true;
-		}
-	} else if (base >= 0 && base != CORE_RIP && base != CORE_RSP) {
-		found = origin_of_register(crash->core, registers_of(crash), base, &view.address);
-		if (found)
-			snprintf(view.pointer, sizeof(view.pointer), "%.7s", fault_register_name(base));
-	}
-	if (!found || !origin_read_word(crash->core, view.address, &view.value))
+	if (path->end == PATH_WORD)
+		place_of(crash, view.address, &place);
+	if (path->end == PATH_LOST || place.kind == PLACE_STACK || place.kind == PLACE_MAIN_STACK)
+		return is_null_like(crash) ? add_all_nearby(store, crash) : NULL;
+	if (path->end != PATH_WORD)
 		return NULL;
+	memcpy(view.pointer, path->pointer, sizeof(view.pointer));
 	return add_view(store, crash, &view);
 }
 
@@ -73,7 +97,7 @@ struct error *explain_take_views(struct store_reader *store, struct crash *crash
 		return NULL;
 	if (crash->fault.is_fault || crash->fault.in_handler || crash->fault.source != ADDRESS_UNKNOWN)
 		err = add_source(store, crash);
-	code.address = registers_of(crash)[CORE_RIP];
+	code.address = crash->fault.has_registers ? crash->fault.registers[CORE_RIP] : crash->registers[CORE_RIP];
 	/* What a library's file has there cannot have been replaced. */
 	if (!err && !core_find_file(crash->core, code.address) && core_find_segment(crash->core, code.address))
 		err = add_view(store, crash, &code);

@@ -1,379 +1,498 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/facts/origin.h"
 
-#include <Zydis/Zydis.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/core/core_elf.h"
-#include "common/error.h"
+#include "analyzer/facts/origin_text.h"
 
-#define PAGE_BYTES 4096ULL
-#define FUNCTION_BYTES_MAX 65536
-#define KEPT 64 /* instructions before the one at hand */
 #define DEPTH_MAX 8
+#define STEPS_MAX 48	       /* copies, spills and arguments on one way */
+#define ELEMENTS_MAX 20000     /* of a list that is walked again */
+#define FRAME_BYTES_MAX 65536u /* how far above the stack pointer a function's own slots lie */
 
-struct step {
-	ZydisDecodedInstruction instruction;
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-	uint64_t address;
-};
-
-struct trail {
+struct origin_search {
 	const struct core *core;
-	const uint64_t *registers;
-	struct step steps[KEPT]; /* a ring: the newest `count` of them end at `next` */
-	size_t next, count;
+	const struct origin_place *places;
+	size_t count;
+	struct {
+		struct text *text;
+		bool tried;
+	} texts[ORIGIN_PLACES];
 };
 
-static bool is_blank(const struct core_segment *segment, const struct core *core, uint64_t address)
+struct origin_search *origin_search_create(const struct core *core, const struct origin_place *places, size_t count)
 {
-	return segment && segment->dumped_bytes == 0 && segment->flags && !core_find_file(core, address) &&
-	       !core_find_module(core, address);
+	struct origin_search *search = calloc(1, sizeof(*search));
+
+	if (!search)
+		return NULL;
+	search->core = core;
+	search->places = places;
+	search->count = count < ORIGIN_PLACES ? count : ORIGIN_PLACES;
+	return search;
 }
 
-bool origin_read_word(const struct core *core, uint64_t address, uint64_t *ret_word)
+void origin_search_destroy(struct origin_search *search)
 {
-	if (core_read_word(core, address, ret_word))
+	for (size_t i = 0; search && i < ORIGIN_PLACES; i++)
+		free(search->texts[i].text);
+	free(search);
+}
+
+static const struct text *text_of(struct origin_search *search, size_t place)
+{
+	const struct origin_place *at;
+
+	if (place >= search->count)
+		return NULL;
+	at = &search->places[place];
+	if (!search->texts[place].tried)
+		search->texts[place].text = text_read(search->core, at->pc, at->after_call, at->registers, at->known);
+	search->texts[place].tried = true;
+	return search->texts[place].text;
+}
+
+/* ---- the state of one way back ---- */
+
+struct way {
+	struct origin_search *search;
+	const struct text *text;
+	size_t place;
+	int number;
+	size_t step;   /* the value is asked for behind this one */
+	uint64_t from; /* the address that it is asked for at */
+	uint64_t value;
+	bool is_exact;
+};
+
+static bool is_argument(int number)
+{
+	return number == CORE_RDI || number == CORE_RSI || number == CORE_RDX || number == CORE_RCX ||
+	       number == CORE_R8 || number == CORE_R9;
+}
+
+/* The call that led into the function goes there, as far as it says: otherwise that one jumped on, and the registers
+ * may have been changed on the way. */
+static bool goes_to(const struct text *caller, const struct text *callee)
+{
+	const struct text_step *call = text_step_back(caller, 0);
+	ZyanU64 target;
+
+	if (!call || call->instruction.meta.category != ZYDIS_CATEGORY_CALL)
+		return false;
+	if (call->operands[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
+	    ZYAN_FAILED(ZydisCalcAbsoluteAddress(&call->instruction, &call->operands[0], call->address, &target)))
 		return true;
-	if (!is_blank(core_find_segment(core, address), core, address) ||
-	    core_find_segment(core, address) != core_find_segment(core, address + 7))
+	/* By way of a linkage table, the target is in another file. */
+	return target == callee->start ||
+	       core_find_module(caller->core, target) != core_find_module(callee->core, callee->start);
+}
+
+/* From the entry of a function to the call in its caller. */
+static bool enter_caller(struct way *way)
+{
+	const struct text *caller = text_of(way->search, way->place + 1);
+
+	if (!caller || !goes_to(caller, way->text) || (!text_survives_call(way->number) && !is_argument(way->number)))
 		return false;
-	*ret_word = 0;
+	if (text_survives_call(way->number) && (caller->known & 1u << way->number) &&
+	    caller->registers[way->number] != way->value)
+		return false;
+	way->is_exact &= text_is_straight(way->text, way->text->start, way->from);
+	way->place++;
+	way->text = caller;
+	way->step = 1;
+	way->from = text_step_back(caller, 0)->address;
 	return true;
 }
 
-bool origin_page_is_zero(const struct core *core, uint64_t address)
+static void go_back_to(struct way *way, size_t step)
 {
-	static const uint8_t zeroes[PAGE_BYTES];
-	uint8_t page[PAGE_BYTES];
+	uint64_t address = text_step_back(way->text, step)->address;
 
-	address &= ~(PAGE_BYTES - 1);
-	if (core_read(core, address, page, sizeof(page)) == sizeof(page))
-		return memcmp(page, zeroes, sizeof(page)) == 0;
-	return is_blank(core_find_segment(core, address), core, address);
+	way->is_exact &= text_is_straight(way->text, address, way->from);
+	way->from = address;
+	way->step = step + 1;
 }
 
-/* ---- the instructions before ---- */
+/* ---- lists ---- */
 
-static bool find_function(const struct core *core, uint64_t pc, uint64_t *ret_start, uint64_t *ret_end)
+/* A register by the text alone, through the entry into the caller's. */
+static bool first_value(struct origin_search *search, size_t place, int number, size_t step, uint64_t *ret)
 {
-	const struct core_module *module = core_find_module(core, pc);
-	const struct core_elf_symbol *symbol;
-	struct core_elf *elf;
-	struct error *err;
-	bool found;
+	for (unsigned i = 0; i < ORIGIN_PLACES; i++) {
+		const struct text *text = text_of(search, place);
+		const struct text_step *at;
+		size_t writer;
 
-	if (!module || module->elf_fd < 0)
-		return false;
-	err = core_elf_open_module(module, &elf);
-	if (err) {
-		error_destroy(err);
-		return false;
-	}
-	found = core_elf_find_frame(elf, pc - module->load_bias, ret_start, ret_end);
-	symbol = found ? NULL : core_elf_symbol_around(elf, pc - module->load_bias);
-	if (symbol) {
-		*ret_start = symbol->address;
-		*ret_end = symbol->address + symbol->size;
-	}
-	found |= symbol != NULL;
-	*ret_start += module->load_bias;
-	*ret_end += module->load_bias;
-	core_elf_destroy(elf);
-	return found && pc - *ret_start <= FUNCTION_BYTES_MAX;
-}
-
-/* Decodes from the function's start; false when that does not come out at the instruction at hand. */
-static bool fill_trail(struct trail *trail, uint64_t start, uint64_t pc)
-{
-	uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
-	ZydisDecoder decoder;
-
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-	while (start < pc) {
-		struct step *step = &trail->steps[trail->next];
-		size_t size = core_read(trail->core, start, bytes, sizeof(bytes));
-
-		if (!size ||
-		    ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size, &step->instruction, step->operands)))
+		if (!text)
 			return false;
-		step->address = start;
-		start += step->instruction.length;
-		trail->next = (trail->next + 1) % KEPT;
-		trail->count += trail->count < KEPT;
-	}
-	return start == pc;
-}
-
-/* Number 0 is the instruction right before the one at hand. */
-static const struct step *step_back(const struct trail *trail, size_t number)
-{
-	return number < trail->count ? &trail->steps[(trail->next + KEPT - 1 - number) % KEPT] : NULL;
-}
-
-/* ---- registers ---- */
-
-static int number_of(ZydisRegister name)
-{
-	static const int numbers[] = {CORE_RAX, CORE_RCX, CORE_RDX, CORE_RBX, CORE_RSP, CORE_RBP, CORE_RSI, CORE_RDI,
-				      CORE_R8,	CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15};
-
-	name = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, name);
-	return name >= ZYDIS_REGISTER_RAX && name <= ZYDIS_REGISTER_R15 ? numbers[name - ZYDIS_REGISTER_RAX] : -1;
-}
-
-/* System V ABI, AMD64: what a called function gives back as it was. */
-static bool survives_call(int number)
-{
-	return number == CORE_RBX || number == CORE_RBP || number == CORE_RSP ||
-	       (number >= CORE_R15 && number <= CORE_R12);
-}
-
-static bool is_call(const struct step *step)
-{
-	return step->instruction.meta.category == ZYDIS_CATEGORY_CALL ||
-	       step->instruction.meta.category == ZYDIS_CATEGORY_SYSCALL;
-}
-
-/* Nothing falls through it. */
-static bool ends_flow(const struct step *step)
-{
-	return step->instruction.meta.category == ZYDIS_CATEGORY_UNCOND_BR ||
-	       step->instruction.meta.category == ZYDIS_CATEGORY_RET;
-}
-
-static bool writes(const struct step *step, int number)
-{
-	if (is_call(step))
-		return !survives_call(number);
-	for (size_t i = 0; i < step->instruction.operand_count; i++) {
-		const ZydisDecodedOperand *operand = &step->operands[i];
-
-		if (operand->type == ZYDIS_OPERAND_TYPE_REGISTER &&
-		    (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) && number_of(operand->reg.value) == number)
-			return true;
-	}
-	return false;
-}
-
-static bool value_before(const struct trail *trail, int number, size_t step, unsigned depth, uint64_t *ret);
-
-/* The address of a memory operand of instruction number `step`. */
-static bool address_of(const struct trail *trail, size_t step, const ZydisDecodedOperandMem *memory, unsigned depth,
-		       uint64_t *ret)
-{
-	const struct step *at = step_back(trail, step);
-	uint64_t base = 0, index = 0;
-
-	if (memory->segment == ZYDIS_REGISTER_FS || memory->segment == ZYDIS_REGISTER_GS)
-		return false;
-	if (memory->base == ZYDIS_REGISTER_RIP)
-		base = at->address + at->instruction.length;
-	else if (memory->base != ZYDIS_REGISTER_NONE &&
-		 !value_before(trail, number_of(memory->base), step, depth, &base))
-		return false;
-	if (memory->index != ZYDIS_REGISTER_NONE && !value_before(trail, number_of(memory->index), step, depth, &index))
-		return false;
-	*ret = base + index * memory->scale + (memory->disp.has_displacement ? (uint64_t)memory->disp.value : 0);
-	return true;
-}
-
-/* What an instruction that writes the register leaves in it. For a load, *ret_source is the word's address, else 0. */
-static bool value_written(const struct trail *trail, int number, size_t step, unsigned depth, uint64_t *ret_value,
-			  uint64_t *ret_source)
-{
-	const struct step *at = step_back(trail, step);
-	const ZydisDecodedOperand *to = &at->operands[0], *from = &at->operands[1];
-
-	*ret_source = 0;
-	if (depth == 0 || is_call(at) || at->instruction.operand_count_visible < 2 ||
-	    to->type != ZYDIS_OPERAND_TYPE_REGISTER || to->size != 64 || number_of(to->reg.value) != number)
-		return false;
-	if (at->instruction.mnemonic == ZYDIS_MNEMONIC_LEA)
-		return address_of(trail, step, &from->mem, depth - 1, ret_value);
-	if (at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV)
-		return false;
-	if (from->type == ZYDIS_OPERAND_TYPE_REGISTER)
-		return from->size == 64 && number_of(from->reg.value) >= 0 &&
-		       value_before(trail, number_of(from->reg.value), step, depth - 1, ret_value);
-	if (from->type != ZYDIS_OPERAND_TYPE_MEMORY || from->size != 64)
-		return false;
-	return address_of(trail, step, &from->mem, depth - 1, ret_source) &&
-	       origin_read_word(trail->core, *ret_source, ret_value);
-}
-
-/* The newest instruction before number `step` that writes the register; false when the text does not tell. */
-static bool find_writer(const struct trail *trail, int number, size_t step, size_t *ret)
-{
-	for (size_t i = step; step_back(trail, i); i++) {
-		const struct step *at = step_back(trail, i);
-
-		if (writes(at, number)) {
-			*ret = i;
-			return true;
+		switch (text_find_writer(text, number, step, &writer)) {
+		case TEXT_LOST:
+			return false;
+		case TEXT_WRITER:
+			at = text_step_back(text, writer);
+			if (at->instruction.mnemonic == ZYDIS_MNEMONIC_MOV &&
+			    at->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER && at->operands[1].size == 64) {
+				number = text_register(at->operands[1].reg.value);
+				step = writer + 1;
+				continue;
+			}
+			if (writer > 0) /* asked for just behind the writer */
+				return text_value_before(text, number, writer - 1, DEPTH_MAX, ret);
+			*ret = text->registers[number];
+			return text->known & 1u << number;
+		case TEXT_ENTRY:
+			if (!is_argument(number))
+				return false;
+			place++;
+			step = 1;
 		}
-		if (ends_flow(at))
-			return false;
 	}
 	return false;
 }
 
-/* The register just before instruction number `step` (the higher, the earlier). */
-static bool value_before(const struct trail *trail, int number, size_t step, unsigned depth, uint64_t *ret)
+/* Where a walk began: what its register or slot was given first. */
+static bool walk_start(const struct way *way, const struct text_walk *walk, uint64_t *ret)
 {
-	bool changed_since = false;
-	uint64_t source;
-	size_t writer;
+	const struct text *text = way->text;
 
-	if (number < 0 || depth == 0)
-		return false;
-	for (size_t i = 0; i <= step && !changed_since; i++)
-		changed_since = writes(step_back(trail, i), number);
-	if (!changed_since) {
-		*ret = trail->registers[number];
-		return true;
-	}
-	return find_writer(trail, number, step + 1, &writer) &&
-	       value_written(trail, number, writer, depth, ret, &source);
-}
-
-/* A local variable that is kept in the frame: the newest store before instruction number `load` to the slot that it
- * reads, and the register that was stored. */
-static bool find_store(const struct trail *trail, size_t load, size_t *ret_step, int *ret_number)
-{
-	const ZydisDecodedOperandMem *slot = &step_back(trail, load)->operands[1].mem;
-
-	if (slot->base != ZYDIS_REGISTER_RBP || slot->index != ZYDIS_REGISTER_NONE)
-		return false;
-	for (size_t i = load + 1; step_back(trail, i); i++) {
-		const struct step *at = step_back(trail, i);
+	if (walk->number >= 0)
+		return first_value(way->search, way->place, walk->number, way->step, ret);
+	for (size_t i = text->count; i-- > 0;) {
+		const struct text_step *at = text_step_back(text, i);
 		const ZydisDecodedOperand *to = &at->operands[0];
 
-		if (ends_flow(at) || writes(at, CORE_RBP))
-			return false;
 		if (at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV || to->type != ZYDIS_OPERAND_TYPE_MEMORY ||
-		    to->mem.base != slot->base || to->mem.index != ZYDIS_REGISTER_NONE ||
-		    to->mem.disp.value != slot->disp.value)
+		    to->mem.base != ZYDIS_REGISTER_RBP || to->mem.index != ZYDIS_REGISTER_NONE ||
+		    to->mem.disp.value != walk->slot)
 			continue;
-		*ret_step = i;
-		*ret_number = at->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER && to->size == 64
-				      ? number_of(at->operands[1].reg.value)
-				      : -1;
-		return *ret_number >= 0;
+		return at->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER && at->operands[1].size == 64 &&
+		       (text_value_before(text, text_register(at->operands[1].reg.value), i, DEPTH_MAX, ret) ||
+			first_value(way->search, way->place, text_register(at->operands[1].reg.value), i + 1, ret));
 	}
 	return false;
 }
 
-bool origin_of_register(const struct core *core, const uint64_t registers[CORE_REGISTERS], int number,
-			uint64_t *ret_address)
+/* The link that holds the value. */
+static bool walk_again(const struct way *way, const struct text_walk *walk, uint64_t element, struct origin *ret)
 {
-	struct trail trail = {.core = core, .registers = registers};
-	uint64_t wanted = number >= 0 && number < CORE_REGISTERS ? registers[number] : 0;
-	uint64_t start, end, value, source;
-	size_t writer, step = 0;
-	bool found = false; /* in the frame; what was stored there may be followed further */
+	uint64_t word, link_before = 0;
 
-	if (!find_function(core, registers[CORE_RIP], &start, &end) || !fill_trail(&trail, start, registers[CORE_RIP]))
-		return false;
-	/* A copy of another register is followed to where that one was loaded. */
-	for (unsigned copies = 0; copies < DEPTH_MAX && find_writer(&trail, number, step, &writer); copies++) {
-		const struct step *at = step_back(&trail, writer);
+	for (unsigned i = 0; i < ELEMENTS_MAX; i++) {
+		uint64_t link = element + (uint64_t)walk->offset;
 
-		if (value_written(&trail, number, writer, DEPTH_MAX, &value, &source) && source) {
-			if (value != wanted)
-				return found;
-			*ret_address = source;
-			if (!find_store(&trail, writer, &step, &number))
-				return true;
-			found = true;
-			step++;
-			continue;
+		if (!origin_read_word(way->search->core, link, &word))
+			return false;
+		if (word == way->value) {
+			*ret = (struct origin){.end = ORIGIN_WORD,
+					       .address = link,
+					       .value = word,
+					       .link_before = link_before,
+					       .through = {.number = -1, .value = element}};
+			return true;
 		}
-		if (at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV || at->operands[0].size != 64 ||
-		    at->operands[1].type != ZYDIS_OPERAND_TYPE_REGISTER)
-			return found;
-		number = number_of(at->operands[1].reg.value);
-		step = writer + 1;
+		if (word == element)
+			return false;
+		link_before = link;
+		element = word;
 	}
-	return found;
+	return false;
 }
 
-/* No branch of the function leads into (from, to], and where its branches lead is known of all. */
-static bool is_straight(const struct core *core, uint64_t start, uint64_t end, uint64_t from, uint64_t to)
+static bool walk_lists(const struct way *way, struct origin *ret)
 {
+	uint64_t start;
+
+	for (size_t i = 0; i < way->text->walk_count; i++) {
+		if (walk_start(way, &way->text->walks[i], &start) && walk_again(way, &way->text->walks[i], start, ret))
+			return true;
+	}
+	return false;
+}
+
+/* ---- loads ---- */
+
+static bool is_slot(const struct text *text, const ZydisDecodedOperandMem *memory, uint64_t address)
+{
+	if ((memory->base != ZYDIS_REGISTER_RSP && memory->base != ZYDIS_REGISTER_RBP) ||
+	    memory->index != ZYDIS_REGISTER_NONE || !(text->known & 1u << CORE_RSP))
+		return false;
+	return address >= text->registers[CORE_RSP] && address - text->registers[CORE_RSP] < FRAME_BYTES_MAX;
+}
+
+static void found_word(const struct way *way, size_t step, const ZydisDecodedOperandMem *memory, uint64_t address,
+		       struct origin *ret)
+{
+	int base = memory->base == ZYDIS_REGISTER_RIP ? -1 : text_register(memory->base);
+
+	*ret = (struct origin){.end = ORIGIN_WORD,
+			       .address = address,
+			       .value = way->value,
+			       .is_exact = way->is_exact,
+			       .through = {.place = way->place, .number = -1}};
+	if (base < 0 || base == CORE_RSP || !text_value_before(way->text, base, step, DEPTH_MAX, &ret->through.value))
+		return;
+	ret->through.number = base;
+	ret->through.at = text_step_back(way->text, step)->address;
+}
+
+enum progress { GO_ON, STOP };
+
+/* What was read from the frame is followed to what was stored there. *ret is the slot until something better is found.
+ */
+static enum progress follow_slot(struct way *way, size_t load, const ZydisDecodedOperandMem *memory, uint64_t slot,
+				 struct origin *ret)
+{
+	const struct text_step *at;
+	size_t store;
+
+	found_word(way, load, memory, slot, ret);
+	ret->through.number = -1;
+	if (text_find_store(way->text, slot, load + 1, &store) != TEXT_WRITER) {
+		walk_lists(way, ret);
+		return STOP;
+	}
+	go_back_to(way, store);
+	at = text_step_back(way->text, store);
+	if (at->operands[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+		*ret = (struct origin){.end = ORIGIN_CONSTANT, .value = way->value, .is_exact = way->is_exact};
+		return STOP;
+	}
+	way->number = text_register(at->operands[1].reg.value);
+	return way->number >= 0 ? GO_ON : STOP;
+}
+
+static enum progress follow_load(struct way *way, size_t writer, struct origin *ret)
+{
+	const ZydisDecodedOperandMem *memory = &text_step_back(way->text, writer)->operands[1].mem;
+	uint64_t address, word;
+
+	if (text_address_of(way->text, writer, memory, DEPTH_MAX, &address) &&
+	    origin_read_word(way->search->core, address, &word) && word == way->value) {
+		if (is_slot(way->text, memory, address))
+			return follow_slot(way, writer, memory, address, ret);
+		found_word(way, writer, memory, address, ret);
+		return STOP;
+	}
+	walk_lists(way, ret);
+	return STOP;
+}
+
+/* ---- one step back ---- */
+
+static bool is_zeroing(const struct text_step *at)
+{
+	const ZydisDecodedOperand *to = &at->operands[0], *from = &at->operands[1];
+
+	return (at->instruction.mnemonic == ZYDIS_MNEMONIC_XOR || at->instruction.mnemonic == ZYDIS_MNEMONIC_SUB) &&
+	       from->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	       text_register(to->reg.value) == text_register(from->reg.value);
+}
+
+static bool is_conditional_move(const struct text_step *at)
+{
+	return at->instruction.meta.category == ZYDIS_CATEGORY_CMOV;
+}
+
+static void follow(struct way *way, unsigned depth, struct origin *ret);
+
+/* Either of the two: the one that memory confirms. */
+static void follow_either(struct way *way, size_t writer, unsigned depth, struct origin *ret)
+{
+	const ZydisDecodedOperand *from = &text_step_back(way->text, writer)->operands[1];
+	struct way other = *way;
+
+	way->is_exact = other.is_exact = false;
+	if (depth == 0)
+		return;
+	if (from->type == ZYDIS_OPERAND_TYPE_REGISTER) {
+		other.number = text_register(from->reg.value);
+		follow(&other, depth - 1, ret);
+	} else {
+		follow_load(&other, writer, ret);
+	}
+	if (ret->end == ORIGIN_LOST)
+		follow(way, depth - 1, ret);
+}
+
+/* A constant that was added since: then it is that much less which was read. */
+static bool take_off(struct way *way, const struct text_step *at)
+{
+	const ZydisDecodedOperandMem *memory = &at->operands[1].mem;
+
+	if (at->operands[0].size != 64)
+		return false;
+	if (at->instruction.mnemonic == ZYDIS_MNEMONIC_LEA && memory->index == ZYDIS_REGISTER_NONE &&
+	    memory->base != ZYDIS_REGISTER_RIP && memory->base != ZYDIS_REGISTER_RSP) {
+		way->value -= memory->disp.has_displacement ? (uint64_t)memory->disp.value : 0;
+		way->number = text_register(memory->base);
+		return way->number >= 0;
+	}
+	if (at->instruction.mnemonic != ZYDIS_MNEMONIC_ADD || at->operands[1].type != ZYDIS_OPERAND_TYPE_IMMEDIATE)
+		return false;
+	way->value -= at->operands[1].imm.value.u;
+	return true;
+}
+
+static enum progress follow_writer(struct way *way, size_t writer, unsigned depth, struct origin *ret)
+{
+	const struct text_step *at = text_step_back(way->text, writer);
+	const ZydisDecodedOperand *to = &at->operands[0], *from = &at->operands[1];
+
+	go_back_to(way, writer);
+	if (text_is_call(at)) {
+		if (way->number == CORE_RAX)
+			*ret = (struct origin){.end = ORIGIN_RETURNED, .value = way->value, .is_exact = way->is_exact};
+		return STOP;
+	}
+	if (to->type != ZYDIS_OPERAND_TYPE_REGISTER || at->instruction.operand_count_visible < 2)
+		return STOP;
+	if (is_conditional_move(at)) {
+		follow_either(way, writer, depth, ret);
+		return STOP;
+	}
+	if (is_zeroing(at) ||
+	    (at->instruction.mnemonic == ZYDIS_MNEMONIC_MOV && from->type == ZYDIS_OPERAND_TYPE_IMMEDIATE)) {
+		*ret = (struct origin){.end = ORIGIN_CONSTANT, .value = way->value, .is_exact = way->is_exact};
+		return STOP;
+	}
+	if (take_off(way, at))
+		return GO_ON;
+	if (at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV || to->size != 64 || from->size != 64)
+		return STOP;
+	if (from->type == ZYDIS_OPERAND_TYPE_MEMORY)
+		return follow_load(way, writer, ret);
+	way->number = text_register(from->reg.value);
+	return way->number >= 0 ? GO_ON : STOP;
+}
+
+static void follow(struct way *way, unsigned depth, struct origin *ret)
+{
+	for (unsigned i = 0; i < STEPS_MAX; i++) {
+		size_t writer;
+
+		switch (text_find_writer(way->text, way->number, way->step, &writer)) {
+		case TEXT_WRITER:
+			if (follow_writer(way, writer, depth, ret) == STOP)
+				return;
+			break;
+		case TEXT_ENTRY:
+			/* Walked on since, further down in the text. */
+			if (ret->end == ORIGIN_LOST && !text_is_straight(way->text, way->text->start, way->from) &&
+			    walk_lists(way, ret))
+				return;
+			if (!enter_caller(way))
+				return;
+			break;
+		case TEXT_LOST:
+			if (ret->end == ORIGIN_LOST)
+				walk_lists(way, ret);
+			return;
+		}
+	}
+}
+
+void origin_follow(struct origin_search *search, const struct origin_value *value, struct origin *ret)
+{
+	struct way way = {.search = search,
+			  .text = text_of(search, value->place),
+			  .place = value->place,
+			  .number = value->number,
+			  .value = value->value,
+			  .is_exact = true};
+
+	*ret = (struct origin){.end = ORIGIN_LOST, .through = {.number = -1}};
+	if (!way.text || value->number < 0)
+		return;
+	way.from = value->at ?: way.text->place;
+	if (value->at) {
+		way.step = text_step_at(way.text, value->at);
+		if (way.step == SIZE_MAX)
+			return;
+		way.step++;
+	} else if (search->places[value->place].after_call) {
+		way.step = 1;
+	}
+	follow(&way, 3, ret);
+}
+
+uint64_t origin_call_before(struct origin_search *search, size_t place)
+{
+	const struct text *text = text_of(search, place);
+	const struct text_step *call = text ? text_step_back(text, 0) : NULL;
+
+	return call && call->instruction.meta.category == ZYDIS_CATEGORY_CALL &&
+			       call->address + call->instruction.length == text->place
+		       ? call->address
+		       : 0;
+}
+
+void origin_of_call(struct origin_search *search, uint64_t target, struct origin *ret)
+{
+	const struct text *text = text_of(search, 0);
+	struct way way = {.search = search, .text = text, .value = target, .is_exact = true};
 	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
 	uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
-	ZydisDecodedInstruction instruction;
+	ZydisDecodedInstruction call;
 	ZydisDecoder decoder;
+	size_t size;
 
+	*ret = (struct origin){.end = ORIGIN_LOST, .through = {.number = -1}};
+	size = text ? core_read(search->core, text->place, bytes, sizeof(bytes)) : 0;
 	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-	for (uint64_t at = start; at < end && end - start <= FUNCTION_BYTES_MAX; at += instruction.length) {
-		size_t size = core_read(core, at, bytes, sizeof(bytes));
-		ZyanU64 target;
-
-		if (!size || ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size, &instruction, operands)))
-			return false;
-		if (instruction.meta.category != ZYDIS_CATEGORY_UNCOND_BR &&
-		    instruction.meta.category != ZYDIS_CATEGORY_COND_BR)
-			continue;
-		if (operands[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
-		    ZYAN_FAILED(ZydisCalcAbsoluteAddress(&instruction, &operands[0], at, &target)) ||
-		    (target > from && target <= to))
-			return false;
+	if (!size || ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size, &call, operands)) ||
+	    (call.meta.category != ZYDIS_CATEGORY_CALL && call.meta.category != ZYDIS_CATEGORY_UNCOND_BR))
+		return;
+	way.from = text->place;
+	if (operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER) {
+		way.number = text_register(operands[0].reg.value);
+		if (way.number >= 0)
+			follow(&way, 3, ret);
+		return;
 	}
-	return end > to && end - start <= FUNCTION_BYTES_MAX;
+	if (operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY) {
+		const ZydisDecodedOperandMem *memory = &operands[0].mem;
+		int base = text_register(memory->base), index = text_register(memory->index);
+		uint64_t address = memory->disp.has_displacement ? (uint64_t)memory->disp.value : 0, word;
+
+		if (memory->base == ZYDIS_REGISTER_RIP)
+			address += text->place + call.length;
+		else if (base >= 0)
+			address += text->registers[base];
+		if (index >= 0)
+			address += text->registers[index] * memory->scale;
+		if (memory->segment == ZYDIS_REGISTER_FS || memory->segment == ZYDIS_REGISTER_GS ||
+		    !origin_read_word(search->core, address, &word) || word != target)
+			return;
+		*ret = (struct origin){.end = ORIGIN_WORD,
+				       .address = address,
+				       .value = word,
+				       .is_exact = true,
+				       .through = {.number = base >= 0 && base != CORE_RSP ? base : -1}};
+		if (base >= 0)
+			ret->through.value = text->registers[base];
+	}
 }
 
-/* The link behind the last one, when the writer is a copy or a load. False: the chain ends. */
-static bool follow_link(const struct trail *trail, size_t writer, struct pointer_link *last, struct pointer_link *next)
+bool origin_stores_to(struct origin_search *search, size_t place, uint64_t address)
 {
-	const struct step *at = step_back(trail, writer);
-	const ZydisDecodedOperand *from = &at->operands[1];
-	uint64_t value, source;
+	const struct text *text = text_of(search, place);
 
-	if (at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV || at->operands[0].type != ZYDIS_OPERAND_TYPE_REGISTER ||
-	    at->operands[0].size != 64 || from->size != 64)
-		return false;
-	*next = (struct pointer_link){.at = at->address, .reg = -1};
-	if (from->type == ZYDIS_OPERAND_TYPE_REGISTER) {
-		next->is_copy = true;
-		next->reg = number_of(from->reg.value);
-		return next->reg >= 0;
-	}
-	if (from->type != ZYDIS_OPERAND_TYPE_MEMORY || from->mem.segment == ZYDIS_REGISTER_FS ||
-	    from->mem.segment == ZYDIS_REGISTER_GS)
-		return false;
-	if (value_written(trail, last->reg, writer, DEPTH_MAX, &value, &source))
-		last->slot = source;
-	next->offset = from->mem.disp.has_displacement ? from->mem.disp.value : 0;
-	next->reg = from->mem.base == ZYDIS_REGISTER_RIP ? -1 : number_of(from->mem.base);
-	return next->reg >= 0 && next->reg != CORE_RSP && from->mem.index == ZYDIS_REGISTER_NONE && next->offset >= 0;
-}
+	for (size_t i = 0; text && i < text->count; i++) {
+		const struct text_step *at = text_step_back(text, i);
 
-size_t origin_of_pointer(const struct core *core, const uint64_t registers[CORE_REGISTERS], int number,
-			 struct pointer_link ret_links[POINTER_LINKS])
-{
-	struct trail trail = {.core = core, .registers = registers};
-	uint64_t start, end, pc = registers[CORE_RIP], source;
-	size_t count = 1, step = 0, writer;
+		for (size_t j = 0; j < at->instruction.operand_count_visible; j++) {
+			const ZydisDecodedOperand *operand = &at->operands[j];
+			uint64_t stored;
 
-	ret_links[0] = (struct pointer_link){.reg = number, .at = pc};
-	if (!find_function(core, pc, &start, &end) || !fill_trail(&trail, start, pc))
-		return 1;
-	while (count < POINTER_LINKS && find_writer(&trail, ret_links[count - 1].reg, step, &writer) &&
-	       is_straight(core, start, end, step_back(&trail, writer)->address, pc)) {
-		if (!follow_link(&trail, writer, &ret_links[count - 1], &ret_links[count]))
-			break;
-		step = writer + 1;
-		count++;
-	}
-	/* The word must still hold what was read from it. */
-	for (size_t i = 0; i < count && (i == 0 || ret_links[i].is_copy); i++) {
-		if (ret_links[i].slot &&
-		    (!origin_read_word(core, ret_links[i].slot, &source) || source != registers[number])) {
-			ret_links[i].slot = 0;
-			return i + 1;
+			if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY &&
+			    (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
+			    text_address_of(text, i, &operand->mem, DEPTH_MAX, &stored) && stored < address + 8 &&
+			    stored + operand->size / 8 > address)
+				return true;
 		}
 	}
-	return count;
+	return false;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a register had its value from: the memory word that the code before an instruction read it from. A pure
- * function of the core: decodes the function up to the instruction (Zydis) and follows moves and loads backwards.
+ * Where a register had its value from: the memory word that it was read from, the word that the pointer to that one was
+ * read from, and so on. A pure function of the core: decodes the functions on the stack up to where they are (Zydis)
+ * and follows copies, loads and arguments backwards, from a function into its caller.
  *
- * It follows the text, not the way that was taken: a branch into the middle can make it wrong. So an answer is given
- * only when the memory still holds the value that the register has, and nothing is followed past a call that may have
- * changed the register, a jump or a return.
+ * It follows the text, not the way that was taken, which nobody recorded. So a word is named only when the memory still
+ * holds the value that was read; a list that was walked is walked again, and the link that holds the value is named.
+ * Nothing is followed past a call that may have changed the register, or through what a call returned.
  */
 #ifndef ANALYZER_ORIGIN_H
 #define ANALYZER_ORIGIN_H
@@ -16,10 +17,59 @@
 #include "analyzer/core/core.h"
 #include "analyzer/unwind/unwind.h"
 
-/* The word that `number` (enum core_register) was read from, with the registers as they are before the instruction at
- * `registers[CORE_RIP]`. False when it cannot be told. */
-bool origin_of_register(const struct core *core, const uint64_t registers[CORE_REGISTERS], int number,
-			uint64_t *ret_address);
+/* A function on the stack, as far as its registers are known. */
+struct origin_place {
+	uint64_t pc;
+	bool after_call; /* pc is a return address; otherwise the instruction there was not executed */
+	uint64_t registers[CORE_REGISTERS];
+	uint32_t known; /* bit n: registers[n] is known */
+};
+#define ORIGIN_PLACES 6
+
+struct origin_search; /* the functions' decoded text */
+
+/* `places`, innermost first, must outlive the search. NULL without memory. */
+struct origin_search *origin_search_create(const struct core *core, const struct origin_place *places, size_t count);
+void origin_search_destroy(struct origin_search *search);
+
+enum origin_end {
+	ORIGIN_LOST,	 /* cannot be told */
+	ORIGIN_WORD,	 /* read from memory */
+	ORIGIN_CONSTANT, /* the code's own */
+	ORIGIN_RETURNED, /* a called function returned it */
+};
+
+/* A register's value just before an instruction. */
+struct origin_value {
+	size_t place;
+	uint64_t at; /* the instruction; 0: the place itself */
+	int number;  /* enum core_register */
+	uint64_t value;
+};
+
+struct origin {
+	enum origin_end end;
+	uint64_t address; /* ORIGIN_WORD: of the word, which holds `value` */
+	uint64_t value;	  /* the register's, less what was added to it since it was read */
+	bool is_exact;	  /* no branch leads in between: the word is the one that was read */
+	/* The pointer that the word was read through; number -1: none, or not known. */
+	struct origin_value through;
+	/* The link before, in a list that was walked to the word: holds through.value. 0: none. */
+	uint64_t link_before;
+};
+
+/* Where that value came from. */
+void origin_follow(struct origin_search *search, const struct origin_value *value, struct origin *ret);
+
+/* The word that the call at places[0].pc takes its target from, where it does so from memory or a register. */
+void origin_of_call(struct origin_search *search, uint64_t target, struct origin *ret);
+
+/* The address of the call that ends at places[place].pc; 0 when it is none. */
+uint64_t origin_call_before(struct origin_search *search, size_t place);
+
+/* True when the function at places[place] stores to one of the eight bytes at `address` before it gets to where it is,
+ * as far as its text tells. */
+bool origin_stores_to(struct origin_search *search, size_t place, uint64_t address);
 
 /* How the pointer in `number` came to be there: a copy or a load a link, ret_links[0] the register itself. Only what no
  * branch of the function leads into the middle of. Returns how many links there are, at least one. */

@@ -37,6 +37,9 @@ const char *frame_trust_name(enum frame_trust trust)
 	return "lost";
 }
 
+const enum core_register unwind_kept_order[KEPT_REGISTERS] = {CORE_RBX, CORE_RBP, CORE_R12,
+							      CORE_R13, CORE_R14, CORE_R15};
+
 const char unwind_end_at_zero[] = "the return address is zero";
 
 void symbol_deinit(struct symbol *symbol)
@@ -213,6 +216,8 @@ static bool fill_result(struct unwind_task *task, struct unwind_result *result)
 	result->symbols = calloc(address_count ? address_count : 1, sizeof(*result->symbols));
 	result->return_slot_offsets = take_pointer(task->reader.slots);
 	result->member = task->reader.member;
+	result->kept_count = task->reader.kept_count;
+	memcpy(result->kept, task->reader.kept, sizeof(result->kept));
 	if (!result->threads || !result->symbols)
 		return false;
 	for (size_t i = 0; i < thread_count; i++) {

@@ -112,9 +112,22 @@ struct unwind_request {
 	unsigned timeout_ms; /* 0 means 30000 */
 };
 
+/* What a called function gives back as it was (System V ABI, AMD64), as call frame information has it for a frame of
+ * the crashed thread. */
+#define KEPT_REGISTERS 6
+#define KEPT_FRAMES 12
+extern const enum core_register unwind_kept_order[KEPT_REGISTERS];
+struct kept_registers {
+	uint64_t pc, sp; /* of the frame */
+	uint32_t known;	 /* bit n: values[n] is known, which is of unwind_kept_order[n] */
+	uint64_t values[KEPT_REGISTERS];
+};
+
 struct unwind_result {
 	struct thread_stack *threads; /* in the core's order */
 	size_t thread_count;
+	struct kept_registers kept[KEPT_FRAMES]; /* of the crashed thread's innermost frames */
+	size_t kept_count;
 	struct symbol *symbols; /* one for each of request->addresses */
 	/* For each of request->addresses: the distance from the stack pointer to the word that holds the return address
 	 * at that instruction, as call frame information has it: 0 in a leaf function that has pushed nothing. -1: not

@@ -7,6 +7,7 @@
  *   SLOT   uint32_t index, int64_t offset
  *   TAIL   uint32_t stack, uint32_t frame, uint64_t target
  *   MEMBER uint64_t offset, string expression, string type
+ *   KEPT   uint64_t pc, uint64_t sp, uint32_t known, 6 * uint64_t value
  *   DONE   nothing
  * A string is uint32_t length and that many bytes; an empty one stands for NULL.
  */
@@ -24,6 +25,7 @@ enum message_kind {
 	MESSAGE_DONE,
 	MESSAGE_TAIL,
 	MESSAGE_MEMBER,
+	MESSAGE_KEPT,
 };
 
 #define HEADER_BYTES (2 * sizeof(uint32_t))
@@ -116,6 +118,16 @@ void unwind_write_stack(struct unwind_writer *writer, size_t thread, const struc
 		write_u8(writer, frames[i].exact);
 	}
 	write_string(writer, end_reason);
+}
+
+void unwind_write_kept(struct unwind_writer *writer, const struct kept_registers *kept)
+{
+	write_header(writer, MESSAGE_KEPT, sizeof(uint32_t) + (2 + KEPT_REGISTERS) * sizeof(uint64_t));
+	write_u64(writer, kept->pc);
+	write_u64(writer, kept->sp);
+	write_u32(writer, kept->known);
+	for (size_t i = 0; i < KEPT_REGISTERS; i++)
+		write_u64(writer, kept->values[i]);
 }
 
 void unwind_write_name(struct unwind_writer *writer, const struct unwind_name *name)
@@ -345,6 +357,21 @@ static bool receive_member(struct unwind_reader *reader, struct cursor *cursor)
 	return true;
 }
 
+static bool receive_kept(struct unwind_reader *reader, struct cursor *cursor)
+{
+	struct kept_registers *kept;
+
+	if (reader->kept_count == KEPT_FRAMES)
+		return false;
+	kept = &reader->kept[reader->kept_count++];
+	kept->pc = read_u64(cursor);
+	kept->sp = read_u64(cursor);
+	kept->known = read_u32(cursor);
+	for (size_t i = 0; i < KEPT_REGISTERS; i++)
+		kept->values[i] = read_u64(cursor);
+	return !cursor->bad;
+}
+
 static bool receive_message(struct unwind_reader *reader, uint32_t kind, struct cursor *cursor)
 {
 	switch (kind) {
@@ -358,6 +385,8 @@ static bool receive_message(struct unwind_reader *reader, uint32_t kind, struct 
 		return receive_tail(reader, cursor) && cursor->size == 0;
 	case MESSAGE_MEMBER:
 		return receive_member(reader, cursor) && cursor->size == 0;
+	case MESSAGE_KEPT:
+		return receive_kept(reader, cursor) && cursor->size == 0;
 	case MESSAGE_DONE:
 		reader->done = true;
 		return cursor->size == 0;

@@ -37,6 +37,8 @@ static bool write_stacks(struct unwinder *unwinder, struct unwind_writer *writer
 		unwinder_run_thread(unwinder, &unwinder->core->threads[i]);
 		unwind_write_stack(writer, i, unwinder->frames, unwinder->frame_count,
 				   unwinder->reason[0] ? unwinder->reason : NULL);
+		for (size_t j = 0; i == 0 && j < unwinder->kept_count; j++)
+			unwind_write_kept(writer, &unwinder->kept[j]);
 		unwind_writer_flush(writer);
 		for (size_t j = 0; j < unwinder->frame_count; j++) {
 			if (!address_list_add(list, unwind_frame_lookup_address(&unwinder->frames[j])))

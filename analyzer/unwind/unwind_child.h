@@ -40,6 +40,8 @@ struct unwinder {
 	uint32_t known_registers;	    /* bit n: registers[n] is known */
 	struct unwind_frame *frames;	    /* frame_limit of them */
 	size_t frame_count;
+	struct kept_registers kept[KEPT_FRAMES]; /* of the first frames, but those that libdwfl did not show */
+	size_t kept_count;
 	bool started; /* libdwfl has shown us its first frame, which we have already */
 	uint64_t start_pc, start_sp;
 	struct callee callee;

@@ -48,6 +48,7 @@ struct unwind_writer {
 
 void unwind_write_stack(struct unwind_writer *writer, size_t thread, const struct unwind_frame *frames, size_t count,
 			const char *end_reason);
+void unwind_write_kept(struct unwind_writer *writer, const struct kept_registers *kept);
 void unwind_write_name(struct unwind_writer *writer, const struct unwind_name *name);
 void unwind_write_slot(struct unwind_writer *writer, size_t index, int64_t offset);
 void unwind_write_tail(struct unwind_writer *writer, size_t stack, size_t frame, uint64_t target);
@@ -78,6 +79,8 @@ struct unwind_reader {
 	size_t name_count, name_capacity;
 	struct unwind_tail *tails;
 	size_t tail_count, tail_capacity;
+	struct kept_registers kept[KEPT_FRAMES];
+	size_t kept_count;
 	struct accessed_member member;
 	bool member_wanted, done;
 	/* An unfinished message, and how much there has been of everything. */

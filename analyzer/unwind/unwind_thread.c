@@ -233,6 +233,23 @@ static bool add_caller(struct unwinder *unwinder, uint64_t pc, uint64_t sp, bool
 	return executable;
 }
 
+static void keep_registers(struct unwinder *unwinder, Dwfl_Frame *state, const struct unwind_frame *frame)
+{
+	static const unsigned numbers[KEPT_REGISTERS] = {3, 6, 12, 13, 14, 15}; /* as in unwind_kept_order */
+	struct kept_registers kept = {.pc = frame->pc, .sp = frame->sp};
+	Dwarf_Word value;
+
+	if (unwinder->past || unwinder->kept_count == KEPT_FRAMES)
+		return;
+	for (size_t i = 0; i < KEPT_REGISTERS; i++) {
+		if (dwfl_frame_reg(state, numbers[i], &value) != 0)
+			continue;
+		kept.known |= 1u << i;
+		kept.values[i] = value;
+	}
+	unwinder->kept[unwinder->kept_count++] = kept;
+}
+
 static int on_frame(Dwfl_Frame *state, void *context)
 {
 	struct unwinder *unwinder = context;
@@ -252,6 +269,7 @@ static int on_frame(Dwfl_Frame *state, void *context)
 		return DWARF_CB_ABORT;
 	unwinder->started = true;
 	last = &unwinder->frames[unwinder->frame_count - 1];
+	keep_registers(unwinder, state, last);
 	describe_callee(unwinder, state, unwind_frame_lookup_address(last));
 	return DWARF_CB_OK;
 }
@@ -277,7 +295,7 @@ static void find_start(struct unwinder *unwinder)
 	const struct unwind_overlay *overlay;
 	uint64_t word;
 
-	unwinder->frame_count = 0;
+	unwinder->frame_count = unwinder->kept_count = 0;
 	unwinder->frames[unwinder->frame_count++] =
 		(struct unwind_frame){.pc = pc, .sp = sp, .trust = FRAME_REGISTERS, .exact = true};
 	unwinder->start_pc = pc;

@@ -20,7 +20,7 @@ CLASSES = """
 CONFIDENCES = ["none", "possible", "likely", "proven"]
 FIELDS = """
     program define flags libraries builds arguments environment needs core signal label near-miss-of because
-    also also-unrecorded function function-recorded contains contains-recorded lacks
+    also also-unrecorded also-recorded function function-recorded contains contains-recorded lacks
 """.split()
 
 
@@ -48,6 +48,7 @@ class Case:
     near: str = ""
     also: dict = field(default_factory=dict)
     also_unrecorded: dict = field(default_factory=dict)
+    also_recorded: dict = field(default_factory=dict)
     function: list = field(default_factory=list)
     function_recorded: list = field(default_factory=list)
     contains: list = field(default_factory=list)
@@ -56,7 +57,7 @@ class Case:
 
     def answers(self, recorded):
         """What may be said of it: {class: highest confidence}."""
-        allowed = {} if recorded else dict(self.also_unrecorded)
+        allowed = dict(self.also_recorded if recorded else self.also_unrecorded)
         allowed.update(self.also)
         allowed[self.label] = "proven"
         return allowed
@@ -92,7 +93,8 @@ def section_cases(name, section):
         raise TableError(f"{name}: {label} or {near} is no class")
     also = alternatives(section.get("also", ""), name)
     also_unrecorded = alternatives(section.get("also-unrecorded", ""), name)
-    if (also or also_unrecorded) and not section.get("because"):
+    also_recorded = alternatives(section.get("also-recorded", ""), name)
+    if (also or also_unrecorded or also_recorded) and not section.get("because"):
         raise TableError(f"{name}: alternatives need a reason (because)")
     for build in section.get("builds", "O0").split():
         yield Case(
@@ -112,6 +114,7 @@ def section_cases(name, section):
             near=near,
             also=also,
             also_unrecorded=also_unrecorded,
+            also_recorded=also_recorded,
             function=parts(section.get("function", "")),
             function_recorded=parts(section.get("function-recorded", "")),
             contains=parts(section.get("contains", "")),

@@ -824,6 +824,8 @@ static void read_view(struct parser *parser)
 		read_word(parser, view->pointer, sizeof(view->pointer));
 	}
 	view->page_is_zero = accept(parser, "zero-page");
+	view->surroundings_are_zero = view->page_is_zero || accept(parser, "zero-around");
+	view->is_exact = !accept(parser, "inexact");
 	parser->crash->view_count++;
 }
 

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/evidence/evidence_lost.h"
+
+#include <inttypes.h>
+#include <sys/mman.h>
+
+#include "analyzer/evidence/evidence_mapping.h"
+
+struct loss {
+	size_t call;	  /* among the events of the view's biography */
+	const char *what; /* that it did to the page */
+};
+
+/* The call was made by the C library or an allocator for itself: what called the wrapper is a library, too. */
+static bool by_allocator(const struct crash *crash, size_t index)
+{
+	const struct event_stack *stack = &crash->biography.contexts[index].stack;
+
+	return stack->frame_count > 1 && event_stack_is_library(&stack->frames[1]);
+}
+
+/* The newest discard of the page in that life. */
+static size_t last_discard(const struct crash *crash, const struct life *life)
+{
+	const struct biography *biography = &crash->biography;
+
+	for (size_t i = biography->event_count; i-- > life->born + 1;) {
+		struct memory_effect effect = memory_event_effect(&biography->events[i]);
+
+		if (evidence_discards(&biography->events[i]) && biography->address >= effect.touched_start &&
+		    biography->address < effect.touched_end)
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+/* An earlier mapping at the address that the program had unmapped. */
+static size_t earlier_unmapping(const struct crash *crash, const struct life *life)
+{
+	const struct biography *biography = &crash->biography;
+	size_t found = SIZE_MAX;
+
+	for (size_t i = 0; i < biography->timeline.life_count; i++) {
+		const struct life *other = &biography->timeline.lives[i];
+
+		if (other->died == TIMELINE_ALIVE || other->died >= life->born || biography->address < other->start ||
+		    biography->address >= other->end || evidence_is_loader_scratch(crash, other) ||
+		    evidence_by_dynamic_linker(crash, other->died) || by_allocator(crash, other->died))
+			continue;
+		if (found == SIZE_MAX || other->died > found)
+			found = other->died;
+	}
+	return found;
+}
+
+/* `seen`: the crash through the view. */
+static bool find_loss(const struct crash *seen, const struct memory_view *view, struct loss *ret)
+{
+	const struct life *life = evidence_life_at_death(seen), *under;
+	const struct memory_event *born;
+
+	if (!life)
+		return false;
+	born = &seen->biography.events[life->born];
+	ret->call = last_discard(seen, life);
+	if (ret->call != SIZE_MAX && !by_allocator(seen, ret->call) &&
+	    (!born->file_id || seen->biography.events[ret->call].args[2] == MADV_REMOVE)) {
+		ret->what = "emptied by";
+		return true;
+	}
+	under = evidence_is_placed_over(born) && !evidence_by_dynamic_linker(seen, life->born)
+			? evidence_life_under(seen, life)
+			: NULL;
+	if (under && under->protection != PROT_NONE) {
+		ret->call = life->born;
+		ret->what = "mapped over by";
+		return true;
+	}
+	if (view->role != VIEW_SOURCE || !view->page_is_zero || by_allocator(seen, life->born) ||
+	    evidence_by_dynamic_linker(seen, life->born))
+		return false;
+	ret->call = earlier_unmapping(seen, life);
+	ret->what = "unmapped, and mapped anew since, by";
+	return ret->call != SIZE_MAX;
+}
+
+static struct error *tell(const struct crash *seen, const struct memory_view *view, const struct loss *loss,
+			  struct finding *finding)
+{
+	const struct memory_event *call = &seen->biography.events[loss->call];
+	struct words caller, when;
+	struct error *err;
+
+	words_caller(&caller, seen, loss->call);
+	words_before_crash(&when, seen, call->exit_ns);
+	if (view->role == VIEW_SOURCE)
+		err = evidence_doubt(finding,
+				     "the null pointer was read from 0x%" PRIx64
+				     ", where nothing else stands, and that page had been %s thread %" PRIu32
+				     " in %s, %s: something may have stood there",
+				     view->address, loss->what, call->tid, caller.text, when.text);
+	else
+		err = evidence_doubt(finding,
+				     "a pointer at hand leads to 0x%" PRIx64
+				     ", in a page that had been %s thread %" PRIu32
+				     " in %s, %s, and is zero: the null pointer may be of there",
+				     view->address, loss->what, call->tid, caller.text, when.text);
+	if (!err && view->role == VIEW_NEARBY)
+		err = finding_add_missing(finding, "the memory that the null pointer was read from");
+	return err;
+}
+
+struct error *evidence_weigh_lost(const struct crash *crash, struct finding *finding)
+{
+	for (size_t i = 0; i < crash->view_count; i++) {
+		const struct memory_view *view = &crash->views[i];
+		const struct crash seen = evidence_through_view(crash, view);
+		struct loss loss;
+
+		if (view->role == VIEW_CODE ||
+		    (view->role == VIEW_SOURCE && (view->value || !view->surroundings_are_zero)))
+			continue;
+		if (find_loss(&seen, view, &loss))
+			return tell(&seen, view, &loss, finding);
+	}
+	return NULL;
+}
