@@ -170,6 +170,8 @@ static void take_words(struct origin_search *search, struct origin *origin, stru
 	path->value = origin->value;
 	path->is_exact = origin->is_exact;
 	add_word(path, origin->address, origin->value);
+	for (size_t i = 0; i < origin->more_count; i++)
+		add_word(path, origin->more_addresses[i], origin->more_values[i]);
 	while (path->count < POINTER_PATH_WORDS) {
 		struct origin_value through = origin->through;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/facts/origin_replay.h"
 #include "analyzer/facts/origin_text.h"
 
 #define DEPTH_MAX 8
@@ -148,9 +149,19 @@ static bool first_value(struct origin_search *search, size_t place, int number, 
 				return false;
 			place++;
 			step = 1;
+			text = text_of(search, place);
+			if (text && text_value_before(text, number, 0, DEPTH_MAX, ret))
+				return true;
 		}
 	}
 	return false;
+}
+
+/* What a caller passed. */
+static bool argument_value(struct origin_search *search, size_t caller, int number, uint64_t *ret)
+{
+	return text_value_before(text_of(search, caller), number, 0, DEPTH_MAX, ret) ||
+	       first_value(search, caller, number, 1, ret);
 }
 
 /* Where a walk began: what its register or slot was given first. */
@@ -394,6 +405,74 @@ static void follow(struct way *way, unsigned depth, struct origin *ret)
 	}
 }
 
+/* ---- running again ---- */
+
+/* What is known at the entry of the function at `place`: what its caller keeps in registers, and what it passed. */
+static void enter(struct origin_search *search, size_t place, struct replay_value entry[CORE_REGISTERS])
+{
+	const struct text *text = text_of(search, place), *caller = text_of(search, place + 1);
+
+	memset(entry, 0, CORE_REGISTERS * sizeof(*entry));
+	if (!caller)
+		return;
+	for (int i = 0; i < CORE_REGISTERS; i++) {
+		uint64_t value;
+
+		if (text_survives_call(i) && (caller->known & 1u << i))
+			entry[i] = (struct replay_value){.value = caller->registers[i], .known = true};
+		else if (is_argument(i) && goes_to(caller, text) && argument_value(search, place + 1, i, &value))
+			entry[i] = (struct replay_value){.value = value, .known = true};
+	}
+	entry[CORE_RSP].value -= 8; /* the return address */
+}
+
+static void take_load(const struct replay *replay, uint32_t from, uint64_t address[], uint64_t value[], size_t *count)
+{
+	*count = 0;
+	while (from && !replay->loads[from].is_entry && *count < ORIGIN_WORDS) {
+		address[*count] = replay->loads[from].address;
+		value[(*count)++] = replay->loads[from].value;
+		from = replay->loads[from].through;
+	}
+}
+
+/* Returns STOP when *ret is the answer or there is none, GO_ON when the value was there at the entry already, in
+ * way->number. */
+static bool run_again(struct way *way, uint64_t target, enum progress *ret_progress, struct origin *ret)
+{
+	struct replay_value entry[CORE_REGISTERS];
+	const struct replay_value *value;
+	struct replay *replay;
+	uint32_t from;
+	bool is_known;
+
+	enter(way->search, way->place, entry);
+	if (!replay_run(way->text, target, entry, &replay))
+		return false;
+	value = &replay->registers[way->number];
+	is_known = value->known && value->value == way->value;
+	from = value->from;
+	if (is_known && !from) {
+		*ret = (struct origin){.end = ORIGIN_CONSTANT, .value = way->value, .is_exact = true};
+		*ret_progress = STOP;
+	} else if (is_known && replay->loads[from].is_entry) {
+		way->number = replay->loads[from].number;
+		way->value = entry[way->number].value;
+		way->from = way->text->start;
+		*ret_progress = GO_ON;
+	} else if (is_known) {
+		*ret = (struct origin){.end = ORIGIN_WORD,
+				       .address = replay->loads[from].address,
+				       .value = replay->loads[from].value,
+				       .is_exact = true,
+				       .through = {.place = way->place, .number = -1}};
+		take_load(replay, replay->loads[from].through, ret->more_addresses, ret->more_values, &ret->more_count);
+		*ret_progress = STOP;
+	}
+	replay_destroy(replay);
+	return is_known;
+}
+
 void origin_follow(struct origin_search *search, const struct origin_value *value, struct origin *ret)
 {
 	struct way way = {.search = search,
@@ -414,6 +493,14 @@ void origin_follow(struct origin_search *search, const struct origin_value *valu
 		way.step++;
 	} else if (search->places[value->place].after_call) {
 		way.step = 1;
+	}
+	if (value->at == 0 && !search->places[value->place].after_call) {
+		enum progress progress;
+
+		while (run_again(&way, way.from, &progress, ret)) {
+			if (progress == STOP || !enter_caller(&way))
+				return;
+		}
 	}
 	follow(&way, 3, ret);
 }

@@ -32,6 +32,8 @@ struct origin_search; /* the functions' decoded text */
 struct origin_search *origin_search_create(const struct core *core, const struct origin_place *places, size_t count);
 void origin_search_destroy(struct origin_search *search);
 
+#define ORIGIN_WORDS 2
+
 enum origin_end {
 	ORIGIN_LOST,	 /* cannot be told */
 	ORIGIN_WORD,	 /* read from memory */
@@ -56,6 +58,10 @@ struct origin {
 	struct origin_value through;
 	/* The link before, in a list that was walked to the word: holds through.value. 0: none. */
 	uint64_t link_before;
+	/* The words before that one, each held the pointer to the one behind it; as far as a function that was run
+	 * again tells. */
+	uint64_t more_addresses[ORIGIN_WORDS], more_values[ORIGIN_WORDS];
+	size_t more_count;
 };
 
 /* Where that value came from. */

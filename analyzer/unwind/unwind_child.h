@@ -24,6 +24,7 @@ struct callee {
 	uint64_t cfa;
 	bool is_signal_frame;
 	bool is_outermost; /* its CFI says that there is no caller */
+	bool saves_rbx;	   /* its CFI tells where the caller's rbx is */
 };
 
 struct unwinder {

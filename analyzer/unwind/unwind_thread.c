@@ -17,6 +17,7 @@ static const enum core_register dwarf_registers[] = {
 	CORE_RAX, CORE_RDX, CORE_RCX, CORE_RBX, CORE_RSI, CORE_RDI, CORE_RBP, CORE_RSP, CORE_R8,
 	CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15, CORE_RIP,
 };
+#define DWARF_RBX 3
 #define DWARF_REGISTERS (sizeof(dwarf_registers) / sizeof(dwarf_registers[0]))
 
 static int overlay_compare(const void *left, const void *right)
@@ -163,6 +164,7 @@ static void describe_callee(struct unwinder *unwinder, Dwfl_Frame *state, uint64
 	/* "Undefined" is told from "same value" by where the operations point (libdw.h, dwarf_frame_register). */
 	if (dwarf_frame_register(frame, DWARF_RETURN_ADDRESS, memory, &operations, &count) == 0)
 		callee->is_outermost = count == 0 && operations == memory;
+	callee->saves_rbx = dwarf_frame_register(frame, DWARF_RBX, memory, &operations, &count) != 0 || count > 0;
 	free(frame);
 }
 
@@ -233,9 +235,23 @@ static bool add_caller(struct unwinder *unwinder, uint64_t pc, uint64_t sp, bool
 	return executable;
 }
 
+/* libdwfl does not know that a function which does not save rbx leaves it alone: in its list of what the ABI says, rax
+ * stands in that place (elfutils backends/x86_64_cfi.c). */
+static void keep_rbx(const struct unwinder *unwinder, struct kept_registers *kept)
+{
+	const struct kept_registers *of_callee =
+		unwinder->kept_count ? &unwinder->kept[unwinder->kept_count - 1] : NULL;
+	const struct callee *callee = &unwinder->callee;
+
+	if (!of_callee || !(of_callee->known & 1) || !callee->has_cfi || callee->is_signal_frame || callee->saves_rbx)
+		return;
+	kept->known |= 1;
+	kept->values[0] = of_callee->values[0];
+}
+
 static void keep_registers(struct unwinder *unwinder, Dwfl_Frame *state, const struct unwind_frame *frame)
 {
-	static const unsigned numbers[KEPT_REGISTERS] = {3, 6, 12, 13, 14, 15}; /* as in unwind_kept_order */
+	static const unsigned numbers[KEPT_REGISTERS] = {DWARF_RBX, 6, 12, 13, 14, 15}; /* as in unwind_kept_order */
 	struct kept_registers kept = {.pc = frame->pc, .sp = frame->sp};
 	Dwarf_Word value;
 
@@ -247,6 +263,8 @@ static void keep_registers(struct unwinder *unwinder, Dwfl_Frame *state, const s
 		kept.known |= 1u << i;
 		kept.values[i] = value;
 	}
+	if (!(kept.known & 1))
+		keep_rbx(unwinder, &kept);
 	unwinder->kept[unwinder->kept_count++] = kept;
 }
 
