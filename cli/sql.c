@@ -72,7 +72,7 @@ static struct error *run_statement(const struct cli_options *options, const char
 	store_reader_destroy(store);
 	record_symbols_destroy(symbols);
 	/* Nobody is left to read the rest, nor this. */
-	if (err && !is_interrupted && ferror(stdout)) {
+	if (err && !is_interrupted && (ferror(stdout) || !go_on(NULL))) {
 		error_destroy(err);
 		err = NULL;
 	}
@@ -194,8 +194,8 @@ static const struct option_row own_options[] = {
 	 AT(dictionary)},
 	{.name = "format",
 	 .argument = "FORM",
-	 .words = "text|markdown|json",
-	 .help = "of the dictionary: text (the default), markdown or json",
+	 .words = "text|markdown|json|man",
+	 .help = "of the dictionary: text (the default), markdown, json, or man (a part of a man page)",
 	 .store = OPTION_TEXT,
 	 AT(format)},
 };

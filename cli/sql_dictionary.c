@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "cli/json.h"
+#include "cli/roff.h"
 #include "cli/sql.h"
 #include "schema/dictionary.h"
+#include "schema/named_query.h"
 
 static void write_text(const struct dictionary_table *table)
 {
@@ -44,6 +46,46 @@ static void write_markdown(const struct dictionary_table *table)
 	putchar('\n');
 }
 
+/* For corelate-database(7). */
+static void write_man(const struct dictionary_table *table, bool first_of_kind)
+{
+	if (first_of_kind)
+		puts(table->is_view ? ".SH VIEWS" : ".SH TABLES");
+	printf(".SS %s\n", table->name);
+	roff_write_text(table->meaning, strlen(table->meaning), stdout);
+	putchar('\n');
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct dictionary_column *column = &table->columns[i];
+
+		printf(".TP\n\\fB%s\\fR %s%s%s\n", column->name, column->type,
+		       column->type[0] && column->unit ? ", " : "", column->unit ? column->unit : "");
+		roff_write_text(column->meaning, strlen(column->meaning), stdout);
+		putchar('\n');
+	}
+}
+
+static struct error *write_man_queries(void)
+{
+	puts(".SH NAMED QUERIES");
+	for (size_t i = 0; i < named_query_count(); i++) {
+		struct named_query query;
+		struct error *err = named_query_load(named_query_name(i), &query);
+
+		if (err)
+			return err;
+		fputs(".TP\n", stdout);
+		roff_write_bold(query.name, strlen(query.name), stdout);
+		for (size_t k = 0; k < query.parameter_count; k++)
+			printf(query.parameters[k].required ? " \\fI%s\\fR" : " [\\fI%s\\fR]",
+			       query.parameters[k].name + 1);
+		putchar('\n');
+		roff_write_text(query.question, strlen(query.question), stdout);
+		putchar('\n');
+		named_query_deinit(&query);
+	}
+	return NULL;
+}
+
 static json_t *table_json(const struct dictionary_table *table)
 {
 	json_t *columns = json_array();
@@ -64,6 +106,7 @@ struct error *sql_dictionary(const struct cli_options *options)
 	const char *format = options->format;
 	bool is_json = options->json || (format && strcmp(format, "json") == 0);
 	bool is_markdown = format && strcmp(format, "markdown") == 0;
+	bool is_man = format && strcmp(format, "man") == 0;
 	json_t *array = is_json ? json_array() : NULL;
 	struct dictionary dictionary;
 	struct error *err = dictionary_load(&dictionary);
@@ -77,9 +120,13 @@ struct error *sql_dictionary(const struct cli_options *options)
 			json_array_append_new(array, table_json(table));
 		else if (is_markdown)
 			write_markdown(table);
+		else if (is_man)
+			write_man(table, i == 0 || table->is_view != table[-1].is_view);
 		else
 			write_text(table);
 	}
 	dictionary_deinit(&dictionary);
+	if (is_man)
+		return write_man_queries();
 	return array ? cli_json_write(options, array) : NULL;
 }

@@ -105,6 +105,7 @@ void option_write_folded(const char *text, int indent, FILE *out)
 			}
 		}
 		set = *text == ' ';
+		text += set && text[1] != ' '; /* one blank only begins a line */
 		fprintf(out, "\n%*s", *text && *text != '\n' ? indent : 0, "");
 		column = indent;
 	}

@@ -28,7 +28,7 @@ struct option_row {
 	 * COMM (the name of a running process); any other nothing but `words`. */
 	const char *argument;
 	const char *words; /* the arguments there are, "text|json"; NULL for any */
-	const char *help;  /* folded; a line that begins with a blank stands as it is; NULL hides the option */
+	const char *help;  /* folded as below; NULL hides the option */
 	unsigned needs;	   /* flags that a verb must have, one of them, to take it; 0 for every verb */
 	enum option_store store;
 	size_t offset;
@@ -60,7 +60,7 @@ bool option_word_find(const char *words, const char *word, int *ret_index);
 /* Option lines of a help text, in two columns; hidden rows are left out. */
 void option_table_write_help(const struct option_row *const *rows, size_t count, FILE *out);
 /* `text` folded at blanks to OPTION_HELP_WIDTH columns, each line but the first after `indent` blanks. Lines that begin with
- * a blank stand as they are; an empty line parts paragraphs. */
+ * two blanks stand as they are, those that begin with one begin a line; an empty line parts paragraphs. */
 #define OPTION_HELP_WIDTH 100
 void option_write_folded(const char *text, int indent, FILE *out);
 
