@@ -96,13 +96,12 @@ void option_write_folded(const char *text, int indent, FILE *out)
 		if (*text != '\n')
 			continue;
 		text++;
-		if (!set && *text && *text != ' ' && *text != '\n') {
-			/* Within a paragraph the author's line ends are blanks. */
-			if (column + 1 + (int)strcspn(text, " \n") <= OPTION_HELP_WIDTH) {
-				fputc(' ', out);
-				column++;
-				continue;
-			}
+		/* Within a paragraph the author's line ends are blanks. */
+		if (!set && column > indent && *text && *text != ' ' && *text != '\n' &&
+		    column + 1 + (int)strcspn(text, " \n") <= OPTION_HELP_WIDTH) {
+			fputc(' ', out);
+			column++;
+			continue;
 		}
 		set = *text == ' ';
 		text += set && text[1] != ' '; /* one blank only begins a line */

@@ -118,7 +118,7 @@ expect_text "17|'; DROP TABLE event; --"
 # ---- symbols: of a file that is still the one that was mapped, and of one that has changed ----
 device=$(stat -c %d /bin/sh)
 text=$(readelf -lW "$corelate" | awk '$1 == "LOAD" && $0 ~ /R E/ {print $2; exit}')
-main=$(readelf -sW "$corelate" | awk '$8 == "main" {print "0x" $2; exit}')
+main=$(readelf -sW "$corelate" | awk '$8 == "main" && !seen++ {print "0x" $2}')
 virtual=$(readelf -lW "$corelate" | awk '$1 == "LOAD" && $0 ~ /R E/ {print $3; exit}')
 device=$(stat -c %d "$corelate")
 sqlite3 story.db "INSERT INTO file VALUES (30, $((device >> 8 & 0xfff)), $((device & 0xff)), $(stat -c %i "$corelate"), '$corelate');
