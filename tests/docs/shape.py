@@ -13,7 +13,7 @@ ROOT = "/src/corelate"  # what the copy of the source tree is called in the docu
 SHELL_SAYS = re.compile(r"^(?:/\S+|bash|environment): line \d+:\s+\d+ (.*\S)\s{2,}.*$|^(?:\S+): line \d+: ")
 RULES = (
     (re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b"), "DAY"),
-    (re.compile(r"\b[0-9]+\.[0-9]+\b"), "N"),
+    (re.compile(r"\b[0-9]+\.[0-9]+(?![0-9])"), "N"),
     (re.compile(r"\b(?:0x)?(?=[0-9a-f]*[0-9])[0-9a-f]{8,}\b"), "N"),
     (re.compile(r"\b0x[0-9a-fA-F]+\b"), "N"),
     (re.compile(r"[0-9]+"), "N"),
