@@ -310,6 +310,8 @@ struct crash {
 	struct space space;
 	bool has_signal_event;
 	struct signal_event signal_event;
+	bool has_sender; /* who sent it was seen */
+	struct signal_sender sender;
 	bool has_exit_state; /* it was not killed: it exited, with uretprobes at work */
 	struct exit_state exit_state;
 	bool is_crystal;	/* the executable is a Crystal program; known for an exit only */

@@ -7,6 +7,7 @@
 #include "memory.bpf.h"  /* memory calls and prctl */
 #include "call.bpf.h"    /* calls of probed functions */
 #include "life.bpf.h"    /* fork, exec, exit, snapshot */
+#include "sender.bpf.h"  /* who sends signals, and in which handler */
 #include "signal.bpf.h"  /* signals and pending uretprobes */
 #include "ledger.bpf.h"  /* who attaches and holds uprobes */
 #include "truncation.bpf.h" /* files that lose contents, by any process */

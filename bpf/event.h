@@ -23,7 +23,7 @@ typedef uint64_t u64;
 typedef int64_t s64;
 #endif
 
-#define EVENT_ABI_VERSION 4
+#define EVENT_ABI_VERSION 5
 
 enum event_type {
 	EVENT_SYSCALL = 1,	   /* struct event_syscall */
@@ -38,11 +38,11 @@ enum event_type {
 	EVENT_EXIT_STATE = 10,	   /* struct event_exit_state */
 	EVENT_PROBE = 11,	   /* struct event_probe */
 	EVENT_HOLDER_EXIT = 12,	   /* struct event_holder_exit */
-	EVENT_COVERAGE = 16,	   /* struct event_header; made by the recorder: from time_ns on calls of pid are seen */
-	EVENT_TRUNCATION = 20,	   /* struct event_truncation */
-	EVENT_STACK_SLICE = 13,	   /* struct event_stack_slice */
-	EVENT_CALL = 14,	   /* struct event_call */
-	EVENT_CALL_TEXT = 15,	   /* struct event_call_text */
+	EVENT_COVERAGE = 16,	/* struct event_header; made by the recorder: from time_ns on calls of pid are seen */
+	EVENT_TRUNCATION = 20,	/* struct event_truncation */
+	EVENT_STACK_SLICE = 13, /* struct event_stack_slice */
+	EVENT_CALL = 14,	/* struct event_call */
+	EVENT_CALL_TEXT = 15,	/* struct event_call_text */
 };
 
 struct event_header {
@@ -192,6 +192,29 @@ struct event_exit {
 
 #define EVENT_REGISTERS 18
 
+/* A signal that a handler had been called for when it sent another. */
+struct event_signal_first {
+	u64 time_ns; /* when it was delivered */
+	u64 address; /* of a fault */
+	s32 number;  /* 0: none */
+	s32 code;
+	s32 system_call; /* of SIGSYS, else -1 */
+	u32 sender_pid;	 /* as the process that took it saw it */
+	u32 pid;	 /* of that process */
+	u32 tid;	 /* and its thread */
+	char sender_comm[16];
+};
+
+/* Who sent a signal. Where a handler passed on what another handler had sent, `first` is what that one was called for.
+ */
+struct event_signal_sender {
+	u64 time_ns; /* of the sending; 0: it was not seen, or nobody sent it */
+	u32 pid;
+	u32 tid;
+	char comm[16];
+	struct event_signal_first first;
+};
+
 /* A signal at delivery. Those that a handler takes are reported for SEGV, BUS, ILL, FPE, TRAP, ABRT and SYS only. */
 struct event_signal {
 	struct event_header header;
@@ -208,6 +231,7 @@ struct event_signal {
 	u32 fatal;
 	u32 directory_used; /* bytes of `directory`; leaf first, as in event_file */
 	char comm[16];
+	struct event_signal_sender sender; /* when fatal */
 	char directory[EVENT_PATH_BYTES];
 };
 
@@ -283,9 +307,9 @@ enum event_truncation_how {
 #define EVENT_TRUNCATION_PATH_BYTES 256
 #define EVENT_SIZE_UNKNOWN (~0ULL)
 
-/* A file lost contents that may be mapped: made by any process of the host, whatever the filter says of it, when the file
- * is one whose path was handed over. For truncate, which resolves its path out of sight, always, with the path as given and
- * no file. Calls that failed or made nothing smaller are left out. */
+/* A file lost contents that may be mapped: made by any process of the host, whatever the filter says of it, when the
+ * file is one whose path was handed over. For truncate, which resolves its path out of sight, always, with the path as
+ * given and no file. Calls that failed or made nothing smaller are left out. */
 struct event_truncation {
 	struct event_header header;
 	u64 enter_ns; /* equal to the header's time where only the return is seen (open, truncate) */
@@ -398,7 +422,9 @@ EVENT_ASSERT_SIZE(event_mapping, 80);
 EVENT_ASSERT_SIZE(event_process, 128);
 EVENT_ASSERT_SIZE(event_thread, 32);
 EVENT_ASSERT_SIZE(event_exit, 32);
-EVENT_ASSERT_SIZE(event_signal, 1264);
+EVENT_ASSERT_SIZE(event_signal, 1352);
+EVENT_ASSERT_SIZE(event_signal_first, 56);
+EVENT_ASSERT_SIZE(event_signal_sender, 88);
 EVENT_ASSERT_SIZE(event_return_instance, 80);
 EVENT_ASSERT_SIZE(event_exit_state, 200);
 EVENT_ASSERT_SIZE(event_probe, 1144);

@@ -231,7 +231,14 @@ struct signal_struct {
 	int group_exit_code;
 };
 
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
+
 struct task_struct {
+	sigset_t blocked;
+	unsigned long sas_ss_sp; /* the alternate signal stack */
+	u64 sas_ss_size;
 	int pid;
 	int tgid;
 	u64 start_boottime;

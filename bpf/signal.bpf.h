@@ -6,19 +6,7 @@
 #ifndef BPF_SIGNAL_H
 #define BPF_SIGNAL_H
 
-#include "life.bpf.h"
-
-enum { SIGILL = 4, SIGTRAP = 5, SIGABRT = 6, SIGBUS = 7, SIGFPE = 8, SIGKILL = 9, SIGSEGV = 11, SIGSYS = 31 };
-
-static __always_inline u64 signal_bit(int number)
-{
-	return number >= 1 && number <= 64 ? 1ULL << (number - 1) : 0;
-}
-
-/* include/linux/signal.h: CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH do not end a process by default. */
-#define HARMLESS_SIGNALS                                                                                               \
-	(1ULL << 16 | 1ULL << 17 | 1ULL << 18 | 1ULL << 19 | 1ULL << 20 | 1ULL << 21 | 1ULL << 22 | 1ULL << 27)
-#define FAULT_SIGNALS (1ULL << 3 | 1ULL << 4 | 1ULL << 5 | 1ULL << 6 | 1ULL << 7 | 1ULL << 10 | 1ULL << 30)
+#include "sender.bpf.h"
 
 /* QUIT ILL TRAP ABRT BUS FPE SEGV XCPU XFSZ SYS (include/linux/signal.h, SIG_KERNEL_COREDUMP_MASK) */
 #define CORE_SIGNALS (FAULT_SIGNALS | 1ULL << 2 | 1ULL << 23 | 1ULL << 24)
@@ -113,13 +101,15 @@ int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_s
 	u8 truncated;
 	int cause = 0;
 
+	if (handler > 1 && !(bit & HARMLESS_SIGNALS))
+		sender_handles(task, number, info);
 	if (!fatal && !(bit & FAULT_SIGNALS))
 		return 0;
 	if (handler == 1 || process_verdict(task) != VERDICT_RECORD)
 		return 0;
-	/* When a process ends, the kernel kills its threads; group_exit_code tells why: 0 or a status << 8 for an exit, else the
-	 * signal. One that dumps core has been delivered as itself; one that does not is first seen here, as this SIGKILL
-	 * (kernel/signal.c, complete_signal). */
+	/* When a process ends, the kernel kills its threads; group_exit_code tells why: 0 or a status << 8 for an exit,
+	 * else the signal. One that dumps core has been delivered as itself; one that does not is first seen here, as
+	 * this SIGKILL (kernel/signal.c, complete_signal). */
 	if (number == SIGKILL) {
 		cause = BPF_CORE_READ(task, signal, group_exit_code) & 0x7f;
 		if (!cause || signal_bit(cause) & CORE_SIGNALS)
@@ -136,7 +126,6 @@ int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_s
 	record->address = 0;
 	record->sender_pid = 0;
 	record->sender_uid = 0;
-	/* SEND_SIG_NOINFO and SEND_SIG_PRIV are the pointers 0 and 1 (include/linux/signal_types.h). */
 	if ((u64)info > 1) {
 		record->code = BPF_CORE_READ(info, si_code);
 		record->error_number = BPF_CORE_READ(info, si_errno);
@@ -152,6 +141,9 @@ int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_s
 	ARCH_COPY_REGISTERS(record->registers, regs);
 	record->namespace_tid = namespace_pid(task);
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	__builtin_memset(&record->sender, 0, sizeof(record->sender));
+	if (fatal && number != SIGKILL && record->code <= 0)
+		sender_tell(task, number, &record->sender);
 	record->directory_used = 0;
 	if (fatal)
 		record->directory_used =

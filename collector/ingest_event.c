@@ -135,6 +135,29 @@ struct error *ingest_take_thread(struct ingest *ingest, const struct event_threa
 	return store_writer_add_thread_start(ingest->writer, &thread, &id);
 }
 
+static struct error *take_sender(struct ingest *ingest, int64_t signal_id, const struct event_signal_sender *record)
+{
+	const struct event_signal_first *first = &record->first;
+	struct signal_sender sender = {
+		.signal_id = signal_id,
+		.pid = record->pid,
+		.tid = record->tid,
+		.time_ns = record->time_ns,
+		.first_number = first->number,
+		.first_code = first->code,
+		.first_address = first->address,
+		.first_system_call = first->system_call,
+		.first_sender_pid = first->sender_pid,
+		.first_pid = first->pid,
+		.first_tid = first->tid,
+		.first_time_ns = first->time_ns,
+	};
+
+	memcpy(sender.comm, record->comm, sizeof(sender.comm));
+	memcpy(sender.first_sender_comm, first->sender_comm, sizeof(sender.first_sender_comm));
+	return store_writer_add_signal_sender(ingest->writer, &sender);
+}
+
 struct error *ingest_take_signal(struct ingest *ingest, const struct event_signal *record)
 {
 	uint32_t used = record->directory_used < EVENT_PATH_BYTES ? record->directory_used : EVENT_PATH_BYTES;
@@ -169,7 +192,10 @@ struct error *ingest_take_signal(struct ingest *ingest, const struct event_signa
 	ingest->latest_death.exit_state_id = 0;
 	if (record->fatal && record->trampoline)
 		ingest->look_wanted = true;
-	return store_writer_add_signal(ingest->writer, &signal, &ingest->latest_death.signal_id);
+	err = store_writer_add_signal(ingest->writer, &signal, &ingest->latest_death.signal_id);
+	if (!err && record->sender.time_ns)
+		err = take_sender(ingest, ingest->latest_death.signal_id, &record->sender);
+	return err;
 }
 
 struct error *ingest_take_exit_state(struct ingest *ingest, const struct event_exit_state *record)

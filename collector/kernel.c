@@ -35,6 +35,7 @@ static const struct syscall_hook {
 	{"shmdt", "shmdt_enter", "shmdt_exit"},
 	{"prctl", "syscall_enter", "prctl_exit"},
 	{"exit_group", "exit_group_enter", NULL},
+	{"rt_sigreturn", "rt_sigreturn_enter", NULL},
 	{"perf_event_open", NULL, "perf_event_open_exit"},
 	{"bpf", NULL, "bpf_exit"},
 	{"open", NULL, "open_exit"},
@@ -294,7 +295,8 @@ static struct error *ensure_tracefs(void)
 
 struct error *kernel_attach(struct kernel *kernel)
 {
-	static const char *const others[] = {"process_fork", "process_exec", "process_exit", "signal_deliver"};
+	static const char *const others[] = {"process_fork", "process_exec", "process_exit", "signal_deliver",
+					     "signal_generate"};
 	struct error *err = ensure_tracefs();
 
 	/* Births before everything else: a process must not be met before its fork. Returns before entries, so that a

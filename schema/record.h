@@ -317,6 +317,25 @@ struct signal_event {
 	char *directory; /* working directory when fatal; "" when not read */
 };
 
+/* Who sent a fatal signal, and, where the sender was in a handler then, the signal that the handler had been called
+ * for. */
+struct signal_sender {
+	int64_t signal_id;
+	uint32_t pid; /* in the initial pid namespace */
+	uint32_t tid;
+	uint64_t time_ns; /* of the sending */
+	char comm[16];
+	int32_t first_number; /* 0: it was in no handler */
+	int32_t first_code;
+	uint64_t first_address;	    /* of a fault */
+	int32_t first_system_call;  /* of SIGSYS, else -1 */
+	uint32_t first_sender_pid;  /* as the process that took it saw it; 0 for none */
+	uint32_t first_pid;	    /* the process that took it: the sender, or who had sent it a signal likewise */
+	uint32_t first_tid;	    /* and the thread */
+	uint64_t first_time_ns;	    /* of its delivery */
+	char first_sender_comm[16]; /* "" when not known */
+};
+
 /* Order of signal_event.registers: r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi rip eflags rsp. */
 enum record_register {
 	RECORD_REGISTER_RBP = 4,

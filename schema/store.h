@@ -60,6 +60,7 @@ struct error *store_writer_add_marker(struct store_writer *, const struct marker
 struct error *store_writer_add_thread_start(struct store_writer *, const struct thread_start *,
 					    int64_t *ret_id) must_check;
 struct error *store_writer_add_signal(struct store_writer *, const struct signal_event *, int64_t *ret_id) must_check;
+struct error *store_writer_add_signal_sender(struct store_writer *, const struct signal_sender *) must_check;
 struct error *store_writer_add_return_instance(struct store_writer *, const struct return_instance *,
 					       int64_t *ret_id) must_check;
 struct error *store_writer_add_exit_state(struct store_writer *, const struct exit_state *, int64_t *ret_id) must_check;
@@ -124,6 +125,9 @@ struct error *store_reader_process_at(struct store_reader *, int64_t recording_i
 struct error *store_reader_space(struct store_reader *, int64_t id, struct space *ret) must_check;
 struct error *store_reader_file(struct store_reader *, int64_t id, struct file_identity *ret) must_check;
 struct error *store_reader_signal(struct store_reader *, int64_t id, struct signal_event *ret) must_check;
+
+/* Who sent that signal; ERROR_NOT_FOUND when it was not seen. */
+struct error *store_reader_signal_sender(struct store_reader *, int64_t signal_id, struct signal_sender *ret) must_check;
 void recording_deinit(struct recording *);
 void file_identity_deinit(struct file_identity *);
 void signal_event_deinit(struct signal_event *);

@@ -176,6 +176,8 @@ static struct error *copy_named(struct extract *extract)
 	} parts[] = {
 		{"SELECT id FROM signal WHERE fatal", "return_instance",
 		 "SELECT * FROM return_instance WHERE signal_id = ?"},
+		{"SELECT id FROM signal WHERE fatal", "signal_sender",
+		 "SELECT * FROM signal_sender WHERE signal_id = ?"},
 		{"SELECT id FROM exit_state", "return_instance",
 		 "SELECT * FROM return_instance WHERE exit_state_id > 0 AND exit_state_id = ?"},
 		{"SELECT file_id FROM event WHERE file_id > 0 UNION SELECT executable_file_id FROM space "

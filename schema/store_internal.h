@@ -143,6 +143,7 @@ enum statement {
 	ADD_MARKER,
 	ADD_THREAD_START,
 	ADD_RETURN_INSTANCE,
+	ADD_SIGNAL_SENDER,
 	ADD_GAP,
 	ADD_BLOCK,
 	ADD_BLOCK_SPACE,
@@ -257,6 +258,7 @@ extern const struct row_type store_signal_type;
 extern const struct row_type store_marker_type;
 extern const struct row_type store_gap_type;
 extern const struct row_type store_instance_type;
+extern const struct row_type store_signal_sender_type;
 extern const struct row_type store_exit_state_type;
 extern const struct row_type store_probe_type;
 extern const struct row_type store_function_type;

@@ -184,6 +184,26 @@ static void read_return_instance(struct columns *row, void *ret)
 	instance->exit_state_id = take(row);
 }
 
+static void read_signal_sender(struct columns *row, void *ret)
+{
+	struct signal_sender *sender = ret;
+
+	sender->signal_id = take(row);
+	sender->pid = take_u32(row);
+	sender->tid = take_u32(row);
+	sender->time_ns = take_word(row);
+	take_name(row, sender->comm, sizeof(sender->comm));
+	sender->first_number = (int32_t)take(row);
+	sender->first_code = (int32_t)take(row);
+	sender->first_address = take_word(row);
+	sender->first_system_call = (int32_t)take(row);
+	sender->first_sender_pid = take_u32(row);
+	sender->first_pid = take_u32(row);
+	sender->first_tid = take_u32(row);
+	sender->first_time_ns = take_word(row);
+	take_name(row, sender->first_sender_comm, sizeof(sender->first_sender_comm));
+}
+
 static void read_exit_state(struct columns *row, void *ret)
 {
 	struct exit_state *state = ret;
@@ -336,5 +356,6 @@ const struct row_type store_signal_type = {sizeof(struct signal_event), read_sig
 const struct row_type store_marker_type = {sizeof(struct marker), read_marker, deinit_marker};
 const struct row_type store_gap_type = {sizeof(struct gap), read_gap, NULL};
 const struct row_type store_instance_type = {sizeof(struct return_instance), read_return_instance, NULL};
+const struct row_type store_signal_sender_type = {sizeof(struct signal_sender), read_signal_sender, NULL};
 const struct row_type store_exit_state_type = {sizeof(struct exit_state), read_exit_state, NULL};
 const struct row_type store_probe_type = {sizeof(struct attached_probe), read_attached_probe, deinit_attached_probe};

@@ -216,6 +216,28 @@ struct error *store_writer_add_signal(struct store_writer *writer, const struct 
 	return store_finish_event_row(writer, ADD_SIGNAL, ret_id);
 }
 
+struct error *store_writer_add_signal_sender(struct store_writer *writer, const struct signal_sender *sender)
+{
+	struct values row = store_start_row(writer, ADD_SIGNAL_SENDER);
+	int64_t id;
+
+	store_put(&row, sender->signal_id);
+	store_put(&row, sender->pid);
+	store_put(&row, sender->tid);
+	store_put_time(&row, sender->time_ns);
+	put_name(&row, sender->comm, sizeof(sender->comm));
+	store_put(&row, sender->first_number);
+	store_put(&row, sender->first_code);
+	put_word(&row, sender->first_address);
+	store_put(&row, sender->first_system_call);
+	store_put(&row, sender->first_sender_pid);
+	store_put(&row, sender->first_pid);
+	store_put(&row, sender->first_tid);
+	store_put_time(&row, sender->first_time_ns);
+	put_name(&row, sender->first_sender_comm, sizeof(sender->first_sender_comm));
+	return store_finish_row(writer, ADD_SIGNAL_SENDER, &id);
+}
+
 struct error *store_writer_add_exit_state(struct store_writer *writer, const struct exit_state *state, int64_t *ret_id)
 {
 	struct values row = store_start_row(writer, ADD_EXIT_STATE);

@@ -162,6 +162,12 @@ struct error *store_reader_signal(struct store_reader *reader, int64_t id, struc
 	return store_select_one(reader, &store_signal_type, "SELECT * FROM signal WHERE id = ?", VALUES(id), ret);
 }
 
+struct error *store_reader_signal_sender(struct store_reader *reader, int64_t signal_id, struct signal_sender *ret)
+{
+	return store_select_one(reader, &store_signal_sender_type, "SELECT * FROM signal_sender WHERE signal_id = ?",
+				VALUES(signal_id), ret);
+}
+
 struct error *store_reader_find_spaces(struct store_reader *reader, uint64_t sysinfo_ehdr, uint64_t random,
 				       uint64_t entry, uint64_t base, struct space **ret_spaces, size_t *ret_count)
 {

@@ -31,6 +31,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[ADD_MARKER] = "INSERT INTO marker VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_THREAD_START] = "INSERT INTO thread_start VALUES (NULL,?,?,?)",
 	[ADD_RETURN_INSTANCE] = "INSERT INTO return_instance VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_SIGNAL_SENDER] = "INSERT INTO signal_sender VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_GAP] = "INSERT INTO gap VALUES (NULL,?,?,?,?,?,?)",
 	[ADD_BLOCK] = "INSERT INTO event_block VALUES (?,?,?,?,?,?,?,?)",
 	[ADD_BLOCK_SPACE] = "INSERT INTO event_block_space VALUES (?,?,?,?,?)",

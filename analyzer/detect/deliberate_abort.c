@@ -29,11 +29,18 @@ static bool is_fault_signal(int number)
 	return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL || number == SIGTRAP;
 }
 
-/* What a thread other than the crashed one does: sending a signal. Its index, or SIZE_MAX. */
+/* The thread that sent the signal: the recorded one, or one other than the crashed that does so. Its index, or
+ * SIZE_MAX. */
 static size_t sending_thread(const struct crash *crash)
 {
 	static const char *const names[] = {"kill", "tgkill", "pthread_kill", "__pthread_kill_implementation", "raise"};
 
+	for (size_t i = 0;
+	     crash->has_sender && crash->sender.pid == crash->process.namespace_pid && i < crash->stacks.thread_count;
+	     i++) {
+		if (crash->stacks.threads[i].tid == crash->sender.tid)
+			return i;
+	}
 	for (size_t i = 1; i < crash->stacks.thread_count; i++) {
 		const struct thread_stack *stack = &crash->stacks.threads[i];
 
@@ -201,6 +208,13 @@ struct error *detect_deliberate_abort(const struct crash *crash, struct finding_
 	if (!err)
 		err = ending.kind == ENDING_NONE ? report_other_thread(crash, finding)
 						 : report_call(crash, &ending, finding);
+	if (!err && ending.kind == ENDING_NONE && crash->has_sender && crash->sender.first_number) {
+		struct words first;
+
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_counter(finding, "it was sent in a handler for %s",
+					  words_signal(&first, crash->sender.first_number));
+	}
 	if (!err && ending.kind == ENDING_NONE && crash->abort_message) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding, "the C library had said: %s", crash->abort_message);

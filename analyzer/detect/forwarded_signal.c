@@ -6,6 +6,9 @@
  * called for. A handler that has sent the signal again and returned before it arrived leaves no frame: where the
  * instruction at hand would fault, that is the first signal's cause.
  *
+ * A record tells it of another process, too, and of a handler that has returned: whether the thread that sent the
+ * signal was in a handler then, and what that had been called for.
+ *
  * Where the first signal reports a fault, the fault is the cause and this finding only says how the end came
  * (`possible`). A handler that calls abort() decided for itself: deliberate-abort.
  */
@@ -15,6 +18,7 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
+#include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_process.h"
 
 static bool is_fault(const struct crash_signal *signal)
@@ -107,12 +111,69 @@ static struct error *report_returned(const struct crash *crash, struct finding_l
 	return err ?: finding_add_missing(finding, "the first signal: nothing of it is left");
 }
 
+/* What the sender's handler had been called for. */
+static struct crash_signal recorded_first(const struct crash *crash)
+{
+	const struct signal_sender *sender = &crash->sender;
+	struct crash_signal first = {
+		.number = sender->first_number,
+		.code = sender->first_code,
+		.address = sender->first_address,
+		.sender_pid = sender->first_sender_pid,
+	};
+
+	snprintf(first.sender_comm, sizeof(first.sender_comm), "%.*s", (int)sizeof(sender->first_sender_comm),
+		 sender->first_sender_comm);
+	return first;
+}
+
+static struct error *report_recorded(const struct crash *crash, struct finding_list *findings)
+{
+	const struct signal_sender *sender = &crash->sender;
+	struct crash_signal first = recorded_first(crash);
+	bool own = sender->first_pid == crash->process.pid;
+	char whose[80] = "of the process itself";
+	struct words from, last, taken, sent;
+	struct finding *finding;
+	struct error *err = finding_append(findings, FINDING_FORWARDED_SIGNAL, &finding);
+
+	if (err)
+		return err;
+	if (!own)
+		snprintf(whose, sizeof(whose), "of process %" PRIu32 " (%.16s)", sender->pid, sender->comm);
+	finding->confidence = CONFIDENCE_PROVEN;
+	err = finding_set_summary(finding, "A handler %s, called for %s, sent the %s that ended the process.", whose,
+				  first_words(&from, &first), words_signal(&last, crash->signal.number));
+	if (!err && own && (is_fault(&first) || first.number == SIGSYS)) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_counter(finding, "the handler was called for a fault, which is the cause");
+	}
+	if (!err && crash->abort_message) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_counter(finding, "the C library had said: %s", crash->abort_message);
+	}
+	if (!err)
+		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, sender->signal_id, 0,
+					   "thread %" PRIu32 " of process %" PRIu32 " took %s %s", sender->first_tid,
+					   sender->first_pid, from.text,
+					   words_before_crash(&taken, crash, sender->first_time_ns));
+	if (!err)
+		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, sender->signal_id, 0,
+					   "thread %" PRIu32 " of process %" PRIu32 " (%.16s) sent %s in a handler, %s",
+					   sender->tid, sender->pid, sender->comm, last.text,
+					   words_before_crash(&sent, crash, sender->time_ns));
+	return err ?: evidence_add_signal(crash, finding);
+}
+
 struct error *detect_forwarded_signal(const struct crash *crash, struct finding_list *findings)
 {
 	const struct frame *teller;
 	struct ending ending;
 
 	ending_find(crash, &ending);
+	if (crash->has_sender && crash->sender.first_number && ending.kind <= ENDING_PLAIN &&
+	    !(ending.kind == ENDING_PLAIN && ending.in_handler))
+		return report_recorded(crash, findings);
 	if (!ending.own)
 		return NULL;
 	if (ending.kind == ENDING_NONE)

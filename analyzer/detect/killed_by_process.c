@@ -81,6 +81,12 @@ static struct error *report_sender(const struct crash *crash, struct finding_lis
 					    sent->sender_pid);
 	if (!err && !sent->sender_comm[0])
 		err = finding_add_missing(finding, "the sender's name: nobody recorded it");
+	if (!err && crash->has_sender && crash->sender.first_number) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_counter(finding,
+					  "it was in a handler for %s when it sent it: it passed on what it got",
+					  words_signal(&signal, crash->sender.first_number));
+	}
 	return err ?: evidence_add_signal(crash, finding);
 }
 

@@ -6,6 +6,8 @@
  * siginfo, or in rax: the kernel puts it back for the dump (Linux kernel/seccomp.c, __seccomp_filter). Whether the
  * filter said kill, or trap and the program has no handler, looks the same.
  *
+ * A handler that passes it on leaves a signal that the process sent itself; a record has the first one.
+ *
  * Near misses: SIGSYS sent by a process; system call 335 from a uretprobe's trampoline, which is uretprobe-seccomp; a
  * system call that does not exist merely fails.
  */
@@ -39,6 +41,49 @@ static size_t find_caller(const struct crash *crash, const char *name)
 	return SIZE_MAX;
 }
 
+/* The record shows the refusal: a handler of the process took it, and sent the signal that ended it. */
+static bool was_passed_on(const struct crash *crash)
+{
+	const struct signal_sender *sender = &crash->sender;
+
+	return crash->has_sender && sender->first_number == SIGSYS && sender->first_code == CODE_SECCOMP &&
+	       sender->first_pid == crash->process.pid;
+}
+
+static struct error *report_passed_on(const struct crash *crash, struct finding_list *findings)
+{
+	const struct signal_sender *sender = &crash->sender;
+	struct words name, caller, signal, when;
+	struct finding *finding;
+	struct error *err = finding_append(findings, FINDING_SECCOMP_KILL, &finding);
+	size_t frame;
+
+	if (err)
+		return err;
+	words_system_call(&name, sender->first_system_call);
+	/* Where the handler has returned, the thread stands at the system call still. */
+	frame = sender->first_tid == crash->signal_event.tid ? find_caller(crash, name.text) : SIZE_MAX;
+	evidence_frame_words(&caller, crash, frame);
+	finding->confidence = CONFIDENCE_PROVEN;
+	err = finding_set_summary(finding,
+				  "The seccomp filter of the process refused the system call %s%s%s; its handler for "
+				  "that ended it with %s.",
+				  name.text, caller.text[0] ? ", called in " : "", caller.text,
+				  words_signal(&signal, crash->signal.number));
+	if (!err)
+		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, sender->signal_id, sender->first_address,
+					   "thread %" PRIu32
+					   " took SIGSYS, SYS_SECCOMP, for system call %d %s, and sent "
+					   "the signal that ended the process in that handler",
+					   sender->first_tid, sender->first_system_call,
+					   words_before_crash(&when, crash, sender->first_time_ns));
+	if (!err)
+		err = evidence_add_crash_frame(crash, finding, frame, "called by");
+	if (!err)
+		err = evidence_add_signal(crash, finding);
+	return err ?: evidence_set_frame_offender(crash, finding, frame);
+}
+
 struct error *detect_seccomp_kill(const struct crash *crash, struct finding_list *findings)
 {
 	int number = crash->core && crash->core->signal.system_call >= 0 ? crash->core->signal.system_call
@@ -49,6 +94,8 @@ struct error *detect_seccomp_kill(const struct crash *crash, struct finding_list
 	struct error *err;
 	size_t frame;
 
+	if (was_passed_on(crash) && crash->sender.first_system_call != URETPROBE_SYSTEM_CALL)
+		return report_passed_on(crash, findings);
 	if (crash->signal.number != SIGSYS || crash->signal.code != CODE_SECCOMP || number == URETPROBE_SYSTEM_CALL)
 		return NULL;
 	err = finding_append(findings, FINDING_SECCOMP_KILL, &finding);

@@ -77,6 +77,18 @@ struct error *explain_match_core(const struct core *core, struct store_reader *s
 	return NULL;
 }
 
+static struct error *load_sender(struct store_reader *store, struct crash *crash)
+{
+	struct error *err = store_reader_signal_sender(store, crash->signal_event.id, &crash->sender);
+
+	if (err && err->code == ERROR_NOT_FOUND) {
+		error_destroy(err);
+		return NULL;
+	}
+	crash->has_sender = !err;
+	return err;
+}
+
 static struct error *load_record(struct store_reader *store, bool is_exit, struct crash *crash)
 {
 	struct error *err = store_reader_process(store, crash->space.process_id, &crash->process);
@@ -90,6 +102,7 @@ static struct error *load_record(struct store_reader *store, bool is_exit, struc
 	if (!err) {
 		crash->has_signal_event = true;
 		crash->time_ns = crash->signal_event.time_ns;
+		err = load_sender(store, crash);
 	} else if (err->code == ERROR_NOT_FOUND && is_exit) {
 		error_destroy(err);
 		err = NULL;
@@ -116,6 +129,11 @@ static struct error *name_sender(struct store_reader *store, struct crash *crash
 	struct process sender;
 	struct error *err;
 
+	if (signal->sender_pid && crash->has_sender) {
+		snprintf(signal->sender_comm, sizeof(signal->sender_comm), "%.*s", (int)sizeof(crash->sender.comm),
+			 crash->sender.comm);
+		return NULL;
+	}
 	if (!signal->sender_pid || !crash->time_ns || crash->process.namespace_pid != crash->process.pid)
 		return NULL;
 	err = store_reader_process_at(store, crash->process.recording_id, signal->sender_pid, crash->time_ns, &sender);

@@ -193,6 +193,34 @@ static void read_siginfo(struct parser *parser)
 			facts_accept(parser, "self") ? crash->pid : (uint32_t)facts_read_number(parser);
 }
 
+/* sender PID|self COMM TIME [handling NUMBER, CODE [from PID] [call NUMBER]]: who sent the signal, as recorded, and
+ * what its handler had been called for then */
+static void read_sender(struct parser *parser)
+{
+	struct crash *crash = facts_crash(parser);
+	struct signal_sender *sender = &crash->sender;
+	char comm[17] = "";
+
+	crash->process.pid = crash->process.namespace_pid = crash->pid;
+	crash->has_sender = true;
+	sender->pid = facts_accept(parser, "self") ? crash->pid : (uint32_t)facts_read_number(parser);
+	sender->tid = sender->first_pid = sender->first_tid = sender->pid;
+	facts_read_word(parser, comm, sizeof(comm));
+	memcpy(sender->comm, comm, sizeof(sender->comm));
+	sender->time_ns = facts_read_time(parser);
+	sender->first_system_call = -1;
+	if (!facts_accept(parser, "handling"))
+		return;
+	sender->first_number = (int32_t)facts_read_number(parser);
+	expect(parser, ",");
+	sender->first_code = (int32_t)facts_read_number(parser);
+	if (facts_accept(parser, "from"))
+		sender->first_sender_pid = (uint32_t)facts_read_number(parser);
+	if (facts_accept(parser, "call"))
+		sender->first_system_call = (int32_t)facts_read_number(parser);
+	sender->first_time_ns = sender->time_ns - 1000;
+}
+
 /* handler FRAME, NUMBER, CODE [from PID|self]: a signal frame on the crashed thread, whose handler had interrupted that
  * frame; number 0: installed without SA_SIGINFO */
 static void read_handler(struct parser *parser)
@@ -297,6 +325,7 @@ bool facts_read_stack_line(struct parser *parser, const char *keyword)
 		{"stack-end", read_stack_end},
 		{"stack", read_stack},
 		{"siginfo", read_siginfo},
+		{"sender", read_sender},
 		{"handler", read_handler},
 		{"said", read_said},
 		{"thrown", read_thrown},

@@ -182,8 +182,22 @@ static void signals_come_back(void **state)
 					   .device_minor = 5,
 					   .inode = 6,
 					   .offset = 7};
+	struct signal_sender sender = {.pid = HIGH >> 40,
+				       .tid = 2,
+				       .time_ns = 3,
+				       .comm = "office",
+				       .first_number = 31,
+				       .first_code = 1,
+				       .first_address = HIGH,
+				       .first_system_call = -1,
+				       .first_sender_pid = 5,
+				       .first_pid = 6,
+				       .first_tid = 7,
+				       .first_time_ns = 8,
+				       .first_sender_comm = "fifteen letters"};
 	struct return_instance *instances = NULL;
 	struct signal_event *signals = NULL;
+	struct signal_sender found_sender = {0};
 	struct signal_event found;
 	struct space space = {.process_id = 1, .origin = SPACE_EXEC, .from_ns = 1};
 	int64_t first_id, second_id, harmless_id, id;
@@ -198,6 +212,8 @@ static void signals_come_back(void **state)
 	assert_no_error(store_writer_add_signal(writer, &signal, &first_id));
 	/* What comes after the first fatal signal of a process is not what it died of. */
 	assert_no_error(store_writer_add_signal(writer, &signal, &id));
+	sender.signal_id = first_id;
+	assert_no_error(store_writer_add_signal_sender(writer, &sender));
 	signal.number = 6;
 	signal.process_id = 9;
 	assert_no_error(store_writer_add_signal(writer, &signal, &second_id));
@@ -232,6 +248,9 @@ static void signals_come_back(void **state)
 	assert_string_equal(found.comm, "worker");
 	assert_string_equal(found.directory, "/tmp");
 	signal_event_deinit(&found);
+	assert_no_error(store_reader_signal_sender(reader, first_id, &found_sender));
+	assert_memory_equal(&found_sender, &sender, sizeof(sender));
+	assert_error(store_reader_signal_sender(reader, second_id, &found_sender), ERROR_NOT_FOUND, "not found");
 	assert_no_error(store_reader_signal(reader, harmless_id, &found));
 	assert_false(found.fatal);
 	assert_string_equal(found.directory, "");
