@@ -104,6 +104,8 @@ static void add_death(struct store_writer *writer, struct life *life, int64_t pr
 	int64_t id;
 
 	assert_no_error(store_writer_add_signal(writer, &signal, &life->signal));
+	assert_no_error(store_writer_add_signal_sender(
+		writer, &(struct signal_sender){.signal_id = life->signal, .pid = 9, .comm = "sender"}));
 	instance.signal_id = life->signal;
 	assert_no_error(store_writer_add_return_instance(writer, &instance, &id));
 	assert_no_error(store_writer_add_exit_state(writer, &exit, &id));
