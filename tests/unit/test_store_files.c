@@ -120,7 +120,7 @@ static void empty_files_are_new(void **state)
 	reader = open_reader(place->path);
 	assert_query(reader, "PRAGMA user_version", "7\n");
 	assert_query(reader, "PRAGMA application_id", "1131377253\n");
-	assert_int_equal(store_newest_version(), 6);
+	assert_int_equal(store_newest_version(), 7);
 	store_reader_destroy(reader);
 }
 
