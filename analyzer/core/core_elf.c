@@ -199,7 +199,8 @@ static bool has_program(const struct core_image *image, uint32_t type)
 	return false;
 }
 
-static struct error *open_elf(int fd, const char *path, const struct debug_search *search, struct core_elf **ret)
+/* Its headers, and nothing read from its tables. */
+static struct error *open_headers(int fd, const char *path, struct core_elf **ret)
 {
 	struct core_elf *elf = calloc(1, sizeof(*elf));
 	struct error *err;
@@ -215,15 +216,28 @@ static struct error *open_elf(int fd, const char *path, const struct debug_searc
 	elf->private_->path = strdup(path);
 	elf->path = elf->private_->path;
 	err = elf->path ? file_init(&elf->private_->file, fd, path) : &error_no_memory;
-	if (!err) {
-		const struct core_image *image = &elf->private_->file.image;
-
-		/* A library can have an interpreter too (libc.so.6 does, to print its version): then it has a soname,
-		 * which core_elf_read_linkage() looks at. */
-		elf->is_executable = image->header.e_type == ET_EXEC || has_program(image, PT_INTERP);
-		find_debug_file(elf, search);
-		err = core_elf_read_symbols(elf);
+	if (err) {
+		core_elf_destroy(elf);
+		return err;
 	}
+	/* A library can have an interpreter too (libc.so.6 does, to print its version): then it has a soname, which
+	 * core_elf_read_linkage() looks at. */
+	elf->is_executable = elf->private_->file.image.header.e_type == ET_EXEC ||
+			     has_program(&elf->private_->file.image, PT_INTERP);
+	*ret = elf;
+	return NULL;
+}
+
+static struct error *open_elf(int fd, const char *path, const struct debug_search *search, struct core_elf **ret)
+{
+	struct core_elf *elf;
+	struct error *err = open_headers(fd, path, &elf);
+
+	*ret = NULL;
+	if (err)
+		return err;
+	find_debug_file(elf, search);
+	err = core_elf_read_symbols(elf);
 	if (!err)
 		err = core_elf_read_linkage(elf);
 	if (!err && !elf->has_symbol_table)
@@ -233,6 +247,22 @@ static struct error *open_elf(int fd, const char *path, const struct debug_searc
 	else
 		*ret = elf;
 	return err;
+}
+
+bool core_elf_find_module_frame(const struct core_module *module, uint64_t address, uint64_t *ret_start,
+				uint64_t *ret_end)
+{
+	struct core_elf *elf;
+	struct error *err = open_headers(module->elf_fd, module->path, &elf);
+	bool found;
+
+	if (err) {
+		error_destroy(err);
+		return false;
+	}
+	found = core_elf_find_frame(elf, address, ret_start, ret_end);
+	core_elf_destroy(elf);
+	return found;
 }
 
 struct error *core_elf_open(int fd, const char *path, const char *const *debug_directories, struct core_elf **ret)

@@ -105,6 +105,10 @@ uint64_t core_elf_next_start(const struct core_elf *elf, uint64_t address);
  * write one a function (and one a split part), so that it tells a function's extent even in a stripped file. */
 bool core_elf_find_frame(const struct core_elf *elf, uint64_t address, uint64_t *ret_start, uint64_t *ret_end);
 
+/* The same of a module that was not opened yet, without reading its symbols. */
+bool core_elf_find_module_frame(const struct core_module *module, uint64_t address, uint64_t *ret_start,
+				uint64_t *ret_end);
+
 /* What the slot at `address` will point to, or NULL when the dynamic linker does not fill it. */
 const struct core_elf_slot *core_elf_find_slot(const struct core_elf *elf, uint64_t address);
 

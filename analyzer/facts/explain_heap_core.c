@@ -326,6 +326,15 @@ static struct error *add_given(struct crash *crash)
 	return err;
 }
 
+static bool any_holds(const struct crash *crash)
+{
+	for (size_t i = 0; i < crash->heap.subject_count; i++) {
+		if (crash->heap.subjects[i].holds)
+			return true;
+	}
+	return false;
+}
+
 /* From libc's variable, where its symbol table has it. */
 static struct error *find_mark(struct crash *crash)
 {
@@ -351,10 +360,11 @@ struct error *explain_heap_core(struct crash *crash)
 	if (!err)
 		err = add_given(crash);
 	if (!err && crash->fault.is_fault)
-		err = find_mark(crash);
-	if (!err && crash->fault.is_fault)
 		err = add_registers(crash);
 	if (!err && crash->fault.is_fault)
 		err = search_heap(crash);
+	/* libc's symbols are many. */
+	if (!err && any_holds(crash))
+		err = find_mark(crash);
 	return err;
 }

@@ -11,32 +11,40 @@
 #define FUNCTION_BYTES_MAX 65536
 #define CHUNK_BYTES 4096
 
-static bool find_function(const struct core *core, uint64_t pc, uint64_t *ret_start, uint64_t *ret_end)
+/* By the symbol, where call frame information does not have it: a file without such is small. */
+static bool find_symbol(const struct core_module *module, uint64_t address, uint64_t *ret_start, uint64_t *ret_end)
 {
-	const struct core_module *module = core_find_module(core, pc);
 	const struct core_elf_symbol *symbol;
 	struct core_elf *elf;
-	struct error *err;
-	bool found;
+	struct error *err = core_elf_open_module(module, &elf);
 
-	if (!module || module->elf_fd < 0)
-		return false;
-	err = core_elf_open_module(module, &elf);
 	if (err) {
 		error_destroy(err);
 		return false;
 	}
-	found = core_elf_find_frame(elf, pc - module->load_bias, ret_start, ret_end);
-	symbol = found ? NULL : core_elf_symbol_around(elf, pc - module->load_bias);
+	symbol = core_elf_symbol_around(elf, address);
 	if (symbol) {
 		*ret_start = symbol->address;
 		*ret_end = symbol->address + symbol->size;
 	}
-	found |= symbol != NULL;
+	core_elf_destroy(elf);
+	return symbol != NULL;
+}
+
+static bool find_function(const struct core *core, uint64_t pc, uint64_t *ret_start, uint64_t *ret_end)
+{
+	const struct core_module *module = core_find_module(core, pc);
+	uint64_t address;
+
+	if (!module || module->elf_fd < 0)
+		return false;
+	address = pc - module->load_bias;
+	if (!core_elf_find_module_frame(module, address, ret_start, ret_end) &&
+	    !find_symbol(module, address, ret_start, ret_end))
+		return false;
 	*ret_start += module->load_bias;
 	*ret_end += module->load_bias;
-	core_elf_destroy(elf);
-	return found && pc - *ret_start <= FUNCTION_BYTES_MAX;
+	return pc - *ret_start <= FUNCTION_BYTES_MAX;
 }
 
 /* ---- decoding ---- */
