@@ -54,7 +54,8 @@ struct cli_options {
 	const char *limit;			   /* as given; NULL for none */
 	const char *debugger, *debugger_arguments; /* NULL for none */
 	bool dry_run;
-	const char *config; /* NULL: the system's */
+	const char *config;		 /* NULL: the system's */
+	const char *max_bytes, *max_age; /* as given; NULL for none */
 	bool no_pager;
 	bool no_core;
 	const char *prose;	    /* `help`: of a man page; NULL for none */
@@ -92,7 +93,7 @@ struct cli_command {
 
 extern const struct cli_command cli_bundle, cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql,
 	cli_repair, cli_debug, cli_check, cli_probes, cli_report, cli_doctor, cli_help;
-extern const struct cli_command cli_capture;
+extern const struct cli_command cli_capture, cli_install, cli_uninstall, cli_gc;
 
 /* All of them (cli/commands.c). */
 extern const struct cli_command *const cli_commands[];

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* corelate gc: keeps what is on the disk within bounds. */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "common/cleanup.h"
+#include "common/inert.h"
+#include "common/option_table.h"
+#include "vault/settings.h"
+#include "vault/vault.h"
+
+struct collection {
+	const struct cli_options *options;
+	json_t *removed; /* with --json */
+	bool no_memory;
+};
+
+static void tell(void *context, const struct vault_pruned *pruned)
+{
+	struct collection *collection = context;
+	json_t *row;
+
+	if (collection->removed) {
+		row = json_pack("{s:s, s:I, s:s}", "name", pruned->name, "bytes", (json_int_t)pruned->bytes, "why",
+				pruned->why);
+		collection->no_memory |= !row || json_array_append_new(collection->removed, row) != 0;
+		return;
+	}
+	fputs(collection->options->dry_run ? "would remove " : "removed ", stdout);
+	inert_write(pruned->name, stdout);
+	printf(", %" PRIu64 " KiB: %s\n", (pruned->bytes + 1023) / 1024, pruned->why);
+}
+
+/* A value of the command line, or what the settings say. "0" and "no" are no limit. */
+static struct error *take(const char *name, const char *text, bool (*parse)(const char *text, uint64_t *ret),
+			  uint64_t *limit, int *ret_status)
+{
+	if (!text)
+		return NULL;
+	if (strcmp(text, "no") == 0) {
+		*limit = 0;
+		return NULL;
+	}
+	if (parse(text, limit))
+		return NULL;
+	*ret_status = CLI_USAGE;
+	return error_format(ERROR_INVALID, "gc: '%s' is no value for %s", text, name);
+}
+
+static struct error *read_limits(const struct cli_options *options, struct vault_settings *settings,
+				 struct vault_prune_limits *ret, int *ret_status)
+{
+	struct error *err =
+		vault_settings_read(options->config ?: VAULT_SETTINGS_PATH, options->config != NULL, settings);
+
+	if (err)
+		return err;
+	*ret = (struct vault_prune_limits){
+		.most_bytes = settings->most_bytes,
+		.most_age_s = settings->most_age_s,
+		.keep_free = vault_settings_keep_free(settings, settings->vault),
+		.dry_run = options->dry_run,
+	};
+	err = take("--max-bytes", options->max_bytes, vault_parse_size, &ret->most_bytes, ret_status);
+	return err ? err : take("--max-age", options->max_age, vault_parse_time, &ret->most_age_s, ret_status);
+}
+
+/* Takes the rows. */
+static struct error *write_json(struct collection *collection, const struct vault_pruned_sum *sum)
+{
+	json_t *rows = collection->removed;
+
+	collection->removed = NULL;
+	if (collection->no_memory) {
+		json_decref(rows);
+		return &error_no_memory;
+	}
+	return cli_json_write(collection->options,
+			      json_pack("{s:o, s:I, s:I, s:I, s:b}", "removed", rows, "removed_bytes",
+					(json_int_t)sum->removed_bytes, "kept", (json_int_t)sum->kept, "kept_bytes",
+					(json_int_t)sum->kept_bytes, "dry_run", collection->options->dry_run));
+}
+
+static struct error *collect(struct collection *collection, const struct vault_settings *settings,
+			     const struct vault_prune_limits *limits, struct vault_pruned_sum *ret)
+{
+	struct vault *vault;
+	struct error *err = vault_open(settings->vault, false, &vault);
+
+	if (err && err->code == ERROR_NOT_FOUND) { /* nothing was ever kept */
+		error_destroy(err);
+		return NULL;
+	}
+	if (err)
+		return err;
+	err = vault_prune(vault, limits, tell, collection, ret);
+	vault_destroy(vault);
+	return err;
+}
+
+static struct error *run_gc(const struct cli_options *options, int *ret_status)
+{
+	struct collection collection = {.options = options, .removed = options->json ? json_array() : NULL};
+	struct vault_settings settings;
+	struct vault_prune_limits limits;
+	struct vault_pruned_sum sum = {0};
+	struct error *err = read_limits(options, &settings, &limits, ret_status);
+
+	if (!err)
+		err = collect(&collection, &settings, &limits, &sum);
+	if (!err && options->json)
+		err = write_json(&collection, &sum);
+	else if (!err)
+		printf("%zu %s (%" PRIu64 " KiB), %zu kept (%" PRIu64 " KiB)\n", sum.removed,
+		       options->dry_run ? "would be removed" : "removed", (sum.removed_bytes + 1023) / 1024, sum.kept,
+		       (sum.kept_bytes + 1023) / 1024);
+	json_decref(collection.removed);
+	return err;
+}
+
+static const struct option_row gc_rows[] = {
+	{.name = "max-bytes",
+	 .argument = "N",
+	 .help = "of all kept crashes together: bytes, or with K, M, G, T; \"no\" for no limit (default: MaxUse of "
+		 "capture.conf, else 10G)",
+	 .store = OPTION_TEXT,
+	 .offset = offsetof(struct cli_options, max_bytes)},
+	{.name = "max-age",
+	 .argument = "T",
+	 .help = "seconds since the crash, or with s, min, h, d, w; \"no\" for no limit (default: MaxAge of "
+		 "capture.conf, "
+		 "else 30d)",
+	 .store = OPTION_TEXT,
+	 .offset = offsetof(struct cli_options, max_age)},
+};
+
+const struct cli_command cli_gc = {
+	.name = "gc",
+	.arguments = "",
+	.summary = "keep the crashes on disk within size and age",
+	.details = "Crashes that cannot be used go first, then the oldest; the newest stays, whatever its size, until "
+		   "it is too\n"
+		   "old. What a capture has left behind when the machine stopped goes after a day.\n",
+	.flags = CLI_CONFIG | CLI_DRY_RUN | CLI_JSON,
+	.options = gc_rows,
+	.option_count = sizeof(gc_rows) / sizeof(gc_rows[0]),
+	.run = run_gc,
+};
