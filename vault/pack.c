@@ -14,7 +14,8 @@
 #include "vault/vault_internal.h"
 
 #define CHUNK_BYTES (256u << 10)
-/* How often the file system is asked for its free space: once for so many bytes of core. */
+/* How often the file system is asked for its free space: once for so many bytes of core, or half of what is to stay
+ * free, so that it does not run full in between. */
 #define ROOM_EVERY_BYTES (8u << 20)
 
 static void free_reader(struct archive **archive)
@@ -211,7 +212,9 @@ static struct error *pack_all(struct packing *packing, struct vault_packed *pack
 				packed->end = VAULT_PACK_NO_ROOM;
 				return NULL;
 			}
-			packing->room_asked_at = packed->core_bytes + ROOM_EVERY_BYTES;
+			packing->room_asked_at = packed->core_bytes + (packing->limits->keep_free / 2 < ROOM_EVERY_BYTES
+									       ? packing->limits->keep_free / 2
+									       : ROOM_EVERY_BYTES);
 		}
 		err = fill(packing, left < CHUNK_BYTES ? (size_t)left : CHUNK_BYTES, &bytes);
 		if (err || !bytes)
