@@ -206,6 +206,27 @@ refuse 1 'statement' "$corelate" sql --db story.db ''
 refuse 1 'statement' "$corelate" sql --db story.db -- '-- only a comment'
 refuse 1 '\x1b[31m' "$corelate" sql --db story.db $'SELECT "\e[31mred"."x"'
 
+# ---- keeping crashes ----
+printf 'MaxUse=1G\nMaxAge=long ago\n' >bad.conf
+printf 'Vault=%s/text/below\n' "$work" >text.conf
+printf 'Vault=%s/kept\n' "$work" >kept.conf
+refuse 2 'usage: corelate capture' "$corelate" capture
+refuse 2 "'1234' makes no sense" "$corelate" capture 1234
+refuse 2 "'P=-1' makes no sense" "$corelate" capture P=-1
+refuse 2 "'P=4294967296' makes no sense" "$corelate" capture P=4294967296
+refuse 2 "'s=eleven' makes no sense" "$corelate" capture P=1 s=eleven
+refuse 2 'which process?' "$corelate" capture s=11
+refuse 1 'there is no process 4294967295' "$corelate" capture --config kept.conf P=4294967295 s=11 F=
+refuse 2 'usage: corelate install' "$corelate" install now
+refuse 3 'no.conf' "$corelate" install --config no.conf
+refuse 1 "bad.conf:2: 'long ago' is no value for MaxAge" "$corelate" install --config bad.conf
+refuse 3 'no.conf' "$corelate" uninstall --config no.conf
+refuse 1 "bad.conf:2: 'long ago' is no value for MaxAge" "$corelate" gc --config bad.conf
+refuse 2 "'many' is no value for --max-bytes" "$corelate" gc --config kept.conf --max-bytes many
+refuse 2 "'-1d' is no value for --max-age" "$corelate" gc --config kept.conf --max-age=-1d
+refuse 1 'text/below' "$corelate" gc --config text.conf
+[ ! -e kept ] || fail 'a call that failed made a vault'
+
 # ---- standard output ----
 # full ARGUMENT...: nothing can be written; that must not pass for success.
 full() {
