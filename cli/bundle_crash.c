@@ -70,6 +70,20 @@ static struct error *open_contents(struct cli_crash *found)
 	return err;
 }
 
+/* Where it was unpacked tells nobody anything. */
+static struct error *without_room(struct error *err, const struct bundle *bundle)
+{
+	const char *room = bundle_room_path(bundle->room);
+	size_t length = strlen(room);
+	struct error *shorter;
+
+	if (!err || strncmp(err->message, room, length) != 0 || err->message[length] != '/')
+		return err;
+	shorter = error_format(err->code, "its %s", err->message + length + 1);
+	error_destroy(err);
+	return shorter;
+}
+
 struct error *cli_open_bundle(const char *path, struct cli_crash *ret)
 {
 	struct error *err;
@@ -80,7 +94,7 @@ struct error *cli_open_bundle(const char *path, struct cli_crash *ret)
 		return err;
 	ret->host = ret->bundle->host;
 	ret->file.name = strdup(path);
-	err = ret->file.name ? open_contents(ret) : &error_no_memory;
+	err = ret->file.name ? without_room(open_contents(ret), ret->bundle) : &error_no_memory;
 	if (err)
 		cli_crash_deinit(ret);
 	return error_prefix(err, "%s", path);

@@ -58,5 +58,7 @@ refuse 1 'does not tell of' "$corelate" explain evil/unlisted-name-0.corelate
 refuse 1 'does not tell of' "$corelate" explain evil/kind-50-etc-passwd.corelate
 refuse 1 'is larger than its' "$corelate" explain evil/stored-less.corelate
 refuse 1 'does not begin with a manifest.json' "$corelate" explain evil/no-manifest.corelate
+refuse 1 'evil/core-words.corelate: its core: not a core file' "$corelate" explain evil/core-words.corelate
+refuse 1 'its record.db: file is not a database' "$corelate" explain evil/record.db-words.corelate
 refuse 1 'neither a core nor a recorded death' "$corelate" explain evil/nobody.corelate
 finish
