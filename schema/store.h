@@ -4,6 +4,8 @@
  * SQL.
  *
  * A writer is used by one thread of the recorder. A reader opens the file read-only and may run beside a writer (WAL).
+ * A file of an older version is read through a private copy that has been brought to the newest one; what is written to
+ * the file later is not seen then.
  * Rows and units are those of schema/record.h. This module knows nothing of BPF, ELF or detectors; it does not print.
  *
  * Errors of every function that opens or migrates: ERROR_NOT_FOUND (no such file), ERROR_INVALID (not an SQLite file,

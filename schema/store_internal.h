@@ -46,6 +46,14 @@ struct store_connection {
 /* Errors as told in schema/store.h. A writer's file must exist, and is brought to the newest migration. */
 struct error *store_connection_open_write(struct store_connection *connection, const char *path) must_check;
 struct error *store_connection_open_read(struct store_connection *connection, const char *path) must_check;
+/* The file may come from elsewhere: nothing in its schema may run anything but plain SQL. */
+void store_connection_harden(const struct store_connection *connection);
+/* Runs the migrations after `version` up to `target`, each in a transaction together with the version that it leads to.
+ */
+struct error *store_connection_migrate(const struct store_connection *connection, int64_t version,
+				       int64_t target) must_check;
+/* Puts a private copy of the newest version in the place of an older database: store_older.c. */
+struct error *store_connection_copy_newer(struct store_connection *connection, int64_t version) must_check;
 /* A database in memory with the schema of that version and nothing in it. */
 struct error *store_connection_open_model(struct store_connection *connection, int64_t version) must_check;
 void store_connection_close(struct store_connection *connection);

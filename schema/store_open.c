@@ -108,6 +108,15 @@ static char *make_uri(const char *path, const char *parameters)
 	return uri;
 }
 
+void store_connection_harden(const struct store_connection *connection)
+{
+	sqlite3_extended_result_codes(connection->db, 0);
+	sqlite3_busy_timeout(connection->db, BUSY_TIMEOUT_MS);
+	sqlite3_db_config(connection->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(connection->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(connection->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+}
+
 /* Opens without reading anything. */
 static struct error *open_uri(struct store_connection *connection, const char *path, const char *parameters, int flags)
 {
@@ -121,12 +130,7 @@ static struct error *open_uri(struct store_connection *connection, const char *p
 				 flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
 	if (status != SQLITE_OK)
 		return store_connection_error(connection, status, "cannot open");
-	sqlite3_extended_result_codes(connection->db, 0);
-	sqlite3_busy_timeout(connection->db, BUSY_TIMEOUT_MS);
-	/* The file may come from elsewhere: nothing in its schema may run anything but plain SQL. */
-	sqlite3_db_config(connection->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	sqlite3_db_config(connection->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	sqlite3_db_config(connection->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	store_connection_harden(connection);
 	return store_connection_execute(connection, "PRAGMA cell_size_check = ON");
 }
 
@@ -206,8 +210,7 @@ struct error *store_file_check(const char *path, bool *ret_empty)
 	return err;
 }
 
-/* Runs the migrations after `version`, each in a transaction together with the version that it leads to. */
-static struct error *migrate(const struct store_connection *connection, int64_t version, int64_t target)
+struct error *store_connection_migrate(const struct store_connection *connection, int64_t version, int64_t target)
 {
 	for (; version < target; version++) {
 		const struct store_migration *migration = &store_migrations[version];
@@ -239,7 +242,7 @@ struct error *store_connection_open_model(struct store_connection *connection, i
 		return &error_no_memory;
 	status = sqlite3_open_v2(":memory:", &connection->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	err = status == SQLITE_OK ? NULL : store_connection_error(connection, status, "cannot make a model schema");
-	return err ? err : migrate(connection, 0, version);
+	return err ? err : store_connection_migrate(connection, 0, version);
 }
 
 /* A file can carry our id and yet hold a view named "event" that never ends. Every table, index and view that the
@@ -294,7 +297,7 @@ struct error *store_connection_open_write(struct store_connection *connection, c
 		err = check_schema(connection, version);
 	/* Still with a rollback journal when the file is new; see store_file_check(). */
 	if (!err)
-		err = migrate(connection, version, store_migration_count);
+		err = store_connection_migrate(connection, version, store_migration_count);
 	/* The log is copied back every 4000 pages (16 MiB), so that this falls on few commits, and cut to 64 MiB after
 	 * a reader had held it up. NORMAL may lose the last commits when the machine stops, but never tears the file.
 	 */
@@ -331,13 +334,10 @@ static struct error *open_read(struct store_connection *connection, const char *
 		err = store_connection_execute(connection, "PRAGMA query_only = ON; PRAGMA cache_size = -16384");
 	if (!err)
 		err = check_identity(connection, &version);
-	if (!err && version < store_migration_count)
-		err = error_format(ERROR_UNSUPPORTED,
-				   "%s: version %lld of the store, which a recorder of this build brings to version %d "
-				   "when it opens it",
-				   path, (long long)version, store_migration_count);
 	if (!err)
 		err = check_schema(connection, version);
+	if (!err && version < store_migration_count)
+		err = store_connection_copy_newer(connection, version);
 	return err;
 }
 

@@ -128,8 +128,8 @@ struct error *store_reader_recording(struct store_reader *reader, int64_t id, st
 
 struct error *store_reader_newest_recording(struct store_reader *reader, struct recording *ret)
 {
-	return store_select_one(reader, &store_recording_type, "SELECT * FROM recording ORDER BY id DESC LIMIT 1",
-				NULL, 0, ret);
+	return store_select_one(reader, &store_recording_type, "SELECT * FROM recording ORDER BY id DESC LIMIT 1", NULL,
+				0, ret);
 }
 
 struct error *store_reader_process(struct store_reader *reader, int64_t id, struct process *ret)
