@@ -87,7 +87,7 @@ static struct error *take_core(struct capture *capture, struct vault_draft *draf
 		note(&capture->crash, "no core was kept: the process's hard RLIMIT_CORE is 0");
 		return NULL;
 	}
-	err = capture_drain(draft, &limits, &packed);
+	err = capture_drain(draft, false, &limits, &packed);
 	if (!err)
 		judge(&capture->crash, &packed);
 	return err;

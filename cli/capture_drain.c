@@ -34,7 +34,8 @@ static bool arrange_descriptors(int core, int outcome)
 	       dup2(high_outcome, DESCRIPTOR_OUTCOME) >= 0 && close_range(DESCRIPTOR_OUTCOME + 1, ~0u, 0) == 0;
 }
 
-static void __attribute__((noreturn)) drain(const struct vault_pack_limits *limits, int core, int outcome_fd)
+static void __attribute__((noreturn))
+drain(bool foreign, const struct vault_pack_limits *limits, int core, int outcome_fd)
 {
 	struct outcome outcome = {0};
 	struct plain_user user;
@@ -48,7 +49,7 @@ static void __attribute__((noreturn)) drain(const struct vault_pack_limits *limi
 	if (!err && !privilege_only_streams())
 		err = error_format(ERROR_SYSTEM, "the kernel refuses to confine the process that reads the core");
 	if (!err)
-		err = vault_pack(STDIN_FILENO, DESCRIPTOR_CORE, false, limits, &outcome.packed);
+		err = vault_pack(STDIN_FILENO, DESCRIPTOR_CORE, foreign, limits, &outcome.packed);
 	/* Before anything else: the dying process waits for it. */
 	close(STDIN_FILENO);
 	outcome.failed = err != NULL;
@@ -86,7 +87,8 @@ static void release_input(void)
 	}
 }
 
-struct error *capture_drain(struct vault_draft *draft, const struct vault_pack_limits *limits, struct vault_packed *ret)
+struct error *capture_drain(struct vault_draft *draft, bool foreign, const struct vault_pack_limits *limits,
+			    struct vault_packed *ret)
 {
 	struct outcome outcome = {0};
 	int core, ends[2];
@@ -102,7 +104,7 @@ struct error *capture_drain(struct vault_draft *draft, const struct vault_pack_l
 	}
 	child = fork();
 	if (child == 0)
-		drain(limits, core, ends[1]);
+		drain(foreign, limits, core, ends[1]);
 	release_input();
 	close(ends[1]);
 	spoken = child > 0 && await_outcome(ends[0], &outcome);

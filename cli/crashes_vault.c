@@ -62,7 +62,8 @@ static struct error *take_stored(struct crash_row *row, struct vault_entry *entr
 		return &error_no_memory;
 	row->stored_core = state_of(entry);
 	row->stored_bytes = entry->has_core ? crash->stored_bytes : 0;
-	row->has_gid = !entry->problem;
+	/* An import knows it from attributes that a copy may have lost: 0 is root's, or nothing. */
+	row->has_gid = !entry->problem && (crash->source == VAULT_CAPTURE || crash->gid || !crash->uid);
 	row->gid = crash->gid;
 	row->entry = take_pointer(entry->name);
 	return NULL;
