@@ -43,7 +43,7 @@ static enum crash_core state_of(const struct vault_entry *entry)
 {
 	if (entry->problem)
 		return CRASH_CORE_ERROR;
-	if (!entry->crash.core_bytes)
+	if (!entry->crash.core_bytes && !entry->crash.core_gone)
 		return CRASH_CORE_NONE;
 	if (!entry->has_core)
 		return CRASH_CORE_MISSING;

@@ -181,6 +181,8 @@ static struct error *begin(const struct cli_options *options, struct importer *i
 	struct error *err;
 
 	*importer = (struct importer){.options = options, .directory = options->from ?: IMPORT_DIRECTORY};
+	if (!importer->directory[0])
+		return error_format(ERROR_INVALID, "import: --from takes a directory");
 	err = vault_settings_read(options->config ?: VAULT_SETTINGS_PATH, options->config != NULL, &importer->settings);
 	if (err)
 		return err;
@@ -199,6 +201,9 @@ static struct error *run_import(const struct cli_options *options, int *ret_stat
 {
 	struct importer importer;
 	struct error *err = begin(options, &importer);
+
+	if (err && !importer.directory[0])
+		*ret_status = CLI_USAGE;
 
 	importer.results = json_array();
 	if (!err)

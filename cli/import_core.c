@@ -153,7 +153,8 @@ static void take_look(const struct import_look *look, struct vault_crash *crash)
 	crash->namespace_pid = look->namespace_pid;
 	crash->namespace_tid = look->namespace_tid;
 	crash->signal = crash->signal ?: look->signal;
-	crash->uid = crash->uid ?: look->uid;
+	if (!crash->boot_id[0]) /* else somebody has told, and 0 is root */
+		crash->uid = look->uid;
 	set_text(&crash->comm, look->comm);
 	set_text(&crash->exe, look->executable);
 	if (look->truncated && !crash->truncated) {
@@ -322,6 +323,9 @@ struct error *import_core(struct importer *importer, int fd, const char *path, s
 		return NULL;
 	}
 	if (is_being_written(fd, &status)) {
+		/* Its end will be an event. */
+		if (importer->watching)
+			return NULL;
 		import_tell(importer, path, NULL, "skipped", NULL,
 			    error_format(ERROR_INVALID, "somebody is still writing to it"));
 		return NULL;

@@ -190,6 +190,7 @@ static struct error *import_entry(struct importer *importer, sd_journal *journal
 		fd = extract_core(journal);
 	if (fd >= 0)
 		return import_core(importer, fd, facts->origin, facts);
+	facts->core_gone = path != NULL;
 	if (!facts->note)
 		facts->note = strdup(path ? "the core's file has been removed since" : "systemd-coredump kept no core");
 	return import_facts(importer, facts);

@@ -50,6 +50,7 @@ static const struct member {
 	MEMBER(MEMBER_SIZE, core_bytes),
 	MEMBER(MEMBER_SIZE, stored_bytes),
 	MEMBER(MEMBER_FLAG, truncated),
+	MEMBER(MEMBER_FLAG, core_gone),
 	MEMBER(MEMBER_TEXT, note),
 };
 

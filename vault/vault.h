@@ -70,6 +70,7 @@ struct vault_crash {
 	uint64_t core_bytes;   /* of the core when unpacked; 0: there is none */
 	uint64_t stored_bytes; /* of core.zst or core */
 	bool truncated;	       /* the core was cut short */
+	bool core_gone;	       /* there had been a core, which was there no more when this was imported */
 	char *note;	       /* why there is no core, or not all of it: a sentence */
 };
 
