@@ -22,6 +22,9 @@
 /* CORENAME_MAX_SIZE of the kernel, less the NUL. */
 #define CAPTURE_PATTERN_MAX 127
 
+/* Whether a core_pattern runs a corelate, of whichever build. */
+bool capture_is_pattern(const char *pattern);
+
 struct capture_words {
 	uint32_t pid, namespace_pid; /* P p; P is always there */
 	uint32_t tid, namespace_tid; /* I i */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,6 +17,15 @@
 #define ARGUMENTS_MAX 8192
 
 /* ---- the words ---- */
+
+bool capture_is_pattern(const char *pattern)
+{
+	static const char name[] = "/corelate";
+	const char *end = strstr(pattern, " capture ");
+	ptrdiff_t least = sizeof(name) - 1;
+
+	return pattern[0] == '|' && end && end - pattern > least && strncmp(end - least, name, sizeof(name) - 1) == 0;
+}
 
 static bool take_number(const char *text, uint64_t most, uint64_t *ret)
 {

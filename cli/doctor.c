@@ -14,6 +14,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "cli/capture.h"
 #include "cli/json.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
@@ -201,6 +202,20 @@ static void check_disk(const struct cli_options *options, struct diagnosis *ret)
 		advise(ret, "a million events take some 70 MB; corelate record --quota bounds the database");
 }
 
+/* Ours: the kernel says nothing when it cannot run it. */
+static void check_handler(const char *pattern, struct diagnosis *ret)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%.*s", (int)strcspn(pattern + 1, " "), pattern + 1);
+	if (access(path, X_OK) != 0) {
+		say(ret, HEALTH_BAD, "cores go to %s, which cannot be run: %s", path, strerror(errno));
+		advise(ret, "corelate install sets it to this corelate; until then cores are lost");
+	} else {
+		say(ret, HEALTH_GOOD, "corelate keeps and explains each core (%s)", path);
+	}
+}
+
 static void check_core_pattern(const struct cli_options *options, struct diagnosis *ret)
 {
 	char pattern[256];
@@ -210,7 +225,9 @@ static void check_core_pattern(const struct cli_options *options, struct diagnos
 		say(ret, HEALTH_BAD, "core_pattern cannot be read: %s", strerror(errno));
 	} else if (!pattern[0]) {
 		say(ret, HEALTH_BAD, "core_pattern is empty: no core is written");
-		advise(ret, "for example: sysctl kernel.core_pattern=/var/lib/corelate/core.%%P");
+		advise(ret, "corelate install makes the kernel hand them to corelate");
+	} else if (capture_is_pattern(pattern)) {
+		check_handler(pattern, ret);
 	} else if (pattern[0] == '|') {
 		say(ret, HEALTH_GOOD, "cores go to a program: %s", pattern + 1);
 		advise(ret, "%s",
@@ -219,8 +236,7 @@ static void check_core_pattern(const struct cli_options *options, struct diagnos
 			       : "that program decides where they are; corelate explain takes their files");
 	} else if (pattern[0] != '/') {
 		say(ret, HEALTH_POOR, "cores go to the working directory of whoever dies, as %s", pattern);
-		advise(ret, "a directory of their own is easier to keep: sysctl "
-			    "kernel.core_pattern=/var/lib/corelate/core.%%P");
+		advise(ret, "corelate install makes the kernel hand them to corelate, which keeps and explains them");
 	} else {
 		say(ret, HEALTH_GOOD, "cores go to %s", pattern);
 	}

@@ -178,14 +178,6 @@ static struct error *make_pattern(const struct cli_options *options, char *ret, 
 	return NULL;
 }
 
-/* A pattern of ours, of whichever build. */
-static bool is_ours(const char *pattern)
-{
-	const char *end = strstr(pattern, " capture ");
-
-	return pattern[0] == '|' && end && end - pattern >= 9 && strncmp(end - 9, "/corelate", 9) == 0;
-}
-
 static void say(const char *what, const char *text)
 {
 	fputs(what, stdout);
@@ -235,11 +227,11 @@ static struct error *change(struct installation *installation, const char *patte
 		return err;
 	vault_destroy(vault);
 	/* Another build of ours, or ours of an earlier time, is not what was there before. */
-	if (!installation->has_memory || !is_ours(installation->now.pattern))
+	if (!installation->has_memory || !capture_is_pattern(installation->now.pattern))
 		memory.before = installation->now;
 	memcpy(memory.installed, pattern, strlen(pattern) + 1);
 	/* Nobody remembers what was there: the kernel's own default (fs/coredump.c). */
-	if (is_ours(memory.before.pattern))
+	if (capture_is_pattern(memory.before.pattern))
 		snprintf(memory.before.pattern, sizeof(memory.before.pattern), "core");
 	err = write_memory(installation->path, &memory);
 	if (!err && strcmp(installation->now.limit, "0") == 0)
@@ -273,7 +265,8 @@ static struct error *run_install(const struct cli_options *options, int *ret_sta
 	if (err)
 		return err;
 	say(options->dry_run ? "would set core_pattern to " : "core_pattern is now ", pattern);
-	say(is_ours(installation.now.pattern) ? "instead of " : "uninstall will restore ", installation.now.pattern);
+	say(capture_is_pattern(installation.now.pattern) ? "instead of " : "uninstall will restore ",
+	    installation.now.pattern);
 	say("crashes are kept in ", installation.settings.vault);
 	return NULL;
 }
@@ -313,7 +306,7 @@ static struct error *run_uninstall(const struct cli_options *options, int *ret_s
 	(void)ret_status;
 	if (err)
 		return err;
-	if (!is_ours(installation.now.pattern)) {
+	if (!capture_is_pattern(installation.now.pattern)) {
 		say("core_pattern is not corelate's, and is left alone: ", installation.now.pattern);
 		if (installation.has_memory && !options->dry_run && unlink(installation.path) != 0)
 			err = error_errno(errno, "cannot remove %s", installation.path);

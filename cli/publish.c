@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,9 +15,11 @@
 #include "common/cleanup.h"
 #include "common/inert.h"
 
-/* One explanation at a time; a storm of crashes is kept, but not all of it explained. */
+/* One explanation at a time, and few that wait: a storm of crashes is kept, but not all of it explained. Bytes of the
+ * lock file are locked, the first by whoever explains, one of the others by whoever waits. */
 #define LOCK_NAME ".publish.lock"
 #define LOCK_SECONDS 120
+#define LOCK_SEATS 16
 
 char *publish_inert(const char *text)
 {
@@ -39,10 +40,34 @@ char *publish_inert(const char *text)
 	return inert;
 }
 
+static bool lock_byte(int fd, off_t at)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+
+	return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+static struct error *await_turn(int fd)
+{
+	off_t seat = 1;
+
+	while (seat <= LOCK_SEATS && !lock_byte(fd, seat))
+		seat++;
+	if (seat > LOCK_SEATS)
+		return error_format(ERROR_SYSTEM, "%d others wait for it already", LOCK_SEATS);
+	for (unsigned tries = 0; !lock_byte(fd, 0); tries++) {
+		if (tries >= LOCK_SECONDS * 10)
+			return error_format(ERROR_SYSTEM, "others have been explained for %d s", LOCK_SECONDS);
+		nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+	}
+	return NULL;
+}
+
 static struct error *take_lock(const struct vault *vault, int *ret_fd)
 {
 	cleanup_free char *path = NULL;
 	cleanup_fd int fd = -1;
+	struct error *err;
 
 	if (asprintf(&path, "%s/" LOCK_NAME, vault_path(vault)) < 0) {
 		path = NULL;
@@ -51,15 +76,10 @@ static struct error *take_lock(const struct vault *vault, int *ret_fd)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return error_errno(errno, "%s", path);
-	for (unsigned tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return error_errno(errno, "%s", path);
-		if (tries >= LOCK_SECONDS * 10)
-			return error_format(ERROR_SYSTEM, "others have been explained for %d s", LOCK_SECONDS);
-		nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
-	}
-	*ret_fd = take_fd(&fd);
-	return NULL;
+	err = await_turn(fd);
+	if (!err)
+		*ret_fd = take_fd(&fd);
+	return err;
 }
 
 /* ---- the journal ---- */
@@ -142,7 +162,8 @@ struct error *publish(struct vault *vault, const char *entry_name, const struct 
 		err = vault_write_report(vault, entry_name, report, bytes);
 	if (!entry.problem) {
 		tell_journal(vault, &entry, &verdict, report && !err);
-		publish_run_hooks(vault, &entry, settings, &verdict, report, bytes);
+		if (lock >= 0)
+			publish_run_hooks(vault, &entry, settings, &verdict, report, bytes);
 	}
 	vault_entry_deinit(&entry);
 	if (!err)

@@ -24,9 +24,10 @@ struct verdict {
 	char summary[1024];
 };
 
-/* A crash is published under a lock of the vault, one at a time. With `fresh` it waits, a few seconds at most, until a
- * running recorder has stored the death. Hooks and journal are told even where there is no explanation; then, and when
- * the report cannot be written, the error says why. Failures of hooks are logged. */
+/* A crash is published under a lock of the vault, one at a time; where many wait already it is only told to the
+ * journal. With `fresh` it waits, a few seconds at most, until a running recorder has stored the death. Hooks and
+ * journal are told even where there is no explanation; then, and when the report cannot be written, the error says why.
+ * Failures of hooks are logged. */
 struct error *publish(struct vault *vault, const char *entry_name, const struct vault_settings *settings, bool fresh,
 		      struct verdict *ret_verdict) must_check;
 

@@ -11,6 +11,7 @@ live_cleanup_more() {
 	fi
 	! mountpoint -q "$TMP/small" || umount -l "$TMP/small"
 	rm -rf /var/tmp/corelate-live-hook.*
+	[ -z "${JOURNAL_MADE:-}" ] || rm -rf /run/systemd/journal
 }
 
 live_begin "$@"
@@ -194,6 +195,41 @@ lacks 'the log' "$(kernel_says)" $'\033'
 gone() { [ "$(find /var/tmp -maxdepth 1 -name 'corelate-hooks-*' | wc -l)" -eq 0 ]; }
 within 10 gone || fail 'the copy of the report stays'
 rm -f "$HOOKS"/*
+
+## the journal, where none runs: whatever is sent to its socket
+
+if [ ! -e /run/systemd/journal ]; then
+	cat >"$TMP/journal.py" <<-'END'
+		import os, select, socket, sys
+		journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		journal.bind("/run/systemd/journal/socket")
+		print("ready", flush=True)
+		while select.select([journal], [], [], 20)[0]:
+		    entry = journal.recv(1 << 20)
+		    if b"MESSAGE_ID=d66ff74a8a69474e9c92a62d7c362e7b\n" in entry:
+		        sys.stdout.buffer.write(entry)
+		        break
+	END
+	JOURNAL_MADE=1
+	mkdir -p /run/systemd/journal
+	"$PYTHON" "$TMP/journal.py" >"$TMP/journal" 9>&- &
+	JOURNAL=$!
+	LIVE_PIDS+=("$JOURNAL")
+	listens() { [ -s "$TMP/journal" ]; }
+	within 10 listens || fail 'no journal'
+	fresh
+	# shellcheck disable=SC2016 # expanded by the victim
+	crash sh -c 'printf "a\nCORELATE_CLASS=b" >/proc/$$/comm; kill -SEGV $$'
+	wait "$JOURNAL" || true
+	forget "$JOURNAL"
+	rm -rf /run/systemd/journal
+	for field in PRIORITY=2 CORELATE_CLASS=deliberate-abort CORELATE_CONFIDENCE=proven "CORELATE_PID=$(fact pid)" \
+		'CORELATE_COMM=a\x0aCORELATE_CLAS' "CORELATE_REPORT=$ENTRY/report.json" CORELATE_SIGNAL=11 \
+		"CORELATE_CRASH_ID=$(told 'd["crash"]["id"]')" "CORELATE_SIGNATURE=$(told 'd["crash"]["signature"]')"; do
+		grep -aqxF -- "$field" "$TMP/journal" || fail "no $field in the journal: $(cat -v "$TMP/journal")"
+	done
+	equal 'a name makes no field of its own' "$(grep -ac '^CORELATE_CLASS=' "$TMP/journal")" 1
+fi
 
 ## a pid namespace of its own: both numbers
 

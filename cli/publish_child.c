@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/publish_child.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analyzer/detect.h"
+#include "analyzer/facts/explain.h"
+#include "analyzer/report/report.h"
+#include "cli/privilege.h"
+#include "cli/publish.h"
+#include "common/cleanup.h"
+#include "schema/store.h"
+
+/* How long a running recorder may take to store what it has seen: it writes several times a second. */
+#define RECORD_SECONDS 5
+
+/* ---- the child: before it gives up its rights ---- */
+
+/* SQLite opens the log and its index for writing where it may. The child must not: it sees the directory read-only, in
+ * a mount namespace of its own, and has no network. A kernel or a container that refuses leaves it without these walls,
+ * but not with more rights than the caller has. */
+static void wall_in(const char *database)
+{
+	cleanup_free char *directory = strdup(database);
+	char *slash = directory ? strrchr(directory, '/') : NULL;
+
+	if (geteuid() != 0 || !slash)
+		return;
+	slash[slash == directory] = 0;
+	if (unshare(CLONE_NEWNET | CLONE_NEWIPC) != 0)
+		errno = 0; /* see above */
+	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	    mount(directory, directory, NULL, MS_BIND, NULL) == 0)
+		mount(NULL, directory, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
+}
+
+/* No record is no error: the core is explained without one. */
+static struct store_reader *open_record(const char *database)
+{
+	struct store_reader *store = NULL;
+	struct error *err;
+	struct recording recording;
+
+	if (access(database, F_OK) != 0)
+		return NULL;
+	wall_in(database);
+	err = store_reader_create(database, &store);
+	/* Reading makes SQLite open all the files that it will need. */
+	if (!err)
+		err = store_reader_newest_recording(store, &recording);
+	if (!err) {
+		recording_deinit(&recording);
+		return store;
+	}
+	error_destroy(err);
+	store_reader_destroy(store);
+	return NULL;
+}
+
+/* ---- the child: without rights ---- */
+
+static bool find_death(struct store_reader *store, const struct vault_crash *crash, struct signal_event *ret)
+{
+	struct space *spaces = NULL;
+	size_t count = 0;
+	bool found = false;
+
+	if (crash->has_auxv)
+		error_destroy(store_reader_find_spaces(store, crash->auxv_sysinfo_ehdr, crash->auxv_random,
+						       crash->auxv_entry, crash->auxv_base, &spaces, &count));
+	for (size_t i = 0; i < count && !found; i++) {
+		struct process process;
+		struct error *err = store_reader_process(store, spaces[i].process_id, &process);
+
+		/* A fork has its parent's auxiliary vector. */
+		if (!err && process.pid == crash->pid)
+			err = store_reader_space_fatal_signal(store, spaces[i].id, ret);
+		else if (!err)
+			continue;
+		found = !err;
+		error_destroy(err);
+	}
+	free(spaces);
+	return found;
+}
+
+/* True when nothing more is to come about a death at that moment. */
+static bool is_complete(struct store_reader *store, const struct vault_crash *crash)
+{
+	struct recording recording;
+	struct error *err = store_reader_newest_recording(store, &recording);
+	bool complete;
+
+	if (err) {
+		error_destroy(err);
+		return true;
+	}
+	complete = strcmp(recording.boot_id, crash->boot_id) != 0 || recording.ended_ns ||
+		   recording.last_commit_ns > crash->boot_time_ns;
+	recording_deinit(&recording);
+	return complete;
+}
+
+static bool await_death(struct store_reader *store, const struct vault_crash *crash, bool fresh,
+			struct signal_event *ret)
+{
+	for (unsigned tries = 0;; tries++) {
+		/* Asked before it is looked for, or it could come in between. */
+		bool last = !fresh || tries >= RECORD_SECONDS * 20 || is_complete(store, crash);
+
+		if (find_death(store, crash, ret))
+			return true;
+		if (last)
+			return false;
+		nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+	}
+}
+
+static struct error *open_core(const struct publish_task *task, struct core **ret_core)
+{
+	int fd = task->core_fd;
+	struct error *err = NULL;
+	char path[64];
+
+	if (fd < 0)
+		return NULL;
+	if (task->is_packed)
+		err = vault_unpack(fd, task->entry->crash.core_bytes, &fd);
+	if (err)
+		return err;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	err = core_open(path, ret_core);
+	if (!err)
+		err = core_find_modules(*ret_core, NULL);
+	return err;
+}
+
+static struct error *write_verdict(const struct report *report, FILE *out)
+{
+	const struct finding *finding = &report->findings->findings[0];
+	cleanup_free char *summary = publish_inert(report->findings->count ? finding->summary : "");
+
+	fprintf(out, "%s\n%s\n%s\n%s\n%.1000s\n", report->crash->id,
+		report->findings->count ? finding_class_name(finding->class) : "",
+		report->findings->count ? finding_confidence_name(finding->confidence) : "", report->signature,
+		summary ?: "");
+	return report_write_json(report, out);
+}
+
+static struct error *explain(const struct publish_task *task, struct store_reader *store, FILE *out)
+{
+	struct explain_request request = {.store = store, .core_name = task->core_name};
+	struct finding_list findings = {0};
+	struct signal_event signal;
+	struct crash crash = {0};
+	struct report report;
+	bool has_signal = store && await_death(store, &task->entry->crash, task->fresh, &signal);
+	struct error *err = open_core(task, &request.core);
+
+	/* The record alone can tell. */
+	if (err && has_signal) {
+		error_destroy(err);
+		err = NULL;
+		request.core = NULL;
+	}
+	if (!err && !request.core && !has_signal)
+		return error_format(ERROR_NOT_FOUND, "there is neither a core nor a record of it");
+	if (!request.core)
+		request.signal = &signal;
+	if (!err)
+		err = explain_crash(&request, &crash);
+	if (!err)
+		err = detect_all(&crash, &findings);
+	if (!err) {
+		report_init(&report, &crash, &findings);
+		err = write_verdict(&report, out);
+	}
+	/* The process ends: nothing is freed. */
+	return err;
+}
+
+void publish_work(const struct publish_task *task, int output)
+{
+	const struct rlimit time_limit = {PUBLISH_SECONDS, PUBLISH_SECONDS};
+	struct store_reader *store;
+	struct plain_user user;
+	struct error *err;
+	FILE *out = fdopen(output, "w");
+
+	prctl(PR_SET_NAME, "corelate-explai", 0, 0, 0);
+	plain_user_find(&user);
+	store = open_record(task->database);
+	setrlimit(RLIMIT_CPU, &time_limit);
+	setpriority(PRIO_PROCESS, 0, 10);
+	err = privilege_drop(&user);
+	if (err || !out)
+		_exit(1);
+	err = explain(task, store, out);
+	if (err)
+		fprintf(out, "%s", err->message);
+	_exit(fclose(out) == 0 ? err ? 2 : 0 : 1);
+}
