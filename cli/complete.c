@@ -7,7 +7,7 @@
 const char complete_crash_ids[] = "timeout 2 corelate list --json=short 2>/dev/null | tr \"{,\" \"\\n\\n\" | "
 				  "sed -n \"s/^ *\\\"id\\\": *\\\"\\([0-9a-f]*\\)\\\".*/\\1/p\"";
 const char complete_query_names[] =
-	"timeout 2 corelate sql --list 2>/dev/null | sed -n \"s/^ *\\([a-z][a-z0-9-]*\\).*/\\1/p\"";
+	"timeout 2 corelate sql --list 2>/dev/null | sed -n \"s/^\\([a-z][a-z0-9-]*\\).*/\\1/p\"";
 
 enum complete_kind complete_kind_of(const char *name)
 {
@@ -15,11 +15,11 @@ enum complete_kind complete_kind_of(const char *name)
 		const char *name;
 		enum complete_kind kind;
 	} kinds[] = {
-		{"FILE", COMPLETE_FILE},       {"ELF", COMPLETE_FILE},	{"CORE", COMPLETE_FILE},
-		{"BUNDLE", COMPLETE_FILE},     {"PATH", COMPLETE_FILE}, {"DIRECTORY", COMPLETE_DIRECTORY},
-		{"PID", COMPLETE_PID},	       {"USER", COMPLETE_USER}, {"COMM", COMPLETE_COMM},
-		{"CRASH", COMPLETE_CRASH},     {"VERB", COMPLETE_VERB}, {"QUERY", COMPLETE_QUERY},
-		{"COMMAND", COMPLETE_COMMAND},
+		{"FILE", COMPLETE_FILE},   {"ELF", COMPLETE_FILE},	  {"CORE", COMPLETE_FILE},
+		{"BUNDLE", COMPLETE_FILE}, {"PATH", COMPLETE_FILE},	  {"DIRECTORY", COMPLETE_DIRECTORY},
+		{"PID", COMPLETE_PID},	   {"USER", COMPLETE_USER},	  {"COMM", COMPLETE_COMM},
+		{"CRASH", COMPLETE_CRASH}, {"VERB", COMPLETE_VERB},	  {"QUERY", COMPLETE_QUERY},
+		{"NAME", COMPLETE_QUERY},  {"COMMAND", COMPLETE_COMMAND}, {"PROGRAM", COMPLETE_COMMAND},
 	};
 	size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
@@ -33,18 +33,22 @@ enum complete_kind complete_kind_of(const char *name)
 size_t complete_operands(const char *arguments, enum complete_kind ret_kinds[COMPLETE_OPERANDS])
 {
 	size_t count = 0;
+	bool repeats = false; /* "CRASH..." */
 
-	while (*arguments && count < COMPLETE_OPERANDS) {
-		size_t length = strcspn(arguments, " ");
-		size_t skip = strspn(arguments, "[(|");
+	while (*arguments && count < COMPLETE_OPERANDS && !repeats) {
+		size_t length = strcspn(arguments, " "), skip = strspn(arguments, "[(|");
 
-		if (skip < length && arguments[skip] >= 'A' && arguments[skip] <= 'Z')
+		if (skip < length && arguments[skip] >= 'A' && arguments[skip] <= 'Z') {
 			ret_kinds[count++] = complete_kind_of(arguments + skip);
+			repeats = memmem(arguments, length, "...", 3) != NULL;
+		}
 		/* What follows a command is the command's. */
 		if (count > 0 && ret_kinds[count - 1] == COMPLETE_COMMAND)
-			break;
+			return count;
 		arguments += length + (arguments[length] == ' ');
 	}
+	for (; repeats && count < COMPLETE_OPERANDS; count++)
+		ret_kinds[count] = ret_kinds[count - 1];
 	return count;
 }
 

@@ -50,7 +50,7 @@ static void write_verb(const struct cli_command *command, FILE *out)
 			write_option(command, rows[i], out);
 	}
 	for (size_t i = 0; i < operands; i++) {
-		if (actions[kinds[i]][0])
+		if (actions[kinds[i]][0] && (i == 0 || kinds[i] != kinds[i - 1]))
 			fprintf(out, "complete -c corelate -n '__corelate_verb %s' -x -a '(%s)'\n", command->name,
 				actions[kinds[i]]);
 	}

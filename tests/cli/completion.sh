@@ -94,6 +94,10 @@ for shell in bash zsh fish; do
 	offers $shell 'corelate explain files/' a-core
 	offers $shell 'corelate why 0x1000 ' "$id"
 	offers $shell 'corelate explain --js' --json
+	offers_only $shell 'corelate sql lim'
+	offers_only $shell 'corelate sql who-un' who-unmapped
+	offers $shell 'corelate sql --show who-un' who-unmapped
+	offers $shell 'corelate stack nginx ' "$id"
 	offers $shell 'corelate record --stack-e' --stack-events
 done
 offers bash 'corelate report --format ' text json markdown html sarif

@@ -111,12 +111,14 @@ if ! "$CORELATE" help install >/dev/null 2>&1; then
 	live_end
 	exit
 fi
+limit=$(cat /proc/sys/kernel/core_pipe_limit)
 started=0
 inside systemctl start corelate-capture.service || started=$?
 equal 'start of the capture' "$started" 0
 contains 'core_pattern' "$(cat /proc/sys/kernel/core_pattern)" '|/usr/bin/corelate capture '
 inside systemctl stop corelate-capture.service || true
 equal 'core_pattern after the capture' "$(cat /proc/sys/kernel/core_pattern)" "$CORES/core.%p"
+equal 'core_pipe_limit after the capture' "$(cat /proc/sys/kernel/core_pipe_limit)" "$limit"
 
 # Removing the package with the capture at work gives core_pattern back, too.
 inside systemctl start corelate-capture.service || fail 'the capture does not start again'
