@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Question: Which calls of munmap unmapped what had been unmapped already, and what of others did they take with them?
 -- Parameter: hours number = 24: how far back, from the newest moment that the database knows.
+-- Parameter: limit number = 100: how many, the worst first.
 -- Column: date: of the second munmap, UTC.
 -- Column: pid: process.
 -- Column: comm: command name.
@@ -28,36 +29,48 @@ WITH again AS MATERIALIZED (
 ), life AS MATERIALIZED (
 	SELECT gone_event, made_event, sum("end" - start) AS bytes FROM mapping_life
 	WHERE gone_event IN (SELECT event FROM again) GROUP BY gone_event, made_event
+), taken AS MATERIALIZED (
+	-- max() makes the row of the largest the one that the bare column is taken from
+	SELECT again.event AS event, again.earlier_event AS earlier_event, sum(life.bytes) AS bytes,
+		max(life.bytes) AS largest, life.made_event AS made_event
+	FROM again JOIN life ON life.gone_event = again.event AND life.made_event > again.earlier_event
+	GROUP BY again.event, again.earlier_event
+), worst AS MATERIALIZED (
+	SELECT again.*, process.pid AS pid, space.comm AS comm, recording.id AS recording_id,
+		coalesce(taken.bytes, 0) AS taken_bytes, taken.made_event AS made_event
+	FROM again
+	JOIN event ON event.id = again.event
+	JOIN space ON space.id = event.space_id
+	JOIN process ON process.id = space.process_id
+	JOIN recording ON recording.id = process.recording_id
+	LEFT JOIN taken ON taken.event = again.event AND taken.earlier_event = again.earlier_event
+	WHERE event.enter_ns + recording.realtime_offset_ns
+		>= (SELECT max(last_commit_ns + realtime_offset_ns) FROM recording) - :hours * 3600000000000
+	ORDER BY taken_bytes DESC, event.enter_ns + recording.realtime_offset_ns DESC, again.event DESC
+	LIMIT :limit
 )
-SELECT date_of(second.enter_ns, recording.id) AS date,
-	process.pid AS pid,
-	space.comm AS comm,
+SELECT date_of(second.enter_ns, worst.recording_id) AS date,
+	worst.pid AS pid,
+	worst.comm AS comm,
 	second.tid AS tid,
-	addr(again.start) || '-' || addr(again."end") AS range,
-	again.bytes AS again_bytes,
-	coalesce((SELECT sum(life.bytes) FROM life
-		WHERE life.gone_event = again.event AND life.made_event > again.earlier_event), 0) AS taken_bytes,
-	(SELECT made.tid FROM life JOIN event AS made ON made.id = life.made_event
-		WHERE life.gone_event = again.event AND life.made_event > again.earlier_event
-		ORDER BY life.bytes DESC LIMIT 1) AS taken_from,
+	addr(worst.start) || '-' || addr(worst."end") AS range,
+	worst.bytes AS again_bytes,
+	worst.taken_bytes AS taken_bytes,
+	made.tid AS taken_from,
 	coalesce(symbol(second.space_id, second.top_word, second.enter_ns),
 		symbol(second.space_id, second.ip, second.enter_ns), addr(second.ip)) AS caller,
-	date_of(first.enter_ns, recording.id) AS first_date,
+	date_of(first.enter_ns, worst.recording_id) AS first_date,
 	first.tid AS first_tid,
 	coalesce(symbol(first.space_id, first.top_word, first.enter_ns),
 		symbol(first.space_id, first.ip, first.enter_ns), addr(first.ip)) AS first_caller,
 	first.enter_ns + first.duration_ns < second.enter_ns AS ordered,
 	coalesce((SELECT CASE WHEN min(gap.lost) = 0 THEN -1 ELSE sum(gap.lost) END FROM gap
-		WHERE gap.recording_id = recording.id AND gap.pid IN (0, process.pid)
+		WHERE gap.recording_id = worst.recording_id AND gap.pid IN (0, worst.pid)
 			AND gap.from_ns <= second.enter_ns AND gap.to_ns >= first.enter_ns), 0) AS lost_between,
 	first.id AS first_event,
 	second.id AS event
-FROM again
-JOIN event AS second ON second.id = again.event
-JOIN event AS first ON first.id = again.earlier_event
-JOIN space ON space.id = second.space_id
-JOIN process ON process.id = space.process_id
-JOIN recording ON recording.id = process.recording_id
-WHERE second.enter_ns + recording.realtime_offset_ns
-	>= (SELECT max(last_commit_ns + realtime_offset_ns) FROM recording) - :hours * 3600000000000
-ORDER BY taken_bytes DESC, second.enter_ns + recording.realtime_offset_ns DESC, event
+FROM worst
+JOIN event AS second ON second.id = worst.event
+JOIN event AS first ON first.id = worst.earlier_event
+LEFT JOIN event AS made ON made.id = worst.made_event
+ORDER BY worst.taken_bytes DESC, second.enter_ns DESC, event DESC

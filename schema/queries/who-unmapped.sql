@@ -18,11 +18,11 @@
 --
 -- Mappings that a fork inherited are listed under the parent alone.
 WITH gone AS MATERIALIZED (
-	SELECT id, removed_start AS start, removed_end AS "end" FROM v_effect
-	WHERE kind IN (2, 3, 4, 8, 9, 10) AND removed_start <= :address AND :address < removed_end
-	UNION ALL
-	SELECT id, removed2_start, removed2_end FROM v_effect
-	WHERE kind = 4 AND removed2_start <= :address AND :address < removed2_end
+	SELECT id, iif(removed_start <= :address AND :address < removed_end, removed_start, removed2_start) AS start,
+		iif(removed_start <= :address AND :address < removed_end, removed_end, removed2_end) AS "end"
+	FROM v_effect
+	WHERE kind IN (2, 3, 4, 8, 9, 10) AND ((removed_start <= :address AND :address < removed_end)
+		OR (removed2_start <= :address AND :address < removed2_end))
 ), life AS MATERIALIZED (
 	SELECT gone_event, made_event, start, "end", file_id FROM mapping_life
 	WHERE start <= :address AND :address < "end" AND gone_event IN (SELECT id FROM gone)

@@ -116,10 +116,10 @@ accept "$corelate" sql --db story.db 'SELECT ?1 + 1 AS n, ?2 AS t' 0x10 "'; DROP
 expect_text "17|'; DROP TABLE event; --"
 
 # ---- symbols: of a file that is still the one that was mapped, and of one that has changed ----
-device=$(stat -c %d /bin/sh)
-text=$(readelf -lW "$corelate" | awk '$1 == "LOAD" && $0 ~ /R E/ {print $2; exit}')
-main=$(readelf -sW "$corelate" | awk '$8 == "main" && !seen++ {print "0x" $2}')
-virtual=$(readelf -lW "$corelate" | awk '$1 == "LOAD" && $0 ~ /R E/ {print $3; exit}')
+# awk reads to the end: readelf would die of a closed pipe.
+text=$(readelf -lW "$corelate" | awk '$1 == "LOAD" && /R E/ {text = $2} END {print text}')
+virtual=$(readelf -lW "$corelate" | awk '$1 == "LOAD" && /R E/ {virtual = $3} END {print virtual}')
+main=$(readelf -sW "$corelate" | awk '$8 == "main" {main = "0x" $2} END {print main}')
 device=$(stat -c %d "$corelate")
 sqlite3 story.db "INSERT INTO file VALUES (30, $((device >> 8 & 0xfff)), $((device & 0xff)), $(stat -c %i "$corelate"), '$corelate');
 UPDATE recording SET realtime_offset_ns = $(date +%s)000000000 - 1000000000000 WHERE id = 1;
@@ -129,6 +129,29 @@ gives "symbol(10, 0x90000000 + $((main - virtual)) + 3, 1001600000000)" "main+0x
 sqlite3 story.db 'UPDATE recording SET realtime_offset_ns = 1000 WHERE id = 1'
 gives "symbol(10, 0x90000000 + $((main - virtual)) + 3, 1001600000000)" \
 	"$(basename "$corelate")+0x$(printf %x $((text + main - virtual + 3)))"
+
+# ---- names and values that are not to be obeyed ----
+accept "$corelate" sql --db story.db $'SELECT \'\e[31m\' || char(8238) || x\'ff0a\' AS "\e]0;x\a"'
+grep -qaP '[\x00-\x08\x0b-\x1f\x7f]' out && fail 'a control character in text'
+accept "$corelate" sql --db story.db --json $'SELECT CAST(x\'ff1b5b33316d\' AS TEXT) AS "\e[1m"'
+"$python" -c 'import json; assert json.load(open("out")) == [{"\x1b[1m": "\ufffd\x1b[31m"}]' || fail 'bytes as JSON'
+grep -qaP '[\x00-\x08\x0b-\x1f\x7f]' out && fail 'a control character in JSON'
+
+# ---- a statement that does not end: Ctrl-C, and a reader who has gone ----
+endless='WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n'
+checks=$((checks + 1))
+status=0
+# A shell's background jobs ignore SIGINT, and timeout passes what it sends.
+timeout -s INT 1 "$corelate" sql --db story.db "$endless" >out 2>err || status=$?
+[ "$status" -eq 124 ] && [ ! -s out ] && grep -q '^corelate: interrupted$' err || fail "Ctrl-C: status $status, $(cat err)"
+checks=$((checks + 1))
+status=0
+timeout 20 "$corelate" sql --db story.db "${endless/count(\*)/i}" 2>err | head -n 3 >out || status=${PIPESTATUS[0]}
+[ "$status" -ne 124 ] && [ "$(wc -l <out)" -eq 3 ] || fail "a reader that has gone: status $status"
+checks=$((checks + 1))
+# Nobody is there to read what has not been written yet.
+(timeout 20 "$corelate" sql --db story.db "$endless" 2>err || echo $? >status) | true
+[ "$(cat status)" -ne 124 ] || fail 'a reader that was never there'
 
 # ---- the dictionary, and the views' columns ----
 accept "$corelate" sql --dictionary --format=json

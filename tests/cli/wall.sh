@@ -12,7 +12,7 @@ sqlite3 foreign.db 'CREATE TABLE mine (a); INSERT INTO mine VALUES (1)'
 cp story.db newer.db
 sqlite3 newer.db 'PRAGMA user_version = 999' >/dev/null
 cp story.db older.db
-sqlite3 older.db 'PRAGMA user_version = 1' >/dev/null # which it is not: the next migration meets its own tables
+sqlite3 older.db 'PRAGMA user_version = 1' >/dev/null # which it is not
 cp story.db negative.db
 sqlite3 negative.db 'PRAGMA user_version = -7' >/dev/null
 printf 'just some words\n' >text
@@ -115,7 +115,7 @@ refuse 3 'nowhere' "$corelate" list --db nowhere/at/all.db
 refuse 1 'Not a directory' "$corelate" list --db text/story.db
 refuse 2 '--db' "$corelate" list --db ''
 refuse 1 'newer corelate' "$corelate" list --db newer.db
-refuse 1 'already exists' "$corelate" list --db older.db
+refuse 1 'not that of a corelate store' "$corelate" list --db older.db
 refuse 1 'impossible version -7' "$corelate" list --db negative.db
 refuse 1 'not a database' "$corelate" list --db text
 refuse 1 'not a database' "$corelate" list --db core
