@@ -194,6 +194,26 @@ static struct error *report_terminate(const struct crash *crash, const struct en
 	return err;
 }
 
+/* Go's own words for a fault below 4096, the only ones that it makes a panic of (runtime/signal_unix.go, sigpanic). */
+#define GO_NIL "invalid memory address or nil pointer dereference"
+#define GO_ERROR "runtime error: "
+
+static struct error *set_go_summary(const struct crash *crash, const struct words *caller, struct finding *finding)
+{
+	const char *message = crash->panic_message ?: "";
+	const char *in = caller->text[0] ? " in " : "";
+
+	if (strncmp(message, GO_ERROR, strlen(GO_ERROR)) != 0)
+		return finding_set_summary(
+			finding, "A Go panic%s%s%s%s%s ended the program: nothing recovered from it.",
+			message[0] ? " (\"" : "", message, message[0] ? "\")" : "", in, caller->text);
+	message += strlen(GO_ERROR);
+	if (strcmp(message, GO_NIL) == 0)
+		message = "nil pointer dereference";
+	return finding_set_summary(finding, "Go runtime panic: %s%s%s; nothing recovered from it.", message, in,
+				   caller->text);
+}
+
 static struct error *report_panic(const struct crash *crash, const struct ending *ending, struct finding_list *findings)
 {
 	bool rust = ending->kind == ENDING_RUST_PANIC;
@@ -205,12 +225,15 @@ static struct error *report_panic(const struct crash *crash, const struct ending
 		return err;
 	evidence_frame_words(&caller, crash, ending->caller);
 	finding->confidence = CONFIDENCE_PROVEN;
-	err = finding_set_summary(finding, "A %s panic%s%s%s%s%s%s%s ended the program%s.", rust ? "Rust" : "Go",
-				  crash->panic_place[0] ? " at " : "", crash->panic_place,
-				  crash->panic_message ? " (\"" : "", crash->panic_message ?: "",
-				  crash->panic_message ? "\")" : "", caller.text[0] ? " in " : "", caller.text,
-				  rust ? ": it is built to abort on a panic, or the panic may not unwind"
-				       : ": nothing recovered from it");
+	if (!rust)
+		err = set_go_summary(crash, &caller, finding);
+	else
+		err = finding_set_summary(finding,
+					  "A Rust panic%s%s%s%s%s%s%s ended the program: it is built to abort on a "
+					  "panic, or the panic may not unwind.",
+					  crash->panic_place[0] ? " at " : "", crash->panic_place,
+					  crash->panic_message ? " (\"" : "", crash->panic_message ?: "",
+					  crash->panic_message ? "\")" : "", caller.text[0] ? " in " : "", caller.text);
 	if (!err)
 		err = evidence_add_crash_frame(crash, finding, ending->teller, "the panic's own function");
 	if (!err)

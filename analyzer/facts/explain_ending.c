@@ -5,6 +5,7 @@
 
 #include "analyzer/facts/ending.h"
 #include "analyzer/facts/explain_internal.h"
+#include "analyzer/facts/panic_message.h"
 
 #define PLACE_SEARCH_BYTES 4096
 #define FILE_NAME_MAX 200
@@ -55,6 +56,25 @@ static void find_panic_place(struct crash *crash, const struct ending *ending)
 	crash->panic_place[0] = 0;
 }
 
+/* Of the innermost of the runtime's two functions, which is the one that ended the program. */
+static void find_go_message(struct crash *crash, const struct ending *ending)
+{
+	const struct thread_stack *stack = &crash->stacks.threads[0];
+
+	for (size_t i = ending->first; i + 1 < stack->frame_count && i <= ending->teller; i++) {
+		uint64_t start = stack->frames[i].sp, end = stack->frames[i + 1].sp;
+
+		if (ending_is_function(&stack->frames[i], "runtime.gopanic"))
+			crash->panic_message = panic_message_of_go(crash->core, start, end);
+		else if (ending_is_function(&stack->frames[i], "runtime.throw") ||
+			 ending_is_function(&stack->frames[i], "runtime.fatal"))
+			crash->panic_message = panic_message_of_go_throw(crash->core, start, end);
+		else
+			continue;
+		return;
+	}
+}
+
 void explain_find_ending(struct crash *crash)
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
@@ -64,6 +84,11 @@ void explain_find_ending(struct crash *crash)
 	if (ending.kind == ENDING_TERMINATE)
 		thrown_find(crash->core, ending.caller != SIZE_MAX ? stack->frames[ending.caller].sp : 0,
 			    &crash->thrown);
-	if (ending.kind == ENDING_RUST_PANIC && ending.caller != SIZE_MAX)
+	if (ending.kind == ENDING_RUST_PANIC && ending.caller != SIZE_MAX) {
 		find_panic_place(crash, &ending);
+		crash->panic_message = panic_message_of_rust(crash->core, stack->frames[ending.first].sp,
+							     stack->frames[ending.caller].sp);
+	}
+	if (ending.kind == ENDING_GO_PANIC || ending.kind == ENDING_GO_THROW)
+		find_go_message(crash, &ending);
 }

@@ -294,6 +294,15 @@ static void read_member(struct parser *parser)
 	take_rest(parser, member->type, sizeof(member->type));
 }
 
+/* panicked TEXT: what a panic said */
+static void read_panicked(struct parser *parser)
+{
+	char text[256];
+
+	take_rest(parser, text, sizeof(text));
+	facts_crash(parser)->panic_message = copy(text);
+}
+
 /* twin KIND BIT WRONG VALUE: the value that the pointer had before one of its bits changed */
 static void read_twin(struct parser *parser)
 {
@@ -333,6 +342,7 @@ bool facts_read_stack_line(struct parser *parser, const char *keyword)
 		{"stack-pointer", read_stack_pointer},
 		{"member", read_member},
 		{"twin", read_twin},
+		{"panicked", read_panicked},
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
