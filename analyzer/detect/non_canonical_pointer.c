@@ -16,6 +16,7 @@
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/evidence/evidence_lost.h"
 #include "analyzer/facts/fault.h"
 
 static bool is_stack_register(int number)
@@ -101,6 +102,8 @@ struct error *detect_non_canonical_pointer(const struct crash *crash, struct fin
 		err = evidence_add_refusal(crash, finding);
 	if (!err)
 		err = evidence_add_operand(crash, finding);
+	if (!err)
+		err = evidence_weigh_lost(crash, finding);
 	if (!err && !one)
 		err = finding_add_missing(finding, "which of the two the processor refused first");
 	if (!err)

@@ -53,6 +53,22 @@ static size_t earlier_unmapping(const struct crash *crash, const struct life *li
 	return found;
 }
 
+/* The pointer to the word stands in the same mapping: then it was stored there since that was made. */
+static bool is_led_to_since(const struct crash *seen, const struct life *life)
+{
+	uint64_t start, end;
+
+	timeline_mapping_range(&seen->biography.timeline, life, &start, &end);
+	return seen->path.count > 1 && seen->path.words[1].address >= start && seen->path.words[1].address < end;
+}
+
+/* What stands there was stored by the new owner, or this is the old one's pointer to it; a discarded page is nobody's
+ * new. */
+static bool may_be_emptied(const struct memory_view *view)
+{
+	return view->role == VIEW_NEARBY || (!view->value && view->surroundings_are_zero);
+}
+
 /* `seen`: the crash through the view. */
 static bool find_loss(const struct crash *seen, const struct memory_view *view, struct loss *ret)
 {
@@ -62,7 +78,7 @@ static bool find_loss(const struct crash *seen, const struct memory_view *view, 
 	if (!life)
 		return false;
 	born = &seen->biography.events[life->born];
-	ret->call = last_discard(seen, life);
+	ret->call = may_be_emptied(view) ? last_discard(seen, life) : SIZE_MAX;
 	if (ret->call != SIZE_MAX && !by_allocator(seen, ret->call) &&
 	    (!born->file_id || seen->biography.events[ret->call].args[2] == MADV_REMOVE)) {
 		ret->what = "emptied by";
@@ -76,8 +92,8 @@ static bool find_loss(const struct crash *seen, const struct memory_view *view, 
 		ret->what = "mapped over by";
 		return true;
 	}
-	if (view->role != VIEW_SOURCE || !view->page_is_zero || by_allocator(seen, life->born) ||
-	    evidence_by_dynamic_linker(seen, life->born))
+	if (view->role != VIEW_SOURCE || by_allocator(seen, life->born) ||
+	    evidence_by_dynamic_linker(seen, life->born) || is_led_to_since(seen, life))
 		return false;
 	ret->call = earlier_unmapping(seen, life);
 	ret->what = "unmapped, and mapped anew since, by";
@@ -95,9 +111,9 @@ static struct error *tell(const struct crash *seen, const struct memory_view *vi
 	words_before_crash(&when, seen, call->exit_ns);
 	if (view->role == VIEW_SOURCE)
 		err = evidence_doubt(finding,
-				     "the null pointer was read from 0x%" PRIx64
-				     ", where nothing else stands, and that page had been %s thread %" PRIu32
-				     " in %s, %s: something may have stood there",
+				     "the pointer was read from 0x%" PRIx64
+				     ", and that page had been %s thread %" PRIu32
+				     " in %s, %s: something else may have stood there",
 				     view->address, loss->what, call->tid, caller.text, when.text);
 	else
 		err = evidence_doubt(finding,

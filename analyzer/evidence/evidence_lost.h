@@ -9,10 +9,11 @@
 #include "analyzer/crash.h"
 #include "analyzer/finding.h"
 
-/* Lowers to `likely`, with the call, where a null pointer was read from memory that was emptied, mapped over or mapped
- * anew, and nothing around it shows that it was used since; or where that is not known, and such a page lies at hand.
- * What the allocator and the dynamic linker do for themselves does not count, nor what was written to since: a null
- * pointer between other data is the program's own. */
+/* Lowers to `likely`, with the call, where a null pointer was read from memory that was emptied, and nothing around it
+ * shows that it was used since (a null pointer between other data is the program's own); where any pointer was read from
+ * a mapping that took another's place, and nothing tells that the way there is younger; and where a null pointer's
+ * memory is not known, and an emptied page lies at hand. What the allocator and the dynamic linker do for themselves
+ * does not count. */
 struct error *evidence_weigh_lost(const struct crash *crash, struct finding *finding) must_check;
 
 #endif

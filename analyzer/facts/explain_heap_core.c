@@ -188,6 +188,29 @@ static struct error *add_registers(struct crash *crash)
 	return err;
 }
 
+/* The very word that the pointer was read from, null pointers too. */
+static struct error *add_source(struct crash *crash)
+{
+	const struct pointer_path *path = &crash->path;
+	struct heap_subject *subject;
+	struct place place;
+	struct error *err;
+
+	if (path->end != PATH_WORD || !path->is_exact || has_subject(crash, path->words[0].address))
+		return NULL;
+	place_of(crash, path->words[0].address, &place);
+	if (!is_heap_like(&place))
+		return NULL;
+	err = explain_heap_add(crash, HEAP_SUBJECT_WORD, path->words[0].address, &subject);
+	if (err)
+		return err;
+	explain_heap_spot(crash, subject);
+	subject->holds = true;
+	subject->holds_at = subject->address;
+	subject->held = path->value;
+	return NULL;
+}
+
 /* The only places of the heap that hold a value which was used as an address: one of them is where it was read from. */
 static struct error *search_segment(struct crash *crash, const struct core_segment *segment,
 				    const uint64_t values[VALUES_MAX], size_t value_count, size_t *found)
@@ -361,6 +384,8 @@ struct error *explain_heap_core(struct crash *crash)
 		err = add_given(crash);
 	if (!err && crash->fault.is_fault)
 		err = add_registers(crash);
+	if (!err && crash->fault.is_fault)
+		err = add_source(crash);
 	if (!err && crash->fault.is_fault)
 		err = search_heap(crash);
 	/* libc's symbols are many. */

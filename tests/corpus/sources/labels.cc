@@ -74,6 +74,14 @@ __attribute__((noinline)) static unsigned darkness(const mark *of)
 	return sum;
 }
 
+__attribute__((noinline)) static void erase(mark *what)
+{
+	what->ink = nullptr;
+#ifndef ONLY_BLANKED
+	std::free(what);
+#endif
+}
+
 #ifdef AS_TEXT
 // A mark read from a file as it stands: its pointers are whatever the file said.
 __attribute__((noinline)) static mark *read_mark(const char *line)
@@ -99,6 +107,10 @@ int main()
 	std::printf("%u\n", darkness(top));
 	extend_caption(rivers, " and lakes, canals and ditches, ponds, bogs, mires, and whatever else is wet in this country");
 	retitle(streets.marks[1], "the long street that leads from the market to the harbour and on along the shore");
+#if defined(ERASED) || defined(ONLY_BLANKED)
+	// The mark above it still leads there.
+	erase(streets.marks[2]);
+#endif
 #ifdef AS_TEXT
 	top = read_mark("name=bridge;ink=dark grey;layer=rivers and lakes;");
 #endif

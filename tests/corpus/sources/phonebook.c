@@ -167,6 +167,13 @@ int main(void)
 	// Given back and opened again, perhaps elsewhere; the lists of the book still are the old ones.
 	munmap(book.people.start, book.people.size);
 	store_open(&book.people, 8192);
+#elif defined(REOPENED_FOR_NAMES)
+	// Its place goes to texts; the lists of the book still are the old ones.
+	munmap(book.people.start, book.people.size);
+	struct store notes;
+	store_open(&notes, 8192);
+	for (int i = 0; i < 100; i++)
+		store_text(&notes, "called back, no answer; try again on the day after tomorrow");
 #endif
 #if defined(FIND)
 	printf("found %s\n", find("axel")->number);

@@ -164,6 +164,10 @@ int main()
 #elif defined(GROWN)
 	// The kernel placed the nodes below the spans, and the spare slab below the nodes.
 	spare.grow(2);
+#elif defined(GROWN_AND_USED)
+	spare.grow(2);
+	for (unsigned i = 0; i < 1024; i++)
+		spare.make<span>(i * 100, i * 100 + 7);
 #endif
 #if defined(SUM)
 	std::printf("%lu wide\n", (unsigned long)index.sum());
