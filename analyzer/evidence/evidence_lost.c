@@ -133,8 +133,7 @@ struct error *evidence_weigh_lost(const struct crash *crash, struct finding *fin
 		const struct crash seen = evidence_through_view(crash, view);
 		struct loss loss;
 
-		if (view->role == VIEW_CODE ||
-		    (view->role == VIEW_SOURCE && (view->value || !view->surroundings_are_zero)))
+		if (view->role == VIEW_CODE)
 			continue;
 		if (find_loss(&seen, view, &loss))
 			return tell(&seen, view, &loss, finding);

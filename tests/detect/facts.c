@@ -808,14 +808,29 @@ static void read_truncation(struct parser *parser)
 	crash->file_losses[crash->file_loss_count++] = loss;
 }
 
-/* view source ADDRESS VALUE REGISTER [zero-page] | view code ADDRESS [zero-page] */
+/* path ADDRESS VALUE: the next word on the way of the failing pointer, the nearest first */
+static void read_path(struct parser *parser)
+{
+	struct pointer_path *path = &parser->crash->path;
+
+	if (path->count == POINTER_PATH_WORDS)
+		bad(parser, "too many words");
+	path->end = PATH_WORD;
+	path->is_exact = true;
+	path->words[path->count].address = read_number(parser);
+	path->words[path->count].value = read_number(parser);
+	path->value = path->words[0].value;
+	path->count++;
+}
+
+/* view source ADDRESS VALUE REGISTER [zero-page | zero-around] [inexact] | view code|nearby ADDRESS [zero-page] */
 static void read_view(struct parser *parser)
 {
 	struct memory_view *view = &parser->crash->views[parser->crash->view_count];
 
 	if (parser->crash->view_count == CRASH_VIEWS)
 		bad(parser, "too many views");
-	view->role = accept(parser, "code") ? VIEW_CODE : VIEW_SOURCE;
+	view->role = accept(parser, "code") ? VIEW_CODE : accept(parser, "nearby") ? VIEW_NEARBY : VIEW_SOURCE;
 	if (view->role == VIEW_SOURCE)
 		expect(parser, "source");
 	view->address = read_number(parser);
@@ -852,6 +867,8 @@ static void read_line(struct parser *parser)
 		read_gap(parser);
 	else if (strcmp(keyword, "mapping") == 0)
 		read_mapping(parser);
+	else if (strcmp(keyword, "path") == 0)
+		read_path(parser);
 	else if (strcmp(keyword, "view") == 0)
 		read_view(parser);
 	else if (strcmp(keyword, "truncated") == 0)
