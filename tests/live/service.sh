@@ -78,6 +78,13 @@ is_up() {
 within 30 systemd_is_there || skip "no systemd boots here: $(tail -c 300 "$TMP/boot.log")"
 within 30 is_up || skip "systemd does not come up here"
 
+# A first boot, which this is, switches on what no preset forbids.
+for unit in corelate-record.service corelate-capture.service corelate-gc.timer; do
+	equal "$unit after the installation" "$(inside systemctl is-enabled $unit 2>&1)" disabled
+	equal "$unit after the boot" "$(inside systemctl is-active $unit)" inactive
+done
+equal 'core_pattern after the boot' "$(cat /proc/sys/kernel/core_pattern)" "$CORES/core.%p"
+
 # ---- the recorder ----
 started=0
 inside systemctl start corelate-record.service || started=$?
@@ -119,6 +126,13 @@ contains 'core_pattern' "$(cat /proc/sys/kernel/core_pattern)" '|/usr/bin/corela
 inside systemctl stop corelate-capture.service || true
 equal 'core_pattern after the capture' "$(cat /proc/sys/kernel/core_pattern)" "$CORES/core.%p"
 equal 'core_pipe_limit after the capture' "$(cat /proc/sys/kernel/core_pipe_limit)" "$limit"
+# Keeping within limits: what a capture left behind long ago goes.
+left=$root/var/lib/corelate/crashes/.draft-0011223344556677
+mkdir -p -m 700 "$left"
+touch -d '3 days ago' "$left"
+inside systemctl start corelate-gc.service || fail 'gc does not run'
+equal 'how gc ended' "$(inside systemctl show --property=Result --value corelate-gc.service)" success
+[ ! -e "$left" ] || fail 'gc leaves an old draft'
 
 # Removing the package with the capture at work gives core_pattern back, too.
 inside systemctl start corelate-capture.service || fail 'the capture does not start again'
