@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/progress.h"
 #include "common/cleanup.h"
 
 /* ---- which entry is which death ---- */
@@ -161,22 +162,35 @@ static struct error *make_old(int fd, int64_t real_ns)
 	return NULL;
 }
 
+static struct error *unpack(int packed, const struct vault_entry *entry, int *ret_fd)
+{
+	struct error *err;
+
+	progress_begin("unpacking the core of", entry->crash.comm);
+	progress_follow(packed, entry->crash.stored_bytes);
+	err = vault_unpack(packed, entry->crash.core_bytes, ret_fd);
+	progress_end();
+	return err;
+}
+
 static struct error *open_core(struct vault *vault, const struct vault_entry *entry, struct crash_core_file *ret)
 {
-	struct stat status;
+	cleanup_fd int stored = -1;
 	char path[64];
-	bool is_unpacked;
-	struct error *err = vault_open_core(vault, entry, &ret->fd);
+	bool is_packed;
+	struct error *err = vault_open_stored_core(vault, entry, &stored, &is_packed);
 
 	if (err)
 		return err;
-	ret->has_fd = true;
-	is_unpacked = fstat(ret->fd, &status) == 0 && status.st_nlink == 0;
-	if (asprintf(&ret->name, "%s/%s/%s", vault_path(vault), entry->name, is_unpacked ? "core.zst" : "core") < 0) {
+	if (asprintf(&ret->name, "%s/%s/core%s", vault_path(vault), entry->name, is_packed ? ".zst" : "") < 0) {
 		ret->name = NULL;
 		return &error_no_memory;
 	}
-	if (is_unpacked)
+	err = is_packed ? unpack(stored, entry, &ret->fd) : vault_open_core(vault, entry, &ret->fd);
+	if (err)
+		return err;
+	ret->has_fd = true;
+	if (is_packed)
 		err = make_old(ret->fd, entry->crash.time_ns);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", ret->fd);
 	return err ?: core_open(path, &ret->core);

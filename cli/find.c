@@ -8,6 +8,7 @@
 #include "bundle/bundle.h"
 #include "cli/bundle_crash.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "common/paths.h"
 
 struct error *cli_open_store(const struct cli_options *options, struct store_reader **ret)
@@ -205,11 +206,13 @@ struct error *cli_explain_crash(const struct cli_options *options, char **names,
 		request.address = *address;
 		request.has_address = true;
 	}
+	progress_begin("explaining", names && count ? names[0] : NULL);
 	err = explain_crash(&request, &ret->crash);
 	if (!err && ret->found.core_problem)
 		err = crash_add_note(&ret->crash, "the core that was kept cannot be used: %s", ret->found.core_problem);
 	if (!err)
 		err = detect_all(&ret->crash, &ret->findings);
+	progress_end();
 	if (err) {
 		cli_explained_deinit(ret);
 		return err;

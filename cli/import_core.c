@@ -13,6 +13,7 @@
 #include "cli/capture.h"
 #include "cli/import.h"
 #include "cli/import_name.h"
+#include "cli/progress.h"
 #include "cli/publish.h"
 #include "common/cleanup.h"
 
@@ -283,10 +284,20 @@ static struct error *commit(struct importer *importer, struct vault_draft *draft
 		err = remember(importer, name);
 	if (err)
 		return err;
-	if (crash->core_bytes)
+	if (crash->core_bytes) {
+		progress_begin("explaining", path);
 		verdict = explain(importer, name);
+		progress_end();
+	}
 	import_tell(importer, path, name, "imported", verdict, NULL);
 	return NULL;
+}
+
+static uint64_t size_of(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 ? (uint64_t)status.st_size : 0;
 }
 
 static struct error *import_new(struct importer *importer, int fd, const char *path, struct vault_crash *crash)
@@ -297,7 +308,10 @@ static struct error *import_new(struct importer *importer, int fd, const char *p
 
 	if (err)
 		return err;
+	progress_begin("importing", path);
+	progress_follow(fd, size_of(fd));
 	err = fill(importer, fd, draft, crash);
+	progress_end();
 	if (err) {
 		vault_draft_abandon(draft);
 		import_tell(importer, path, NULL, "refused", NULL, err);

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "analyzer/detect.h"
 #include "cli/json.h"
+#include "cli/progress.h"
 #include "common/inert.h"
 
 #define DEFAULT_LIMIT 200
@@ -212,23 +212,21 @@ struct error *cli_list_groups(const struct cli_options *options, const struct cr
 			      const struct crash_rows *rows)
 {
 	struct grouping grouping = {0};
-	bool shows_progress = isatty(STDERR_FILENO) && !options->json;
 	size_t limit, wanted;
 	struct error *err = read_limit(options, &limit);
 
 	if (err)
 		return err;
 	wanted = rows->count < limit ? rows->count : limit;
+	progress_begin("explaining", NULL);
 	for (size_t i = 0; i < wanted; i++) { /* newest first */
-		if (shows_progress)
-			fprintf(stderr, "\rexplaining %zu of %zu", i + 1, wanted);
+		progress_count(i + 1, wanted);
 		err = explain_one(sources, &rows->rows[i], &grouping);
 		grouping.explained += !err;
 		grouping.failed += err != NULL;
 		error_destroy(err); /* one bad crash does not hide the others */
 	}
-	if (shows_progress)
-		fputs("\r\033[K", stderr);
+	progress_end();
 	err = NULL;
 	if (options->json) {
 		err = write_json(options, &grouping, rows->count - wanted);

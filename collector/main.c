@@ -85,12 +85,14 @@ static void warn_once(struct recorder *recorder)
 	struct error *err = ingest_failure(recorder->ingest);
 
 	if (err && !recorder->warned) {
+		recorder_hide_status(recorder);
 		say("events are being lost: ", err->message);
 		recorder->warned = true;
 	}
 	error_destroy(err);
 	err = recorder->probes ? probes_failure(recorder->probes) : NULL;
 	if (err && !recorder->warned_probes) {
+		recorder_hide_status(recorder);
 		say("not every process is probed: ", err->message);
 		recorder->warned_probes = true;
 	}
@@ -189,6 +191,7 @@ static int store_until_stopped(struct recorder *recorder)
 			committed_ns = now;
 			dirty = false;
 		}
+		recorder_show_status(recorder);
 		if (recorder->command.pid > 0 &&
 		    waitpid(recorder->command.pid, &status, WNOHANG) == recorder->command.pid)
 			recorder->command.pid = 0;
@@ -386,6 +389,7 @@ static struct error *record(struct recorder *recorder, int *ret_status)
 	if (recorder->options.command)
 		command_release(&recorder->command);
 	status = store_until_stopped(recorder);
+	recorder_hide_status(recorder);
 	sd_notify(0, "STOPPING=1");
 	pthread_join(recorder->drain_thread, NULL);
 	recorder->draining = false;

@@ -16,6 +16,14 @@
 #include "collector/probes.h"
 #include "collector/queue.h"
 
+/* The line on the terminal, as it was last written. */
+struct recorder_status {
+	uint64_t shown_ns; /* 0: never yet */
+	uint64_t stored;
+	double rate; /* events a second */
+	bool on_screen;
+};
+
 struct recorder {
 	struct recorder_options options;
 	struct command command;
@@ -39,6 +47,7 @@ struct recorder {
 	uint64_t untold_ns; /* they came after this moment */
 	uint64_t looked_ns; /* last look at who holds which probe */
 	bool warned, warned_probes;
+	struct recorder_status status;
 };
 
 /* CLOCK_BOOTTIME. */
@@ -52,5 +61,10 @@ void *recorder_drain(void *context);
 void recorder_check_books(struct recorder *recorder);
 /* The same for runs of our programs that the kernel skipped: rare, and dearer to ask. */
 void recorder_check_missed(struct recorder *recorder);
+
+/* recorder_status.c: on a terminal, and without a command that it belongs to, events, rate, losses and size in one line
+ * that is rewritten once a second. Hide it before anything else is written there. */
+void recorder_show_status(struct recorder *recorder);
+void recorder_hide_status(struct recorder *recorder);
 
 #endif
