@@ -21,6 +21,7 @@ struct capture {
 	struct vault_crash crash;
 	bool is_forbidden;
 	struct vault *vault;
+	struct process_files files;
 };
 
 static void read_settings(const struct cli_options *options, struct vault_settings *settings)
@@ -134,6 +135,8 @@ static struct error *capture_all(struct capture *capture)
 	struct verdict verdict;
 	struct error *err = capture_read_process(&capture->words, &capture->crash, &capture->is_forbidden);
 
+	if (!err && capture->settings.explain)
+		process_files_open(capture->words.pid, &capture->files);
 	if (!err)
 		err = keep(capture, &name);
 	/* Whatever happened, the process that dies waits no longer. */
@@ -148,7 +151,7 @@ static struct error *capture_all(struct capture *capture)
 	error_destroy(err);
 	if (!capture->settings.explain)
 		return NULL;
-	err = publish(capture->vault, name, &capture->settings, true, &verdict);
+	err = publish_captured(capture->vault, name, &capture->settings, &capture->files, &verdict);
 	if (err)
 		log_write(LOG_LEVEL_WARNING, "%s", err->message);
 	error_destroy(err);
@@ -181,6 +184,7 @@ static struct error *run_capture(const struct cli_options *options, int *ret_sta
 	}
 	error_destroy(err);
 	vault_crash_deinit(&capture.crash);
+	process_files_deinit(&capture.files);
 	vault_destroy(capture.vault);
 	return NULL;
 }

@@ -44,8 +44,8 @@ struct error *capture_words_parse(char *const *words, int count, struct capture_
 struct error *capture_read_process(const struct capture_words *words, struct vault_crash *ret_crash,
 				   bool *ret_forbidden) must_check;
 
-/* Drains standard input into the draft's core.zst by a child without privilege, and closes it. `foreign`: as vault_pack() has it. *ret says how far that
- * went. On an error nothing of the core is worth keeping. */
+/* Drains standard input into the draft's core.zst by a child without privilege, and closes it. `foreign`: as
+ * vault_pack() has it. *ret says how far that went. On an error nothing of the core is worth keeping. */
 struct error *capture_drain(struct vault_draft *draft, bool foreign, const struct vault_pack_limits *limits,
 			    struct vault_packed *ret) must_check;
 

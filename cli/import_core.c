@@ -259,7 +259,7 @@ static char *explain(struct importer *importer, const char *name)
 		/* What happened long ago is no news: no hook runs. */
 		err = vault_read(importer->vault, name, &entry);
 		if (!err) {
-			err = publish_explain(importer->vault, &entry, &importer->settings, false, &verdict, &report,
+			err = publish_explain(importer->vault, &entry, &importer->settings, NULL, false, &verdict, &report,
 					      &bytes);
 			if (!err)
 				err = vault_write_report(importer->vault, name, report, bytes);

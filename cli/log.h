@@ -8,8 +8,11 @@
 
 #include <stdbool.h>
 
-/* Each crash that was kept sends one journal entry with this MESSAGE_ID; it stays the same in all versions. Fields,
- * beside journald's own (what is not known is left out): CORELATE_ENTRY       the directory's name in the vault
+/*
+ * Each crash that was kept sends one journal entry with this MESSAGE_ID; it stays the same in all versions. Its fields,
+ * beside journald's own, as far as they are known:
+ *
+ *   CORELATE_ENTRY       the directory's name in the vault
  *   CORELATE_REPORT      path of report.json
  *   CORELATE_CRASH_ID    16 hexadecimal digits, as `corelate list` shows it
  *   CORELATE_CLASS, CORELATE_CONFIDENCE, CORELATE_SIGNATURE, CORELATE_SUMMARY   the verdict

@@ -140,8 +140,8 @@ static void tell_journal(const struct vault *vault, const struct vault_entry *en
 
 /* ---- all of it ---- */
 
-struct error *publish(struct vault *vault, const char *entry_name, const struct vault_settings *settings, bool fresh,
-		      struct verdict *ret_verdict)
+static struct error *publish_all(struct vault *vault, const char *entry_name, const struct vault_settings *settings,
+				 const struct process_files *files, bool fresh, struct verdict *ret_verdict)
 {
 	struct verdict verdict = {0};
 	cleanup_free char *report = NULL;
@@ -157,7 +157,7 @@ struct error *publish(struct vault *vault, const char *entry_name, const struct 
 	if (!err)
 		err = take_lock(vault, &lock);
 	if (!err)
-		err = publish_explain(vault, &entry, settings, fresh, &verdict, &report, &bytes);
+		err = publish_explain(vault, &entry, settings, files, fresh, &verdict, &report, &bytes);
 	if (!err)
 		err = vault_write_report(vault, entry_name, report, bytes);
 	if (!entry.problem) {
@@ -169,4 +169,16 @@ struct error *publish(struct vault *vault, const char *entry_name, const struct 
 	if (!err)
 		*ret_verdict = verdict;
 	return error_prefix(err, "%s is not explained", entry_name);
+}
+
+struct error *publish(struct vault *vault, const char *entry_name, const struct vault_settings *settings, bool fresh,
+		      struct verdict *ret_verdict)
+{
+	return publish_all(vault, entry_name, settings, NULL, fresh, ret_verdict);
+}
+
+struct error *publish_captured(struct vault *vault, const char *entry_name, const struct vault_settings *settings,
+			       const struct process_files *files, struct verdict *ret_verdict)
+{
+	return publish_all(vault, entry_name, settings, files, true, ret_verdict);
 }

@@ -3,14 +3,15 @@
  * What is done with a crash once it is in the vault: it is explained, report.json is written, the journal is told
  * (cli/log.h), and the hooks run. `capture` does it for each crash, `import` may. Everything that reads the core runs
  * as cli/privilege.h's plain user: it opens the record, read-only, before it gives its rights up, because the record
- * belongs to root; what it can open after that is what anybody can, so the symbols of a program that only its owner may
- * read are missing from such a report (`corelate explain` by root has them).
+ * belongs to root, and gets the program's own files from `capture`, which has opened them while the process was there.
+ * Of others it can open what anybody can: a report of an import may lack symbols that `corelate explain` by root has.
  */
 #ifndef CLI_PUBLISH_H
 #define CLI_PUBLISH_H
 
 #include <stdbool.h>
 
+#include "cli/process_files.h"
 #include "common/error.h"
 #include "vault/settings.h"
 #include "vault/vault.h"
@@ -31,20 +32,29 @@ struct verdict {
 struct error *publish(struct vault *vault, const char *entry_name, const struct vault_settings *settings, bool fresh,
 		      struct verdict *ret_verdict) must_check;
 
+/* The same of one that has just died, with the files that it had mapped. */
+struct error *publish_captured(struct vault *vault, const char *entry_name, const struct vault_settings *settings,
+			       const struct process_files *files, struct verdict *ret_verdict) must_check;
+
 /* ---- the steps ---- */
 
-/* The report as JSON, made in a child without privilege; the caller frees it. */
+/* The report as JSON, made in a child without privilege; the caller frees it. `files` may be NULL. */
 struct error *publish_explain(struct vault *vault, const struct vault_entry *entry,
-			      const struct vault_settings *settings, bool fresh, struct verdict *ret_verdict,
-			      char **ret_report, size_t *ret_bytes) must_check;
+			      const struct vault_settings *settings, const struct process_files *files, bool fresh,
+			      struct verdict *ret_verdict, char **ret_report, size_t *ret_bytes) must_check;
 
 /*
  * Runs the executables of settings->hooks (files of root that nobody else may write; names of letters, digits, '-', '_'
- * and '.') in the order of their names, each as the plain user, in the directory /, for settings->hook_timeout_s at
- * most. The environment is PATH, LANG=C.UTF-8 and: CORELATE_REPORT       path of a copy of report.json, gone after the
- * hooks CORELATE_ENTRY        the entry's directory (root's) CORELATE_CRASH_ID, CORELATE_CLASS, CORELATE_CONFIDENCE,
- * CORELATE_SIGNATURE, CORELATE_SUMMARY CORELATE_PID, CORELATE_UID, CORELATE_SIGNAL, CORELATE_COMM, CORELATE_EXE (inert:
- * what a terminal would obey is \xNN) Standard input is the report, too. What a hook prints is logged when it fails.
+ * and
+ * '.') in the order of their names, each as the plain user, in the directory /, for settings->hook_timeout_s at most.
+ * Standard input is the report. What a hook prints is logged when it fails. The environment is PATH, LANG=C.UTF-8, and,
+ * as far as it is known:
+ *
+ *   CORELATE_REPORT   path of a copy of report.json, gone after the hooks
+ *   CORELATE_ENTRY    the entry's directory (root's)
+ *   CORELATE_CRASH_ID, CORELATE_CLASS, CORELATE_CONFIDENCE, CORELATE_SIGNATURE, CORELATE_SUMMARY   the verdict
+ *   CORELATE_PID, CORELATE_UID, CORELATE_SIGNAL
+ *   CORELATE_COMM, CORELATE_EXE   inert: what a terminal would obey is \xNN
  */
 void publish_run_hooks(struct vault *vault, const struct vault_entry *entry, const struct vault_settings *settings,
 		       const struct verdict *verdict, const char *report, size_t bytes);

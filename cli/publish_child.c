@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "analyzer/core/core_host.h"
 #include "analyzer/detect.h"
 #include "analyzer/facts/explain.h"
 #include "analyzer/report/report.h"
@@ -27,7 +28,7 @@
 /* ---- the child: before it gives up its rights ---- */
 
 /* SQLite opens the log and its index for writing where it may. The child must not: it sees the directory read-only, in
- * a mount namespace of its own, and has no network. A kernel or a container that refuses leaves it without these walls,
+ * a mount namespace of its own. A kernel or a container that refuses leaves it without these walls,
  * but not with more rights than the caller has. */
 static void wall_in(const char *database)
 {
@@ -37,8 +38,6 @@ static void wall_in(const char *database)
 	if (geteuid() != 0 || !slash)
 		return;
 	slash[slash == directory] = 0;
-	if (unshare(CLONE_NEWNET | CLONE_NEWIPC) != 0)
-		errno = 0; /* see above */
 	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 	    mount(directory, directory, NULL, MS_BIND, NULL) == 0)
 		mount(NULL, directory, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
@@ -126,7 +125,19 @@ static bool await_death(struct store_reader *store, const struct vault_crash *cr
 	}
 }
 
-static struct error *open_core(const struct publish_task *task, struct core **ret_core)
+/* NULL: this machine's files as they are now. */
+static struct core_host *hold_files(const struct process_files *files)
+{
+	struct core_host *host = NULL;
+	struct error *err = files ? core_host_create_held(&host) : NULL;
+
+	for (size_t i = 0; !err && files && i < files->count; i++)
+		err = core_host_hold(host, files->files[i].path, files->files[i].fd);
+	error_destroy(err); /* what is not held is looked for */
+	return host;
+}
+
+static struct error *open_core(const struct publish_task *task, struct core_host *host, struct core **ret_core)
 {
 	int fd = task->core_fd;
 	struct error *err = NULL;
@@ -141,7 +152,7 @@ static struct error *open_core(const struct publish_task *task, struct core **re
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	err = core_open(path, ret_core);
 	if (!err)
-		err = core_find_modules(*ret_core, NULL);
+		err = core_find_modules_of(*ret_core, host);
 	return err;
 }
 
@@ -159,13 +170,14 @@ static struct error *write_verdict(const struct report *report, FILE *out)
 
 static struct error *explain(const struct publish_task *task, struct store_reader *store, FILE *out)
 {
-	struct explain_request request = {.store = store, .core_name = task->core_name};
+	struct explain_request request = {
+		.store = store, .core_name = task->core_name, .host = hold_files(task->files)};
 	struct finding_list findings = {0};
 	struct signal_event signal;
 	struct crash crash = {0};
 	struct report report;
 	bool has_signal = store && await_death(store, &task->entry->crash, task->fresh, &signal);
-	struct error *err = open_core(task, &request.core);
+	struct error *err = open_core(task, request.host, &request.core);
 
 	/* The record alone can tell. */
 	if (err && has_signal) {
@@ -199,6 +211,9 @@ void publish_work(const struct publish_task *task, int output)
 
 	prctl(PR_SET_NAME, "corelate-explai", 0, 0, 0);
 	plain_user_find(&user);
+	/* A container may refuse both walls. */
+	if (geteuid() == 0 && unshare(CLONE_NEWNET | CLONE_NEWIPC) != 0)
+		errno = 0;
 	store = open_record(task->database);
 	setrlimit(RLIMIT_CPU, &time_limit);
 	setpriority(PRIO_PROCESS, 0, 10);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "cli/process_files.h"
 #include "vault/vault.h"
 
 /* It is ended when it takes longer. */
@@ -16,7 +17,8 @@ struct publish_task {
 	bool is_packed;
 	const char *core_name; /* for the report */
 	const char *database;
-	bool fresh; /* wait for the recorder */
+	const struct process_files *files; /* NULL for none */
+	bool fresh;			   /* wait for the recorder */
 };
 
 /* Writes to `output` and ends the process with status 0: five lines (id of the crash, class, confidence, signature,

@@ -134,10 +134,11 @@ static struct error *run(const struct publish_task *task, struct verdict *verdic
 }
 
 struct error *publish_explain(struct vault *vault, const struct vault_entry *entry,
-			      const struct vault_settings *settings, bool fresh, struct verdict *ret_verdict,
-			      char **ret_report, size_t *ret_bytes)
+			      const struct vault_settings *settings, const struct process_files *files, bool fresh,
+			      struct verdict *ret_verdict, char **ret_report, size_t *ret_bytes)
 {
-	struct publish_task task = {.entry = entry, .core_fd = -1, .database = settings->database, .fresh = fresh};
+	struct publish_task task = {
+		.entry = entry, .core_fd = -1, .database = settings->database, .files = files, .fresh = fresh};
 	cleanup_free char *name = NULL, *report = NULL;
 	struct verdict verdict = {0};
 	cleanup_fd int core = -1;

@@ -17,8 +17,15 @@
 /* The vdso has a few pages; more is no vdso. */
 #define VDSO_BYTES_MAX (1u << 20)
 
+struct held_file {
+	char *path;
+	int fd;
+};
+
 struct core_host {
-	bool told;
+	bool told, watched;
+	struct held_file *held;
+	size_t held_count;
 	bool failed; /* something could not be remembered */
 	bool gave_vdso;
 	char *vdso; /* told: its file */
@@ -168,16 +175,67 @@ static void remember(struct core_host *host, const char *path, int error, const 
 		host->failed = true;
 }
 
+/* ---- held files ---- */
+
+static const struct held_file *find_held(const struct core_host *host, const char *path)
+{
+	for (size_t i = 0; host && i < host->held_count; i++) {
+		if (strcmp(host->held[i].path, path) == 0)
+			return &host->held[i];
+	}
+	return NULL;
+}
+
+static int look_held(const struct held_file *file, struct core_host_facts *facts)
+{
+	struct stat status;
+
+	if (fstat(file->fd, &status) < 0)
+		return -errno;
+	take_facts(&status, facts);
+	return 0;
+}
+
+static int open_held(const struct held_file *file, struct core_host_facts *facts)
+{
+	int error = look_held(file, facts), fd;
+
+	if (error)
+		return error;
+	fd = facts->regular ? fcntl(file->fd, F_DUPFD_CLOEXEC, 3) : -1;
+	return fd >= 0 ? fd : facts->regular ? -errno : -EINVAL;
+}
+
+struct error *core_host_hold(struct core_host *host, const char *path, int fd)
+{
+	struct held_file *grown;
+
+	if (find_held(host, path))
+		return NULL;
+	grown = reallocarray(host->held, host->held_count + 1, sizeof(*grown));
+	if (!grown)
+		return &error_no_memory;
+	host->held = grown;
+	grown[host->held_count] = (struct held_file){strdup(path), fd};
+	if (!grown[host->held_count].path)
+		return &error_no_memory;
+	host->held_count++;
+	return NULL;
+}
+
 /* ---- the questions ---- */
 
 int core_host_look(struct core_host *host, const char *path, struct core_host_facts *ret_facts)
 {
+	const struct held_file *held = find_held(host, path);
 	const struct core_host_entry *entry;
 	int error;
 
+	if (held)
+		return look_held(held, ret_facts);
 	if (!host || !host->told) {
 		error = look_here(path, ret_facts);
-		if (host)
+		if (host && host->watched)
 			remember(host, path, -error, ret_facts);
 		return error;
 	}
@@ -203,15 +261,18 @@ static int open_told(const struct core_host *host, const char *path, struct core
 
 int core_host_open(struct core_host *host, const char *path, struct core_host_facts *ret_facts)
 {
+	const struct held_file *held = find_held(host, path);
 	struct core_host_facts facts;
 	int fd;
 
-	if (host && host->told) {
+	if (held) {
+		fd = open_held(held, &facts);
+	} else if (host && host->told) {
 		fd = open_told(host, path, &facts);
 	} else {
 		fd = open_here(path, &facts);
 		/* That it is not regular is among its facts. */
-		if (host)
+		if (host && host->watched)
 			remember(host, path, fd < 0 && fd != -EINVAL ? -fd : 0, &facts);
 	}
 	if (ret_facts && (fd >= 0 || fd == -ESTALE))
@@ -221,7 +282,7 @@ int core_host_open(struct core_host *host, const char *path, struct core_host_fa
 
 void core_host_keep(struct core_host *host, const char *path)
 {
-	struct core_host_entry *entry = host && !host->told ? find(host, path) : NULL;
+	struct core_host_entry *entry = host && host->watched ? find(host, path) : NULL;
 
 	if (entry)
 		entry->kept = true;
@@ -244,25 +305,31 @@ int core_host_open_vdso(struct core_host *host, const char *boot_id)
 
 /* ---- life, watching, telling ---- */
 
-static struct error *create(bool told, struct core_host **ret_host)
+static struct error *create(bool told, bool watched, struct core_host **ret_host)
 {
 	struct core_host *host = calloc(1, sizeof(*host));
 
 	if (!host)
 		return &error_no_memory;
 	host->told = told;
+	host->watched = watched;
 	*ret_host = host;
 	return NULL;
 }
 
 struct error *core_host_create_watched(struct core_host **ret_host)
 {
-	return create(false, ret_host);
+	return create(false, true, ret_host);
+}
+
+struct error *core_host_create_held(struct core_host **ret_host)
+{
+	return create(false, false, ret_host);
 }
 
 struct error *core_host_create_told(struct core_host **ret_host)
 {
-	return create(true, ret_host);
+	return create(true, false, ret_host);
 }
 
 static void destroy_nothing(void *node)
@@ -277,6 +344,9 @@ void core_host_destroy(struct core_host *host)
 	tdestroy(host->by_path, destroy_nothing);
 	for (size_t i = 0; i < host->count; i++)
 		entry_destroy(host->entries[i]);
+	for (size_t i = 0; i < host->held_count; i++)
+		free(host->held[i].path);
+	free(host->held);
 	free(host->entries);
 	free(host->vdso);
 	free(host);

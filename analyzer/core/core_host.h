@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The host whose files a dead process had: where everything that opens a file by a path of that process (or asks what
- * the path names now) asks for it. There are three:
+ * the path names now) asks for it. There are four:
  *
  *   this machine   NULL. Paths are opened as they are.
  *   a watched one  this machine too, but each question is remembered with its answer, and which contents were of use:
  *                  all that an explanation depends on besides the core and the record.
+ *   a held one     this machine again, but some files are open already, from when the process still lived; their paths
+ *                  mean these files, whatever is there now, and whoever may open it.
  *   a told one     what was remembered, on another machine: nothing of that other machine is ever opened. A path that
  *                  nobody asked for is not there.
  *
@@ -47,6 +49,13 @@ void core_host_keep(struct core_host *host, const char *path);
 /* The vdso of the boot with that id, as an ELF file: this machine's own when it still runs that boot, a told host's
  * when it has one. A descriptor, or -1. */
 int core_host_open_vdso(struct core_host *host, const char *boot_id);
+
+/* ---- holding ---- */
+
+struct error *core_host_create_held(struct core_host **ret_host) must_check;
+/* `path` is as the dead process named it; `fd`, of a regular file, stays the caller's and open as long as the host is.
+ * Of two with one path the first counts. */
+struct error *core_host_hold(struct core_host *host, const char *path, int fd) must_check;
 
 /* ---- watching and telling ---- */
 

@@ -240,6 +240,35 @@ holds 'pid outside' "$(fact pid)" -gt 1
 within 30 is_explained || fail 'the crash in a namespace was not explained'
 equal 'pid in the report' "$(told 'd["crash"]["pid"]')" 1
 
+## files that the explaining user cannot open, that are gone, or that lie in another mount namespace
+
+mkdir -m 700 "$TMP/private"
+cp "$BUILD"/examples/double-munmap "$BUILD"/examples/lib*.so "$TMP/private"
+functions='[f["function"] for t in d["threads"] if t["crashed"] for f in t["frames"]]'
+fresh
+crash env LD_LIBRARY_PATH="$TMP/private" "$TMP/private/double-munmap"
+within 30 is_explained || fail 'a private program is not explained'
+contains 'functions of a private program' "$(told "$functions")" "'depot_read', 'reader'"
+fresh
+# shellcheck disable=SC2016 # expanded by that shell
+crash env LD_LIBRARY_PATH="$TMP/private" unshare --mount sh -c '
+	mount -t tmpfs none /mnt && cp "$0"/* /mnt && rm -r "$0" && LD_LIBRARY_PATH=/mnt exec /mnt/double-munmap' "$TMP/private"
+within 30 is_explained || fail 'a program of another mount namespace is not explained'
+equal 'exe of another mount namespace' "$(fact exe)" /mnt/double-munmap
+contains 'functions of a program of another mount namespace' "$(told "$functions")" "'depot_read', 'reader'"
+mkdir -m 700 "$TMP/private"
+cp "$BUILD"/tests/live/puppet "$TMP/private"
+fresh
+PUPPET_PROGRAM=$TMP/private/puppet puppet_start
+rm -r "$TMP/private"
+kill -SEGV "$PUPPET_JOB"
+puppet_end
+within 20 has_entries 1 || fail 'a deleted program: nothing was kept'
+ENTRY=$(newest)
+within 30 is_explained || fail 'a deleted program is not explained'
+contains 'exe of a deleted program' "$(fact exe)" '/puppet (deleted)'
+contains 'functions of a deleted program' "$(told "$functions")" "'main'"
+
 ## who reads the core has no rights
 
 cat >"$TMP/watch.py" <<-'END'
