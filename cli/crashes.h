@@ -57,6 +57,7 @@ struct crash_row {
 struct crash_sources {
 	struct store_reader *store;
 	struct vault *vault;
+	bool vault_forbidden; /* there is one, which others may read */
 };
 
 struct crash_rows {

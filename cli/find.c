@@ -9,7 +9,7 @@
 #include "cli/bundle_crash.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
-#include "common/paths.h"
+#include "vault/settings.h"
 
 struct error *cli_open_store(const struct cli_options *options, struct store_reader **ret)
 {
@@ -23,6 +23,19 @@ struct error *cli_open_store(const struct cli_options *options, struct store_rea
 	return err;
 }
 
+/* Where crashes are kept: $CORELATE_VAULT, else what capture.conf says. */
+static struct error *open_vault(struct vault **ret)
+{
+	const char *named = getenv("CORELATE_VAULT");
+	struct vault_settings settings;
+
+	if (named && named[0])
+		return vault_open(named, false, ret);
+	/* Of a file with a mistake in it `capture` uses what it understands; so does this. */
+	error_destroy(vault_settings_read(VAULT_SETTINGS_PATH, false, &settings));
+	return vault_open(settings.vault, false, ret);
+}
+
 struct error *cli_open_sources(const struct cli_options *options, struct crash_sources *ret)
 {
 	const char *named = getenv("CORELATE_VAULT");
@@ -32,8 +45,9 @@ struct error *cli_open_sources(const struct cli_options *options, struct crash_s
 	err = cli_open_store(options, &ret->store);
 	if (err)
 		return err;
-	err = vault_open(paths_vault(), false, &ret->vault);
-	if (err && (err->code == ERROR_NOT_FOUND || (err->code == ERROR_PERMISSION && !(named && named[0])))) {
+	err = open_vault(&ret->vault);
+	ret->vault_forbidden = err && err->code == ERROR_PERMISSION && !(named && named[0]);
+	if (err && (err->code == ERROR_NOT_FOUND || ret->vault_forbidden)) {
 		error_destroy(err);
 		ret->vault = NULL;
 		return NULL;

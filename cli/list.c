@@ -116,6 +116,8 @@ static struct error *run_list(const struct cli_options *options, int *ret_status
 		err = error_format(ERROR_INVALID, "--limit goes with --group");
 	if (!err && !sources.store && !sources.vault)
 		err = error_format(ERROR_NOT_FOUND, "nothing has been recorded (no database %s)", options->database);
+	if (!err && sources.vault_forbidden && !options->quiet && !options->json)
+		fputs("The kept crashes are not shown: their directory may only be read by root.\n", stderr);
 	if (!err)
 		err = list(options, &sources, ret_status);
 	cli_close_sources(&sources);
