@@ -94,4 +94,9 @@ bool bundle_recognise(const char *path);
 struct error *bundle_open(const char *path, struct bundle **ret_bundle) must_check;
 void bundle_close(struct bundle *bundle);
 
+/* A directory in the bundle's room in which its files lie at the paths that the dead process knew, as a debugger wants
+ * them; debug files are in its usr/lib/debug, libraries by their sonames also in its solib. The path is the caller's;
+ * the directory goes with the bundle. */
+struct error *bundle_make_sysroot(struct bundle *bundle, char **ret_path) must_check;
+
 #endif

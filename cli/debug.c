@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bundle/bundle.h"
 #include "cli/cli.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
@@ -70,17 +71,30 @@ static size_t split(char *text, const char **ret, size_t most)
 	return count;
 }
 
-static struct error *run_debugger(const struct cli_options *options, const char *executable, const char *core,
-				  int *ret_status)
+/* `sysroot`: where the dead process's files are; NULL: in their places. Only gdb is told. */
+static struct error *run_debugger(const struct cli_options *options, const char *sysroot, const char *executable,
+				  const char *core, int *ret_status)
 {
-	const char *debugger = options->debugger ?: DEBUGGER, *words[MOST_ARGUMENTS + 5];
+	const char *debugger = options->debugger ?: DEBUGGER, *words[MOST_ARGUMENTS + 11];
 	cleanup_free char *given = options->debugger_arguments ? strdup(options->debugger_arguments) : NULL;
+	char files[4200] = "", debug_files[4200] = "", libraries[4200] = "";
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
 	size_t count = 0;
 	int status;
 	pid_t pid;
 
 	words[count++] = debugger;
+	if (sysroot && !options->debugger) {
+		snprintf(files, sizeof(files), "set sysroot %s", sysroot);
+		snprintf(debug_files, sizeof(debug_files), "set debug-file-directory %s/usr/lib/debug", sysroot);
+		words[count++] = "-iex";
+		words[count++] = files;
+		words[count++] = "-iex";
+		words[count++] = debug_files;
+		snprintf(libraries, sizeof(libraries), "set solib-search-path %s/solib", sysroot);
+		words[count++] = "-iex";
+		words[count++] = libraries;
+	}
 	count += split(given, words + count, MOST_ARGUMENTS);
 	if (executable)
 		words[count++] = executable;
@@ -110,6 +124,29 @@ static struct error *run_debugger(const struct cli_options *options, const char 
 	return NULL;
 }
 
+/* The program is this host's, or, for a bundle, the bundle's: never one of the same name. */
+static struct error *start(const struct cli_options *options, struct cli_explained *explained, const char *core,
+			   int *ret_status)
+{
+	const char *executable = explained->crash.executable;
+	cleanup_free char *sysroot = NULL, *inside = NULL;
+	struct error *err = NULL;
+
+	if (explained->found.bundle) {
+		err = bundle_make_sysroot(explained->found.bundle, &sysroot);
+		if (!err && executable && asprintf(&inside, "%s%s", sysroot, executable) < 0) {
+			inside = NULL;
+			err = &error_no_memory;
+		}
+		executable = inside;
+	}
+	if (err)
+		return err;
+	if (executable && access(executable, R_OK) != 0)
+		executable = NULL;
+	return run_debugger(options, sysroot, executable, core, ret_status);
+}
+
 static struct error *run_debug(const struct cli_options *options, int *ret_status)
 {
 	const struct finding *verdict;
@@ -130,10 +167,8 @@ static struct error *run_debug(const struct cli_options *options, int *ret_statu
 		fputc('\n', stderr);
 		err = copy_make(&explained.crash, &copy);
 	}
-	if (!err && explained.crash.executable && access(explained.crash.executable, R_OK) == 0)
-		err = run_debugger(options, explained.crash.executable, copy.path, ret_status);
-	else if (!err)
-		err = run_debugger(options, NULL, copy.path, ret_status);
+	if (!err)
+		err = start(options, &explained, copy.path, ret_status);
 	copy_remove(&copy);
 	cli_explained_deinit(&explained);
 	return err;

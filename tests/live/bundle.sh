@@ -148,6 +148,15 @@ for program in victim stripped nameless; do
 	lacks "nothing is missing in $program" "$(json "$TMP/elsewhere.json" 'd["coverage"]["notes"]')" "not there"
 	compare "$program" stack
 	compare "$program" repair --dry-run
+	# A debugger gets the bundle's files, and not those of the same names.
+	if command -v gdb >/dev/null; then
+		must mv "$TMP/$program" "$TMP/hidden"
+		must cp /usr/bin/true "$TMP/$program"
+		stack=$("$CORELATE" debug -A '-nx -batch -ex bt' "$other/in/bundle" 2>&1 9>&-) || true
+		must mv "$TMP/hidden" "$TMP/$program"
+		contains "gdb on the bundle of $program" "$stack" "main.c:"
+		contains "gdb on the bundle of $program" "$stack" " main ("
+	fi
 	tar --zstd -tf "$other/in/bundle" | sed 's|^files/.build-id/.*|ELF|' | sort | uniq -c >"$TMP/members"
 	contains "members of $program" "$(cat "$TMP/members")" ELF
 done
