@@ -259,6 +259,7 @@ contains 'functions of a program of another mount namespace' "$(told "$functions
 mkdir -m 700 "$TMP/private"
 cp "$BUILD"/tests/live/puppet "$TMP/private"
 fresh
+# shellcheck disable=SC2119 # it is started as it is
 PUPPET_PROGRAM=$TMP/private/puppet puppet_start
 rm -r "$TMP/private"
 kill -SEGV "$PUPPET_JOB"
@@ -362,8 +363,8 @@ KEPT=$ENTRY
 within 30 is_explained || fail 'no explanation in a small vault'
 BEFORE_SUM=$(cat "$KEPT"/* | cksum)
 MIB=20 "${big_crash[@]}" >/dev/null 2>&1 9>&- || true
-complained() { kernel_says | grep -qF 'No space left on device'; }
-within 20 complained || fail "a full disk is not told of: $(kernel_says | tail -3)"
+overflowed() { kernel_says | grep -qF 'No space left on device'; }
+within 20 overflowed || fail "a full disk is not told of: $(kernel_says | tail -3)"
 nothing_half "$VAULT"
 equal 'entries after a full disk' "$(count)" 1
 equal 'the entry of before' "$(cat "$KEPT"/* | cksum)" "$BEFORE_SUM"
