@@ -48,7 +48,7 @@ done
 if command -v systemd-analyze >/dev/null; then
 	sed "s,ExecStart=/opt,ExecStart=$work/stage/opt,; s,ExecStop=/opt,ExecStop=$work/stage/opt," -i "$prefix"/lib/systemd/system/*.service
 	accept systemd-analyze verify --man=no "$prefix"/lib/systemd/system/corelate-*
-	for unit in record:25 capture:20 gc:15; do
+	for unit in record:25 capture:20 import:35 gc:15; do
 		# Tenths of what systemd-analyze calls exposure.
 		accept systemd-analyze security --offline=true --threshold="${unit#*:}" "$prefix/lib/systemd/system/corelate-${unit%:*}.service"
 	done

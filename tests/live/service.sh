@@ -79,7 +79,7 @@ within 30 systemd_is_there || skip "no systemd boots here: $(tail -c 300 "$TMP/b
 within 30 is_up || skip "systemd does not come up here"
 
 # A first boot, which this is, switches on what no preset forbids.
-for unit in corelate-record.service corelate-capture.service corelate-gc.timer; do
+for unit in corelate-record.service corelate-capture.service corelate-import.service corelate-gc.timer; do
 	equal "$unit after the installation" "$(inside systemctl is-enabled $unit 2>&1)" disabled
 	equal "$unit after the boot" "$(inside systemctl is-active $unit)" inactive
 done
@@ -112,6 +112,21 @@ holds 'events' "$(query 'SELECT count(*) FROM event')" -gt 100
 equal 'books' "$(query 'SELECT emitted - stored - lost FROM recording')" 0
 equal 'the crash' "$(query "SELECT signal FROM v_crash WHERE comm = 'service-victim'")" SIGSEGV
 equal 'mode of the database' "$(stat -c %a "$DB")" 600
+
+# ---- what systemd-coredump keeps ----
+kept=$root/var/lib/systemd/coredump
+mkdir -p "$kept"
+holds 'cores of the victim' "$(find "$CORES" -name "core.$victim" | wc -l)" -eq 1
+zstd -q "$CORES/core.$victim" -o "$kept/core.service-victim.0.$(tr -d - </proc/sys/kernel/random/boot_id).$victim.$(date +%s)000000.zst"
+inside systemctl start corelate-import.service || fail 'the import does not start'
+is_imported() {
+	grep -qs '"findings"' "$root"/var/lib/corelate/crashes/2*/report.json
+}
+within 20 is_imported || fail "nothing was imported: $(find "$root/var/lib/corelate/crashes" | head -5)"
+equal 'state of the import' "$(inside systemctl is-active corelate-import.service)" active
+inside systemctl stop corelate-import.service || true
+equal 'how the import ended' "$(inside systemctl show --property=Result --value corelate-import.service)" success
+contains 'the imported crash' "$(inside corelate list --no-pager 2>&1)" service-victim
 
 # ---- core_pattern ----
 if ! "$CORELATE" help install >/dev/null 2>&1; then
