@@ -29,8 +29,11 @@ static bool is_same_death(const struct crash_row *row, const struct vault_entry 
 {
 	const struct vault_crash *crash = &entry->crash;
 
-	if (!entry->name || entry->problem || crash->pid != row->pid || crash->signal != row->signal ||
-	    strcmp(crash->boot_id, row->boot_id) != 0)
+	if (!entry->name || entry->problem || crash->signal != row->signal)
+		return false;
+	/* A core that came without its name knows neither boot nor host's pid: its own pid and the words must do. */
+	if (crash->boot_id[0] ? crash->pid != row->pid || strcmp(crash->boot_id, row->boot_id) != 0
+			      : !crash->has_auxv || crash->namespace_pid != row->namespace_pid)
 		return false;
 	/* Without the words the date must do: a pid does not come again within a minute. */
 	if (!crash->has_auxv)

@@ -28,7 +28,7 @@ static json_t *json_line(const struct list_line *line)
 
 	json_object_set_new(object, "id", json_text(row->id));
 	json_object_set_new(object, "time_ns", json_integer(row->real_ns));
-	json_object_set_new(object, "pid", json_integer(row->pid));
+	json_object_set_new(object, "pid", json_number(row->pid, row->pid));
 	json_object_set_new(object, "namespace_pid", json_number(row->namespace_pid, row->namespace_pid));
 	json_object_set_new(object, "tid", json_number(row->tid, row->tid));
 	json_object_set_new(object, "uid", json_number(row->has_uid, row->uid));

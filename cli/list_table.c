@@ -102,7 +102,8 @@ static void write_cell(const struct list_line *line, enum column column, FILE *o
 		write_time(row->real_ns, out);
 		break;
 	case COLUMN_PID:
-		write_number(row->pid, row->pid, out);
+		/* Of a core that came alone only its own is known. */
+		write_number(row->pid || row->namespace_pid, row->pid ?: row->namespace_pid, out);
 		break;
 	case COLUMN_UID:
 		write_number(row->has_uid, row->uid, out);

@@ -120,6 +120,16 @@ import json
 assert one["status"] == "imported" and one["entry"] and one["error"] is None, one' || fail 'import --json'
 accept "$corelate" list --db nobody.db cabinet
 
+# A core without a name, and the record of its death.
+rm -rf vault
+import 0 ./core
+accept "$corelate" list --db story.db --json=short
+[ "$("$python" -c 'import json; print(len(json.load(open("out"))))')" = 1 ] || fail 'a core that came alone is not its recorded death'
+expect_text '"pid":4242,"namespace_pid":42,'
+expect_text '"corefile":"present"'
+accept "$corelate" list --db nobody.db 42
+expect_text ' 42 '
+
 # ---- what is wrong with it ----
 rm -rf vault bad
 mkdir bad
