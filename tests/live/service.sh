@@ -129,10 +129,6 @@ equal 'how the import ended' "$(inside systemctl show --property=Result --value 
 contains 'the imported crash' "$(inside corelate list --no-pager 2>&1)" service-victim
 
 # ---- core_pattern ----
-if ! "$CORELATE" help install >/dev/null 2>&1; then
-	live_end
-	exit
-fi
 limit=$(cat /proc/sys/kernel/core_pipe_limit)
 started=0
 inside systemctl start corelate-capture.service || started=$?
@@ -154,4 +150,10 @@ inside systemctl start corelate-capture.service || fail 'the capture does not st
 inside dpkg --remove corelate >"$TMP/log" 2>&1 || fail "dpkg --remove: $(tail -c 300 "$TMP/log")"
 equal 'core_pattern after the removal' "$(cat /proc/sys/kernel/core_pattern)" "$CORES/core.%p"
 
+# So it does where nothing but the verb was used.
+inside dpkg --install /root/corelate.deb >"$TMP/log" 2>&1 || fail "dpkg --install: $(tail -c 300 "$TMP/log")"
+inside corelate install >"$TMP/log" 2>&1 || fail "corelate install: $(tail -c 300 "$TMP/log")"
+contains 'core_pattern after corelate install' "$(cat /proc/sys/kernel/core_pattern)" '|/usr/bin/corelate capture '
+inside dpkg --remove corelate >"$TMP/log" 2>&1 || fail "dpkg --remove: $(tail -c 300 "$TMP/log")"
+equal 'core_pattern after the second removal' "$(cat /proc/sys/kernel/core_pattern)" "$CORES/core.%p"
 live_end
