@@ -13,10 +13,13 @@
  * threads have no first.
  */
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_heap.h"
+#include "analyzer/facts/heap_call.h"
 
 static const struct heap_life *freed_before(const struct heap_subject *given, size_t dying)
 {
@@ -197,6 +200,57 @@ static struct error *tell_unmapped(const struct crash *crash, struct finding_lis
 	return err;
 }
 
+/* The thread whose frames show the allocator's complaint in a free, and its caller; the thread that died is another
+ * where a runtime ends all of them in turn (Go). NULL when there is none. */
+static const struct thread_stack *complaining_thread(const struct crash *crash, size_t *ret_caller)
+{
+	for (size_t i = 1; i < crash->stacks.thread_count; i++) {
+		const struct thread_stack *stack = &crash->stacks.threads[i];
+		bool complains = false;
+
+		for (size_t j = 0; j < stack->frame_count; j++) {
+			const char *function = stack->frames[j].symbol.function;
+
+			/* malloc_printerr is in between, where it has a name. */
+			complains |= function && strcmp(function, "abort") == 0;
+			if (complains && !event_stack_is_library(&stack->frames[j]))
+				break;
+			if (!complains || heap_call_kind_of(function) != HEAP_CALL_FREE)
+				continue;
+			*ret_caller = j + 1;
+			return stack;
+		}
+	}
+	return NULL;
+}
+
+static struct error *tell_other_thread(const struct crash *crash, struct finding_list *findings)
+{
+	size_t caller;
+	const struct thread_stack *stack = complaining_thread(crash, &caller);
+	struct words symbol, in = {""};
+	struct finding *finding;
+	struct error *err;
+
+	if (!stack)
+		return NULL;
+	err = finding_append(findings, FINDING_DOUBLE_FREE, &finding);
+	if (err)
+		return err;
+	if (caller < stack->frame_count && stack->frames[caller].symbol.module)
+		snprintf(in.text, sizeof(in.text), " in %.400s", words_symbol(&symbol, &stack->frames[caller].symbol));
+	finding->confidence = CONFIDENCE_LIKELY;
+	err = finding_set_summary(finding, "Thread %" PRIu32 " freed a block%s which had been freed before.",
+				  stack->tid, in.text);
+	if (!err)
+		err = evidence_add_abort_message(crash, finding);
+	if (!err)
+		err = finding_add_missing(finding, "who allocated the block and who freed it first");
+	return err
+		       ?: finding_set_next_step(finding,
+						"run the program under corelate record --heap: it names both frees");
+}
+
 struct error *detect_double_free(const struct crash *crash, struct finding_list *findings)
 {
 	const struct heap_subject *given = heap_facts_find(&crash->heap, HEAP_SUBJECT_GIVEN);
@@ -205,6 +259,8 @@ struct error *detect_double_free(const struct crash *crash, struct finding_list 
 	const struct heap_life *life = freed_before(given, dying);
 	size_t again = dying == SIZE_MAX ? freed_again(given, sign) : SIZE_MAX;
 
+	if (crash->heap.call.kind == HEAP_CALL_NONE && sign == HEAP_SIGN_FREED_TWICE && !crash->fault.is_fault)
+		return tell_other_thread(crash, findings);
 	if (crash->heap.call.kind == HEAP_CALL_NONE || crash->heap.call.kind == HEAP_CALL_ALLOCATE)
 		return NULL;
 	if (life)

@@ -61,9 +61,19 @@ static struct error *report_handler(const struct crash *crash, const struct endi
 	evidence_frame_words(&caller, crash, ending->caller);
 	is_go = strncmp(crash->stacks.threads[0].frames[ending->teller].symbol.function, "runtime.", 8) == 0;
 	finding->confidence = CONFIDENCE_PROVEN;
-	err = finding_set_summary(finding, "A handler%s%s%s, called for %s, sent the %s that ended the process.",
-				  is_go ? " of Go's runtime" : "", caller.text[0] ? ", " : "", caller.text,
-				  first_words(&from, first), words_signal(&last, crash->signal.number));
+	/* So its runtime ends all threads in turn, each of which sends SIGQUIT to the next (GOTRACEBACK=crash;
+	 * runtime/signal_unix.go, sighandler). */
+	if (is_go && first->number == SIGQUIT && ending_is_own_signal(crash, first)) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_missing(finding,
+					  "what began it, on another thread (corelate stack): Go's runtime ends "
+					  "one after the other");
+	}
+	if (!err)
+		err = finding_set_summary(finding,
+					  "A handler%s%s%s, called for %s, sent the %s that ended the process.",
+					  is_go ? " of Go's runtime" : "", caller.text[0] ? ", " : "", caller.text,
+					  first_words(&from, first), words_signal(&last, crash->signal.number));
 	if (!err && crash->abort_message) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding, "the C library had said: %s", crash->abort_message);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyzer/unwind/sandbox.h"
+#include "analyzer/unwind/unwind_child.h"
 #include "analyzer/unwind/unwind_internal.h"
 #include "common/cleanup.h"
 
@@ -155,6 +156,23 @@ bool unwind_fill_frame(const struct unwind_reader *reader, const struct core *co
 	return true;
 }
 
+bool unwind_may_be_injected(const struct core *core, const struct unwind_frame *frames, size_t index)
+{
+	const struct core_module *module;
+	uint8_t direct[5]; /* call rel32 (Intel SDM, volume 2, CALL: e8) */
+	uint64_t pc = frames[index].pc;
+
+	if (index == 0 || index >= UNWIND_INJECTED_FRAMES || frames[index].exact)
+		return false;
+	/* The runtime is a part of the program. */
+	module = core_find_module(core, pc);
+	if (!module || core_find_module(core, frames[index - 1].pc) != module)
+		return false;
+	if (unwind_check_call(core, pc) == CALL_NO)
+		return true;
+	return core_read(core, pc - sizeof(direct), direct, sizeof(direct)) == sizeof(direct) && direct[0] == 0xe8;
+}
+
 static bool fill_stack(struct unwind_task *task, size_t index, struct thread_stack *stack)
 {
 	struct unwind_stack *from = &task->reader.stacks[index];
@@ -170,6 +188,11 @@ static bool fill_stack(struct unwind_task *task, size_t index, struct thread_sta
 	if (!stack->frames)
 		return false;
 	for (size_t i = 0; i < from->frame_count; i++) {
+		const char *callee = i ? stack->frames[i - 1].symbol.function : NULL;
+
+		if (index == 0 && callee && strcmp(callee, "runtime.sigpanic") == 0 &&
+		    unwind_may_be_injected(task->core, from->frames, i))
+			from->frames[i].exact = true;
 		if (!unwind_fill_frame(&task->reader, task->core, 0, &from->frames[i],
 				       &stack->frames[stack->frame_count++]))
 			return false;

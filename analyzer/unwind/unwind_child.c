@@ -43,6 +43,9 @@ static bool write_stacks(struct unwinder *unwinder, struct unwind_writer *writer
 		for (size_t j = 0; j < unwinder->frame_count; j++) {
 			if (!address_list_add(list, unwind_frame_lookup_address(&unwinder->frames[j])))
 				return false;
+			if (i == 0 && unwind_may_be_injected(unwinder->core, unwinder->frames, j) &&
+			    !address_list_add(list, unwinder->frames[j].pc))
+				return false;
 		}
 	}
 	return true;

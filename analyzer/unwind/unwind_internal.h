@@ -28,6 +28,14 @@ static inline uint64_t unwind_frame_lookup_address(const struct unwind_frame *fr
 	return frame->pc - (frame->exact ? 0 : 1);
 }
 
+/* Go's handler of a fault makes it look like a call of runtime.sigpanic from the instruction that faulted: the "return
+ * address" is that instruction itself (runtime/signal_amd64.go, preparePanic), unless a nil function was called, when
+ * it is that of an indirect call. May frame `index` be such a one, by the code before it? Its pc is looked up as well,
+ * and counts once the callee turns out to be that function. Only near the top of the crashed thread's stack, where it
+ * is. */
+#define UNWIND_INJECTED_FRAMES 24
+bool unwind_may_be_injected(const struct core *core, const struct unwind_frame *frames, size_t index);
+
 /* What the child knows of an address. */
 struct unwind_name {
 	uint32_t picture; /* in which of the pictures of recorded stacks; 0 for a core */
