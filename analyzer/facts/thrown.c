@@ -108,6 +108,19 @@ static bool is_handled(const struct core *core, uint64_t place)
 	       handlers != 0 && handlers > -HANDLERS_MAX && handlers < HANDLERS_MAX;
 }
 
+/* In front of the header stands how many hold the object: 0 once it is gone, or what the allocator writes into a free
+ * block (libstdc++: an int 16 bytes before the type; libc++abi: a word right before it). */
+static bool is_alive(const struct core *core, uint64_t object, uint64_t class)
+{
+	uint64_t type = object - OBJECT_AFTER_CLASS - TYPE_BEFORE_CLASS, word;
+	bool is_gnu = class == 0x474e5543432b2b00;
+
+	if (!core_read_word(core, type - (is_gnu ? 16 : 8), &word))
+		return false;
+	word = is_gnu ? (uint32_t)word : word;
+	return word > 0 && word < HANDLERS_MAX;
+}
+
 /* `place` is where the class of exception stands. */
 static bool read_exception(const struct core *core, uint64_t place, struct thrown *thrown)
 {
@@ -125,7 +138,8 @@ static bool read_exception(const struct core *core, uint64_t place, struct throw
 		    !core_read_word(core, thrown->object - OBJECT_AFTER_CLASS, &word))
 			return false;
 	}
-	if (!is_class(word) || !core_read_word(core, thrown->object - OBJECT_AFTER_CLASS - TYPE_BEFORE_CLASS, &type) ||
+	if (!is_class(word) || !is_alive(core, thrown->object, word) ||
+	    !core_read_word(core, thrown->object - OBJECT_AFTER_CLASS - TYPE_BEFORE_CLASS, &type) ||
 	    !read_type_name(core, type, name, sizeof(name)))
 		return false;
 	thrown->found = true;
