@@ -47,10 +47,27 @@ static const char *first_words(struct words *words, const struct crash_signal *s
 	return words->text;
 }
 
+/* What the sender's handler had been called for. */
+static struct crash_signal recorded_first(const struct crash *crash)
+{
+	const struct signal_sender *sender = &crash->sender;
+	struct crash_signal first = {
+		.number = sender->first_number,
+		.code = sender->first_code,
+		.address = sender->first_address,
+		.sender_pid = sender->first_sender_pid,
+	};
+
+	snprintf(first.sender_comm, sizeof(first.sender_comm), "%.*s", (int)sizeof(sender->first_sender_comm),
+		 sender->first_sender_comm);
+	return first;
+}
+
 static struct error *report_handler(const struct crash *crash, const struct ending *ending,
 				    struct finding_list *findings)
 {
 	const struct crash_signal *first = &crash->interruptions[ending->interruption].signal;
+	const struct crash_signal recorded = recorded_first(crash);
 	struct words from, last, caller;
 	bool is_go;
 	struct finding *finding;
@@ -58,6 +75,8 @@ static struct error *report_handler(const struct crash *crash, const struct endi
 
 	if (err)
 		return err;
+	if (!first->number && crash->has_sender)
+		first = &recorded; /* a signal frame without a siginfo, which tells no number */
 	evidence_frame_words(&caller, crash, ending->caller);
 	is_go = strncmp(crash->stacks.threads[0].frames[ending->teller].symbol.function, "runtime.", 8) == 0;
 	finding->confidence = CONFIDENCE_PROVEN;
@@ -119,22 +138,6 @@ static struct error *report_returned(const struct crash *crash, struct finding_l
 	if (!err)
 		err = evidence_add_signal(crash, finding);
 	return err ?: finding_add_missing(finding, "the first signal: nothing of it is left");
-}
-
-/* What the sender's handler had been called for. */
-static struct crash_signal recorded_first(const struct crash *crash)
-{
-	const struct signal_sender *sender = &crash->sender;
-	struct crash_signal first = {
-		.number = sender->first_number,
-		.code = sender->first_code,
-		.address = sender->first_address,
-		.sender_pid = sender->first_sender_pid,
-	};
-
-	snprintf(first.sender_comm, sizeof(first.sender_comm), "%.*s", (int)sizeof(sender->first_sender_comm),
-		 sender->first_sender_comm);
-	return first;
 }
 
 static struct error *report_recorded(const struct crash *crash, struct finding_list *findings)

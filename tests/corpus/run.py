@@ -25,7 +25,7 @@ import table  # noqa: E402
 LEAST = {"recorded": 97.0, "unrecorded": 90.0}
 # What has been reached, less what one run differs from the next: the test of every change. It is not the aim, only the
 # ground that must not be lost; raise it when the corpus gets better. Wrong answers at `proven` at most, and right per cent.
-SO_FAR = {"recorded": (3, 95.0), "unrecorded": (1, 96.0)}
+SO_FAR = {"recorded": (2, 97.5), "unrecorded": (1, 97.0)}
 
 
 def arguments():
