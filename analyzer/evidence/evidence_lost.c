@@ -92,8 +92,10 @@ static bool find_loss(const struct crash *seen, const struct memory_view *view, 
 		ret->what = "mapped over by";
 		return true;
 	}
-	if (view->role != VIEW_SOURCE || by_allocator(seen, life->born) ||
-	    evidence_by_dynamic_linker(seen, life->born) || is_led_to_since(seen, life))
+	/* A null pointer between other data is its owner's. */
+	if (view->role != VIEW_SOURCE || (!view->value && !view->surroundings_are_zero) ||
+	    by_allocator(seen, life->born) || evidence_by_dynamic_linker(seen, life->born) ||
+	    is_led_to_since(seen, life))
 		return false;
 	ret->call = earlier_unmapping(seen, life);
 	ret->what = "unmapped, and mapped anew since, by";

@@ -46,7 +46,8 @@ static void take_caller(const struct crash *crash, const struct frame *frame, st
 {
 	const struct kept_registers *kept = kept_of(crash, frame);
 
-	*place = (struct origin_place){.pc = frame->pc, .after_call = true};
+	*place = (struct origin_place){.pc = frame->pc, .after_call = true, .known = 1u << CORE_FS_BASE};
+	place->registers[CORE_FS_BASE] = registers_of(crash)[CORE_FS_BASE]; /* the thread's */
 	for (size_t i = 0; kept && i < KEPT_REGISTERS; i++) {
 		if (!(kept->known & 1u << i))
 			continue;

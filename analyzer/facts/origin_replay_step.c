@@ -62,7 +62,10 @@ static bool address_of(const struct replay *replay, const struct replay_code *co
 {
 	struct replay_value base = {.known = true}, index = {.known = true};
 
-	if (memory->segment == ZYDIS_REGISTER_FS || memory->segment == ZYDIS_REGISTER_GS)
+	uint64_t segment = memory->segment == ZYDIS_REGISTER_FS ? replay->registers[CORE_FS_BASE].value : 0;
+
+	if (memory->segment == ZYDIS_REGISTER_GS ||
+	    (memory->segment == ZYDIS_REGISTER_FS && !replay->registers[CORE_FS_BASE].known))
 		return false;
 	if (memory->base == ZYDIS_REGISTER_RIP)
 		base.value = code->address + code->instruction.length;
@@ -70,7 +73,7 @@ static bool address_of(const struct replay *replay, const struct replay_code *co
 		base = read_register(replay, memory->base, 64);
 	if (memory->index != ZYDIS_REGISTER_NONE)
 		index = read_register(replay, memory->index, 64);
-	*ret = base.value + index.value * memory->scale +
+	*ret = segment + base.value + index.value * memory->scale +
 	       (memory->disp.has_displacement ? (uint64_t)memory->disp.value : 0);
 	*ret_through = base.from ?: index.from;
 	return base.known && index.known;

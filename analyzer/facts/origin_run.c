@@ -23,6 +23,8 @@ static void enter(struct origin_search *search, size_t place, struct replay_valu
 			entry[i] = (struct replay_value){.value = value, .known = true};
 	}
 	entry[CORE_RSP].value -= 8; /* the return address */
+	entry[CORE_FS_BASE] = (struct replay_value){.value = caller->registers[CORE_FS_BASE],
+						    .known = caller->known & 1u << CORE_FS_BASE};
 }
 
 static void take_load(const struct replay *replay, uint32_t from, uint64_t address[], uint64_t value[], size_t *count)

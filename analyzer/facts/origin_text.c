@@ -336,7 +336,11 @@ bool text_address_of(const struct text *text, size_t step, const ZydisDecodedOpe
 	const struct text_step *at = text_step_back(text, step);
 	uint64_t base = 0, index = 0;
 
-	if (memory->segment == ZYDIS_REGISTER_FS || memory->segment == ZYDIS_REGISTER_GS)
+	uint64_t segment = memory->segment == ZYDIS_REGISTER_FS ? text->registers[CORE_FS_BASE] : 0;
+
+	/* gs is the kernel's and Wine's. */
+	if (memory->segment == ZYDIS_REGISTER_GS ||
+	    (memory->segment == ZYDIS_REGISTER_FS && !(text->known & 1u << CORE_FS_BASE)))
 		return false;
 	if (memory->base == ZYDIS_REGISTER_RIP)
 		base = at->address + at->instruction.length;
@@ -346,7 +350,8 @@ bool text_address_of(const struct text *text, size_t step, const ZydisDecodedOpe
 	if (memory->index != ZYDIS_REGISTER_NONE &&
 	    !text_value_before(text, text_register(memory->index), step, depth, &index))
 		return false;
-	*ret = base + index * memory->scale + (memory->disp.has_displacement ? (uint64_t)memory->disp.value : 0);
+	*ret = segment + base + index * memory->scale +
+	       (memory->disp.has_displacement ? (uint64_t)memory->disp.value : 0);
 	return true;
 }
 
