@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which crash is meant, opened and explained. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,7 +11,9 @@
 #include "cli/bundle_crash.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "common/cleanup.h"
 #include "vault/settings.h"
+#include "vault/vault.h"
 
 struct error *cli_open_store(const struct cli_options *options, struct store_reader **ret)
 {
@@ -155,10 +159,61 @@ static struct error *find_with_core(const struct cli_options *options, char **na
 	return err;
 }
 
+/* A core as systemd-coredump and others leave it, compressed. ERROR_UNSUPPORTED when it is not. */
+static struct error *open_packed_core(const char *path, struct crash_core_file *ret)
+{
+	cleanup_fd int packed = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	char unpacked[64];
+	struct stat status;
+	struct error *err;
+
+	if (packed < 0 || fstat(packed, &status) != 0)
+		return error_errno(errno, "cannot open %s", path);
+	if (!S_ISREG(status.st_mode))
+		return error_format(ERROR_UNSUPPORTED, "%s is not a file", path);
+	progress_begin("unpacking", path);
+	progress_follow(packed, (uint64_t)status.st_size);
+	err = vault_unpack_foreign(packed, &ret->fd);
+	progress_end();
+	if (err)
+		return error_prefix(err, "%s", path);
+	ret->has_fd = true;
+	ret->name = strdup(path);
+	snprintf(unpacked, sizeof(unpacked), "/proc/self/fd/%d", ret->fd);
+	err = ret->name ? core_open(unpacked, &ret->core) : &error_no_memory;
+	if (err) {
+		/* Its message names a path that tells nobody anything. */
+		const char *what = strncmp(err->message, unpacked, strlen(unpacked)) == 0
+					   ? err->message + strlen(unpacked)
+					   : ": not a core file";
+		struct error *told = error_format(err->code, "%s, unpacked%s", path, what);
+
+		error_destroy(err);
+		crash_core_file_deinit(ret);
+		return told;
+	}
+	return NULL;
+}
+
+static struct error *open_core(const char *path, struct crash_core_file *ret)
+{
+	struct error *err = core_open(path, &ret->core), *other;
+
+	if (!err || err->code != ERROR_INVALID)
+		return err;
+	other = open_packed_core(path, ret);
+	if (other && other->code == ERROR_UNSUPPORTED) {
+		error_destroy(other);
+		return err;
+	}
+	error_destroy(err);
+	return other;
+}
+
 /* A path names a core, and an executable's path also its crashes. */
 static struct error *find_by_path(const struct cli_options *options, char **names, struct cli_crash *found)
 {
-	struct error *err = core_open(names[0], &found->file.core), *again;
+	struct error *err = open_core(names[0], &found->file), *again;
 
 	if (!err || (err->code != ERROR_INVALID && err->code != ERROR_NOT_FOUND))
 		return err;

@@ -27,6 +27,7 @@ struct hooks {
 	const struct vault_settings *settings;
 	struct plain_user user;
 	char directory[64]; /* of the copy of the report; "" for none */
+	int directory_fd;   /* the same: its name is the hooks' user's to change */
 	char report[96];
 	char *environment[ENVIRONMENT_MAX];
 	int count;
@@ -84,8 +85,9 @@ static struct error *make_copy(struct hooks *hooks, const char *report, size_t b
 		hooks->directory[0] = 0;
 		return error_errno(errno, "cannot make a directory in /var/tmp");
 	}
+	hooks->directory_fd = open(hooks->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	snprintf(hooks->report, sizeof(hooks->report), "%s/report.json", hooks->directory);
-	fd = open(hooks->report, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(hooks->directory_fd, "report.json", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return error_errno(errno, "%s", hooks->report);
 	while (bytes) {
@@ -97,7 +99,7 @@ static struct error *make_copy(struct hooks *hooks, const char *report, size_t b
 		bytes -= put > 0 ? (size_t)put : 0;
 	}
 	if (geteuid() == 0 && (fchown(fd, hooks->user.uid, hooks->user.gid) != 0 ||
-			       chown(hooks->directory, hooks->user.uid, hooks->user.gid) != 0))
+			       fchown(hooks->directory_fd, hooks->user.uid, hooks->user.gid) != 0))
 		return error_errno(errno, "%s", hooks->report);
 	return NULL;
 }
@@ -106,7 +108,8 @@ static void remove_copy(const struct hooks *hooks)
 {
 	if (!hooks->directory[0])
 		return;
-	unlink(hooks->report);
+	unlinkat(hooks->directory_fd, "report.json", 0);
+	close(hooks->directory_fd);
 	rmdir(hooks->directory); /* a hook that leaves something there keeps it */
 }
 
@@ -137,7 +140,7 @@ static bool is_trusted(const char *path)
 
 static void __attribute__((noreturn)) become(const struct hooks *hooks, const char *path, int output)
 {
-	int input = open(hooks->report, O_RDONLY | O_CLOEXEC);
+	int input = openat(hooks->directory_fd, "report.json", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct error *err;
 	sigset_t none;
 
@@ -227,7 +230,7 @@ static void run_hook(const struct hooks *hooks, const char *path)
 void publish_run_hooks(struct vault *vault, const struct vault_entry *entry, const struct vault_settings *settings,
 		       const struct verdict *verdict, const char *report, size_t bytes)
 {
-	struct hooks hooks = {.settings = settings};
+	struct hooks hooks = {.settings = settings, .directory_fd = -1};
 	struct dirent **names = NULL;
 	int count = scandir(settings->hooks, &names, is_hook_name, alphasort);
 	struct error *err = NULL;

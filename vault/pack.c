@@ -55,11 +55,7 @@ static struct error *source_open(struct source *source, int fd, bool foreign)
 	source->archive = archive_read_new();
 	if (!source->archive)
 		return &error_no_memory;
-	archive_read_support_filter_zstd(source->archive);
-	archive_read_support_filter_lz4(source->archive);
-	archive_read_support_filter_xz(source->archive);
-	archive_read_support_filter_gzip(source->archive);
-	archive_read_support_filter_bzip2(source->archive);
+	vault_support_filters(source->archive);
 	archive_read_support_format_raw(source->archive);
 	if (archive_read_open_fd(source->archive, fd, CHUNK_BYTES) != ARCHIVE_OK ||
 	    archive_read_next_header(source->archive, &entry) != ARCHIVE_OK)

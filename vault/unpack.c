@@ -55,7 +55,8 @@ static struct error *open_nameless(int *ret_fd)
 
 struct unpacking {
 	int fd;
-	uint64_t bytes;	  /* how many there must be */
+	uint64_t bytes;	  /* how many there must be, or with `is_foreign` may be */
+	bool is_foreign;  /* nobody has said how many there are */
 	uint64_t end;	  /* how many there were */
 	uint64_t written; /* of those, not holes */
 	uint64_t room_asked_at;
@@ -145,13 +146,15 @@ static struct error *unpack_all(struct unpacking *unpacking, struct archive *arc
 			return error_format(ERROR_INVALID, "cannot unpack: %s",
 					    archive_error_string(archive) ?: "unknown failure");
 		if (offset < 0 || (uint64_t)offset > unpacking->bytes || size > unpacking->bytes - (uint64_t)offset)
-			return error_format(ERROR_INVALID, "holds more than the %llu bytes that were kept",
+			return error_format(ERROR_INVALID, "holds more than %llu bytes",
 					    (unsigned long long)unpacking->bytes);
 		err = write_sparse(unpacking, block, size, (uint64_t)offset);
 		if (err)
 			return err;
 		unpacking->end = (uint64_t)offset + size;
 	}
+	if (unpacking->is_foreign)
+		unpacking->bytes = unpacking->end;
 	if (unpacking->end != unpacking->bytes)
 		return error_format(ERROR_INVALID, "holds %llu bytes, not the %llu that were kept",
 				    (unsigned long long)unpacking->end, (unsigned long long)unpacking->bytes);
@@ -160,30 +163,16 @@ static struct error *unpack_all(struct unpacking *unpacking, struct archive *arc
 	return NULL;
 }
 
-struct error *vault_unpack(int in_fd, uint64_t bytes, int *ret_fd)
+static struct error *unpack(int in_fd, struct archive *archive, struct unpacking *unpacking, int *ret_fd)
 {
-	cleanup_with(free_archive) struct archive *archive = archive_read_new();
-	struct unpacking unpacking = {.bytes = bytes};
-	struct archive_entry *entry;
 	cleanup_fd int fd = -1;
 	struct stat status;
-	struct error *err;
+	struct error *err = open_nameless(&fd);
 
-	if (!archive)
-		return &error_no_memory;
-	archive_read_support_filter_zstd(archive);
-	archive_read_support_format_raw(archive);
-	if (archive_read_open_fd(archive, in_fd, READ_BYTES) != ARCHIVE_OK ||
-	    archive_read_next_header(archive, &entry) != ARCHIVE_OK)
-		return error_format(ERROR_INVALID, "cannot unpack: %s", archive_error_string(archive) ?: "not zstd");
-	/* Raw bytes pass through a reader of zstd, too. */
-	if (archive_filter_code(archive, 0) != ARCHIVE_FILTER_ZSTD)
-		return error_format(ERROR_INVALID, "is not compressed by zstd");
-	err = open_nameless(&fd);
 	if (err)
 		return err;
-	unpacking.fd = fd;
-	err = unpack_all(&unpacking, archive);
+	unpacking->fd = fd;
+	err = unpack_all(unpacking, archive);
 	if (err)
 		return err;
 	/* As old as what it comes from: age tells whether mapped files were changed since. */
@@ -191,4 +180,59 @@ struct error *vault_unpack(int in_fd, uint64_t bytes, int *ret_fd)
 		futimens(fd, (struct timespec[]){{.tv_nsec = UTIME_OMIT}, status.st_mtim});
 	*ret_fd = take_fd(&fd);
 	return NULL;
+}
+
+/* Raw bytes pass through a reader of compressed ones, too: *ret_filter tells. */
+static struct error *open_archive(struct archive *archive, int in_fd, int *ret_filter)
+{
+	struct archive_entry *entry;
+
+	archive_read_support_format_raw(archive);
+	if (archive_read_open_fd(archive, in_fd, READ_BYTES) != ARCHIVE_OK ||
+	    archive_read_next_header(archive, &entry) != ARCHIVE_OK)
+		return error_format(ERROR_INVALID, "cannot unpack: %s",
+				    archive_error_string(archive) ?: "unknown failure");
+	*ret_filter = archive_filter_code(archive, 0);
+	return NULL;
+}
+
+void vault_support_filters(struct archive *archive)
+{
+	archive_read_support_filter_zstd(archive);
+	archive_read_support_filter_lz4(archive);
+	archive_read_support_filter_xz(archive);
+	archive_read_support_filter_gzip(archive);
+	archive_read_support_filter_bzip2(archive);
+}
+
+struct error *vault_unpack(int in_fd, uint64_t bytes, int *ret_fd)
+{
+	cleanup_with(free_archive) struct archive *archive = archive_read_new();
+	struct unpacking unpacking = {.bytes = bytes};
+	struct error *err;
+	int filter;
+
+	if (!archive)
+		return &error_no_memory;
+	archive_read_support_filter_zstd(archive);
+	err = open_archive(archive, in_fd, &filter);
+	if (!err && filter != ARCHIVE_FILTER_ZSTD)
+		err = error_format(ERROR_INVALID, "is not compressed by zstd");
+	return err ?: unpack(in_fd, archive, &unpacking, ret_fd);
+}
+
+struct error *vault_unpack_foreign(int in_fd, int *ret_fd)
+{
+	cleanup_with(free_archive) struct archive *archive = archive_read_new();
+	struct unpacking unpacking = {.bytes = VAULT_FOREIGN_BYTES_MAX, .is_foreign = true};
+	struct error *err;
+	int filter;
+
+	if (!archive)
+		return &error_no_memory;
+	vault_support_filters(archive);
+	err = open_archive(archive, in_fd, &filter);
+	if (!err && filter == ARCHIVE_FILTER_NONE)
+		err = error_format(ERROR_UNSUPPORTED, "is not compressed");
+	return err ?: unpack(in_fd, archive, &unpacking, ret_fd);
 }

@@ -189,4 +189,9 @@ struct error *vault_pack(int in_fd, int out_fd, bool foreign, const struct vault
 /* Unpacks a zstd stream that must hold exactly `bytes`, as vault_open_core() does. */
 struct error *vault_unpack(int in_fd, uint64_t bytes, int *ret_fd) must_check;
 
+/* The same for a core that somebody else has compressed (zstd, lz4, xz, gzip, bzip2): its size is not known, and more
+ * than VAULT_FOREIGN_BYTES_MAX is refused. ERROR_UNSUPPORTED: it is not compressed. */
+#define VAULT_FOREIGN_BYTES_MAX (64ULL << 30)
+struct error *vault_unpack_foreign(int in_fd, int *ret_fd) must_check;
+
 #endif

@@ -34,6 +34,10 @@ struct error *vault_read_file(int directory_fd, const char *name, const char *wh
 struct error *vault_write_file(int directory_fd, const char *name, const char *what, const char *text,
 			       size_t bytes) must_check;
 
+/* What others compress cores with: zstd, lz4, xz, gzip, bzip2. */
+struct archive;
+void vault_support_filters(struct archive *archive);
+
 /* Removes a directory of ours and the files in it, not going deeper. Missing is fine. */
 struct error *vault_remove_directory(const struct vault *vault, const char *name) must_check;
 

@@ -56,6 +56,19 @@ import 0 --from dumps
 wanted 4 'four forms of one core'
 grep -q '4 imported, 0 already there, 0 not imported' err || fail "import tells: $(cat err)"
 [ "$(rows | awk '{print $1, $2}' | tr '\n' ' ')" = '4242 present 5000 present 5001 present 5002 present ' ] || fail "rows: $(rows)"
+# They can also be explained where they are.
+accept "$corelate" explain --json ./core
+"$python" -c 'import json, sys; d = json.load(sys.stdin); d["crash"]["core"] = None; print(d)' <out >plain
+for form in 5000.1714979391345678.zst 5001.1714979491345678.lz4 5002.1714979591345678.xz; do
+	accept "$corelate" explain --json "dumps/core.depot.1000.$boot.$form"
+	expect_text "dumps/core.depot.1000.$boot.$form"
+	"$python" -c 'import json, sys; d = json.load(sys.stdin); d["crash"]["core"] = None; print(d)' <out | cmp -s - plain ||
+		fail "$form is explained otherwise than the plain core"
+done
+echo text | gzip >text.gz
+refuse 1 'text.gz, unpacked: not a core file' "$corelate" explain ./text.gz
+xz -kc core | head -c 200 >cut.xz
+refuse 1 'cut.xz: cannot unpack' "$corelate" explain ./cut.xz
 if [ "$has_attributes" ]; then
 	accept "$corelate" list --db nobody.db --json=short 4242
 	expect_text '"gid":100'

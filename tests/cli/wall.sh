@@ -142,7 +142,7 @@ for verb in explain info stack; do
 done
 refuse 1 'not a regular file' "$corelate" explain --db story.db /dev/zero
 refuse 1 'an ELF program' "$corelate" explain --db story.db "$corelate"
-refuse 1 'compressed with zstd' "$corelate" explain --db story.db zstd.core
+refuse 1 'cannot unpack' "$corelate" explain --db story.db zstd.core
 refuse 1 'i386' "$corelate" explain --db story.db i386.core
 refuse 1 'a core of arm' "$corelate" explain --db story.db arm.core
 refuse 1 'aarch64' "$corelate" explain --db story.db aarch64.core
