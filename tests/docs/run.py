@@ -60,7 +60,10 @@ def check_needs(needs):
 
 
 class Cores:
-    """core_pattern is the host's: whoever crashes something holds the lock of the live tests, and puts it back."""
+    """core_pattern is the host's: whoever crashes something holds the lock of the live tests, and puts it back, whatever
+    the document's commands have made of it."""
+
+    KEPT = [CORE_PATTERN, pathlib.Path("/proc/sys/kernel/core_pipe_limit")]
 
     def __init__(self, scratch, wanted):
         self.pattern = "%s/core.%%p" % scratch
@@ -70,7 +73,7 @@ class Cores:
         if not self.wanted:
             return self
         self.lock = open(LOCK, "w")
-        deadline = time.monotonic() + 900
+        deadline = time.monotonic() + 600
         while True:
             try:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -79,14 +82,14 @@ class Cores:
                 if time.monotonic() > deadline:
                     skip("the live tests of another build are running")
                 time.sleep(0.2)
-        self.before = CORE_PATTERN.read_text().rstrip("\n")
+        self.before = [path.read_text() for path in self.KEPT]
         CORE_PATTERN.write_text(self.pattern)
         return self
 
     def __exit__(self, *_):
-        # A command of the document may have set another one and put ours back; what is not ours is not touched.
-        if self.wanted and CORE_PATTERN.read_text().rstrip("\n") == self.pattern:
-            CORE_PATTERN.write_text(self.before)
+        if self.wanted:
+            for path, text in zip(self.KEPT, self.before):
+                path.write_text(text)
 
 
 class Shell:
@@ -202,7 +205,8 @@ def run(build, path, source, filling):
                         apply_patch(part.text, scratch)
                     else:
                         exact = "$?" in part.text
-                        got = shape.tidy(shell.run(shape.substitute(part.text, known)), str(scratch))
+                        got = shape.tidy(shell.run(shape.substitute(part.text, known)),
+                                         {str(scratch): shape.ROOT, str(build): shape.PROGRAMS})
                         pairs = shape.pair(part.shown, got, exact)
                         ran += 1
                         if pairs:

@@ -8,7 +8,8 @@ blank. "..." stands for anything in a line, and alone in a line for any number o
 import difflib
 import re
 
-ROOT = "/src/corelate"  # what the copy of the source tree is called in the documents
+ROOT = "/src/corelate"  # what the directory of the commands is called in the documents
+PROGRAMS = "/usr/bin"  # and that of the programs
 
 SHELL_SAYS = re.compile(r"^(?:/\S+|bash|environment): line \d+:\s+\d+ (.*\S)\s{2,}.*$|^(?:\S+): line \d+: ")
 RULES = (
@@ -23,12 +24,13 @@ RULES = (
 )
 
 
-def tidy(lines, scratch):
-    """What a reader would see in a terminal: the tree under one name, and the shell's word on a death without its own
+def tidy(lines, names):
+    """What a reader would see in a terminal: directories under the names that they have in documents, and the shell's word on a death without its own
     place in the text."""
     tidied = []
     for line in lines:
-        line = line.replace(scratch, ROOT)
+        for path, name in names.items():
+            line = line.replace(path, name)
         said = SHELL_SAYS.match(line)
         if said:
             line = said[1] if said[1] else "bash: " + line[said.end():]
