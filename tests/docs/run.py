@@ -188,7 +188,8 @@ def run(build, path, source, filling):
     check_needs(needs)
     ran = failed = 0
     known, printed = {}, []
-    with tempfile.TemporaryDirectory(prefix="corelate-docs-") as directory:
+    # Short: `corelate install` puts a path into core_pattern, which has room for 127 bytes.
+    with tempfile.TemporaryDirectory(prefix="doc") as directory:
         scratch = pathlib.Path(directory).resolve()
         environment = prepare(build, source, scratch, "tree" in needs)
         with Cores(scratch, "cores" in needs):

@@ -25,8 +25,8 @@ RULES = (
 
 
 def tidy(lines, names):
-    """What a reader would see in a terminal: directories under the names that they have in documents, and the shell's word on a death without its own
-    place in the text."""
+    """What a reader would see in a terminal: directories under the names that they have in documents, and the shell's
+    word on a death without its own place in the text."""
     tidied = []
     for line in lines:
         for path, name in names.items():
