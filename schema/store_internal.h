@@ -14,17 +14,7 @@
 #include "common/id_table.h"
 #include "schema/record.h"
 #include "schema/store.h"
-
-/* ---- migrations: a file that schema/embed_sql.cmake writes ---- */
-
-struct store_migration {
-	const char *name;
-	const char *sql;
-};
-
-/* Number n is element n - 1, and leads to user_version n. */
-extern const struct store_migration store_migrations[];
-extern const int store_migration_count;
+#include "schema/store_model.h"
 
 /* ---- named queries: a file that schema/embed_queries.cmake writes, by name ---- */
 

@@ -249,33 +249,29 @@ struct error *store_connection_open_model(struct store_connection *connection, i
  * migrations make must be there, word for word; what else a person has added does no harm. */
 static struct error *check_schema(const struct store_connection *connection, int64_t version)
 {
-	static const char names[] = "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL";
-	static const char lookup[] = "SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2 AND sql = ?3";
-	struct store_connection model = {0};
-	sqlite3_stmt *expected = NULL, *actual = NULL;
-	struct error *err;
-	int status;
+	const struct store_model *model = version ? &store_models[version - 1] : &(struct store_model){0};
+	cleanup_statement sqlite3_stmt *statement = NULL;
+	struct error *err = store_connection_prepare(connection, STORE_MODEL_QUERY, 0, &statement);
+	int status = SQLITE_DONE, found = 0;
 
-	err = store_connection_open_model(&model, version);
-	if (!err)
-		err = store_connection_prepare(&model, names, 0, &expected);
-	if (!err)
-		err = store_connection_prepare(connection, lookup, 0, &actual);
-	while (!err && sqlite3_step(expected) == SQLITE_ROW) {
-		for (int i = 0; i < 3; i++)
-			sqlite3_bind_value(actual, i + 1, sqlite3_column_value(expected, i));
-		status = sqlite3_step(actual);
-		if (status == SQLITE_DONE)
-			err = error_format(ERROR_INVALID, "%s: its %s \"%s\" is not that of a corelate store",
-					   connection->path, (const char *)sqlite3_column_text(expected, 0),
-					   (const char *)sqlite3_column_text(expected, 1));
-		else if (status != SQLITE_ROW)
-			err = store_connection_error(connection, status, "cannot read the schema");
-		sqlite3_reset(actual);
+	/* Both are by name; a trigger may have the name of a table. */
+	while (!err && found < model->count && (status = sqlite3_step(statement)) == SQLITE_ROW) {
+		const struct store_model_row *row = &model->rows[found];
+		const char *type = (const char *)sqlite3_column_text(statement, 0);
+		const char *name = (const char *)sqlite3_column_text(statement, 1);
+		const char *sql = (const char *)sqlite3_column_text(statement, 2);
+
+		if (!type || !name || !sql)
+			return &error_no_memory;
+		if (strcmp(name, row->name) > 0)
+			break;
+		found += strcmp(name, row->name) == 0 && strcmp(type, row->type) == 0 && strcmp(sql, row->sql) == 0;
 	}
-	sqlite3_finalize(expected);
-	sqlite3_finalize(actual);
-	store_connection_close(&model);
+	if (!err && status != SQLITE_ROW && status != SQLITE_DONE)
+		err = store_connection_error(connection, status, "cannot read the schema");
+	if (!err && found < model->count)
+		err = error_format(ERROR_INVALID, "%s: its %s \"%s\" is not that of a corelate store", connection->path,
+				   model->rows[found].type, model->rows[found].name);
 	return err;
 }
 
