@@ -104,8 +104,45 @@ struct error *store_writer_close_abandoned(struct store_writer *) must_check;
  */
 struct error *store_writer_update_attached_probe(struct store_writer *, const struct attached_probe *) must_check;
 
-/* Bytes that the database file and its write-ahead log take now. */
+/* Bytes that the database file and its write-ahead log take now, without the pages of the file that are free again. */
 struct error *store_writer_size(struct store_writer *, uint64_t *ret_bytes) must_check;
+
+/* ---- pruning ---- */
+
+struct store_prune_limits {
+	uint64_t most_bytes; /* that pages in use may take; 0 for no limit */
+	uint64_t most_age_s; /* since a process's end; 0 for no limit */
+	int64_t now_ns;	     /* since 1970 */
+	bool dry_run;	     /* only count */
+	/* Is asked between transactions; false ends the run with ERROR_SYSTEM "interrupted". NULL for none. */
+	bool (*go_on)(void *context);
+	void *context;
+};
+
+struct store_pruned {
+	uint64_t processes, deaths; /* that were removed, and how many of them had died of a signal or so */
+	uint64_t kept;		    /* processes */
+	uint64_t rows;		    /* removed, of all tables; 0 of a dry run */
+	uint64_t used_before, used; /* bytes of the pages in use; of a dry run what is expected */
+	bool recorder_runs;
+	bool compacted; /* the file became smaller */
+};
+
+/* Keeps the database within its limits: whole processes go, with everything that names them, the longest dead first.
+ * Those whose death by a signal (or by an exit under uretprobes) was recorded go by their age, or for the size when no
+ * other is left. What stays: processes that live, or may live as far as the running recorder knows; those from which a
+ * process that stays was forked; the holders of the newest ids, because no id may be given twice; recordings with their
+ * books and gaps. The table "pruned" tells what went.
+ *
+ * A recorder may be writing, and others reading: each transaction takes milliseconds, and a process goes in one. Rows
+ * of its events go afterwards; when this ends early, the next run removes them. Stacks, whose rows a running recorder
+ * remembers, go when none runs; then a file that is mostly empty is also made smaller, if the disk has room. A recorder
+ * that is started in that time is told that another one is writing.
+ *
+ * Errors as of store_writer_create(), and ERROR_SYSTEM for a database that is locked for five seconds or a full disk:
+ * what was done until then stays done. *ret is valid even so. */
+struct error *store_prune(const char *path, const struct store_prune_limits *limits,
+			  struct store_pruned *ret) must_check;
 
 /* ---- reading ---- */
 
@@ -129,7 +166,8 @@ struct error *store_reader_file(struct store_reader *, int64_t id, struct file_i
 struct error *store_reader_signal(struct store_reader *, int64_t id, struct signal_event *ret) must_check;
 
 /* Who sent that signal; ERROR_NOT_FOUND when it was not seen. */
-struct error *store_reader_signal_sender(struct store_reader *, int64_t signal_id, struct signal_sender *ret) must_check;
+struct error *store_reader_signal_sender(struct store_reader *, int64_t signal_id,
+					 struct signal_sender *ret) must_check;
 void recording_deinit(struct recording *);
 void file_identity_deinit(struct file_identity *);
 void signal_event_deinit(struct signal_event *);
@@ -266,6 +304,9 @@ void attached_probes_destroy(struct attached_probe *probes, size_t count);
 
 /* Number of memory events, markers and signals of a space and of those it was forked from. */
 struct error *store_reader_count_events(struct store_reader *, int64_t space_id, uint64_t *ret_count) must_check;
+
+/* How many processes store_prune() has removed, and when the last of them had ended (ns since 1970); 0 for none. */
+struct error *store_reader_pruned(struct store_reader *, uint64_t *ret_processes, int64_t *ret_until_ns) must_check;
 
 /* All files that the store names; free each with file_identity_deinit(), then the array. */
 struct error *store_reader_files(struct store_reader *, struct file_identity **ret_files, size_t *ret_count) must_check;

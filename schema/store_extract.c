@@ -128,6 +128,9 @@ static struct error *copy_surroundings(struct extract *extract, const struct pro
 		err = copy(extract, "gap", "SELECT * FROM gap WHERE recording_id = ? AND pid IN (0, ?)",
 			   VALUES(process->recording_id, process->pid));
 	if (!err)
+		err = copy(extract, "pruned", "SELECT * FROM pruned WHERE recording_id = ?",
+			   VALUES(process->recording_id));
+	if (!err)
 		err = copy(extract, "probe", "SELECT * FROM probe WHERE recording_id = ? AND only_pid IN (-1, 0, ?)",
 			   VALUES(process->recording_id, process->pid));
 	if (!err)

@@ -137,7 +137,7 @@ struct error *store_writer_run(struct store_writer *writer, enum statement which
 
 /* The lock is on a file of its own, because SQLite uses record locks on the database. It belongs to this open file and
  * ends with the process however that ends. The file stays: removing it would let two recorders lock two files. */
-static struct error *take_lock(const char *path, int *ret_fd)
+struct error *store_lock_take(const char *path, int *ret_fd)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	cleanup_free char *lock_path = NULL;
@@ -157,6 +157,22 @@ static struct error *take_lock(const char *path, int *ret_fd)
 	}
 	*ret_fd = take_fd(&fd);
 	return NULL;
+}
+
+bool store_lock_is_held(const char *path)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	cleanup_free char *lock_path = NULL;
+	cleanup_fd int fd = -1;
+
+	if (asprintf(&lock_path, "%s-lock", path) < 0) {
+		lock_path = NULL;
+		return true;
+	}
+	fd = open(lock_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return errno != ENOENT;
+	return fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
 }
 
 /* Makes the file when it is missing, so that it never exists with another mode. */
@@ -302,7 +318,7 @@ struct error *store_writer_create(const char *path, struct store_writer **ret_wr
 		err = NULL;
 	}
 	if (!err)
-		err = take_lock(path, &writer->lock_fd);
+		err = store_lock_take(path, &writer->lock_fd);
 	if (!err)
 		err = make_file(path);
 	if (!err)
@@ -363,6 +379,8 @@ struct error *store_writer_size(struct store_writer *writer, uint64_t *ret_bytes
 {
 	const char *path = writer->connection.path;
 	cleanup_free char *log_path = NULL;
+	int64_t free_bytes = 0;
+	struct error *err;
 	struct stat status;
 
 	if (asprintf(&log_path, "%s-wal", path) < 0) {
@@ -376,5 +394,11 @@ struct error *store_writer_size(struct store_writer *writer, uint64_t *ret_bytes
 		*ret_bytes += (uint64_t)status.st_size;
 	else if (errno != ENOENT)
 		return error_errno(errno, "%s", log_path);
-	return NULL;
+	/* What store_prune() has made free is written again before the file grows. */
+	err = store_connection_get(&writer->connection,
+				   "SELECT (SELECT * FROM pragma_freelist_count) * (SELECT * FROM pragma_page_size)",
+				   &free_bytes);
+	if (!err && free_bytes > 0)
+		*ret_bytes -= (uint64_t)free_bytes < *ret_bytes ? (uint64_t)free_bytes : *ret_bytes;
+	return err;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "analyzer/facts/abort_message.h"
 #include "analyzer/core/core_return_sites.h"
@@ -347,6 +348,27 @@ static struct error *load_biography(const struct explain_request *request, struc
 	return err ?: explain_take_file_losses(request->store, crash);
 }
 
+static struct error *note_unrecorded(struct store_reader *store, struct crash *crash)
+{
+	struct error *err;
+	uint64_t count;
+	int64_t until_ns;
+	char date[32];
+	struct tm tm;
+	time_t until;
+
+	err = store_reader_pruned(store, &count, &until_ns);
+	if (err || !count)
+		return err ?: crash_add_note(crash, "this process was not recorded");
+	until = until_ns / 1000000000;
+	if (!gmtime_r(&until, &tm) || !strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S UTC", &tm))
+		date[0] = 0;
+	return crash_add_note(crash,
+			      "this process was not recorded, or its record was removed: corelate gc has removed the "
+			      "records of %llu processes that ended until %s",
+			      (unsigned long long)count, date);
+}
+
 static struct error *fill(const struct explain_request *request, struct crash *crash)
 {
 	struct error *err = NULL;
@@ -361,7 +383,7 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 				err = load_record(request->store, request->exit != NULL, crash);
 			} else if (err->code == ERROR_NOT_FOUND) {
 				error_destroy(err);
-				err = crash_add_note(crash, "this process was not recorded");
+				err = note_unrecorded(request->store, crash);
 			}
 		}
 	} else if (request->store && request->exit) {
@@ -415,12 +437,29 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 	return err ?: explain_heap(request, crash);
 }
 
+/* gc takes a process away before the first of its events: where it still is, nothing was missing when it was read. */
+static struct error *check_kept(const struct explain_request *request, const struct crash *crash)
+{
+	struct space space;
+	struct error *err;
+
+	if (!crash->recorded)
+		return NULL;
+	err = store_reader_space(request->store, crash->space.id, &space);
+	if (!err || err->code != ERROR_NOT_FOUND)
+		return err;
+	error_destroy(err);
+	return error_format(ERROR_NOT_FOUND, "the record of this process was removed while it was read (corelate gc)");
+}
+
 struct error *explain_crash(const struct explain_request *request, struct crash *ret_crash)
 {
 	struct error *err;
 
 	*ret_crash = (struct crash){0};
 	err = fill(request, ret_crash);
+	if (!err)
+		err = check_kept(request, ret_crash);
 	if (err)
 		crash_deinit(ret_crash);
 	return err;
