@@ -56,6 +56,7 @@ struct cli_options {
 	bool dry_run;
 	const char *config;		 /* NULL: the system's */
 	const char *max_bytes, *max_age; /* as given; NULL for none */
+	const char *max_database_bytes, *max_database_age;
 	bool no_pager;
 	bool no_core;
 	const char *prose;	    /* `help`: of a man page; NULL for none */

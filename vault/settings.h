@@ -11,6 +11,8 @@
  *   KeepFree=         what is to stay free on the vault's file system; a tenth of it, 1G at most, where not given
  *   MaxUse=10G        of all kept crashes together, on the disk
  *   MaxAge=30d
+ *   MaxDatabaseSize=3G   of the record: what its pages in use take
+ *   MaxDatabaseAge=30d   of what it tells of a process, since that ended
  *   Explain=yes       explain each crash at once, tell the journal, run the hooks
  *   Hooks=/etc/corelate/hooks.d
  *   HookTimeout=30s   of each hook
@@ -34,6 +36,8 @@ struct vault_settings {
 	bool has_keep_free; /* it was given; else vault_settings_keep_free() works it out */
 	uint64_t most_bytes;
 	uint64_t most_age_s;
+	uint64_t most_database_bytes;
+	uint64_t most_database_age_s;
 	bool explain;
 	char hooks[PATH_MAX];
 	uint64_t hook_timeout_s;
