@@ -305,7 +305,8 @@ struct error *store_lineage(struct store_reader *reader, int64_t space_id, uint6
 
 bool store_lineage_holds(const struct lineage_step *steps, size_t count, int64_t space_id, uint64_t enter_ns);
 
-/* ---- pruning: store_prune.c; what is left to be swept then, store_prune_sweep.c ---- */
+/* ---- pruning: store_prune.c; its transactions, store_prune_transaction.c; what is left to be swept then,
+ * store_prune_sweep.c ---- */
 
 /* prune_rest.what */
 enum { PRUNE_PROCESS = 1, PRUNE_SPACE = 2, PRUNE_STACKS = 3 };

@@ -4,68 +4,12 @@
  * find it; then the rows that named them are swept, in as many transactions as it takes. What is still to be swept
  * stands in prune_rest, written by the first step.
  */
-#include <time.h>
-
 #include "common/cleanup.h"
 #include "schema/store.h"
 #include "schema/store_internal.h"
 
-#define NS_PER_S 1000000000LL
 /* Processes that go in one transaction. */
 #define BATCH 100
-
-static int64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
-/* ---- transactions ---- */
-
-struct error *store_prune_begin(struct pruning *pruning)
-{
-	if (pruning->limits->go_on && !pruning->limits->go_on(pruning->limits->context))
-		return error_format(ERROR_SYSTEM, "%s: interrupted", pruning->connection.path);
-	pruning->begun_ns = monotonic_ns();
-	return store_connection_execute(&pruning->connection, "BEGIN IMMEDIATE");
-}
-
-struct error *store_prune_commit(struct pruning *pruning, struct error *err)
-{
-	int64_t taken;
-
-	if (!err)
-		err = store_connection_execute(&pruning->connection, "COMMIT");
-	if (err) {
-		sqlite3_exec(pruning->connection.db, "ROLLBACK", NULL, NULL, NULL);
-		return err;
-	}
-	taken = monotonic_ns() - pruning->begun_ns;
-	if (pruning->recorder_runs && taken > 0)
-		nanosleep(&(struct timespec){taken / NS_PER_S, taken % NS_PER_S}, NULL);
-	return NULL;
-}
-
-struct error *store_prune_run(struct pruning *pruning, const char *sql, const int64_t *values, int value_count,
-			      uint64_t *changed)
-{
-	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct error *err = store_connection_prepare(&pruning->connection, sql, 0, &statement);
-	int status;
-
-	if (err)
-		return err;
-	for (int i = 0; i < value_count; i++)
-		sqlite3_bind_int64(statement, i + 1, values[i]);
-	status = sqlite3_step(statement);
-	if (status != SQLITE_DONE && status != SQLITE_ROW)
-		return store_connection_error(&pruning->connection, status, "cannot remove rows");
-	if (changed)
-		*changed += (uint64_t)sqlite3_changes(pruning->connection.db);
-	return NULL;
-}
 
 /* ---- the first step ---- */
 

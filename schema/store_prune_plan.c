@@ -258,8 +258,9 @@ static void find_old(const struct pruning *pruning, struct mortals *mortals)
 	for (size_t i = 0; limits->most_age_s && i < mortals->count; i++) {
 		struct mortal *mortal = &mortals->processes[i];
 
-		mortal->is_old = mortal->rank < MORTAL_STAYS && mortal->end_ns < limits->now_ns &&
-				 (uint64_t)(limits->now_ns - mortal->end_ns) / 1000000000 > limits->most_age_s;
+		mortal->is_old =
+			mortal->rank < MORTAL_STAYS && mortal->end_ns < limits->now_ns &&
+			((uint64_t)limits->now_ns - (uint64_t)mortal->end_ns) / 1000000000 > limits->most_age_s;
 		mortals->old_count += mortal->is_old;
 	}
 }
