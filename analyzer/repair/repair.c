@@ -293,6 +293,7 @@ struct error *repair_core(const struct repair_request *request, struct repair *r
 	if (!err)
 		err = name_probes(&work);
 	free(work.overlay);
+	free(work.collected.addresses);
 	if (err)
 		repair_deinit(ret_repair);
 	return err;

@@ -107,11 +107,21 @@ static struct error *add_recorded(const struct repair_work *work, uint64_t entry
 }
 
 struct error *repair_collect_candidates(struct repair_work *work, uint64_t function,
-					struct repair_candidates *candidates)
+					const struct repair_candidates **ret)
 {
-	struct error *err = add_recorded(work, function, candidates);
+	struct repair_candidates *candidates = &work->collected;
+	struct error *err;
 
+	*ret = candidates;
+	if (work->collected_for == function)
+		return NULL;
+	work->collected_for = 0;
+	free(candidates->addresses);
+	*candidates = (struct repair_candidates){0};
+	err = add_recorded(work, function, candidates);
 	if (!err)
 		err = collect_sites(work, function, 0, candidates);
+	if (!err)
+		work->collected_for = function;
 	return err;
 }

@@ -104,7 +104,7 @@ static struct error *try_candidates(struct repair_work *work, size_t thread, siz
 struct error *repair_infer_slot(struct repair_work *work, size_t thread, size_t at)
 {
 	const struct thread_stack *stack = &work->repair->stacks.threads[thread];
-	struct repair_candidates candidates = {0};
+	const struct repair_candidates none = {0}, *candidates = &none;
 	struct repaired_slot slot = {
 		.slot = stack->frames[at].sp - 8,
 		.trust = FRAME_LOST,
@@ -115,8 +115,7 @@ struct error *repair_infer_slot(struct repair_work *work, size_t thread, size_t 
 	if (slot.function)
 		err = repair_collect_candidates(work, slot.function, &candidates);
 	if (!err)
-		err = try_candidates(work, thread, at, &candidates, &slot);
-	free(candidates.addresses);
+		err = try_candidates(work, thread, at, candidates, &slot);
 	if (!err)
 		err = repair_add_slot(work->repair, &slot);
 	return err;
@@ -132,13 +131,12 @@ struct error *repair_infer_start(struct repair_work *work, size_t thread)
 	struct error *err = NULL;
 
 	for (size_t i = 0; i < work->repair->probe_count && !err; i++) {
-		struct repair_candidates some = {0};
+		const struct repair_candidates *some;
 
 		err = repair_collect_candidates(work, work->repair->probes[i].address, &some);
-		for (size_t j = 0; j < some.count && !err; j++)
-			err = repair_add_candidate(&candidates, some.addresses[j]);
-		candidates.too_many |= some.too_many;
-		free(some.addresses);
+		for (size_t j = 0; !err && j < some->count; j++)
+			err = repair_add_candidate(&candidates, some->addresses[j]);
+		candidates.too_many |= some->too_many;
 	}
 	if (!err)
 		err = try_candidates(work, thread, 1, &candidates, &slot);

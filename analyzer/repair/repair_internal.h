@@ -7,12 +7,22 @@
 
 #define REPAIR_UNWINDS_MAX 600 /* in all; each costs a child process */
 
+/* Addresses where a function may have been called from. */
+struct repair_candidates {
+	uint64_t *addresses;
+	size_t count;
+	bool too_many;
+};
+
 struct repair_work {
 	const struct repair_request *request;
 	struct repair *repair;
 	struct unwind_overlay *overlay;
 	size_t overlay_count, overlay_room;
 	unsigned unwinds;
+	/* The function that was asked for last: a recursion asks for one again and again, and all text is searched. */
+	uint64_t collected_for;
+	struct repair_candidates collected;
 };
 
 /* repair.c */
@@ -36,17 +46,11 @@ enum repair_fit {
 enum repair_fit repair_fit_of(const struct repair_work *work, const struct thread_stack *stack, size_t start);
 
 /* repair_candidates.c */
-struct repair_candidates {
-	uint64_t *addresses;
-	size_t count;
-	bool too_many;
-};
-
 struct error *repair_add_candidate(struct repair_candidates *candidates, uint64_t address) must_check;
 /* Return sites of one function: what the kernel had for it (for a stack that has moved since), and what the text shows.
- */
+ * They stay the work's, and are valid until it is asked for another function. */
 struct error *repair_collect_candidates(struct repair_work *work, uint64_t function,
-					struct repair_candidates *candidates) must_check;
+					const struct repair_candidates **ret) must_check;
 
 /* repair_infer.c */
 bool repair_in_trampoline(const struct repair_work *work, uint64_t address);
