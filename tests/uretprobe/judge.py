@@ -107,7 +107,11 @@ def main():
     for name in ("case", "mode", "verdict", "probed", "frames", "least", "never", "other", "sources"):
         parser.add_argument(f"--{name}", default="")
     options = parser.parse_args()
-    report = json.loads(pathlib.Path(options.report).read_text())
+    text = pathlib.Path(options.report).read_text()
+    try:
+        report = json.loads(text)
+    except json.JSONDecodeError:
+        sys.exit(f"{options.case:<20} {options.mode:<10} FAIL: no report but {text[:400]!r}")
     problems = []
 
     finding = report["findings"][0] if report["findings"] else {"class": "none", "confidence": "none"}
