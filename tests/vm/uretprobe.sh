@@ -66,10 +66,10 @@ while IFS='|' read -r name command; do
 	rm -f /tmp/core
 	printf '\n\n\n\n' | $build/corelate record --db /tmp/db -- \$command >/dev/null 2>&1
 	echo "== \$name record-6.1"
-	$build/corelate explain --json --db /tmp/db /tmp/core
+	$build/corelate explain --json --db /tmp/db /tmp/core 2>/tmp/err || cat /tmp/err
 	rm -f /tmp/db*
 	echo "== \$name core-6.1"
-	$build/corelate explain --json /tmp/core
+	$build/corelate explain --json /tmp/core 2>/tmp/err || cat /tmp/err
 	echo "== end"
 done </vm/list
 END
