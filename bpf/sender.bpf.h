@@ -59,6 +59,12 @@ static __always_inline s32 signal_code(struct kernel_siginfo *info)
 	return (u64)info > 1 ? BPF_CORE_READ(info, si_code) : 0;
 }
 
+/* What signal_generate() takes note of. */
+static __always_inline bool is_sent_code(s32 code)
+{
+	return code == SI_USER || code == SI_QUEUE || code == SI_TKILL;
+}
+
 static __always_inline bool is_in_handler(struct task_struct *task, const struct handling *handling)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
@@ -80,7 +86,10 @@ static __always_inline void sender_handles(struct task_struct *task, int number,
 	u32 tid = task->pid;
 	s32 code = signal_code(info);
 
-	if (sending && code <= 0 && sending->first.number) {
+	/* An earlier sending of that number is nothing to a timer's (SI_TIMER and so on). */
+	if (!is_sent_code(code) || (u64)info == 1)
+		sending = NULL;
+	if (sending && sending->first.number) {
 		*first = sending->first;
 	} else {
 		first->time_ns = bpf_ktime_get_boot_ns();
@@ -126,7 +135,7 @@ int BPF_PROG(signal_generate, int number, struct kernel_siginfo *info, struct ta
 	if (result != SIGNAL_GENERATED || signal_bit(number) & HARMLESS_SIGNALS || (u64)info == 1)
 		return 0;
 	code = signal_code(info);
-	if (code != SI_USER && code != SI_QUEUE && code != SI_TKILL)
+	if (!is_sent_code(code))
 		return 0;
 	sending.time_ns = bpf_ktime_get_boot_ns();
 	sending.pid = task->tgid;

@@ -142,7 +142,7 @@ int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_s
 	record->namespace_tid = namespace_pid(task);
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
 	__builtin_memset(&record->sender, 0, sizeof(record->sender));
-	if (fatal && number != SIGKILL && record->code <= 0)
+	if (fatal && number != SIGKILL && (u64)info != 1 && is_sent_code(record->code))
 		sender_tell(task, number, &record->sender);
 	record->directory_used = 0;
 	if (fatal)

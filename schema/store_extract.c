@@ -157,7 +157,7 @@ static struct error *copy_slice_pieces(struct extract *extract)
 		const uint8_t *ids = sqlite3_column_blob(slices, 0);
 		size_t size = (size_t)sqlite3_column_bytes(slices, 0), at = 0;
 
-		while (!err && at < size) {
+		while (!err && size <= STORE_SLICE_IDS_BYTES && at < size) {
 			uint64_t id = store_take_leb(ids, size, &at);
 
 			if (!id)

@@ -216,6 +216,8 @@ static bool find_offset(struct store_reader *reader, int64_t time_ns, const int6
 	cleanup_statement sqlite3_stmt *statement = NULL;
 	bool found = false;
 
+	if (recording_id && *recording_id <= 0)
+		return false;
 	if (recording_id && reader->date_recording_id == *recording_id) {
 		*ret_offset = reader->date_offset_ns;
 		return true;

@@ -219,6 +219,8 @@ struct error *store_finish_event_row(struct store_writer *writer, enum statement
 
 void store_stack_forget(struct store_writer *writer); /* after a rollback */
 void store_stack_deinit(struct store_writer *writer);
+/* No slice has more bytes of ids: 129 pieces, ten bytes each. */
+#define STORE_SLICE_IDS_BYTES 1290
 /* The number in LEB128 at `*at`, which moves on; 0 when there is none. stack_slice.blocks is made of them. */
 uint64_t store_take_leb(const uint8_t *bytes, size_t size, size_t *at);
 

@@ -164,7 +164,8 @@ static struct error *use_pieces(struct pruning *pruning)
 		const uint8_t *ids = sqlite3_column_blob(slices, 0);
 		size_t size = (size_t)sqlite3_column_bytes(slices, 0), at = 0;
 
-		while (!err && at < size) {
+		/* A slice with more is none that a reader takes. */
+		while (!err && size <= STORE_SLICE_IDS_BYTES && at < size) {
 			sqlite3_bind_int64(insert, 1, (int64_t)store_take_leb(ids, size, &at));
 			sqlite3_step(insert);
 			status = sqlite3_reset(insert);

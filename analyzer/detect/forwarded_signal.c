@@ -144,7 +144,9 @@ static struct error *report_recorded(const struct crash *crash, struct finding_l
 {
 	const struct signal_sender *sender = &crash->sender;
 	struct crash_signal first = recorded_first(crash);
-	bool own = sender->first_pid == crash->process.pid;
+	/* Of a chain of handlers only its first signal is kept, which was another handler's. */
+	bool is_chain = sender->first_pid != sender->pid;
+	bool own = sender->pid == crash->process.pid, begun_here = sender->first_pid == crash->process.pid;
 	char whose[80] = "of the process itself";
 	struct words from, last, taken, sent;
 	struct finding *finding;
@@ -154,10 +156,21 @@ static struct error *report_recorded(const struct crash *crash, struct finding_l
 		return err;
 	if (!own)
 		snprintf(whose, sizeof(whose), "of process %" PRIu32 " (%.16s)", sender->pid, sender->comm);
-	finding->confidence = CONFIDENCE_PROVEN;
-	err = finding_set_summary(finding, "A handler %s, called for %s, sent the %s that ended the process.", whose,
-				  first_words(&from, &first), words_signal(&last, crash->signal.number));
-	if (!err && own && (is_fault(&first) || first.number == SIGSYS)) {
+	finding->confidence = is_chain ? CONFIDENCE_LIKELY : CONFIDENCE_PROVEN;
+	first_words(&from, &first);
+	words_signal(&last, crash->signal.number);
+	if (is_chain)
+		err = finding_set_summary(finding,
+					  "A handler %s sent the %s that ended the process: it was called for what "
+					  "handlers had passed on, the first in process %" PRIu32 ", called for %s.",
+					  whose, last.text, sender->first_pid, from.text);
+	else
+		err = finding_set_summary(finding, "A handler %s, called for %s, sent the %s that ended the process.",
+					  whose, from.text, last.text);
+	if (!err && is_chain)
+		err = finding_add_missing(finding,
+					  "the links of the chain between the first and the last: only those are kept");
+	if (!err && begun_here && (is_fault(&first) || first.number == SIGSYS)) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding, "the handler was called for a fault, which is the cause");
 	}

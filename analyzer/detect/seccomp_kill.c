@@ -47,7 +47,7 @@ static bool was_passed_on(const struct crash *crash)
 	const struct signal_sender *sender = &crash->sender;
 
 	return crash->has_sender && sender->first_number == SIGSYS && sender->first_code == CODE_SECCOMP &&
-	       sender->first_pid == crash->process.pid;
+	       sender->first_pid == crash->process.pid && sender->pid == sender->first_pid;
 }
 
 static struct error *report_passed_on(const struct crash *crash, struct finding_list *findings)

@@ -113,8 +113,9 @@ static bool find_code_twin(const struct crash *crash, uint64_t pointer, bool is_
 		     : code_is_virtual_table(crash->core, found.value) ? TWIN_VIRTUAL_TABLE
 								       : TWIN_TABLE;
 	found.wrong = pointer;
-	/* Nobody adds to such a pointer but to a field of it; tags remain. */
-	found.is_telling = found.bit < FIRST_TAG_BIT;
+	/* Nobody adds to such a pointer but to a field of it; tags remain, and bits 31 and 32 of a target that was
+	 * worked out from a 32-bit offset with the wrong extension of its sign. */
+	found.is_telling = found.bit < FIRST_TAG_BIT && !(is_jump && (found.bit == 31 || found.bit == 32));
 	*twin = found;
 	return true;
 }

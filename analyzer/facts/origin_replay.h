@@ -28,15 +28,19 @@ struct replay_load {
 	uint32_t through; /* and the load that its address is from; 0: none */
 };
 
+/* Made of what was read or passed, but no longer that: where it is from is not told. */
+#define REPLAY_MIXED UINT32_MAX
+
 #define REPLAY_LOADS 4096
 #define REPLAY_STORES 128
+#define REPLAY_SHOWN 32
 #define REPLAY_CODES 1024
 #define REPLAY_CODE_BYTES 65536u
 
 struct replay_value {
 	uint64_t value;
 	bool known;
-	uint32_t from; /* index into loads; 0: nowhere */
+	uint32_t from; /* index into loads; 0: the code's own; REPLAY_MIXED */
 };
 
 struct replay_store {
@@ -63,6 +67,8 @@ struct replay {
 	struct replay_code *codes; /* decoded so far */
 	uint16_t *code_at;	   /* of each byte of the function, index + 1 */
 	size_t code_count;
+	uint64_t shown[REPLAY_SHOWN]; /* words of the frame whose address was taken: a call may write to them */
+	size_t shown_count;
 	bool stuck;
 };
 

@@ -10,6 +10,11 @@ static uint64_t cut(uint64_t value, unsigned bits)
 	return bits >= 64 ? value : value & ((1ull << bits) - 1);
 }
 
+static uint32_t mixed(uint32_t from)
+{
+	return from ? REPLAY_MIXED : 0;
+}
+
 static uint64_t extend_sign(uint64_t value, unsigned bits)
 {
 	return bits >= 64 ? value : (uint64_t)((int64_t)(value << (64 - bits)) >> (64 - bits));
@@ -32,6 +37,7 @@ static struct replay_value read_register(const struct replay *replay, ZydisRegis
 		return unknown;
 	value = replay->registers[number];
 	value.value = cut(value.value, bits);
+	value.from = bits == 64 ? value.from : mixed(value.from);
 	return value;
 }
 
@@ -49,11 +55,11 @@ static void write_register(struct replay *replay, ZydisRegister name, unsigned b
 	} else if (bits < 32) {
 		to->value = (to->value & ~cut(~0ull, bits)) | cut(value.value, bits);
 		to->known &= value.known;
-		to->from = 0;
+		to->from = mixed(to->from | value.from);
 	} else {
 		*to = value;
 		to->value = cut(value.value, bits);
-		to->from = bits == 64 ? value.from : 0;
+		to->from = bits == 64 ? value.from : mixed(value.from);
 	}
 }
 
@@ -94,8 +100,8 @@ static uint32_t add_load(struct replay *replay, uint64_t address, uint64_t value
 		replay->stuck = true;
 		return 0;
 	}
-	replay->loads[replay->load_count] =
-		(struct replay_load){.address = address, .value = value, .through = through};
+	replay->loads[replay->load_count] = (struct replay_load){
+		.address = address, .value = value, .through = through == REPLAY_MIXED ? 0 : through};
 	return replay->load_count++;
 }
 
@@ -115,7 +121,7 @@ static struct replay_value read_memory(struct replay *replay, const struct repla
 			return unknown;
 		value = store->value;
 		value.value = cut(value.value >> (address & 7) * 8, bits);
-		value.from = bits == 64 ? value.from : 0;
+		value.from = bits == 64 ? value.from : mixed(value.from);
 		return value;
 	}
 	if (bits == 64 && origin_read_word(replay->core, address, &value.value)) {
@@ -123,6 +129,7 @@ static struct replay_value read_memory(struct replay *replay, const struct repla
 		return value;
 	}
 	value.known = core_read(replay->core, address, &value.value, bits / 8) == bits / 8;
+	value.from = REPLAY_MIXED;
 	return value;
 }
 
@@ -168,7 +175,7 @@ static void write_memory(struct replay *replay, const struct replay_code *code, 
 	}
 	whole.value = (whole.value & ~(cut(~0ull, bits) << shift)) | cut(value.value, bits) << shift;
 	whole.known &= value.known;
-	whole.from = 0;
+	whole.from = store ? mixed(whole.from | value.from) : REPLAY_MIXED;
 	write_word(replay, address & ~7ull, whole);
 }
 
@@ -269,7 +276,7 @@ static void compute(struct replay *replay, const struct replay_code *code)
 
 	result = (struct replay_value){.known = a.known && b.known};
 	/* A pointer and a number make a pointer. */
-	result.from = a.from && b.from ? 0 : a.from ?: b.from;
+	result.from = a.from && b.from ? REPLAY_MIXED : a.from ?: b.from;
 	switch (mnemonic) {
 	case ZYDIS_MNEMONIC_ADD:
 	case ZYDIS_MNEMONIC_SUB:
@@ -319,7 +326,7 @@ static void shift(struct replay *replay, const struct replay_code *code)
 	unsigned bits = code->operands[0].size, amount = by.value & (bits == 64 ? 63 : 31);
 
 	value.known &= by.known;
-	value.from = 0;
+	value.from = mixed(value.from | by.from);
 	if (amount >= bits)
 		value.known = false;
 	else if (code->instruction.mnemonic == ZYDIS_MNEMONIC_SHL)
@@ -340,7 +347,7 @@ static void multiply(struct replay *replay, const struct replay_code *code)
 	replay->flags_known = false;
 	a.known &= b.known;
 	a.value *= b.value;
-	a.from = 0;
+	a.from = mixed(a.from | b.from);
 	write_operand(replay, code, 0, a);
 }
 
@@ -358,16 +365,37 @@ static struct replay_value pop(struct replay *replay)
 	struct replay_value *sp = &replay->registers[CORE_RSP], value = unknown;
 	const struct replay_store *store = sp->known ? find_store(replay, sp->value) : NULL;
 
-	if (store)
+	if (store) {
 		value = store->value;
-	else if (sp->known)
+	} else if (sp->known) {
 		value.known = origin_read_word(replay->core, sp->value, &value.value);
+		value.from = REPLAY_MIXED;
+	}
 	sp->value += 8;
 	return value;
 }
 
+/* The address of a word of the frame goes where others may use it. */
+static void show(struct replay *replay, uint64_t address)
+{
+	for (size_t i = 0; i < replay->shown_count; i++) {
+		if (replay->shown[i] == (address & ~7ull))
+			return;
+	}
+	if (replay->shown_count == REPLAY_SHOWN)
+		replay->stuck = true;
+	else
+		replay->shown[replay->shown_count++] = address & ~7ull;
+}
+
 static void call(struct replay *replay)
 {
+	for (size_t i = 0; i < replay->shown_count; i++) {
+		struct replay_store *store = find_store(replay, replay->shown[i]);
+
+		if (store)
+			store->value = unknown;
+	}
 	for (int i = 0; i <= CORE_RDI; i++) {
 		if (!text_survives_call(i))
 			replay->registers[i] = unknown;
@@ -394,22 +422,32 @@ static bool move(struct replay *replay, const struct replay_code *code)
 	case ZYDIS_MNEMONIC_MOV:
 	case ZYDIS_MNEMONIC_MOVZX:
 		value = read_operand(replay, code, 1);
+		if (value.known && code->operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		    code->operands[0].reg.value != ZYDIS_REGISTER_RBP &&
+		    code->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		    code->operands[1].reg.value == ZYDIS_REGISTER_RSP)
+			show(replay, value.value);
 		break;
 	case ZYDIS_MNEMONIC_MOVSX:
 	case ZYDIS_MNEMONIC_MOVSXD:
 		value = read_operand(replay, code, 1);
 		value.value = extend_sign(value.value, code->operands[1].size);
-		value.from = 0;
+		value.from = mixed(value.from);
 		break;
 	case ZYDIS_MNEMONIC_CDQE:
 		value = replay->registers[CORE_RAX];
 		value.value = extend_sign(value.value, 32);
+		value.from = mixed(value.from);
 		replay->registers[CORE_RAX] = value;
 		return true;
 	case ZYDIS_MNEMONIC_LEA:
 		value = (struct replay_value){0};
 		value.known = address_of(replay, code, &code->operands[1].mem, &address, &value.from);
 		value.value = address;
+		if (value.known && code->operands[0].reg.value != ZYDIS_REGISTER_RSP &&
+		    (code->operands[1].mem.base == ZYDIS_REGISTER_RSP ||
+		     code->operands[1].mem.base == ZYDIS_REGISTER_RBP))
+			show(replay, address);
 		break;
 	case ZYDIS_MNEMONIC_PUSH:
 		push(replay, read_operand(replay, code, 0));
@@ -462,6 +500,12 @@ static bool arithmetic(struct replay *replay, const struct replay_code *code)
 	}
 }
 
+/* 70+cc and 0f 80+cc; the others (loop, jrcxz, xbegin) do not ask the flags, or not them alone. */
+static bool is_by_flags(unsigned opcode)
+{
+	return (opcode & 0xf0) == 0x70 || (opcode & 0xf0) == 0x80;
+}
+
 static void branch(struct replay *replay, const struct replay_code *code, bool is_always)
 {
 	unsigned opcode = code->instruction.opcode;
@@ -469,9 +513,7 @@ static void branch(struct replay *replay, const struct replay_code *code, bool i
 
 	if (code->operands[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
 	    ZYAN_FAILED(ZydisCalcAbsoluteAddress(&code->instruction, &code->operands[0], code->address, &target)) ||
-	    (!is_always &&
-	     (!replay->flags_known || needs_parity(opcode) || code->instruction.mnemonic == ZYDIS_MNEMONIC_JRCXZ ||
-	      code->instruction.mnemonic == ZYDIS_MNEMONIC_JECXZ))) {
+	    (!is_always && (!replay->flags_known || needs_parity(opcode) || !is_by_flags(opcode)))) {
 		replay->stuck = true;
 		return;
 	}
@@ -492,7 +534,7 @@ static bool by_condition(struct replay *replay, const struct replay_code *code)
 		if (is_move)
 			value = read_operand(replay, code, truth ? 1 : 0);
 		else
-			value = (struct replay_value){.value = truth, .known = true};
+			value = (struct replay_value){.value = truth, .known = true, .from = REPLAY_MIXED};
 	}
 	write_operand(replay, code, 0, value);
 	return true;

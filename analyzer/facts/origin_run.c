@@ -51,6 +51,7 @@ bool way_run_again(struct way *way, uint64_t target, enum way_progress *ret_prog
 	value = &replay->registers[way->number];
 	is_known = value->known && value->value == way->value;
 	from = value->from;
+	is_known &= from != REPLAY_MIXED;
 	if (is_known && !from) {
 		*ret = (struct origin){.end = ORIGIN_CONSTANT, .value = way->value, .is_exact = true};
 		*ret_progress = WAY_STOP;

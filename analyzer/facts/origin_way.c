@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+/* Asked once for each store and word; every level may double the work. */
+#define STORE_DEPTH 4
+
 struct origin_search *origin_search_create(const struct core *core, const struct origin_place *places, size_t count)
 {
 	struct origin_search *search = calloc(1, sizeof(*search));
@@ -174,7 +177,7 @@ bool origin_stores_to(struct origin_search *search, size_t place, uint64_t addre
 
 			if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY &&
 			    (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
-			    text_address_of(text, i, &operand->mem, ORIGIN_DEPTH, &stored) && stored < address + 8 &&
+			    text_address_of(text, i, &operand->mem, STORE_DEPTH, &stored) && stored < address + 8 &&
 			    stored + operand->size / 8 > address)
 				return true;
 		}

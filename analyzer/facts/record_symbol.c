@@ -70,9 +70,13 @@ void record_symbols_destroy(struct record_symbols *symbols)
 /* Opens what the path leads to, if that is the file that was mapped. Without O_NONBLOCK a FIFO would wait. */
 static void open_file(struct known_file *known, const struct file_identity *identity)
 {
-	cleanup_fd int fd = open(identity->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat status;
+	cleanup_fd int fd = -1;
 
+	/* Opening a device does something, and the path is the record's word. */
+	if (stat(identity->path, &status) < 0 || !S_ISREG(status.st_mode))
+		return;
+	fd = open(identity->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_ino != identity->inode ||
 	    major(status.st_dev) != identity->device_major || minor(status.st_dev) != identity->device_minor)
 		return;

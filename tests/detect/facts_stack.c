@@ -193,8 +193,8 @@ static void read_siginfo(struct parser *parser)
 			facts_accept(parser, "self") ? crash->pid : (uint32_t)facts_read_number(parser);
 }
 
-/* sender PID|self COMM TIME [handling NUMBER, CODE [from PID] [call NUMBER]]: who sent the signal, as recorded, and
- * what its handler had been called for then */
+/* sender PID|self COMM TIME [handling NUMBER, CODE [in PID] [from PID] [call NUMBER]]: who sent the signal, as
+ * recorded, and what its handler had been called for then */
 static void read_sender(struct parser *parser)
 {
 	struct crash *crash = facts_crash(parser);
@@ -214,6 +214,8 @@ static void read_sender(struct parser *parser)
 	sender->first_number = (int32_t)facts_read_number(parser);
 	expect(parser, ",");
 	sender->first_code = (int32_t)facts_read_number(parser);
+	if (facts_accept(parser, "in"))
+		sender->first_pid = sender->first_tid = (uint32_t)facts_read_number(parser);
 	if (facts_accept(parser, "from"))
 		sender->first_sender_pid = (uint32_t)facts_read_number(parser);
 	if (facts_accept(parser, "call"))
