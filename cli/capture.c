@@ -24,11 +24,9 @@ struct capture {
 	struct process_files files;
 };
 
-static void read_settings(const struct cli_options *options, struct vault_settings *settings)
+/* Told when the dying process is gone: it may be the journal's. */
+static void tell_mistake(struct error *err)
 {
-	struct error *err =
-		vault_settings_read(options->config ?: VAULT_SETTINGS_PATH, options->config != NULL, settings);
-
 	/* A slip of the pen must not lose a crash. */
 	if (err)
 		log_write(LOG_LEVEL_ERROR, "%s; the default holds instead", err->message);
@@ -161,7 +159,7 @@ static struct error *capture_all(struct capture *capture)
 static struct error *run_capture(const struct cli_options *options, int *ret_status)
 {
 	struct capture capture = {0};
-	struct error *err;
+	struct error *err, *mistake = NULL;
 	bool by_kernel;
 
 	log_begin(&by_kernel);
@@ -174,9 +172,11 @@ static struct error *run_capture(const struct cli_options *options, int *ret_sta
 			return err;
 		}
 	} else {
-		read_settings(options, &capture.settings);
+		mistake = vault_settings_read(options->config ?: VAULT_SETTINGS_PATH, options->config != NULL,
+					      &capture.settings);
 		err = capture_all(&capture);
 	}
+	tell_mistake(mistake);
 	if (err) {
 		log_write(LOG_LEVEL_ERROR, "cannot capture the crash of process %u: %s", capture.words.pid,
 			  err->message);

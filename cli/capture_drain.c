@@ -58,13 +58,22 @@ drain(bool foreign, const struct vault_pack_limits *limits, int core, int outcom
 	_exit(write(DESCRIPTOR_OUTCOME, &outcome, sizeof(outcome)) == sizeof(outcome) ? 0 : 1);
 }
 
+/* Not the date, which is set when the machine has just started. */
+static time_t seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
 /* False when the child ended, or time did, before it had spoken. */
 static bool await_outcome(int fd, struct outcome *ret)
 {
-	time_t end = time(NULL) + DRAIN_SECONDS;
+	time_t end = seconds_now() + DRAIN_SECONDS;
 	struct pollfd wanted = {.fd = fd, .events = POLLIN};
 
-	while (time(NULL) <= end) {
+	while (seconds_now() <= end) {
 		int ready = poll(&wanted, 1, 1000);
 
 		if (ready > 0)
@@ -119,6 +128,9 @@ struct error *capture_drain(struct vault_draft *draft, bool foreign, const struc
 		return error_format(ERROR_SYSTEM, "the process that reads the core failed, or took over %d s",
 				    DRAIN_SECONDS);
 	outcome.message[sizeof(outcome.message) - 1] = 0;
+	/* Its words are no more to be trusted than the core. */
+	if (outcome.packed.end > VAULT_PACK_NO_ROOM)
+		return error_format(ERROR_SYSTEM, "the process that reads the core makes no sense");
 	if (outcome.failed)
 		return error_format(ERROR_SYSTEM, "%s", outcome.message);
 	*ret = outcome.packed;

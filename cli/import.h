@@ -24,6 +24,7 @@ struct importer {
 	struct vault *vault;
 	const char *directory; /* where systemd-coredump's files are */
 	bool watching;	       /* hooks run, a recorder is waited for */
+	bool postponed;	       /* a file there was still being written */
 	struct vault_entry *known;
 	size_t known_count;
 	json_t *results; /* with --json */

@@ -13,6 +13,7 @@
 #include "cli/capture.h"
 #include "cli/import.h"
 #include "cli/import_name.h"
+#include "cli/log.h"
 #include "cli/progress.h"
 #include "cli/publish.h"
 #include "common/cleanup.h"
@@ -259,8 +260,8 @@ static char *explain(struct importer *importer, const char *name)
 		/* What happened long ago is no news: no hook runs. */
 		err = vault_read(importer->vault, name, &entry);
 		if (!err) {
-			err = publish_explain(importer->vault, &entry, &importer->settings, NULL, false, &verdict, &report,
-					      &bytes);
+			err = publish_explain(importer->vault, &entry, &importer->settings, NULL, false, &verdict,
+					      &report, &bytes);
 			if (!err)
 				err = vault_write_report(importer->vault, name, report, bytes);
 			vault_entry_deinit(&entry);
@@ -270,6 +271,23 @@ static char *explain(struct importer *importer, const char *name)
 	if (verdict.class[0] && asprintf(&text, "%s, %s", verdict.class, verdict.confidence) < 0)
 		text = NULL;
 	return text;
+}
+
+/* What was imported in one go is the timer's; what comes without end is not. Age is the timer's in any case: what is
+ * older would be imported again and again. */
+static void keep_within_bounds(struct importer *importer)
+{
+	const struct vault_settings *settings = &importer->settings;
+	const struct vault_prune_limits limits = {
+		.most_bytes = settings->most_bytes,
+		.keep_free = vault_settings_keep_free(settings, settings->vault),
+	};
+	struct vault_pruned_sum sum;
+	struct error *err = importer->watching ? vault_prune(importer->vault, &limits, NULL, NULL, &sum) : NULL;
+
+	if (err)
+		log_write(LOG_LEVEL_WARNING, "the vault is not kept within its bounds: %s", err->message);
+	error_destroy(err);
 }
 
 static struct error *commit(struct importer *importer, struct vault_draft *draft, const char *path,
@@ -290,6 +308,7 @@ static struct error *commit(struct importer *importer, struct vault_draft *draft
 		progress_end();
 	}
 	import_tell(importer, path, name, "imported", verdict, NULL);
+	keep_within_bounds(importer);
 	return NULL;
 }
 
@@ -337,9 +356,12 @@ struct error *import_core(struct importer *importer, int fd, const char *path, s
 		return NULL;
 	}
 	if (is_being_written(fd, &status)) {
-		/* Its end will be an event. */
-		if (importer->watching)
+		/* Its end need not be an event: a file without a name that was linked into place (systemd-coredump's)
+		 * closes under the name that it had before. */
+		if (importer->watching) {
+			importer->postponed = true;
 			return NULL;
+		}
 		import_tell(importer, path, NULL, "skipped", NULL,
 			    error_format(ERROR_INVALID, "somebody is still writing to it"));
 		return NULL;

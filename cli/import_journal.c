@@ -161,6 +161,15 @@ static int extract_core(sd_journal *journal)
 	return readable;
 }
 
+/* systemd-coredump speaks as a system user or as the user whose process died; _UID is the journal's own word, and who
+ * else speaks of another's process lies. An entry without it did not come through a socket. */
+static bool is_credible(sd_journal *journal, const struct vault_crash *facts)
+{
+	uint64_t uid = read_number(journal, "_UID", UINT32_MAX);
+
+	return uid < 1000 || uid == facts->uid;
+}
+
 static struct error *set_origin(struct vault_crash *facts)
 {
 	free(facts->origin);
@@ -173,7 +182,7 @@ static struct error *set_origin(struct vault_crash *facts)
 
 static struct error *import_entry(struct importer *importer, sd_journal *journal, struct vault_crash *facts)
 {
-	cleanup_free char *path = NULL;
+	cleanup_free char *path = NULL, *told = NULL;
 	cleanup_fd int fd = -1;
 	struct error *err = set_origin(facts);
 
@@ -188,8 +197,11 @@ static struct error *import_entry(struct importer *importer, sd_journal *journal
 		return import_path(importer, path, false, facts);
 	if (!path)
 		fd = extract_core(journal);
-	if (fd >= 0)
-		return import_core(importer, fd, facts->origin, facts);
+	if (fd >= 0) {
+		/* import_core() gives the facts another origin: the name must be one of its own. */
+		told = strdup(facts->origin);
+		return told ? import_core(importer, fd, told, facts) : &error_no_memory;
+	}
 	facts->core_gone = path != NULL;
 	if (!facts->note)
 		facts->note = strdup(path ? "the core's file has been removed since" : "systemd-coredump kept no core");
@@ -211,7 +223,7 @@ struct error *import_journal_more(struct importer *importer, struct import_journ
 			return NULL;
 		read_facts(journal->journal, &facts);
 		/* Without a process there is no crash: somebody else's entry of the same name. */
-		if (facts.pid)
+		if (facts.pid && is_credible(journal->journal, &facts))
 			err = import_entry(importer, journal->journal, &facts);
 		vault_crash_deinit(&facts);
 	}

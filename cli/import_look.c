@@ -2,6 +2,8 @@
 /* A stranger's core is opened by a process that has no rights, and that tells what it found through a pipe. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -65,12 +67,20 @@ static struct error *look_at(int packed, uint64_t bytes, struct import_look *ret
 
 static void __attribute__((noreturn)) work(int packed, uint64_t bytes, int output)
 {
-	const struct rlimit limit = {LOOK_SECONDS, LOOK_SECONDS};
+	const struct rlimit limit = {LOOK_SECONDS, LOOK_SECONDS}, nothing = {0};
 	struct answer answer = {0};
 	struct error *err;
 
 	prctl(PR_SET_NAME, "corelate-look", 0, 0, 0);
 	setrlimit(RLIMIT_CPU, &limit);
+	setrlimit(RLIMIT_NPROC, &nothing);
+	/* The journal's files and the pipe that ends the watch are none of its business. */
+	packed = fcntl(packed, F_DUPFD, 16);
+	output = fcntl(output, F_DUPFD, 16);
+	if (packed < 0 || output < 0 || dup2(packed, 3) < 0 || dup2(output, 4) < 0 || close_range(5, ~0u, 0) != 0)
+		_exit(1);
+	packed = 3;
+	output = 4;
 	err = look_at(packed, bytes, &answer.look);
 	answer.failed = err != NULL;
 	if (err)
@@ -80,10 +90,14 @@ static void __attribute__((noreturn)) work(int packed, uint64_t bytes, int outpu
 
 static bool receive(int fd, struct answer *ret)
 {
+	struct pollfd wanted = {.fd = fd, .events = POLLIN};
 	size_t used = 0;
 	ssize_t got;
 
 	while (used < sizeof(*ret)) {
+		/* What sleeps uses up no processor time. */
+		if (poll(&wanted, 1, LOOK_SECONDS * 1000) == 0)
+			return false;
 		got = read(fd, (char *)ret + used, sizeof(*ret) - used);
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -112,6 +126,7 @@ struct error *import_look(int packed, uint64_t bytes, struct import_look *ret)
 	close(ends[0]);
 	if (child < 0)
 		return error_errno(errno, "cannot start a process that reads the core");
+	kill(child, SIGKILL); /* it has spoken, or will not */
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (!spoken)

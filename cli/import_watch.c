@@ -73,15 +73,24 @@ static struct error *serve(struct importer *importer, int events, struct import_
 	struct error *err = NULL;
 
 	while (!err) {
+		int ready;
+
 		fflush(stdout);
-		if (poll(wanted, 3, -1) < 0 && errno != EINTR)
+		ready = poll(wanted, 3, importer->postponed ? 1000 : -1);
+		if (ready < 0 && errno != EINTR)
 			return error_errno(errno, "cannot wait");
+		if (ready < 0)
+			continue;
 		if (wanted[0].revents)
 			return NULL;
 		if (wanted[1].revents)
 			err = take_events(importer, events);
 		if (!err && wanted[2].revents)
 			err = import_journal_more(importer, journal);
+		if (!err && !ready && importer->postponed) {
+			importer->postponed = false;
+			err = import_directory(importer);
+		}
 	}
 	return err;
 }

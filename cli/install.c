@@ -138,6 +138,31 @@ static struct error *write_memory(const char *path, const struct memory *memory)
 
 /* ---- our pattern ---- */
 
+/* Whoever may rename one of the directories above a file may put another in its place. A sticky one (/tmp) lets only
+ * the owner of what is in it. `path` is absolute and without links. */
+static struct error *check_above(const char *path)
+{
+	cleanup_free char *above = strdup(path);
+	struct stat status;
+
+	if (!above)
+		return &error_no_memory;
+	for (char *slash = strrchr(above, '/'); slash; slash = strrchr(above, '/')) {
+		slash[slash == above] = 0;
+		if (stat(above, &status) != 0)
+			return error_errno(errno, "%s", above);
+		if (status.st_uid != 0 || (status.st_mode & 022 && !(status.st_mode & S_ISVTX)))
+			return error_format(
+				ERROR_INVALID,
+				"the kernel would have %s used by root, but others than root may replace it: %s is not "
+				"root's alone",
+				path, above);
+		if (slash == above)
+			break;
+	}
+	return NULL;
+}
+
 /* The kernel runs it as root, and splits at blanks and expands '%'. */
 static struct error *own_path(char *ret, size_t size)
 {
@@ -155,7 +180,19 @@ static struct error *own_path(char *ret, size_t size)
 	if (status.st_uid != 0 || status.st_mode & 022)
 		return error_format(ERROR_INVALID,
 				    "the kernel would run %s as root, but others than root may write that file", ret);
-	return NULL;
+	return check_above(ret);
+}
+
+/* It names directories that root writes to, and whose programs run. */
+static struct error *check_config(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0)
+		return error_errno(errno, "%s", path);
+	if (status.st_uid != 0 || status.st_mode & 022)
+		return error_format(ERROR_INVALID, "%s: others than root may write that file", path);
+	return check_above(path);
 }
 
 static struct error *make_pattern(const struct cli_options *options, char *ret, size_t size)
@@ -168,6 +205,9 @@ static struct error *make_pattern(const struct cli_options *options, char *ret, 
 		return err;
 	if (options->config && !realpath(options->config, config))
 		return error_errno(errno, "%s", options->config);
+	err = config[0] ? check_config(config) : NULL;
+	if (err)
+		return err;
 	if (strpbrk(config, " \t\n%"))
 		return error_format(ERROR_INVALID,
 				    "the kernel cannot pass on '%s': there is a blank or '%%' in its name", config);

@@ -105,6 +105,19 @@ static struct error *judge(struct answer *answer, int status, struct verdict *ve
 	return split(answer->text, verdict, ret_report);
 }
 
+/* It has said what it had to say: one that stays would hold the lock, and up all crashes that come. */
+static void await_end(pid_t child, int *ret_status)
+{
+	for (unsigned tries = 0; tries < 500; tries++) {
+		if (waitpid(child, ret_status, WNOHANG) != 0)
+			return;
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	}
+	kill(child, SIGKILL);
+	while (waitpid(child, ret_status, 0) < 0 && errno == EINTR)
+		;
+}
+
 static struct error *run(const struct publish_task *task, struct verdict *verdict, char **ret_report)
 {
 	struct answer answer = {0};
@@ -124,8 +137,7 @@ static struct error *run(const struct publish_task *task, struct verdict *verdic
 	if (child > 0) {
 		if (err)
 			kill(child, SIGKILL);
-		while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-			;
+		await_end(child, &status);
 	}
 	if (!err)
 		err = judge(&answer, status, verdict, ret_report);

@@ -140,10 +140,14 @@ static bool is_trusted(const char *path)
 
 static void __attribute__((noreturn)) become(const struct hooks *hooks, const char *path, int output)
 {
-	int input = openat(hooks->directory_fd, "report.json", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	struct error *err;
+	struct error *err = privilege_drop(&hooks->user);
 	sigset_t none;
+	int input;
 
+	if (err)
+		_exit(126);
+	/* Without rights: the directory is the hooks' user's, and what is called so may be anything by now. */
+	input = openat(hooks->directory_fd, "report.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	setsid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -153,9 +157,6 @@ static void __attribute__((noreturn)) become(const struct hooks *hooks, const ch
 	if (input < 0 || dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 || chdir("/") != 0)
 		_exit(126);
 	close_range(3, ~0u, 0);
-	err = privilege_drop(&hooks->user);
-	if (err)
-		_exit(126);
 	execve(path, (char *[]){(char *)path, NULL}, hooks->environment);
 	dprintf(2, "%s", strerror(errno));
 	_exit(127);
