@@ -155,7 +155,7 @@ for program in victim stripped nameless; do
 		stack=$("$CORELATE" debug -A '-nx -batch -ex bt' "$other/in/bundle" 2>&1 9>&-) || true
 		must mv "$TMP/hidden" "$TMP/$program"
 		contains "gdb on the bundle of $program" "$stack" "main.c:"
-		contains "gdb on the bundle of $program" "$stack" " main ("
+		contains "gdb on the bundle of $program" "$stack" " use ("
 	fi
 	tar --zstd -tf "$other/in/bundle" | sed 's|^files/.build-id/.*|ELF|' | sort | uniq -c >"$TMP/members"
 	contains "members of $program" "$(cat "$TMP/members")" ELF
