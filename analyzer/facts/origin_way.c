@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "analyzer/unwind/call_site.h"
+
 /* Asked once for each store and word; every level may double the work. */
 #define STORE_DEPTH 4
 
@@ -44,31 +46,6 @@ bool origin_is_argument(int number)
 	       number == CORE_R8 || number == CORE_R9;
 }
 
-/* The entry of a linkage table at `stub` leads there, in a file that calls its own functions by way of it. */
-static bool leads_to(const struct core *core, uint64_t stub, uint64_t function)
-{
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-	uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
-	ZydisDecodedInstruction instruction;
-	ZydisDecoder decoder;
-	ZyanU64 slot;
-
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-	for (unsigned i = 0; i < 2; i++) { /* endbr64 may come first */
-		size_t size = core_read(core, stub, bytes, sizeof(bytes));
-		uint64_t target;
-
-		if (!size || ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size, &instruction, operands)))
-			return false;
-		if (instruction.mnemonic == ZYDIS_MNEMONIC_JMP)
-			return operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
-			       !ZYAN_FAILED(ZydisCalcAbsoluteAddress(&instruction, &operands[0], stub, &slot)) &&
-			       core_read_word(core, slot, &target) && target == function;
-		stub += instruction.length;
-	}
-	return false;
-}
-
 bool origin_goes_to(const struct text *caller, const struct text *callee)
 {
 	const struct text_step *call = text_step_back(caller, 0);
@@ -79,7 +56,7 @@ bool origin_goes_to(const struct text *caller, const struct text *callee)
 	if (call->operands[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
 	    ZYAN_FAILED(ZydisCalcAbsoluteAddress(&call->instruction, &call->operands[0], call->address, &target)))
 		return true;
-	return target == callee->start || leads_to(caller->core, target, callee->start) ||
+	return target == callee->start || call_site_through_stub(caller->core, target) == callee->start ||
 	       core_find_module(caller->core, target) != core_find_module(callee->core, callee->start);
 }
 
