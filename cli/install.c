@@ -12,6 +12,7 @@
 
 #include "cli/capture.h"
 #include "cli/cli.h"
+#include "cli/install_pattern.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 
@@ -136,88 +137,6 @@ static struct error *write_memory(const char *path, const struct memory *memory)
 	return NULL;
 }
 
-/* ---- our pattern ---- */
-
-/* Whoever may rename one of the directories above a file may put another in its place. A sticky one (/tmp) lets only
- * the owner of what is in it. `path` is absolute and without links. */
-static struct error *check_above(const char *path)
-{
-	cleanup_free char *above = strdup(path);
-	struct stat status;
-
-	if (!above)
-		return &error_no_memory;
-	for (char *slash = strrchr(above, '/'); slash; slash = strrchr(above, '/')) {
-		slash[slash == above] = 0;
-		if (stat(above, &status) != 0)
-			return error_errno(errno, "%s", above);
-		if (status.st_uid != 0 || (status.st_mode & 022 && !(status.st_mode & S_ISVTX)))
-			return error_format(
-				ERROR_INVALID,
-				"the kernel would have %s used by root, but others than root may replace it: %s is not "
-				"root's alone",
-				path, above);
-		if (slash == above)
-			break;
-	}
-	return NULL;
-}
-
-/* The kernel runs it as root, and splits at blanks and expands '%'. */
-static struct error *own_path(char *ret, size_t size)
-{
-	ssize_t length = readlink("/proc/self/exe", ret, size - 1);
-	struct stat status;
-
-	if (length < 0)
-		return error_errno(errno, "/proc/self/exe");
-	ret[length] = 0;
-	if (strpbrk(ret, " \t\n%"))
-		return error_format(ERROR_INVALID, "the kernel cannot run '%s': there is a blank or '%%' in its name",
-				    ret);
-	if (stat(ret, &status) != 0)
-		return error_errno(errno, "%s", ret);
-	if (status.st_uid != 0 || status.st_mode & 022)
-		return error_format(ERROR_INVALID,
-				    "the kernel would run %s as root, but others than root may write that file", ret);
-	return check_above(ret);
-}
-
-/* It names directories that root writes to, and whose programs run. */
-static struct error *check_config(const char *path)
-{
-	struct stat status;
-
-	if (stat(path, &status) != 0)
-		return error_errno(errno, "%s", path);
-	if (status.st_uid != 0 || status.st_mode & 022)
-		return error_format(ERROR_INVALID, "%s: others than root may write that file", path);
-	return check_above(path);
-}
-
-static struct error *make_pattern(const struct cli_options *options, char *ret, size_t size)
-{
-	char path[PATH_MAX], config[PATH_MAX] = "";
-	struct error *err = own_path(path, sizeof(path));
-	int length;
-
-	if (err)
-		return err;
-	if (options->config && !realpath(options->config, config))
-		return error_errno(errno, "%s", options->config);
-	err = config[0] ? check_config(config) : NULL;
-	if (err)
-		return err;
-	if (strpbrk(config, " \t\n%"))
-		return error_format(ERROR_INVALID,
-				    "the kernel cannot pass on '%s': there is a blank or '%%' in its name", config);
-	length = snprintf(ret, size, "|%s capture%s%s %s", path, config[0] ? " --config " : "", config, CAPTURE_WORDS);
-	if (length > CAPTURE_PATTERN_MAX)
-		return error_format(ERROR_INVALID, "core_pattern holds %d bytes, and to run %s takes %d",
-				    CAPTURE_PATTERN_MAX, path, length);
-	return NULL;
-}
-
 static void say(const char *what, const char *text)
 {
 	fputs(what, stdout);
@@ -257,7 +176,7 @@ static struct error *begin(const struct cli_options *options, struct installatio
 }
 
 /* Remembered before anything is changed, so that a failure in between loses nothing. */
-static struct error *change(struct installation *installation, const char *pattern)
+static struct error *change(struct installation *installation, const struct install_pattern *pattern)
 {
 	struct memory memory = installation->memory;
 	struct vault *vault;
@@ -269,42 +188,54 @@ static struct error *change(struct installation *installation, const char *patte
 	/* Another build of ours, or ours of an earlier time, is not what was there before. */
 	if (!installation->has_memory || !capture_is_pattern(installation->now.pattern))
 		memory.before = installation->now;
-	memcpy(memory.installed, pattern, strlen(pattern) + 1);
+	memcpy(memory.installed, pattern->text, sizeof(pattern->text));
 	/* Nobody remembers what was there: the kernel's own default (fs/coredump.c). */
 	if (capture_is_pattern(memory.before.pattern))
 		snprintf(memory.before.pattern, sizeof(memory.before.pattern), "core");
 	err = write_memory(installation->path, &memory);
+	if (!err)
+		err = install_pattern_link(pattern);
 	if (!err && strcmp(installation->now.limit, "0") == 0)
 		err = write_line(LIMIT_PATH, PIPE_LIMIT);
 	if (!err)
-		err = write_line(PATTERN_PATH, pattern);
+		err = write_line(PATTERN_PATH, pattern->text);
 	if (err && !installation->has_memory) {
 		error_destroy(write_line(LIMIT_PATH, installation->now.limit) ?: NULL);
 		unlink(installation->path);
+		install_pattern_unlink();
 	}
 	return err;
+}
+
+static void say_link(const struct install_pattern *pattern)
+{
+	if (!pattern->has_links)
+		return;
+	say("through links in " INSTALL_LINKS " (core_pattern holds 127 bytes and no blanks) to ", pattern->program);
 }
 
 static struct error *run_install(const struct cli_options *options, int *ret_status)
 {
 	struct installation installation = {0};
-	char pattern[CAPTURE_PATTERN_MAX + 1];
+	struct install_pattern pattern;
 	struct error *err = begin(options, &installation);
 
 	(void)ret_status;
 	if (!err)
-		err = make_pattern(options, pattern, sizeof(pattern));
+		err = install_pattern_make(options->config, &pattern);
 	if (err)
 		return err;
-	if (strcmp(installation.now.pattern, pattern) == 0 && installation.has_memory) {
-		say("already installed: core_pattern is ", pattern);
+	if (strcmp(installation.now.pattern, pattern.text) == 0 && installation.has_memory &&
+	    install_pattern_is_linked(&pattern)) {
+		say("already installed: core_pattern is ", pattern.text);
 		return NULL;
 	}
 	if (!options->dry_run)
-		err = change(&installation, pattern);
+		err = change(&installation, &pattern);
 	if (err)
 		return err;
-	say(options->dry_run ? "would set core_pattern to " : "core_pattern is now ", pattern);
+	say(options->dry_run ? "would set core_pattern to " : "core_pattern is now ", pattern.text);
+	say_link(&pattern);
 	say(capture_is_pattern(installation.now.pattern) ? "instead of " : "uninstall will restore ",
 	    installation.now.pattern);
 	say("crashes are kept in ", installation.settings.vault);
@@ -319,7 +250,10 @@ const struct cli_command cli_install = {
 		   "0, so\n"
 		   "that the kernel waits until a core is kept. What was there before is remembered beside the vault, "
 		   "for\n"
-		   "corelate uninstall. It lasts until the machine is restarted. Installing again does no harm.\n",
+		   "corelate uninstall. A path that core_pattern cannot hold (127 bytes, no blanks) is given to the "
+		   "kernel "
+		   "by\n"
+		   "links in /run/corelate. It lasts until the machine is restarted. Installing again does no harm.\n",
 	.flags = CLI_CONFIG | CLI_DRY_RUN,
 	.run = run_install,
 };
@@ -335,6 +269,8 @@ static struct error *restore(const struct installation *installation)
 		err = write_line(LIMIT_PATH, installation->memory.before.limit);
 	if (!err && unlink(installation->path) != 0)
 		err = error_errno(errno, "cannot remove %s", installation->path);
+	if (!err)
+		install_pattern_unlink();
 	return err;
 }
 
@@ -348,8 +284,11 @@ static struct error *run_uninstall(const struct cli_options *options, int *ret_s
 		return err;
 	if (!capture_is_pattern(installation.now.pattern)) {
 		say("core_pattern is not corelate's, and is left alone: ", installation.now.pattern);
-		if (installation.has_memory && !options->dry_run && unlink(installation.path) != 0)
-			err = error_errno(errno, "cannot remove %s", installation.path);
+		if (installation.has_memory && !options->dry_run) {
+			install_pattern_unlink();
+			if (unlink(installation.path) != 0)
+				err = error_errno(errno, "cannot remove %s", installation.path);
+		}
 		return err;
 	}
 	if (!installation.has_memory)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # What the runners of single crashes share (uretprobe/run-case.sh, heap/run-case.sh). The runner sets `name`, `mode`, `work`
-# (where the crash is made) and `keep`; the pids in `tracer`, `recorder` and `victim` are ended when it leaves.
+# (where the crash is made: the victim's working directory) and `keep`; the pids in `tracer`, `recorder` and `victim` are ended
+# when it leaves.
 # shellcheck shell=bash
-tracer='' recorder='' victim='' pattern_before='' work='' keep=''
+tracer='' recorder='' victim='' shared='' work='' keep=''
 
 skip() {
 	printf '%-20s %-10s skipped: %s\n' "$name" "$mode" "$1"
@@ -14,12 +15,17 @@ die() {
 	exit 1
 }
 
-# Only what is still ours is put back.
-restore_pattern() {
-	if [ -n "$pattern_before" ] && [ "$(cat /proc/sys/kernel/core_pattern)" = "$work/core.%p" ]; then
-		printf '%s\n' "$pattern_before" >/proc/sys/kernel/core_pattern
-	fi
-	pattern_before=''
+# share_pattern: from now to leave_pattern what crashes in `work` leaves core.PID there. Descriptor 9 is not for children.
+share_pattern() {
+	exec 9>>/run/lock/corelate-live-tests
+	/usr/bin/python3 "$here/../core_pattern.py" share 9 || skip "other tests keep core_pattern"
+	shared=yes
+	ulimit -c unlimited
+}
+
+leave_pattern() {
+	[ -z "$shared" ] || /usr/bin/python3 "$here/../core_pattern.py" leave 9 || true
+	shared=''
 }
 
 cleanup() {
@@ -29,7 +35,7 @@ cleanup() {
 	for pid in $tracer $victim $recorder; do
 		kill -KILL "$pid" 2>/dev/null || true
 	done
-	restore_pattern
+	leave_pattern
 	[ -n "$keep" ] || [ -z "$work" ] || rm -rf "$work"
 	exit "$status"
 }

@@ -1,50 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""Makes the crashes: holds the host's core_pattern, runs the recorder, collects cores."""
-import fcntl
+"""Makes the crashes: runs the recorder and the programs, collects cores."""
+import concurrent.futures
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LOCK = "/run/lock/corelate-live-tests"  # that of tests/live/lib.sh
-PATTERN = "/proc/sys/kernel/core_pattern"
+sys.path.insert(0, os.path.dirname(HERE))
+import core_pattern  # noqa: E402
 
 
 class CrashError(Exception):
     pass
 
 
-class CorePattern:
-    """Cores of all processes appear in `directory` as PID.core while this is held; afterwards all is as before."""
-
-    def __init__(self, directory):
-        self.directory = directory
-
-    def __enter__(self):
-        self.lock = open(LOCK, "a", encoding="ascii")
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
-        with open(PATTERN, encoding="ascii") as file:
-            self.before = file.read()
-        self.ours = os.path.join(self.directory, "%p.core") + "\n"
-        with open(PATTERN, "w", encoding="ascii") as file:
-            file.write(self.ours)
-        return self
-
-    def still_ours(self):
-        with open(PATTERN, encoding="ascii") as file:
-            return file.read() == self.ours
-
-    def __exit__(self, *_):
-        if self.still_ours():
-            with open(PATTERN, "w", encoding="ascii") as file:
-                file.write(self.before)
-        self.lock.close()
-
-
 class Launcher:
+    """Runs several programs at a time, each a descendant of `process`; run() may be called by several threads."""
+
     def __init__(self):
         self.process = subprocess.Popen(
             [sys.executable, os.path.join(HERE, "launcher.py")],
@@ -52,14 +28,30 @@ class Launcher:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self.lock = threading.Lock()
+        self.waiting = {}
+        self.orders = 0
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            answer = json.loads(line)
+            with self.lock:
+                future = self.waiting.pop(answer["order"])
+            future.set_result(answer)
+        with self.lock:
+            for future in self.waiting.values():
+                future.set_exception(CrashError("the launcher ended"))
 
     def run(self, **order):
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise CrashError("the launcher ended")
-        return json.loads(answer)
+        future = concurrent.futures.Future()
+        with self.lock:
+            self.orders += 1
+            self.waiting[self.orders] = future
+            self.process.stdin.write(json.dumps({"order": self.orders, **order}) + "\n")
+            self.process.stdin.flush()
+        return future.result(order["seconds"] + 60)
 
     def close(self):
         self.process.stdin.close()
@@ -92,20 +84,20 @@ class Recorder:
             raise CrashError(f"the recorder ended with {self.process.returncode}: {self.said()}")
 
 
-def take_core(case, cores, pid, place):
+def take_core(case, directory, pid, place):
     """Moves the core of the case to `place`; says what is wrong otherwise."""
-    found = [name for name in os.listdir(cores) if name.endswith(".core")]
-    wanted = f"{pid}.core"
+    found = [name for name in os.listdir(directory) if name.startswith("core.")]
+    wanted = f"core.{pid}"
     if case.core == "child":
         # The one that is not the parent's, of this program.
-        others = [name for name in found if name != wanted and runs_under(os.path.join(cores, name), case.bug)]
+        others = [name for name in found if name != wanted and runs_under(os.path.join(directory, name), case.bug)]
         wanted = others[0] if len(others) == 1 else ""
     if wanted not in found:
         return f"no core of the {case.core} among {found}"
-    os.replace(os.path.join(cores, wanted), place)
+    os.replace(os.path.join(directory, wanted), place)
     for name in found:
         if name != wanted:
-            os.unlink(os.path.join(cores, name))
+            os.unlink(os.path.join(directory, name))
     return ""
 
 
@@ -115,8 +107,9 @@ def runs_under(core, name):
         return name[:15].encode() in file.read(65536)
 
 
-def crash(case, program, launcher, cores, directory, place):
-    """Runs the case once. Empty string: the core is at `place`; else what went wrong."""
+def crash(case, program, launcher, directory, place):
+    """Runs the case once, in `directory`, where its core appears while core_pattern is shared. Empty string: the core is at
+    `place`; else what went wrong."""
     order = {"program": program, "arguments": case.arguments, "environment": case.environment,
              "directory": directory, "seconds": 20}
     ended = launcher.run(**order)
@@ -124,4 +117,4 @@ def crash(case, program, launcher, cores, directory, place):
         return "it did not end within 20 s"
     if case.core == "parent" and ended["status"] not in [-getattr(signal, name) for name in case.signals]:
         return f"it ended with {ended['status']}, not {' or '.join(case.signals)}"
-    return take_core(case, cores, ended["pid"], place)
+    return take_core(case, directory, ended["pid"], place)

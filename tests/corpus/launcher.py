@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Runs programs and tells how each ended. A process of its own, so that a recorder can be told to record its
-descendants. Reads one JSON object a line (program, arguments, environment, directory, seconds), answers with one."""
+"""Runs programs, several at a time, and tells how each ended. A process of its own, so that a recorder can be told to record its
+descendants. Reads one JSON object a line (order, program, arguments, environment, directory, seconds), answers with one a
+line when it has ended (order, pid, status; status is null where it was ended because its time was over)."""
 import json
 import os
 import resource
@@ -39,8 +40,23 @@ def run(order):
             pass
         if status is None:
             process.wait()
-    return {"pid": process.pid, "status": status}
+    return {"order": order["order"], "pid": process.pid, "status": status}
+
+
+def reap(options):
+    """Whether there was a child to reap."""
+    try:
+        return os.waitpid(-1, options)[0] != 0
+    except ChildProcessError:
+        return False
 
 
 for line in sys.stdin:
-    print(json.dumps(run(json.loads(line))), flush=True)
+    if os.fork() == 0:
+        # One write: the answers of several do not mix.
+        os.write(1, (json.dumps(run(json.loads(line))) + "\n").encode())
+        os._exit(0)
+    while reap(os.WNOHANG):
+        pass
+while reap(0):
+    pass

@@ -36,7 +36,7 @@ def arguments():
     parser.add_argument("--mode", choices=["recorded", "unrecorded"], help="only this one")
     parser.add_argument("--keep", metavar="DIR", help="leave programs, cores, the recording and reports in DIR")
     parser.add_argument("--json", metavar="OUT", help="write all results there")
-    parser.add_argument("--jobs", type=int, default=1, help="how many programs are built, and cores explained, at once")
+    parser.add_argument("--jobs", type=int, default=1, help="how many programs are built and crashed, and cores explained, at once")
     parser.add_argument("--again", action="store_true", help="with --keep: judge the cores that are there already")
     parser.add_argument("--no-worse", action="store_true", help="exit status 0 when it is as good as it was (SO_FAR)")
     parser.add_argument("--list", action="store_true", help="list the cases, and end")
@@ -65,7 +65,7 @@ def check_host(again):
         skip("this kernel carries no type information (BTF)")
     if not may_use_bpf():
         skip("the bpf system call is refused here")
-    if not os.access(crasher.PATTERN, os.W_OK):
+    if not os.access(crasher.core_pattern.PATTERN, os.W_OK):
         skip("core_pattern cannot be set here")
 
 
@@ -112,31 +112,28 @@ class Run:
     def crash_all(self, mode):
         shutil.rmtree(self.path(mode), ignore_errors=True)
         os.makedirs(self.path(mode))
-        cores = self.path("cores")
-        shutil.rmtree(cores, ignore_errors=True)
-        os.mkdir(cores)
-        os.chmod(cores, 0o1777)
         launcher, recorder = crasher.Launcher(), None
         try:
-            with crasher.CorePattern(cores) as pattern:
+            with crasher.core_pattern.held(crasher.core_pattern.share):
                 if mode == "recorded":
                     database = self.path("corpus.db")
                     for ending in ("", "-wal", "-shm"):
                         if os.path.exists(database + ending):
                             os.unlink(database + ending)
                     recorder = crasher.Recorder(self.corelate, database, launcher.process.pid, self.path("recorder.log"))
-                for case in self.cases:
-                    self.crash_one(case, mode, launcher, cores, pattern)
+                with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
+                    for _ in pool.map(lambda case: self.crash_one(case, mode, launcher), self.cases):
+                        pass
         finally:
             launcher.close()
             if recorder:
                 recorder.close()
 
-    def crash_one(self, case, mode, launcher, cores, pattern):
+    def crash_one(self, case, mode, launcher):
         directory = self.place(case, mode, "dir")
         os.mkdir(directory)
-        why = crasher.crash(case, self.programs[case.name], launcher, cores, directory, self.place(case, mode, "core"))
-        if why and not pattern.still_ours():
+        why = crasher.crash(case, self.programs[case.name], launcher, directory, self.place(case, mode, "core"))
+        if why and crasher.core_pattern.read() != crasher.core_pattern.SHARED:
             raise crasher.CrashError("somebody else set core_pattern meanwhile")
         if why:
             self.add(case, mode, "broken", why=why)

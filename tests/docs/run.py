@@ -9,7 +9,7 @@ docs/README.md tells the rules for writers. The commands of one document run one
 directory of their own. Exit status: 0 as shown, 1 not, 2 the document is malformed, 77 something
 that the document needs is missing.
 """
-import fcntl
+import contextlib
 import os
 import pathlib
 import re
@@ -21,11 +21,11 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import core_pattern  # noqa: E402
 import document
 import shape
 
-LOCK = "/run/lock/corelate-live-tests"  # that of tests/live/lib.sh
-CORE_PATTERN = pathlib.Path("/proc/sys/kernel/core_pattern")
 SECONDS_A_COMMAND = 300
 NOT_COPIED = shutil.ignore_patterns(".git", "build", "build-*", ".cache", "__pycache__")
 
@@ -52,44 +52,32 @@ def check_needs(needs):
         elif need == "bpf":
             if os.geteuid() != 0 or not os.access("/sys/kernel/btf/vmlinux", os.R_OK):
                 skip("recording needs root and a kernel with BTF")
-        elif need == "cores":
-            if not os.access(CORE_PATTERN, os.W_OK):
+        elif need in ("cores", "core_pattern"):
+            if not os.access(core_pattern.PATTERN, os.W_OK):
                 skip("core_pattern cannot be set here")
         elif not shutil.which(need):
             skip(need + " is not installed")
 
 
-class Cores:
-    """core_pattern is the host's: whoever crashes something holds the lock of the live tests, and puts it back, whatever
-    the document's commands have made of it."""
-
-    KEPT = [CORE_PATTERN, pathlib.Path("/proc/sys/kernel/core_pipe_limit")]
-
-    def __init__(self, scratch, wanted):
-        self.pattern = "%s/core.%%p" % scratch
-        self.wanted = wanted
-
-    def __enter__(self):
-        if not self.wanted:
-            return self
-        self.lock = open(LOCK, "w")
-        deadline = time.monotonic() + 600
-        while True:
+@contextlib.contextmanager
+def cores(needs, scratch):
+    """Whoever crashes something shares core_pattern with the other tests, or has it alone, and then puts it back whatever the
+    document's commands have made of it."""
+    if "core_pattern" in needs:
+        with core_pattern.held(core_pattern.alone):
+            kept = [pathlib.Path(core_pattern.PATTERN), pathlib.Path("/proc/sys/kernel/core_pipe_limit")]
+            before = [path.read_text() for path in kept]
+            core_pattern.write("%s/core.%%p" % scratch)
             try:
-                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    skip("the live tests of another build are running")
-                time.sleep(0.2)
-        self.before = [path.read_text() for path in self.KEPT]
-        CORE_PATTERN.write_text(self.pattern)
-        return self
-
-    def __exit__(self, *_):
-        if self.wanted:
-            for path, text in zip(self.KEPT, self.before):
-                path.write_text(text)
+                yield
+            finally:
+                for path, text in zip(kept, before):
+                    path.write_text(text)
+    elif "cores" in needs:
+        with core_pattern.held(core_pattern.share):
+            yield
+    else:
+        yield
 
 
 class Shell:
@@ -153,6 +141,15 @@ class Shell:
             return False
 
 
+def short_programs(build, directory):
+    """The programs under a path that does not depend on where the tree lies: what is shown must not, either (core_pattern, for
+    one, has room for 127 bytes)."""
+    for name in ("corelate", "corelated"):
+        shutil.copy2(build / name, directory / name)
+    os.chmod(directory, 0o755)
+    return directory
+
+
 def prepare(build, source, scratch, whole):
     """What the commands find: the examples, or the whole source tree, and their environment."""
     for name in [""] if whole else ["examples"]:
@@ -188,11 +185,11 @@ def run(build, path, source, filling):
     check_needs(needs)
     ran = failed = 0
     known, printed = {}, []
-    # Short: `corelate install` puts a path into core_pattern, which has room for 127 bytes.
-    with tempfile.TemporaryDirectory(prefix="doc") as directory:
+    with tempfile.TemporaryDirectory(prefix="doc") as directory, tempfile.TemporaryDirectory(prefix="bin") as programs:
         scratch = pathlib.Path(directory).resolve()
-        environment = prepare(build, source, scratch, "tree" in needs)
-        with Cores(scratch, "cores" in needs):
+        programs = short_programs(build, pathlib.Path(programs).resolve())
+        environment = prepare(programs, source, scratch, "tree" in needs)
+        with cores(needs, scratch):
             shell = Shell(scratch, environment)
             try:
                 for part in parts:
@@ -207,7 +204,7 @@ def run(build, path, source, filling):
                     else:
                         exact = "$?" in part.text
                         got = shape.tidy(shell.run(shape.substitute(part.text, known)),
-                                         {str(scratch): shape.ROOT, str(build): shape.PROGRAMS})
+                                         {str(scratch): shape.ROOT, str(programs): shape.PROGRAMS, str(build): shape.PROGRAMS})
                         pairs = shape.pair(part.shown, got, exact)
                         ran += 1
                         if pairs:

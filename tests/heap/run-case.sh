@@ -95,13 +95,9 @@ done
 ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:alloc_dealloc_mismatch=1 ./asan "${arguments[@]}" >/dev/null 2>asan.txt <<<go || true
 grep -q 'ERROR: AddressSanitizer' asan.txt || die "AddressSanitizer says nothing: $(tail -n 1 asan.txt)"
 
-# ---- the crash. core_pattern is the host's; the live tests hold the same lock ----
+# ---- the crash ----
 
-exec 9>/run/lock/corelate-live-tests
-flock 9
-pattern_before=$(cat /proc/sys/kernel/core_pattern)
-printf '%s\n' "$work/core.%p" >/proc/sys/kernel/core_pattern
-ulimit -c unlimited
+share_pattern
 exec 7>&2 2>/dev/null # the shell's own word on the signal that ends the victim
 if [ "$attached" = yes ] && [ "$mode" = record ]; then
 	mkfifo orders
@@ -127,8 +123,7 @@ else
 	timeout 60 env "${environment[@]}" ./victim "${arguments[@]}" >said 2>errors <<<go 9>&- || true
 fi
 exec 2>&7 7>&-
-restore_pattern
-flock -u 9
+leave_pattern
 
 core=''
 for file in core.*; do

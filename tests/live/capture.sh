@@ -14,7 +14,7 @@ live_cleanup_more() {
 	[ -z "${JOURNAL_MADE:-}" ] || rm -rf /run/systemd/journal
 }
 
-live_begin "$@"
+live_begin_alone "$@"
 LIMIT_BEFORE=$(cat /proc/sys/kernel/core_pipe_limit)
 VAULT=$TMP/v
 CONFIG=$TMP/c.conf

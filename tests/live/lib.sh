@@ -76,6 +76,7 @@ live_cleanup() {
 	if [ -n "${CORE_PATTERN_BEFORE+set}" ]; then
 		printf '%s\n' "$CORE_PATTERN_BEFORE" >/proc/sys/kernel/core_pattern
 	fi
+	[ -z "${CORE_LOCK:-}" ] || "$PYTHON" "$SOURCE/tests/core_pattern.py" leave 9 || true
 	if type live_cleanup_more >/dev/null 2>&1; then
 		live_cleanup_more || true
 	fi
@@ -83,8 +84,24 @@ live_cleanup() {
 	exit "$status"
 }
 
-# Sets BUILD, VICTIMS, CORELATE, TMP (which other users may pass through), DB and CORES (where cores appear).
+# Sets BUILD, VICTIMS, CORELATE, TMP (which other users may pass through), DB and CORES, which becomes the working directory:
+# what is crashed there leaves core.PID there. Several tests do so at the same time (tests/core_pattern.py).
 live_begin() {
+	live_prepare share "$@"
+}
+
+# The same for a test that sets core_pattern, or cannot be in one machine with others; it runs when no other test does.
+# Meanwhile core_pattern is $CORES/core.%p.
+live_begin_alone() {
+	live_prepare alone "$@"
+	CORE_PATTERN_BEFORE=$(cat /proc/sys/kernel/core_pattern)
+	printf '%s\n' "$CORES/core.%p" >/proc/sys/kernel/core_pattern
+}
+
+live_prepare() {
+	local how=$1
+
+	shift
 	BUILD=$(realpath "${1:?the build directory}")
 	VICTIMS=$BUILD/tests/live
 	CORELATE=$BUILD/corelate
@@ -93,9 +110,7 @@ live_begin() {
 	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel carries no type information (BTF)"
 	may_use_bpf || skip "the bpf system call is refused here"
 	[ -w /proc/sys/kernel/core_pattern ] || skip "core_pattern cannot be set here"
-	# core_pattern is the host's: the tests of two builds must not run at the same time.
-	exec 9>/run/lock/corelate-live-tests
-	flock -w 60 9 || skip "the live tests of another build are running"
+	exec 9>>/run/lock/corelate-live-tests
 	trap live_cleanup EXIT
 	trap 'exit 130' INT TERM HUP
 	TMP=$(mktemp -d)
@@ -103,16 +118,19 @@ live_begin() {
 	CORES=$TMP/cores
 	mkdir -m 1777 "$CORES"
 	DB=$TMP/live.db
-	CORE_PATTERN_BEFORE=$(cat /proc/sys/kernel/core_pattern)
-	printf '%s\n' "$CORES/core.%p" >/proc/sys/kernel/core_pattern
+	CORE_LOCK=$how
+	"$PYTHON" "$SOURCE/tests/core_pattern.py" "$how" 9 || skip "other tests keep core_pattern"
+	cd "$CORES"
 	ulimit -c unlimited
 	export DB VICTIMS CORES SOURCE
 }
 
 live_end() {
 	if [ "$FAILURES" -ne 0 ]; then
-		[ "$(cat /proc/sys/kernel/core_pattern)" = "$CORES/core.%p" ] ||
-			printf 'core_pattern was changed by somebody else meanwhile: the failures may come from that\n' >&2
+		case $(cat /proc/sys/kernel/core_pattern) in
+		core.%p | "$CORES/core.%p") ;;
+		*) printf 'core_pattern was changed by somebody else meanwhile: the failures may come from that\n' >&2 ;;
+		esac
 		exit 1
 	fi
 	printf 'ok\n'

@@ -10,7 +10,7 @@ for tool in cpack dpkg-shlibdeps dpkg-deb; do
 done
 ! grep -q 'CORELATE_SANITIZE:BOOL=ON' "$1/CMakeCache.txt" || skip "sanitized programs are not packaged"
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
-live_begin "$@"
+live_begin_alone "$@"
 README=$SOURCE/README.md
 
 # What a user types must be in the README: the verb, and each of its options with it.

@@ -3,7 +3,7 @@
 # The units under a real systemd, that of this machine, booted in a root and in namespaces of its own: the hardening of the
 # recorder's unit must leave it able to record, and the capture's must be able to set core_pattern and to give it back.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-live_begin "$@"
+live_begin_alone "$@"
 command -v dpkg-shlibdeps >/dev/null && [ -x /usr/lib/systemd/systemd ] || skip "this needs systemd and dpkg-dev"
 ! grep -q 'CORELATE_SANITIZE:BOOL=ON' "$BUILD/CMakeCache.txt" || skip 'sanitized programs are not packaged'
 unified=$(awk '$3 == "cgroup2" {print $2; exit}' /proc/mounts)

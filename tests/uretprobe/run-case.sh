@@ -130,12 +130,7 @@ fi
 cd "$work"
 build_victim >>build.log 2>&1 || die "the victim does not build: $(tail -n 3 build.log)"
 
-# core_pattern is the host's; the live tests hold the same lock.
-exec 9>/run/lock/corelate-live-tests
-flock 9
-pattern_before=$(cat /proc/sys/kernel/core_pattern)
-printf '%s\n' "$work/core.%p" >/proc/sys/kernel/core_pattern
-ulimit -c unlimited
+share_pattern
 
 # ---- the crash ----
 
@@ -176,8 +171,7 @@ victim=''
 exec 8>&-
 [ -z "$tracer" ] || stop_tracer
 pattern_now=$(cat /proc/sys/kernel/core_pattern)
-restore_pattern
-flock -u 9
+leave_pattern
 rm -f orders
 if [ -n "$keep" ]; then
 	printf '%s\n' "$(head -n 1 "$here/cases/$name" | cut -c 3-)" "command: ${command[*]}; mode: $mode; status $status" \
@@ -197,7 +191,7 @@ if [ "$wanted" != core ]; then
 		exit 0
 	fi
 elif [ -z "$core" ]; then
-	[ "$pattern_now" != "$work/core.%p" ] || die "no core; status $status: $(tail -n 1 errors)"
+	[ "$pattern_now" != core.%p ] || die "no core; status $status: $(tail -n 1 errors)"
 	# Something that does not take the lock set core_pattern meanwhile.
 	[ "$attempt" -lt 5 ] || skip "something else keeps setting core_pattern"
 	cd "$start"
