@@ -5,10 +5,24 @@
 #include "collector/ingest_internal.h"
 #include "common/cleanup.h"
 
+static struct error *look_at_quota(struct ingest *ingest)
+{
+	uint64_t bytes;
+	struct error *err;
+
+	if (!ingest->quota_bytes)
+		return NULL;
+	err = store_writer_size(ingest->writer, &bytes);
+	if (!err)
+		ingest->over_quota = bytes >= ingest->quota_bytes;
+	return err;
+}
+
 struct error *ingest_create(struct store_writer *writer, const struct ingest_options *options,
 			    struct ingest **ret_ingest)
 {
 	struct ingest *ingest = calloc(1, sizeof(*ingest));
+	struct error *err;
 
 	if (!ingest)
 		return &error_no_memory;
@@ -18,6 +32,12 @@ struct error *ingest_create(struct store_writer *writer, const struct ingest_opt
 	ingest->complete_until_ns = options->started_ns;
 	ingest->quota_bytes = options->quota_bytes;
 	ingest->stack_bytes = options->stack_bytes;
+	/* A store that is full from the beginning takes nothing, not even until the first commit. */
+	err = look_at_quota(ingest);
+	if (err) {
+		ingest_destroy(ingest);
+		return err;
+	}
 	*ret_ingest = ingest;
 	return NULL;
 }
@@ -197,7 +217,6 @@ static void commit_gaps(struct ingest *ingest, uint64_t complete_until_ns)
 void ingest_commit(struct ingest *ingest, uint64_t complete_until_ns)
 {
 	uint64_t discarded = 0;
-	uint64_t bytes = 0;
 	struct error *err = ingest_store_ledger(ingest);
 	bool kept;
 
@@ -225,11 +244,7 @@ void ingest_commit(struct ingest *ingest, uint64_t complete_until_ns)
 	commit_gaps(ingest, complete_until_ns);
 	if (!ingest->gap_count && kept)
 		ingest->complete_until_ns = complete_until_ns;
-	if (ingest->quota_bytes) {
-		err = store_writer_size(ingest->writer, &bytes);
-		if (err)
-			keep_failure(ingest, err);
-		else
-			ingest->over_quota = bytes >= ingest->quota_bytes;
-	}
+	err = look_at_quota(ingest);
+	if (err)
+		keep_failure(ingest, err);
 }

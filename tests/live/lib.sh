@@ -184,11 +184,11 @@ forget() {
 	LIVE_PIDS=(${others[@]+"${others[@]}"})
 }
 
-# record COMMAND...: records it into DB; sets STATUS and RECORDER_LOG.
+# record COMMAND...: records it into DB, in CORES; sets STATUS and RECORDER_LOG.
 record() {
 	STATUS=0
 	RECORDER_LOG=$(mktemp "$TMP/recorder.XXXXXX")
-	"$CORELATE" record --db "$DB" -- "$@" 2>"$RECORDER_LOG" 9>&- || STATUS=$?
+	(cd "$CORES" && exec "$CORELATE" record --db "$DB" -- "$@" 2>"$RECORDER_LOG" 9>&-) || STATUS=$?
 }
 
 # ---- what was recorded ----

@@ -11,7 +11,7 @@ live_cleanup_more() {
 	fi
 }
 
-live_begin "$@"
+live_begin_alone "$@"
 LIMIT_BEFORE=$(cat /proc/sys/kernel/core_pipe_limit)
 export CORELATE_VAULT=$TMP/v
 printf 'Vault=%s\nDatabase=%s\nHooks=%s\n' "$CORELATE_VAULT" "$DB" "$TMP/none" >"$TMP/c.conf"

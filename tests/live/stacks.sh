@@ -74,7 +74,7 @@ chmod 755 "$TMP"/*.so "$TMP/victim"
 try() {
 	rm -f "$DB"* "$CORES"/*
 	STATUS=0
-	"$CORELATE" record --db "$DB" "$@" 2>"$TMP/recorder.err" 9>&- || STATUS=$?
+	(cd "$CORES" && exec "$CORELATE" record --db "$DB" "$@" 2>"$TMP/recorder.err" 9>&-) || STATUS=$?
 	equal "status of the victim" "$STATUS" 139
 	explain
 }
