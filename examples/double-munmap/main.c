@@ -10,6 +10,7 @@
  */
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,10 @@ static void bug(int noise)
 		make_noise();
 	prctl(PR_GET_DUMPABLE, 1000, 0, 0, 0);
 	prctl(PR_GET_DUMPABLE, 1111, 0, 0, 0);
-	depot_open(&depot);
+	/* The kernel takes the highest gap that fits: that of the walker, unless there is one above it, which then is full. */
+	do
+		depot_open(&depot);
+	while ((uintptr_t)depot.block - (uintptr_t)walker.image >= WALKER_MAP_BYTES);
 	prctl(PR_GET_DUMPABLE, 2222, 0, 0, 0);
 	pause_ms(3);
 	if (noise)

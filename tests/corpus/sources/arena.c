@@ -30,7 +30,7 @@ struct arena {
 #define GUESTS 16
 #endif
 
-static struct arena arenas[8];
+static struct arena arenas[32];
 
 static int deliver(struct session *session, const char *text)
 {
@@ -40,7 +40,7 @@ static int deliver(struct session *session, const char *text)
 
 static struct arena *arena_create(size_t size)
 {
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < 32; i++) {
 		struct arena *arena = &arenas[i];
 		if (arena->base)
 			continue;
@@ -155,6 +155,11 @@ int main(void)
 	// From the top downwards: the kernel places the later arena below the earlier one.
 	struct arena *clients = arena_create(16 * 4096);
 	struct arena *servers = arena_create(16 * 4096);
+	// A gap higher up that fits is taken first; once it is full, the next arena is the neighbour.
+	while (servers->base + servers->size != clients->base) {
+		clients = servers;
+		servers = arena_create(16 * 4096);
+	}
 	struct session *sessions[12];
 
 	for (int i = 0; i < 6; i++) {
@@ -175,6 +180,9 @@ int main(void)
 	arena_release(servers);
 	// It comes to lie within the place of the released one.
 	struct arena *guests = arena_create(GUESTS * 4096);
+	// Unless a gap higher up fits it: then the next one does.
+	while (guests->base < servers->base || guests->base >= servers->base + servers->size)
+		guests = arena_create(GUESTS * 4096);
 	for (int i = 0; i < 6; i++) {
 		sessions[6 + i] = session_create(guests, 300 + i, "guest");
 		sessions[i]->peer = sessions[6 + i];

@@ -78,6 +78,12 @@ int main(int argc, char **argv)
 	int id = shmget(IPC_PRIVATE, size, IPC_CREAT | 0600);
 	queue = shmat(id, NULL, 0);
 	shmctl(id, IPC_RMID, NULL);
+#elif defined(TOO_LONG)
+	char *scratch;
+	do { // anew until the gaps higher up are full, and the second lies below the first
+		queue = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		scratch = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	} while (scratch + 8192 != (char *)queue);
 #else
 	queue = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 #endif
@@ -91,7 +97,6 @@ int main(int argc, char **argv)
 	printf("%d\n", consume(queue));
 #elif defined(TOO_LONG)
 	// The length of the other structure: what lies behind goes too.
-	char *scratch = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	strcpy(scratch, "scratch");
 	munmap(scratch, size);
 	queue->tail += 3;
