@@ -97,15 +97,19 @@ struct error *install_pattern_make(const char *config, struct install_pattern *r
 
 /* ---- links ---- */
 
-static struct error *make_directory(void)
+static bool is_roots_alone(void)
 {
 	struct stat status;
 
+	return lstat(INSTALL_LINKS, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == 0 &&
+	       !(status.st_mode & 022);
+}
+
+static struct error *make_directory(void)
+{
 	if (mkdir(INSTALL_LINKS, 0755) != 0 && errno != EEXIST)
 		return error_errno(errno, "cannot make %s", INSTALL_LINKS);
-	if (lstat(INSTALL_LINKS, &status) != 0)
-		return error_errno(errno, "%s", INSTALL_LINKS);
-	if (!S_ISDIR(status.st_mode) || status.st_uid != 0 || status.st_mode & 022)
+	if (!is_roots_alone())
 		return error_format(ERROR_INVALID, "%s: not a directory that only root may write", INSTALL_LINKS);
 	return check_above(PROGRAM_LINK);
 }
@@ -153,6 +157,8 @@ bool install_pattern_is_linked(const struct install_pattern *pattern)
 
 void install_pattern_unlink(void)
 {
+	if (!is_roots_alone())
+		return;
 	unlink(PROGRAM_LINK);
 	unlink(CONFIG_LINK);
 	rmdir(INSTALL_LINKS);

@@ -110,6 +110,37 @@ equal 'core_pattern of another' "$(pattern)" "$CORES/other.%p"
 printf '%s\n' "$BEFORE" >/proc/sys/kernel/core_pattern
 printf '%s\n' "$LIMIT_BEFORE" >/proc/sys/kernel/core_pipe_limit
 
+## a path that core_pattern cannot hold: 127 bytes, and no blank
+
+LONG="$TMP/a directory with blanks/and a name/that is as long as only people who like to tell everything by a name can make it"
+mkdir -p "$LONG"
+cp "$CORELATE" "$BUILD/corelated" "$LONG/"
+cp "$CONFIG" "$LONG/c.conf"
+must "$LONG/corelate" install --config "$LONG/c.conf" >"$TMP/out"
+contains 'core_pattern with links' "$(pattern)" '|/run/corelate/corelate capture --config /run/corelate/capture.conf P=%P'
+contains 'what install says of links' "$(cat "$TMP/out")" "to $LONG/corelate"
+equal 'the link to the program' "$(readlink /run/corelate/corelate)" "$LONG/corelate"
+contains 'a second install with links' "$("$LONG/corelate" install --config "$LONG/c.conf")" 'already installed'
+fresh
+crash "$BUILD/examples/double-munmap"
+equal 'a crash by links' "$(fact comm)" double-munmap
+within 30 is_explained || fail "no report by links: $(kernel_says | tail -3)"
+# Another program by the same names: the links lead to it.
+mkdir "$LONG/2"
+cp "$CORELATE" "$BUILD/corelated" "$LONG/2/"
+must "$LONG/2/corelate" install --config "$LONG/c.conf" >"$TMP/out"
+equal 'the link to another program' "$(readlink /run/corelate/corelate)" "$LONG/2/corelate"
+must "$LONG/2/corelate" uninstall --config "$LONG/c.conf" >"$TMP/out"
+equal 'core_pattern after uninstall' "$(pattern)" "$BEFORE"
+[ ! -e /run/corelate ] || fail 'uninstall left /run/corelate'
+# Where others could put links, none are made.
+mkdir -m 777 /run/corelate
+! "$LONG/corelate" install --config "$LONG/c.conf" >"$TMP/out" 2>&1 || fail 'install into a directory that others may write'
+contains 'why not' "$(cat "$TMP/out")" '/run/corelate: not a directory that only root may write'
+equal 'core_pattern after a refusal' "$(pattern)" "$BEFORE"
+rmdir /run/corelate
+fresh
+
 ## the same verdict from a core that the kernel wrote and from one that was kept
 
 ulimit -Sc unlimited
