@@ -69,7 +69,7 @@ static void build_library(const char *flags)
 		skip();
 	strcpy(strrchr(source, '/') + 1, "");
 	/* Under a new name each time: dlopen knows those that it has. */
-	command("cc -g -O2 %s -fPIC -shared -pthread -o %s %spast_victim.c", flags, library, source);
+	command("cc -g -O2 %s -fPIC -shared -pthread -o %s '%spast_victim.c'", flags, library, source);
 	free(source);
 }
 

@@ -38,7 +38,7 @@ static void build(const char *compiler)
 		skip();
 	snprintf(source, sizeof(source), "%s", __FILE__);
 	strrchr(source, '/')[1] = 0;
-	command("%s -o %s/victim %smember_victim.c", compiler, directory, source);
+	command("%s -o %s/victim '%smember_victim.c'", compiler, directory, source);
 }
 
 /* `expected` is "" when nothing may be said. */

@@ -45,7 +45,7 @@ static struct core *make_core(const char *flags, const char *how)
 	if (system("command -v gdb >/dev/null && command -v cc >/dev/null") != 0)
 		skip();
 	strcpy(strrchr(source, '/') + 1, "");
-	command("cc -g -O1 -fno-optimize-sibling-calls %s -pthread -o %s %sunwind_victim.c", flags, victim, source);
+	command("cc -g -O1 -fno-optimize-sibling-calls %s -pthread -o %s '%sunwind_victim.c'", flags, victim, source);
 	free(source);
 	command("gdb -nx -batch -ex 'set debuginfod enabled off' -ex 'handle SIGUSR1 nostop noprint pass' "
 		"-ex 'run %s %s' -ex 'gcore %s' %s >%s.log 2>&1",
