@@ -93,7 +93,7 @@ static void record_mappings(struct record *record)
 		};
 		int64_t id;
 
-		if (sscanf(line, "%llx-%llx %7s %llx %x:%x %llu %255s", &start, &end, flags, &offset, &major, &minor,
+		if (sscanf(line, "%llx-%llx %7s %llx %x:%x %llu %255[^\n]", &start, &end, flags, &offset, &major, &minor,
 			   &inode, path) < 7 ||
 		    flags[2] != 'x' || path[0] != '/')
 			continue;
