@@ -5,8 +5,8 @@ set -euo pipefail
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-build=$(realpath "$1")
 work=$(mktemp -d)
+build=$work/build
 trap 'rm -rf "$work"' EXIT
 
 for tool in qemu-system-x86_64 busybox cpio; do
@@ -14,6 +14,7 @@ for tool in qemu-system-x86_64 busybox cpio; do
 done
 kernel=$(vm_kernel) || { echo "skipped: no package with the 6.1 cloud kernel"; exit 77; }
 
+vm_programs "$1" "$build" corelate corelated examples/double-munmap examples/libwalker.so examples/libdepot.so
 vm_root "$work/root" <<END
 export LD_LIBRARY_PATH=$build/examples
 echo '/tmp/core.%p' >/proc/sys/kernel/core_pattern

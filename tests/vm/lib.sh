@@ -22,6 +22,16 @@ vm_kernel() {
 	printf '%s\n' "$image"
 }
 
+# vm_programs BUILD_DIRECTORY DIRECTORY FILE...: copies of these files of the build, under a path without blanks.
+vm_programs() {
+	local build=$1 directory=$2 file
+
+	for file in "${@:3}"; do
+		mkdir -p "$directory/$(dirname "$file")"
+		cp "$build/$file" "$directory/$file"
+	done
+}
+
 # vm_add ROOT FILE...: copies programs and the shared libraries that they need, at their own paths.
 vm_add() {
 	local root=$1 file library

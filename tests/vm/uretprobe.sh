@@ -10,10 +10,10 @@ set -euo pipefail
 CASES=(nested-null-O2 nested-null-O0 nested-abort nested-static tail-left tail-shared recursion-100 handler-between two-threads
 	two-sites indirect fiber-migrate fiber-asm fiber-dropped fiber-null wrong-return cxx-throw-O2 cxx-nobody)
 
-build=$(realpath "$1")
 tests=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../uretprobe")
 VICTIMS=$tests/victims
 work=$(mktemp -d)
+build=$work/build
 trap 'rm -rf "$work"' EXIT
 
 for tool in qemu-system-x86_64 busybox cpio cc g++ nm python3; do
@@ -53,6 +53,7 @@ for name in "${CASES[@]}"; do
 	printf '%s|%s\n' "$name" "${command[*]}" >>"$work/root/vm/list"
 done
 
+vm_programs "$1" "$build" corelate corelated
 vm_root "$work/root" <<END
 mount -t tracefs tracefs /sys/kernel/tracing
 echo /tmp/core >/proc/sys/kernel/core_pattern
