@@ -25,7 +25,7 @@ CLASSES = [
 def first_frame(lines, sources, skip):
     """File and line of the first frame in the victims' directory."""
     for line in lines:
-        match = re.match(r"\s+#\d+ 0x[0-9a-f]+ in .* (%s.*|\S+):(\d+)(?::\d+)?$" % re.escape(sources), line)
+        match = re.match(r"\s+#\d+ 0x[0-9a-f]+ in .*? (%s.*|\S+):(\d+)(?::\d+)?$" % re.escape(sources), line)
         if not match:
             if not line.strip():
                 return None
