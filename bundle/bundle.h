@@ -68,9 +68,8 @@ struct bundle_packed {
 	uint64_t file_bytes;
 };
 
-/* Writes the bundle to `path`, all of it or nothing: what was there stays until the new one is whole and on the disk.
- * Mode 0600. Refuses what is there when it is no regular file. A file that changed since it was looked at is an
- * error. */
+/* Writes the bundle to `path`, by the rule of common/output.h: whole or not at all, mode 0600. A file that changed
+ * since it was looked at is an error. */
 struct error *bundle_pack(const struct bundle_contents *contents, const char *path,
 			  struct bundle_packed *ret_packed) must_check;
 

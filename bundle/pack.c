@@ -16,8 +16,8 @@
 #include "bundle/bundle.h"
 #include "bundle/extents.h"
 #include "bundle/manifest.h"
-#include "bundle/target.h"
 #include "common/cleanup.h"
+#include "common/output.h"
 
 #define CHUNK_BYTES (1u << 20)
 
@@ -391,6 +391,8 @@ static struct error *put_all(struct packing *packing, int fd)
 		return &error_no_memory;
 	if (archive_write_set_format_pax_restricted(packing->archive) != ARCHIVE_OK ||
 	    archive_write_add_filter_zstd(packing->archive) != ARCHIVE_OK ||
+	    /* A device gets no padding either: it would not be zstd. */
+	    archive_write_set_bytes_in_last_block(packing->archive, 1) != ARCHIVE_OK ||
 	    archive_write_open_fd(packing->archive, fd) != ARCHIVE_OK)
 		return write_failure(packing);
 	err = put_manifest(packing);
@@ -398,29 +400,28 @@ static struct error *put_all(struct packing *packing, int fd)
 		err = put_member(packing, i);
 	if (!err && archive_write_close(packing->archive) != ARCHIVE_OK)
 		err = write_failure(packing);
+	if (!err)
+		packing->packed.bytes = (uint64_t)archive_filter_bytes(packing->archive, -1);
 	return err;
 }
 
 struct error *bundle_pack(const struct bundle_contents *contents, const char *path, struct bundle_packed *ret_packed)
 {
 	struct packing packing = {.contents = contents};
-	struct bundle_target target;
-	struct stat status;
-	struct error *err = bundle_target_open(path, &target);
+	struct output output;
+	struct error *err = output_open(path, true, &output);
 
 	if (err)
 		return err;
 	err = gather(&packing);
 	for (size_t i = 0; !err && i < packing.manifest.member_count; i++) {
-		if (target.device == packing.sources[i].device && target.inode == packing.sources[i].inode)
+		if (output.device == packing.sources[i].device && output.inode == packing.sources[i].inode)
 			err = error_format(ERROR_INVALID, "it is to hold that file itself");
 	}
 	if (!err)
-		err = put_all(&packing, target.fd);
-	if (!err && fstat(target.fd, &status) == 0)
-		packing.packed.bytes = (uint64_t)status.st_size;
-	err = err ? error_prefix(err, "cannot write %s", path) : bundle_target_commit(&target);
-	bundle_target_deinit(&target);
+		err = put_all(&packing, output.fd);
+	err = err ? error_prefix(err, "cannot write %s", path) : output_commit(&output);
+	output_deinit(&output);
 	if (!err)
 		*ret_packed = packing.packed;
 	packing_deinit(&packing);

@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
+#include "common/output.h"
 
 /* A crash on its way into a bundle. It is explained from what the bundle will hold, while the host is watched, so that
  * the bundle has all that the explanation needs. */
@@ -274,7 +275,7 @@ static struct error *make_bundle(const struct cli_options *options, struct bundl
 	return err ?: bundle_pack(&bundling->contents, options->output, packed);
 }
 
-static void write_size(uint64_t bytes)
+static void write_size(uint64_t bytes, FILE *out)
 {
 	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
 	double size = (double)bytes;
@@ -284,28 +285,29 @@ static void write_size(uint64_t bytes)
 		size /= 1024;
 		unit++;
 	}
-	printf("%.*f %s", unit ? 1 : 0, size, units[unit]);
+	fprintf(out, "%.*f %s", unit ? 1 : 0, size, units[unit]);
 }
 
-static void tell(const struct cli_options *options, const struct bundling *bundling, const struct bundle_packed *packed)
+static void tell(const struct cli_options *options, const struct bundling *bundling, const struct bundle_packed *packed,
+		 FILE *out)
 {
-	inert_write(options->output, stdout);
-	fputs(": ", stdout);
-	write_size(packed->bytes);
-	printf(", crash %s\n  core: ", bundling->crash.id);
+	inert_write(options->output, out);
+	fputs(": ", out);
+	write_size(packed->bytes, out);
+	fprintf(out, ", crash %s\n  core: ", bundling->crash.id);
 	if (bundling->contents.core) {
-		write_size(packed->core_bytes);
-		fputs(", of which not zero ", stdout);
-		write_size(packed->core_stored);
+		write_size(packed->core_bytes, out);
+		fputs(", of which not zero ", out);
+		write_size(packed->core_stored, out);
 	} else {
-		fputs(options->no_core ? "left out" : "none was found", stdout);
+		fputs(options->no_core ? "left out" : "none was found", out);
 	}
-	printf("\n  record: %s", bundling->crash.recorded ? "" : "none");
+	fprintf(out, "\n  record: %s", bundling->crash.recorded ? "" : "none");
 	if (bundling->crash.recorded)
-		printf("%" PRIu64 " events of this process", bundling->crash.event_count);
-	printf("\n  programs, libraries, debug files: %" PRIu64 ", ", packed->file_count);
-	write_size(packed->file_bytes);
-	putchar('\n');
+		fprintf(out, "%" PRIu64 " events of this process", bundling->crash.event_count);
+	fprintf(out, "\n  programs, libraries, debug files: %" PRIu64 ", ", packed->file_count);
+	write_size(packed->file_bytes, out);
+	fputc('\n', out);
 }
 
 static struct error *run_bundle(const struct cli_options *options, int *ret_status)
@@ -313,6 +315,7 @@ static struct error *run_bundle(const struct cli_options *options, int *ret_stat
 	struct bundling bundling = {0};
 	struct bundle_packed packed;
 	struct error *err;
+	bool to_stdout;
 
 	if (!options->output) {
 		*ret_status = CLI_USAGE;
@@ -320,9 +323,10 @@ static struct error *run_bundle(const struct cli_options *options, int *ret_stat
 	}
 	if (options->argument_count == 1 && bundle_recognise(options->arguments[0]))
 		return error_format(ERROR_INVALID, "%s is a bundle already", options->arguments[0]);
+	to_stdout = output_is_standard(options->output);
 	err = make_bundle(options, &bundling, &packed);
 	if (!err)
-		tell(options, &bundling, &packed);
+		tell(options, &bundling, &packed, to_stdout ? stderr : stdout);
 	bundling_deinit(&bundling);
 	return err;
 }
@@ -346,7 +350,7 @@ const struct cli_command cli_bundle = {
 		"A core is a copy of the process's memory, with its passwords and keys. The file can be read by its "
 		"owner alone (mode 0600). --no-core leaves the memory out; what the record and the report tell of it "
 		"(stack slices, registers, arguments of recorded calls) stays.\n\n"
-		"FILE is replaced when it is there, once the new one is whole, as tar and gcore do.\n",
+		"FILE is replaced when it is there, once the new one is whole.\n",
 	.flags = CLI_DB | CLI_MATCH | CLI_OUTPUT,
 	.most = CLI_ANY,
 	.options = own_options,

@@ -45,7 +45,7 @@ static const struct option_row rows[] = {
 	{.name = "output",
 	 .letter = 'o',
 	 .argument = "FILE",
-	 .help = "write there, all of it or nothing",
+	 .help = "write there: a file is replaced whole or not at all, a device or FIFO is written to",
 	 .needs = CLI_OUTPUT,
 	 .store = OPTION_TEXT,
 	 AT(output)},

@@ -3,18 +3,19 @@
 #include <inttypes.h>
 
 #include "cli/cli.h"
+#include "common/output.h"
 
-static void list_slots(const struct repair *repair)
+static void list_slots(const struct repair *repair, FILE *out)
 {
 	for (size_t i = 0; i < repair->slot_count; i++) {
 		const struct repaired_slot *slot = &repair->slots[i];
 
-		printf("0x%" PRIx64 "  ", slot->slot);
+		fprintf(out, "0x%" PRIx64 "  ", slot->slot);
 		if (slot->trust == FRAME_LOST)
-			printf("left as it is: lost, %zu return sites fit\n", slot->candidates);
+			fprintf(out, "left as it is: lost, %zu return sites fit\n", slot->candidates);
 		else
-			printf("0x%" PRIx64 " -> 0x%" PRIx64 "  %s\n", repair->trampoline, slot->return_address,
-			       frame_trust_name(slot->trust));
+			fprintf(out, "0x%" PRIx64 " -> 0x%" PRIx64 "  %s\n", repair->trampoline, slot->return_address,
+				frame_trust_name(slot->trust));
 	}
 }
 
@@ -24,11 +25,13 @@ static struct error *run_repair(const struct cli_options *options, int *ret_stat
 	const struct repair *repair;
 	size_t repaired = 0;
 	struct error *err;
+	bool to_stdout;
 
 	if (!options->output == !options->dry_run) {
 		*ret_status = CLI_USAGE;
 		return error_format(ERROR_INVALID, "repair takes either -o OUT or --dry-run");
 	}
+	to_stdout = options->output && output_is_standard(options->output);
 	err = cli_explain_crash(options, options->arguments, 1, NULL, &explained);
 	if (err)
 		return err;
@@ -41,9 +44,11 @@ static struct error *run_repair(const struct cli_options *options, int *ret_stat
 	else if (options->output)
 		err = repair_write_core(explained.crash.core, repair, options->output);
 	if (!err) {
-		list_slots(repair);
-		printf("%zu of %zu return addresses %s\n", repaired, repair->slot_count,
-		       options->output ? "put back" : "would be put back");
+		FILE *out = to_stdout ? stderr : stdout;
+
+		list_slots(repair, out);
+		fprintf(out, "%zu of %zu return addresses %s\n", repaired, repair->slot_count,
+			options->output ? "put back" : "would be put back");
 	}
 	cli_explained_deinit(&explained);
 	return err;

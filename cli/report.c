@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* corelate report: the explanation in the form that a ticket, a browser or a service takes. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "common/cleanup.h"
+#include "common/output.h"
 
 static struct error *write_text(const struct report *report, FILE *out)
 {
@@ -31,40 +33,41 @@ static const struct form *find_form(const char *name)
 	return NULL;
 }
 
-/* Not error_errno(): a missing directory is not a missing crash. */
-static struct error *write_failure(const char *path)
+static struct error *write_to(const struct form *form, const struct report *report, struct output *output)
 {
-	return error_format(ERROR_SYSTEM, "cannot write %s: %s", path, strerror(errno));
-}
-
-/* The whole report or nothing: a file beside the target is renamed over it. */
-static struct error *write_file(const struct form *form, const struct report *report, const char *path)
-{
-	cleanup_free char *temporary = NULL;
+	int fd = fcntl(output->fd, F_DUPFD_CLOEXEC, 3);
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
 	struct error *err;
-	FILE *out;
-	int fd;
+	bool failed;
 
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-		return &error_no_memory;
-	fd = mkostemp(temporary, 0);
-	if (fd < 0)
-		return write_failure(path);
-	out = fdopen(fd, "w");
 	if (!out) {
-		close(fd);
-		unlink(temporary);
+		cleanup_close_fd(&fd);
 		return &error_no_memory;
 	}
+	errno = 0;
 	err = form->write(report, out);
-	if (!err && (fflush(out) != 0 || fsync(fd) != 0))
-		err = write_failure(path);
+	failed = ferror(out) || fflush(out) != 0;
+	if (failed) {
+		/* The renderer knows neither the path nor why. */
+		error_destroy(err);
+		err = output_failure(output->path, errno ?: EIO);
+	}
 	if (fclose(out) != 0 && !err)
-		err = write_failure(path);
-	if (!err && rename(temporary, path) != 0)
-		err = write_failure(path);
+		err = output_failure(output->path, errno);
+	return err;
+}
+
+static struct error *write_file(const struct form *form, const struct report *report, const char *path)
+{
+	struct output output;
+	struct error *err = output_open(path, false, &output);
+
 	if (err)
-		unlink(temporary);
+		return err;
+	err = write_to(form, report, &output);
+	if (!err)
+		err = output_commit(&output);
+	output_deinit(&output);
 	return err;
 }
 

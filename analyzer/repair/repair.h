@@ -102,8 +102,8 @@ struct error *repair_find_calls(const struct core *core, uint64_t entry, uint64_
 /* True when decoding from `function` on meets an instruction that ends just at `return_address`, and it is a call. */
 bool repair_is_call_boundary(const struct core *core, uint64_t function, uint64_t return_address);
 
-/* Writes a copy of the core to `path` with the repaired return addresses in place: holes stay holes, the input is only
- * read, and the copy appears under its name when it is complete. ERROR_INVALID when `path` is the input. */
+/* Writes a copy of the core to `path`, by the rule of common/output.h, with the repaired return addresses in place:
+ * holes stay holes (to a stream, zeros), the input is only read. Mode 0600. ERROR_INVALID when `path` is the input. */
 struct error *repair_write_core(const struct core *core, const struct repair *repair, const char *path) must_check;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * corelate repair: the copy. Only what has bytes is copied (SEEK_DATA), so a sparse core stays sparse; the copy is made
- * under a temporary name beside its own and renamed when it is complete.
+ * corelate repair: the copy. Only what has bytes is copied (SEEK_DATA), so a sparse core stays sparse; a stream gets
+ * zeros for its holes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,101 +13,135 @@
 
 #include "analyzer/repair/repair.h"
 #include "common/cleanup.h"
+#include "common/output.h"
 
-static struct error *copy_range(int from, int to, off_t start, off_t end, const char *path)
+#define CHUNK_BYTES (1 << 16)
+
+struct copying {
+	const struct core *core;
+	const struct repair *repair;
+	struct output *output;
+	int from;
+};
+
+static struct error *write_at(const struct copying *copying, const char *bytes, size_t size, off_t offset)
 {
-	while (start < end) {
-		char buffer[1 << 16];
-		off_t wanted = end - start < (off_t)sizeof(buffer) ? end - start : (off_t)sizeof(buffer);
-		ssize_t got = pread(from, buffer, (size_t)wanted, start);
+	while (size) {
+		ssize_t put = copying->output->is_stream ? write(copying->output->fd, bytes, size)
+							 : pwrite(copying->output->fd, bytes, size, offset);
 
-		if (got < 0)
-			return error_errno(errno, "cannot read the core");
-		if (got == 0)
-			return NULL; /* it became shorter */
-		for (ssize_t done = 0; done < got;) {
-			ssize_t put = pwrite(to, buffer + done, (size_t)(got - done), start + done);
-
-			if (put < 0)
-				return error_errno(errno, "cannot write %s", path);
-			done += put;
-		}
-		start += got;
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return output_failure(copying->output->path, put ? errno : ENOSPC);
+		bytes += put;
+		size -= (size_t)put;
+		offset += put;
 	}
 	return NULL;
 }
 
-static struct error *copy_data(int from, int to, off_t size, const char *path)
+/* The return addresses whose words lie in this piece of the file, in whole or in part. No such word is in a hole: it
+ * held the trampoline's address. */
+static void put_back(const struct copying *copying, char *bytes, size_t size, off_t start)
 {
-	off_t start = 0;
-	struct error *err = NULL;
-
-	if (ftruncate(to, size))
-		return error_errno(errno, "cannot write %s", path);
-	while (start < size && !err) {
-		off_t data = lseek(from, start, SEEK_DATA);
-		off_t hole;
-
-		if (data < 0 && errno == ENXIO)
-			break;
-		if (data < 0)
-			data = start; /* a file system that knows no holes */
-		hole = lseek(from, data, SEEK_HOLE);
-		if (hole < 0 || hole > size)
-			hole = size;
-		err = copy_range(from, to, data, hole, path);
-		start = hole;
-	}
-	return err;
-}
-
-static struct error *put_back(const struct core *core, const struct repair *repair, int to, const char *path)
-{
-	for (size_t i = 0; i < repair->slot_count; i++) {
-		const struct repaired_slot *slot = &repair->slots[i];
-		const struct core_segment *segment = core_find_segment(core, slot->slot);
+	for (size_t i = 0; i < copying->repair->slot_count; i++) {
+		const struct repaired_slot *slot = &copying->repair->slots[i];
+		const struct core_segment *segment = core_find_segment(copying->core, slot->slot);
+		const char *word = (const char *)&slot->return_address;
 		off_t offset;
 
 		if (!slot->return_address || slot->trust == FRAME_LOST || !segment ||
 		    slot->slot + 8 - segment->start > segment->dumped_bytes)
 			continue;
 		offset = (off_t)(segment->file_offset + (slot->slot - segment->start));
-		if (pwrite(to, &slot->return_address, sizeof(slot->return_address), offset) !=
-		    (ssize_t)sizeof(slot->return_address))
-			return error_errno(errno, "cannot write %s", path);
+		for (off_t at = offset; at < offset + 8; at++) {
+			if (at >= start && at < start + (off_t)size)
+				bytes[at - start] = word[at - offset];
+		}
 	}
-	return NULL;
+}
+
+static struct error *copy_range(const struct copying *copying, off_t start, off_t end)
+{
+	struct error *err = NULL;
+
+	while (!err && start < end) {
+		char buffer[CHUNK_BYTES];
+		off_t wanted = end - start < CHUNK_BYTES ? end - start : CHUNK_BYTES;
+		ssize_t got = pread(copying->from, buffer, (size_t)wanted, start);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_errno(errno, "cannot read the core");
+		if (got == 0)
+			return error_format(ERROR_SYSTEM, "the core became shorter while it was copied");
+		put_back(copying, buffer, (size_t)got, start);
+		err = write_at(copying, buffer, (size_t)got, start);
+		start += got;
+	}
+	return err;
+}
+
+static struct error *copy_hole(const struct copying *copying, off_t start, off_t end)
+{
+	static const char zeros[CHUNK_BYTES];
+	struct error *err = NULL;
+
+	while (!err && copying->output->is_stream && start < end) {
+		off_t piece = end - start < CHUNK_BYTES ? end - start : CHUNK_BYTES;
+
+		err = write_at(copying, zeros, (size_t)piece, start);
+		start += piece;
+	}
+	return err;
+}
+
+static struct error *copy_all(const struct copying *copying, off_t size)
+{
+	off_t start = 0;
+	struct error *err = NULL;
+
+	if (!copying->output->is_stream && ftruncate(copying->output->fd, size))
+		return output_failure(copying->output->path, errno);
+	while (start < size && !err) {
+		off_t data = lseek(copying->from, start, SEEK_DATA), hole;
+
+		if (data < 0)
+			data = errno == ENXIO ? size : start; /* nothing more; or a file system that knows no holes */
+		if (data > size)
+			data = size;
+		hole = lseek(copying->from, data, SEEK_HOLE);
+		if (hole < 0 || hole > size)
+			hole = size;
+		err = copy_hole(copying, start, data);
+		if (!err)
+			err = copy_range(copying, data, hole);
+		start = hole;
+	}
+	return err;
 }
 
 struct error *repair_write_core(const struct core *core, const struct repair *repair, const char *path)
 {
 	cleanup_fd int from = open(core->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	cleanup_free char *temporary = NULL;
-	struct stat input, output;
-	cleanup_fd int to = -1;
+	struct output output;
+	const struct copying copying = {.core = core, .repair = repair, .output = &output, .from = from};
+	struct stat input;
 	struct error *err;
 
 	if (from < 0 || fstat(from, &input))
 		return error_errno(errno, "%s", core->path);
-	if (stat(path, &output) == 0) {
-		if (output.st_dev == input.st_dev && output.st_ino == input.st_ino)
-			return error_format(ERROR_INVALID, "%s is the core itself, which is never changed", path);
-		if (!S_ISREG(output.st_mode))
-			return error_format(ERROR_INVALID, "%s is there and is not a file", path);
-	}
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
-		temporary = NULL;
-		return &error_no_memory;
-	}
-	to = mkostemp(temporary, O_CLOEXEC);
-	if (to < 0)
-		return error_errno(errno, "cannot write %s", path);
-	err = copy_data(from, to, input.st_size, path);
-	if (!err)
-		err = put_back(core, repair, to, path);
-	if (!err && (fsync(to) || rename(temporary, path)))
-		err = error_errno(errno, "cannot write %s", path);
+	err = output_open(path, true, &output);
 	if (err)
-		unlink(temporary);
+		return err;
+	if (output.device == input.st_dev && output.inode == input.st_ino)
+		err = error_format(ERROR_INVALID, "%s is the core itself, which is never changed", path);
+	if (!err)
+		err = copy_all(&copying, input.st_size);
+	if (!err)
+		err = output_commit(&output);
+	output_deinit(&output);
 	return err;
 }

@@ -130,8 +130,8 @@ refuse 2 'bundle wants -o FILE' "${bundle[@]}" ./core
 refuse 1 'is a bundle already' "${bundle[@]}" -o twice.corelate crash.corelate
 refuse 1 'cannot write' "${bundle[@]}" -o missing/crash.corelate ./core
 mkdir directory
-refuse 1 'not a regular file' "${bundle[@]}" -o directory ./core
-refuse 1 'not a regular file' "${bundle[@]}" -o /dev/full ./core
+refuse 1 'Is a directory' "${bundle[@]}" -o directory ./core
+is_root || refuse 1 'No space left on device' "${bundle[@]}" -o /dev/full ./core
 cp core before
 refuse 1 'it is to hold that file itself' "${bundle[@]}" -o core ./core
 cmp -s core before || fail 'the core was overwritten'
@@ -149,7 +149,7 @@ if is_root && unshare -m true 2>/dev/null; then
 	# cramped SIZE DIRECTORY COMMAND...: with a small file system there, that holds a bundle.
 	cat >cramped <<-'END'
 		#!/bin/sh
-		mount -t tmpfs -o size="$1" none "$2" && cp crash.corelate "$2/full.corelate" || exit 99
+		mount -t tmpfs -o size="$1",mode=755 none "$2" && cp crash.corelate "$2/full.corelate" || exit 99
 		directory=$2
 		shift 2
 		"$@"

@@ -164,7 +164,7 @@ refuse 1 'not an ELF file' "$corelate" repair --db story.db ./text -o out.core
 for out in core ./core second-name link; do
 	refuse 1 "$out" "$corelate" repair --db story.db ./core -o $out
 done
-refuse 3 'nowhere/out' "$corelate" repair --db story.db ./core -o nowhere/out
+refuse 1 'nowhere/out' "$corelate" repair --db story.db ./core -o nowhere/out
 refuse 1 'directory' "$corelate" repair --db story.db ./core -o directory
 refuse 1 '/dev/full' "$corelate" repair --db story.db ./core -o /dev/full
 refuse 2 '-o' "$corelate" repair --db story.db ./core -o ''
