@@ -15,6 +15,7 @@
 
 #define DEBUGGER "gdb"
 #define MOST_ARGUMENTS 64
+#define OWN_ARGUMENTS 32
 
 /* What is taken away again when the debugger has ended. */
 struct copy {
@@ -71,36 +72,99 @@ static size_t split(char *text, const char **ret, size_t most)
 	return count;
 }
 
-/* `sysroot`: where the dead process's files are; NULL: in their places. Only gdb is told. */
+/* What gdb is told for every crash, after its init files and before it opens one of the crash's: whoever made those
+ * files, or the directory that we are in, has nothing to say. What a file brings along is run only from gdb's own
+ * directories
+ * ("Auto-loading safe path" in gdb's manual), and its index, which goes by a build-id that the file itself tells, is
+ * not kept for others. */
+static const char *const gdb_guards[] = {
+	"set auto-load local-gdbinit off",
+	"set auto-load safe-path $datadir/auto-load",
+	"set auto-load scripts-directory $datadir/auto-load",
+	"set libthread-db-search-path $sdir",
+	"set index-cache enabled off",
+};
+
+/* For a bundle there is nothing of this host's to be loaded: all its files are a stranger's. -nx: what the caller has
+ * set up for himself (a server to ask, a hook of Python's) would be led by them. */
+static const char *const gdb_bundle_guards[] = {
+	"set auto-load off",
+};
+
+/* By its name: gdb, gdb-multiarch, aarch64-linux-gnu-gdb. */
+static bool is_gdb(const char *debugger)
+{
+	const char *slash = strrchr(debugger, '/'), *name = slash ? slash + 1 : debugger;
+	size_t length = strlen(name);
+
+	return strncmp(name, "gdb-", 4) == 0 || strcmp(name, "gdb") == 0 ||
+	       (length > 4 && strcmp(name + length - 4, "-gdb") == 0);
+}
+
+/* The debugger's command line. */
+struct command_line {
+	const char *words[OWN_ARGUMENTS + MOST_ARGUMENTS];
+	size_t count;
+	char files[4200], debug_files[4200], libraries[4200];
+};
+
+static void add_first(struct command_line *line, const char *command)
+{
+	line->words[line->count++] = "-iex";
+	line->words[line->count++] = command;
+}
+
+static void add_guards(struct command_line *line, bool is_bundle)
+{
+	if (is_bundle)
+		line->words[line->count++] = "-nx";
+	for (size_t i = 0; i < sizeof(gdb_guards) / sizeof(gdb_guards[0]); i++)
+		add_first(line, gdb_guards[i]);
+	for (size_t i = 0; is_bundle && i < sizeof(gdb_bundle_guards) / sizeof(gdb_bundle_guards[0]); i++)
+		add_first(line, gdb_bundle_guards[i]);
+}
+
+static void add_sysroot(struct command_line *line, const char *sysroot)
+{
+	snprintf(line->files, sizeof(line->files), "set sysroot %s", sysroot);
+	snprintf(line->debug_files, sizeof(line->debug_files), "set debug-file-directory %s/usr/lib/debug", sysroot);
+	snprintf(line->libraries, sizeof(line->libraries), "set solib-search-path %s/solib", sysroot);
+	add_first(line, line->files);
+	add_first(line, line->debug_files);
+	add_first(line, line->libraries);
+}
+
+static void make_line(struct command_line *line, const char *debugger, const char *sysroot, char *given,
+		      const char *executable, const char *core)
+{
+	line->words[line->count++] = debugger;
+	if (is_gdb(debugger)) {
+		add_guards(line, sysroot != NULL);
+		if (sysroot)
+			add_sysroot(line, sysroot);
+	}
+	line->count += split(given, line->words + line->count, MOST_ARGUMENTS);
+	if (executable)
+		line->words[line->count++] = executable;
+	line->words[line->count++] = "-c";
+	line->words[line->count++] = core;
+	line->words[line->count] = NULL;
+}
+
+/* `sysroot`: where the dead process's files are, a stranger's; NULL: in their places. Only gdb is told. */
 static struct error *run_debugger(const struct cli_options *options, const char *sysroot, const char *executable,
 				  const char *core, int *ret_status)
 {
-	const char *debugger = options->debugger ?: DEBUGGER, *words[MOST_ARGUMENTS + 11];
+	const char *debugger = options->debugger ?: DEBUGGER;
 	cleanup_free char *given = options->debugger_arguments ? strdup(options->debugger_arguments) : NULL;
-	char files[4200] = "", debug_files[4200] = "", libraries[4200] = "";
+	cleanup_free struct command_line *line = calloc(1, sizeof(*line));
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
-	size_t count = 0;
 	int status;
 	pid_t pid;
 
-	words[count++] = debugger;
-	if (sysroot && !options->debugger) {
-		snprintf(files, sizeof(files), "set sysroot %s", sysroot);
-		snprintf(debug_files, sizeof(debug_files), "set debug-file-directory %s/usr/lib/debug", sysroot);
-		words[count++] = "-iex";
-		words[count++] = files;
-		words[count++] = "-iex";
-		words[count++] = debug_files;
-		snprintf(libraries, sizeof(libraries), "set solib-search-path %s/solib", sysroot);
-		words[count++] = "-iex";
-		words[count++] = libraries;
-	}
-	count += split(given, words + count, MOST_ARGUMENTS);
-	if (executable)
-		words[count++] = executable;
-	words[count++] = "-c";
-	words[count++] = core;
-	words[count] = NULL;
+	if (!line)
+		return &error_no_memory;
+	make_line(line, debugger, sysroot, given, executable, core);
 	/* Ctrl-C is the debugger's. */
 	sigaction(SIGINT, &ignore, &before);
 	fflush(NULL);
@@ -111,7 +175,10 @@ static struct error *run_debugger(const struct cli_options *options, const char 
 	}
 	if (pid == 0) {
 		sigaction(SIGINT, &before, NULL);
-		execvp(debugger, (char *const *)words);
+		/* No server is asked for what a stranger's files name. */
+		if (sysroot)
+			unsetenv("DEBUGINFOD_URLS");
+		execvp(debugger, (char *const *)line->words);
 		_exit(errno == ENOENT ? 127 : 126);
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -180,7 +247,9 @@ const struct cli_command cli_debug = {
 	.summary = "start a debugger on a core, with its true return addresses put back",
 	.details = "The core itself is never changed: where there is something to put back, the debugger gets a copy, "
 		   "which "
-		   "is\nremoved afterwards. The exit status is the debugger's.\n",
+		   "is\nremoved afterwards. The exit status is the debugger's. Nothing that lies with the crash's "
+		   "files or "
+		   "in\nthis directory is run by gdb; for a bundle gdb reads no init file either.\n",
 	.flags = CLI_DB | CLI_MATCH | CLI_DEBUGGER,
 	.most = CLI_ANY,
 	.run = run_debug,
