@@ -50,10 +50,10 @@ static struct error *write_to(const struct form *form, const struct report *repo
 	if (failed) {
 		/* The renderer knows neither the path nor why. */
 		error_destroy(err);
-		err = output_failure(output->path, errno ?: EIO);
+		err = write_place_failure(output->path, errno ?: EIO);
 	}
 	if (fclose(out) != 0 && !err)
-		err = output_failure(output->path, errno);
+		err = write_place_failure(output->path, errno);
 	return err;
 }
 

@@ -32,7 +32,7 @@ static struct error *open_file(struct output *output)
 	if (output->fd >= 0)
 		return NULL;
 	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT)
-		return output_failure(output->path, errno);
+		return write_place_failure(output->path, errno);
 	for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
 		make_name(output);
 		output->fd = openat(output->place.directory_fd, output->temporary,
@@ -43,7 +43,7 @@ static struct error *open_file(struct output *output)
 		if (errno != EEXIST)
 			break;
 	}
-	return output_failure(output->path, errno);
+	return write_place_failure(output->path, errno);
 }
 
 static void ignore_pipe(struct output *output)
@@ -55,23 +55,23 @@ static void ignore_pipe(struct output *output)
 
 static struct error *open_stream(struct output *output)
 {
-	const struct output_place *place = &output->place;
+	const struct write_place *place = &output->place;
 	struct stat status;
 	/* open(2): of a block device, O_EXCL refuses what is mounted. */
 	int flags = O_WRONLY | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC | (S_ISBLK(place->status.st_mode) ? O_EXCL : 0);
 
 	output->is_stream = true;
 	ignore_pipe(output);
-	if (place->kind == OUTPUT_PLACE_DESCRIPTOR) {
+	if (place->kind == WRITE_PLACE_DESCRIPTOR) {
 		fflush(NULL);
 		output->fd = fcntl(place->descriptor, F_DUPFD_CLOEXEC, 3);
-		return output->fd < 0 ? output_failure(output->path, errno) : NULL;
+		return output->fd < 0 ? write_place_failure(output->path, errno) : NULL;
 	}
 	do
 		output->fd = openat(place->directory_fd, place->name, flags);
 	while (output->fd < 0 && errno == EINTR);
 	if (output->fd < 0 || fstat(output->fd, &status) != 0)
-		return output_failure(output->path, errno);
+		return write_place_failure(output->path, errno);
 	if (status.st_dev != place->status.st_dev || status.st_ino != place->status.st_ino)
 		return error_format(ERROR_SYSTEM, "cannot write %s: it was replaced meanwhile", output->path);
 	return NULL;
@@ -80,9 +80,14 @@ static struct error *open_stream(struct output *output)
 struct error *output_open(const char *path, bool is_private, struct output *ret)
 {
 	struct output output = {.fd = -1, .path = path, .is_private = is_private, .place.directory_fd = -1};
-	struct error *err = output_place_find(path, &output.place);
+	struct error *err = write_place_find(path, &output.place);
 
-	if (!err && (output.place.kind == OUTPUT_PLACE_NEW || output.place.kind == OUTPUT_PLACE_FILE))
+	if (!err && output.place.others_may_write && output.place.kind != WRITE_PLACE_NEW)
+		err = error_format(ERROR_PERMISSION,
+				   "cannot write %s: it is there already, in a directory where other users may write, "
+				   "which root does not replace",
+				   path);
+	if (!err && (output.place.kind == WRITE_PLACE_NEW || output.place.kind == WRITE_PLACE_FILE))
 		err = open_file(&output);
 	else if (!err)
 		err = open_stream(&output);
@@ -90,7 +95,7 @@ struct error *output_open(const char *path, bool is_private, struct output *ret)
 		output_deinit(&output);
 		return err;
 	}
-	if (output.place.kind != OUTPUT_PLACE_NEW) {
+	if (output.place.kind != WRITE_PLACE_NEW) {
 		output.device = output.place.status.st_dev;
 		output.inode = output.place.status.st_ino;
 	}
@@ -106,12 +111,12 @@ static struct error *keep_permissions(const struct output *output)
 	const struct stat *before = &output->place.status;
 	mode_t mode = before->st_mode & 0777;
 
-	if (output->is_private || output->place.kind != OUTPUT_PLACE_FILE)
+	if (output->is_private || output->place.kind != WRITE_PLACE_FILE)
 		return NULL;
 	if ((before->st_uid != geteuid() || before->st_gid != getegid()) &&
 	    fchown(output->fd, before->st_uid, before->st_gid) != 0)
 		mode &= 0707;
-	return fchmod(output->fd, mode) != 0 ? output_failure(output->path, errno) : NULL;
+	return fchmod(output->fd, mode) != 0 ? write_place_failure(output->path, errno) : NULL;
 }
 
 /* Gives the nameless file this name, or, with a temporary one, moves it. Fails where the name is taken. */
@@ -140,18 +145,18 @@ static struct error *name_temporary(struct output *output)
 		else if (errno != EEXIST)
 			break;
 	}
-	return output->temporary[0] ? NULL : output_failure(output->path, errno);
+	return output->temporary[0] ? NULL : write_place_failure(output->path, errno);
 }
 
 static struct error *put_in_place(struct output *output)
 {
-	const struct output_place *place = &output->place;
+	const struct write_place *place = &output->place;
 	struct error *err;
 
 	/* Where others may write, what has appeared meanwhile is theirs. */
 	if (place->others_may_write) {
 		if (name_new(output, place->name) != 0)
-			return output_failure(output->path, errno);
+			return write_place_failure(output->path, errno);
 		output->temporary[0] = 0;
 		return NULL;
 	}
@@ -159,7 +164,7 @@ static struct error *put_in_place(struct output *output)
 	if (err)
 		return err;
 	if (renameat(place->directory_fd, output->temporary, place->directory_fd, place->name) != 0)
-		return output_failure(output->path, errno);
+		return write_place_failure(output->path, errno);
 	output->temporary[0] = 0;
 	return NULL;
 }
@@ -171,7 +176,7 @@ static struct error *commit_stream(struct output *output)
 
 	if (close(take_fd(&output->fd)) != 0 && !failed && errno != EINTR)
 		failed = errno;
-	return failed ? output_failure(output->path, failed) : NULL;
+	return failed ? write_place_failure(output->path, failed) : NULL;
 }
 
 struct error *output_commit(struct output *output)
@@ -183,7 +188,7 @@ struct error *output_commit(struct output *output)
 		return commit_stream(output);
 	err = keep_permissions(output);
 	if (!err && fsync(output->fd) != 0)
-		err = output_failure(output->path, errno);
+		err = write_place_failure(output->path, errno);
 	if (!err)
 		err = put_in_place(output);
 	if (err)
@@ -201,7 +206,7 @@ void output_deinit(struct output *output)
 	output->temporary[0] = 0;
 	cleanup_close_fd(&output->fd);
 	output->fd = -1;
-	output_place_deinit(&output->place);
+	write_place_deinit(&output->place);
 	if (output->ignores_pipe)
 		sigaction(SIGPIPE, &output->pipe_before, NULL);
 	output->ignores_pipe = false;

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
-#include "common/output_place.h"
+#include "common/write_place.h"
 
 struct output {
 	int fd;			/* to write to */
@@ -28,7 +28,7 @@ struct output {
 	uint64_t device, inode; /* of the file that is there now; 0: nothing */
 	/* The rest is for output.c. */
 	const char *path;
-	struct output_place place;
+	struct write_place place;
 	char temporary[32]; /* the name in the directory; "" while it has none */
 	bool is_private, ignores_pipe;
 	struct sigaction pipe_before;

@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "schema/store.h"
 #include "schema/store_internal.h"
+#include "schema/store_owner.h"
 
 #define BUSY_TIMEOUT_MS 5000
 
@@ -281,7 +282,9 @@ struct error *store_connection_open_write(struct store_connection *connection, c
 	struct error *err;
 	bool is_empty;
 
-	err = store_file_check(path, &is_empty);
+	err = store_owner_check(path);
+	if (!err)
+		err = store_file_check(path, &is_empty);
 	if (!err)
 		err = open_uri(connection, path, "", SQLITE_OPEN_READWRITE);
 	/* SQLite falls back to reading when it may not write. */
@@ -303,6 +306,9 @@ struct error *store_connection_open_write(struct store_connection *connection, c
 							   "PRAGMA wal_autocheckpoint = 4000;"
 							   "PRAGMA journal_size_limit = 67108864;"
 							   "PRAGMA cache_size = -2048");
+	/* Now the log and the shared index are there and open. */
+	if (!err)
+		err = store_owner_check(path);
 	if (err)
 		store_connection_close(connection);
 	return err;
@@ -311,10 +317,11 @@ struct error *store_connection_open_write(struct store_connection *connection, c
 /* True when the file beside the database holds something that a reader must not ignore. */
 static bool has_content_beside(const char *path, const char *suffix)
 {
-	cleanup_free char *beside = NULL;
+	cleanup_free char *real = realpath(path, NULL), *beside = NULL;
 	struct stat status;
 
-	if (asprintf(&beside, "%s%s", path, suffix) < 0) {
+	/* SQLite puts them beside what a link leads to. */
+	if (asprintf(&beside, "%s%s", real ? real : path, suffix) < 0) {
 		beside = NULL;
 		return true;
 	}
@@ -337,6 +344,31 @@ static struct error *open_read(struct store_connection *connection, const char *
 	return err;
 }
 
+/* Without a log the main file is complete and nobody is writing it. */
+static struct error *open_still(struct store_connection *connection, const char *path)
+{
+	struct error *err = open_read(connection, path, "?immutable=1");
+
+	if (err)
+		store_connection_close(connection);
+	return err;
+}
+
+/* For root, of another user's: nothing is written, neither in the shared index nor an empty log. */
+static struct error *open_foreign(struct store_connection *connection, const char *path)
+{
+	struct error *err;
+
+	if (!has_content_beside(path, "-wal") && !has_content_beside(path, "-journal"))
+		return open_still(connection, path);
+	err = open_read(connection, path, "?readonly_shm=1");
+	if (!err)
+		return NULL;
+	store_connection_close(connection);
+	return error_prefix(err, "its log cannot be used without writing beside it, which root does not do in another "
+				 "user's database (a copy can be read)");
+}
+
 struct error *store_connection_open_read(struct store_connection *connection, const char *path)
 {
 	struct error *err;
@@ -348,20 +380,18 @@ struct error *store_connection_open_read(struct store_connection *connection, co
 		return err;
 	if (is_empty)
 		return error_format(ERROR_INVALID, "%s: empty file, nothing was recorded in it", path);
+	if (store_owner_is_foreign(path))
+		return open_foreign(connection, path);
 	err = open_read(connection, path, "");
 	if (!err)
 		return NULL;
 	status = connection->db ? sqlite3_errcode(connection->db) : SQLITE_OK;
 	store_connection_close(connection);
-	/* A log needs a shared index beside it, which cannot be made in a directory that is read-only for us. Without a
-	 * log the main file is complete and nobody is writing it. */
+	/* A log needs a shared index beside it, which cannot be made in a directory that is read-only for us. */
 	if (status != SQLITE_CANTOPEN && status != SQLITE_READONLY)
 		return err;
 	if (has_content_beside(path, "-wal") || has_content_beside(path, "-journal"))
 		return error_prefix(err, "the log beside the file cannot be used without write permission there");
 	error_destroy(err);
-	err = open_read(connection, path, "?immutable=1");
-	if (err)
-		store_connection_close(connection);
-	return err;
+	return open_still(connection, path);
 }

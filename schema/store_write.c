@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "schema/store.h"
 #include "schema/store_internal.h"
+#include "schema/store_owner.h"
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
 	[ADD_RECORDING] = "INSERT INTO recording VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -311,7 +312,9 @@ struct error *store_writer_create(const char *path, struct store_writer **ret_wr
 	writer->lock_fd = -1;
 	block_init(&writer->block, BLOCK_PAGE_SHIFT);
 	block_init(&writer->heap_block, BLOCK_HEAP_SHIFT);
-	err = store_file_check(path, &is_empty);
+	err = store_owner_check(path);
+	if (!err)
+		err = store_file_check(path, &is_empty);
 	/* A file that is not ours gets no lock file beside it, either. */
 	if (err && err->code == ERROR_NOT_FOUND) {
 		error_destroy(err);

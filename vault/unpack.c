@@ -59,6 +59,7 @@ struct unpacking {
 	bool is_foreign;  /* nobody has said how many there are */
 	uint64_t end;	  /* how many there were */
 	uint64_t written; /* of those, not holes */
+	uint64_t most_written, packed_bytes;
 	uint64_t room_asked_at;
 };
 
@@ -67,25 +68,31 @@ static bool is_zero(const uint8_t *bytes, size_t size)
 	return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-static struct error *check_room(struct unpacking *unpacking)
+static struct error *check_room(struct unpacking *unpacking, size_t more)
 {
 	struct statvfs status;
 
+	if (more > unpacking->most_written - unpacking->written)
+		return error_format(ERROR_INVALID,
+				    "would unpack to more than %llu bytes, too much for its own %llu; if it is to be "
+				    "trusted, unpack it first",
+				    (unsigned long long)unpacking->most_written,
+				    (unsigned long long)unpacking->packed_bytes);
 	if (unpacking->written < unpacking->room_asked_at)
 		return NULL;
 	unpacking->room_asked_at = unpacking->written + ROOM_EVERY_BYTES;
 	if (fstatvfs(unpacking->fd, &status) == 0 &&
 	    (uint64_t)status.f_bavail * status.f_frsize < (uint64_t)ROOM_KEPT_BYTES + ROOM_EVERY_BYTES)
 		return error_format(ERROR_SYSTEM,
-				    "no room in %s to unpack a core of %llu bytes (TMPDIR may name another "
-				    "directory)",
-				    temporary_directory(), (unsigned long long)unpacking->bytes);
+				    "no room in %s to unpack a core, of which there are %llu bytes by now (TMPDIR may name "
+				    "another directory)",
+				    temporary_directory(), (unsigned long long)unpacking->written);
 	return NULL;
 }
 
 static struct error *write_at(struct unpacking *unpacking, const uint8_t *bytes, size_t size, uint64_t offset)
 {
-	struct error *err = check_room(unpacking);
+	struct error *err = check_room(unpacking, size);
 
 	while (!err && size) {
 		ssize_t put = pwrite(unpacking->fd, bytes, size, (off_t)offset);
@@ -208,7 +215,7 @@ void vault_support_filters(struct archive *archive)
 struct error *vault_unpack(int in_fd, uint64_t bytes, int *ret_fd)
 {
 	cleanup_with(free_archive) struct archive *archive = archive_read_new();
-	struct unpacking unpacking = {.bytes = bytes};
+	struct unpacking unpacking = {.bytes = bytes, .most_written = bytes};
 	struct error *err;
 	int filter;
 
@@ -226,10 +233,17 @@ struct error *vault_unpack_foreign(int in_fd, int *ret_fd)
 	cleanup_with(free_archive) struct archive *archive = archive_read_new();
 	struct unpacking unpacking = {.bytes = VAULT_FOREIGN_BYTES_MAX, .is_foreign = true};
 	struct error *err;
+	struct stat status;
 	int filter;
 
 	if (!archive)
 		return &error_no_memory;
+	if (fstat(in_fd, &status) != 0)
+		return error_format(ERROR_SYSTEM, "cannot unpack: %s", strerror(errno));
+	unpacking.packed_bytes = (uint64_t)status.st_size;
+	unpacking.most_written = unpacking.packed_bytes > VAULT_FOREIGN_BYTES_MAX / VAULT_FOREIGN_TIMES
+					 ? VAULT_FOREIGN_BYTES_MAX
+					 : VAULT_FOREIGN_BYTES_FREE + VAULT_FOREIGN_TIMES * unpacking.packed_bytes;
 	vault_support_filters(archive);
 	err = open_archive(archive, in_fd, &filter);
 	if (!err && filter == ARCHIVE_FILTER_NONE)

@@ -189,9 +189,13 @@ struct error *vault_pack(int in_fd, int out_fd, bool foreign, const struct vault
 /* Unpacks a zstd stream that must hold exactly `bytes`, as vault_open_core() does. */
 struct error *vault_unpack(int in_fd, uint64_t bytes, int *ret_fd) must_check;
 
-/* The same for a core that somebody else has compressed (zstd, lz4, xz, gzip, bzip2): its size is not known, and more
- * than VAULT_FOREIGN_BYTES_MAX is refused. ERROR_UNSUPPORTED: it is not compressed. */
+/* The same for a core that somebody else has compressed (zstd, lz4, xz, gzip, bzip2): its size is not known. It may have
+ * VAULT_FOREIGN_BYTES_MAX, and of those, pages of zeros not counted, as many as are written in any case and
+ * VAULT_FOREIGN_TIMES its packed size. The memory of programs packs worse than that; what does not is a bomb:
+ * ERROR_INVALID. ERROR_UNSUPPORTED: it is not compressed. */
 #define VAULT_FOREIGN_BYTES_MAX (64ULL << 30)
+#define VAULT_FOREIGN_BYTES_FREE (512ULL << 20)
+#define VAULT_FOREIGN_TIMES 250
 struct error *vault_unpack_foreign(int in_fd, int *ret_fd) must_check;
 
 #endif

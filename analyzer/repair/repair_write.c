@@ -33,7 +33,7 @@ static struct error *write_at(const struct copying *copying, const char *bytes, 
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put <= 0)
-			return output_failure(copying->output->path, put ? errno : ENOSPC);
+			return write_place_failure(copying->output->path, put ? errno : ENOSPC);
 		bytes += put;
 		size -= (size_t)put;
 		offset += put;
@@ -104,7 +104,7 @@ static struct error *copy_all(const struct copying *copying, off_t size)
 	struct error *err = NULL;
 
 	if (!copying->output->is_stream && ftruncate(copying->output->fd, size))
-		return output_failure(copying->output->path, errno);
+		return write_place_failure(copying->output->path, errno);
 	while (start < size && !err) {
 		off_t data = lseek(copying->from, start, SEEK_DATA), hole;
 

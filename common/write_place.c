@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "common/output_place.h"
+#include "common/write_place.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -23,16 +23,13 @@ struct walk {
 	unsigned int links;
 };
 
-struct error *output_failure(const char *path, int system_errno)
+struct error *write_place_failure(const char *path, int system_errno)
 {
-	return error_format(ERROR_SYSTEM, "cannot write %s: %s", path, strerror(system_errno));
-}
+	struct error *err = error_format(ERROR_SYSTEM, "cannot write %s: %s", path, strerror(system_errno));
 
-static struct error *refuse_others(const char *path, const char *what)
-{
-	return error_format(ERROR_PERMISSION,
-			    "cannot write %s: %s in a directory where other users may write, which root does not %s",
-			    path, what, strcmp(what, "it leads over a link") == 0 ? "follow" : "replace");
+	if (!err->is_static)
+		err->system_errno = system_errno;
+	return err;
 }
 
 /* Root's own directories are root's, and nobody else's by permission. A group other than root's is somebody. (An access
@@ -51,7 +48,7 @@ static bool others_may_write(int directory_fd)
 static struct error *enter(struct walk *walk, int fd)
 {
 	if (fd < 0)
-		return output_failure(walk->path, errno);
+		return write_place_failure(walk->path, errno);
 	cleanup_close_fd(&walk->directory_fd);
 	walk->directory_fd = fd;
 	return NULL;
@@ -99,7 +96,7 @@ static struct error *not_opened(const struct walk *walk, int fd)
 	return error_format(ERROR_SYSTEM, "cannot write %s: the caller has not opened descriptor %d", walk->path, fd);
 }
 
-static struct error *take_descriptor(const struct walk *walk, const char *name, struct output_place *place)
+static struct error *take_descriptor(const struct walk *walk, const char *name, struct write_place *place)
 {
 	int fd = atoi(name), flags = fcntl(fd, F_GETFD), mode = fcntl(fd, F_GETFL);
 
@@ -110,8 +107,8 @@ static struct error *take_descriptor(const struct walk *walk, const char *name, 
 		return error_format(ERROR_SYSTEM, "cannot write %s: descriptor %d is open for reading only", walk->path,
 				    fd);
 	if (fstat(fd, &place->status) != 0)
-		return output_failure(walk->path, errno);
-	place->kind = OUTPUT_PLACE_DESCRIPTOR;
+		return write_place_failure(walk->path, errno);
+	place->kind = WRITE_PLACE_DESCRIPTOR;
 	place->descriptor = fd;
 	return NULL;
 }
@@ -124,9 +121,9 @@ static struct error *follow(struct walk *walk, const char *name)
 	char *rest;
 
 	if (length < 0)
-		return output_failure(walk->path, errno);
+		return write_place_failure(walk->path, errno);
 	if (length == 0)
-		return output_failure(walk->path, ENOENT);
+		return write_place_failure(walk->path, ENOENT);
 	text[length] = 0;
 	if (asprintf(&rest, "%s%s", text, walk->rest) < 0)
 		return &error_no_memory;
@@ -136,14 +133,17 @@ static struct error *follow(struct walk *walk, const char *name)
 }
 
 /* *ret_done: `place` is complete. */
-static struct error *take_link(struct walk *walk, const char *name, bool is_last, struct output_place *place,
+static struct error *take_link(struct walk *walk, const char *name, bool is_last, struct write_place *place,
 			       bool *ret_done)
 {
 	if (++walk->links > LINKS_MAX)
-		return output_failure(walk->path, ELOOP);
+		return write_place_failure(walk->path, ELOOP);
 	if (!is_magic(walk->directory_fd, name)) {
 		if (others_may_write(walk->directory_fd))
-			return refuse_others(walk->path, "it leads over a link");
+			return error_format(ERROR_PERMISSION,
+					    "cannot write %s: it leads over a link in a directory where other users "
+					    "may write, which root does not follow",
+					    walk->path);
 		return follow(walk, name);
 	}
 	if (!is_last)
@@ -163,7 +163,7 @@ static struct error *next_name(struct walk *walk, char name[NAME_MAX + 1], bool 
 	size_t length = strcspn(from, "/");
 
 	if (length > NAME_MAX)
-		return output_failure(walk->path, ENAMETOOLONG);
+		return write_place_failure(walk->path, ENAMETOOLONG);
 	memcpy(name, from, length);
 	name[length] = 0;
 	*ret_is_last = !from[length];
@@ -172,12 +172,10 @@ static struct error *next_name(struct walk *walk, char name[NAME_MAX + 1], bool 
 }
 
 /* What is neither a link nor a directory, or is not there. */
-static struct error *take_end(struct walk *walk, const char *name, struct output_place *place)
+static struct error *take_end(struct walk *walk, const char *name, struct write_place *place)
 {
 	place->others_may_write = others_may_write(walk->directory_fd);
-	if (place->kind != OUTPUT_PLACE_NEW && place->others_may_write)
-		return refuse_others(walk->path, "it is there already,");
-	if (place->kind == OUTPUT_PLACE_OTHER && S_ISSOCK(place->status.st_mode))
+	if (place->kind == WRITE_PLACE_OTHER && S_ISSOCK(place->status.st_mode))
 		return error_format(ERROR_INVALID, "cannot write %s: it is a socket", walk->path);
 	place->name = strdup(name);
 	if (!place->name)
@@ -186,7 +184,7 @@ static struct error *take_end(struct walk *walk, const char *name, struct output
 	return NULL;
 }
 
-static struct error *take_step(struct walk *walk, struct output_place *place, bool *ret_done)
+static struct error *take_step(struct walk *walk, struct write_place *place, bool *ret_done)
 {
 	char name[NAME_MAX + 1];
 	bool is_last;
@@ -195,13 +193,13 @@ static struct error *take_step(struct walk *walk, struct output_place *place, bo
 	if (err)
 		return err;
 	if (!name[0])
-		return output_failure(walk->path, EISDIR);
+		return write_place_failure(walk->path, EISDIR);
 	if (fstatat(walk->directory_fd, name, &place->status, AT_SYMLINK_NOFOLLOW) != 0) {
 		if (errno != ENOENT || !is_last)
-			return output_failure(walk->path, errno);
+			return write_place_failure(walk->path, errno);
 		if (isdigit((unsigned char)name[0]) && is_directory_of_descriptors(walk->directory_fd))
 			return not_opened(walk, atoi(name));
-		place->kind = OUTPUT_PLACE_NEW;
+		place->kind = WRITE_PLACE_NEW;
 		*ret_done = true;
 		return take_end(walk, name, place);
 	}
@@ -210,15 +208,15 @@ static struct error *take_step(struct walk *walk, struct output_place *place, bo
 	if (S_ISDIR(place->status.st_mode))
 		return enter_named(walk, name);
 	if (!is_last)
-		return output_failure(walk->path, ENOTDIR);
-	place->kind = S_ISREG(place->status.st_mode) ? OUTPUT_PLACE_FILE : OUTPUT_PLACE_OTHER;
+		return write_place_failure(walk->path, ENOTDIR);
+	place->kind = S_ISREG(place->status.st_mode) ? WRITE_PLACE_FILE : WRITE_PLACE_OTHER;
 	*ret_done = true;
 	return take_end(walk, name, place);
 }
 
-struct error *output_place_find(const char *path, struct output_place *ret)
+struct error *write_place_find(const char *path, struct write_place *ret)
 {
-	struct output_place place = {.directory_fd = -1};
+	struct write_place place = {.directory_fd = -1};
 	struct walk walk = {.path = path, .directory_fd = -1, .rest = strdup(path)};
 	struct error *err = walk.rest ? NULL : &error_no_memory;
 	bool done = false;
@@ -230,13 +228,13 @@ struct error *output_place_find(const char *path, struct output_place *ret)
 	cleanup_close_fd(&walk.directory_fd);
 	free(walk.rest);
 	if (err)
-		output_place_deinit(&place);
+		write_place_deinit(&place);
 	else
 		*ret = place;
 	return err;
 }
 
-void output_place_deinit(struct output_place *place)
+void write_place_deinit(struct write_place *place)
 {
 	cleanup_close_fd(&place->directory_fd);
 	free(place->name);
