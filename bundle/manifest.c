@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/inert.h"
 
 void bundle_manifest_deinit(struct bundle_manifest *manifest)
 {
@@ -190,6 +191,7 @@ static json_t *core_json(const struct bundle_manifest *manifest)
 struct error *bundle_manifest_format(const struct bundle_manifest *manifest, char **ret_text)
 {
 	json_t *root = json_object(), *host = json_object(), *looks = json_array();
+	cleanup_free char *text = NULL;
 
 	json_object_set_new(root, "format", json_string("corelate-bundle"));
 	json_object_set_new(root, "version", json_integer(BUNDLE_VERSION));
@@ -208,8 +210,9 @@ struct error *bundle_manifest_format(const struct bundle_manifest *manifest, cha
 	for (size_t i = 0; i < manifest->look_count; i++)
 		json_array_append_new(looks, look_json(&manifest->looks[i]));
 	json_object_set_new(root, "looks", looks);
-	*ret_text = json_dumps(root, JSON_INDENT(1));
+	text = json_dumps(root, JSON_INDENT(1));
 	json_decref(root);
+	*ret_text = text ? inert_json_text(text) : NULL;
 	return *ret_text ? NULL : &error_no_memory;
 }
 

@@ -37,7 +37,7 @@ static void tell_json(struct importer *importer, const char *path, const char *e
 		return;
 	}
 	/* What is watched for is not known in its number: one line each. */
-	json_dumpf(object, stdout, JSON_COMPACT);
+	json_dump_callback(object, inert_json_write, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(object);
 }

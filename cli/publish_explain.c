@@ -14,6 +14,7 @@
 #include "cli/publish.h"
 #include "cli/publish_child.h"
 #include "common/cleanup.h"
+#include "common/inert.h"
 
 #define REPORT_BYTES_MAX (64u << 20)
 
@@ -69,9 +70,12 @@ static char *take_line(char *text, char *ret, size_t size)
 
 	if (!text[length])
 		return NULL;
-	for (size_t i = 0; i < length && used + 1 < size; i++) {
-		if ((unsigned char)text[i] >= 0x20 && text[i] != 0x7f)
-			ret[used++] = text[i];
+	for (size_t i = 0, bytes; i < length; i += bytes ? bytes : 1) {
+		bytes = inert_length(text + i, length - i);
+		if (used + bytes >= size)
+			break;
+		memcpy(ret + used, text + i, bytes);
+		used += bytes;
 	}
 	ret[used] = 0;
 	return text + length + 1;
@@ -87,7 +91,7 @@ static struct error *split(char *text, struct verdict *verdict, char **ret_repor
 	at = at ? take_line(at, verdict->summary, sizeof(verdict->summary)) : NULL;
 	if (!at)
 		return error_format(ERROR_INVALID, "the explanation makes no sense");
-	*ret_report = strdup(at);
+	*ret_report = inert_json_text(at);
 	return *ret_report ? NULL : &error_no_memory;
 }
 

@@ -38,7 +38,7 @@ static void write_cells(int columns, const char *const *cells)
 	putchar('\n');
 }
 
-/* JSON escapes what a terminal would obey; what is not UTF-8 becomes U+FFFD. */
+/* What is not UTF-8 becomes U+FFFD. */
 static json_t *clean_string(const char *text)
 {
 	char *clean = utf8_clean(text);
@@ -73,14 +73,18 @@ static bool add_member(json_t *object, const char *name, const char *value)
 static void write_object(const struct sql_output *output, const char *text)
 {
 	if (output->json == CLI_JSON_SHORT) {
-		printf("%s%s", output->rows ? "," : "[", text);
+		putchar(output->rows ? ',' : '[');
+		inert_json_write(text, strlen(text), stdout);
 		return;
 	}
 	fputs(output->rows ? ",\n  " : "[\n  ", stdout);
-	for (; *text; text++) {
-		putchar(*text);
-		if (*text == '\n')
-			fputs("  ", stdout);
+	for (size_t length; *text; text += length) {
+		length = strcspn(text, "\n");
+		inert_json_write(text, length, stdout);
+		if (!text[length])
+			break;
+		length++;
+		fputs("\n  ", stdout);
 	}
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/inert.h"
 #include "common/utf8.h"
 #include "vault/vault_internal.h"
 
@@ -116,17 +117,15 @@ struct error *vault_crash_format(const struct vault_crash *crash, char **ret_tex
 	bool made = object && json_object_set_new(object, "format", json_integer(VAULT_FORMAT)) == 0 &&
 		    json_object_set_new(object, "source", json_string(sources[crash->source])) == 0 &&
 		    json_object_set_new(object, "boot_id", json_string(crash->boot_id)) == 0;
-	char *text = NULL;
+	cleanup_free char *text = NULL;
 
 	for (size_t i = 0; made && i < MEMBERS; i++)
 		made = json_object_set_new(object, members[i].name, value_of(crash, &members[i])) == 0;
 	if (made)
 		text = json_dumps(object, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 	json_decref(object);
-	if (!text)
-		return &error_no_memory;
-	*ret_text = text;
-	return NULL;
+	*ret_text = text ? inert_json_text(text) : NULL;
+	return *ret_text ? NULL : &error_no_memory;
 }
 
 /* ---- reading ---- */

@@ -14,6 +14,7 @@
 #include "analyzer/report/report_lines.h"
 #include "analyzer/report/report_stack.h"
 #include "common/cleanup.h"
+#include "common/inert.h"
 
 #define TEXT_BYTES_SHOWN 48
 
@@ -219,7 +220,7 @@ struct error *report_write_biography_json(const struct report *report, FILE *out
 	json_object_set_new(root, "mapping_at_end", mapping_json(crash->core, biography->address));
 	json_object_set_new(root, "truncated", json_boolean(biography->truncated || biography->chronicle.truncated));
 	json_object_set_new(root, "lines", lines);
-	failed = json_dumpf(root, out, report->one_line ? JSON_COMPACT : JSON_INDENT(2));
+	failed = json_dump_callback(root, inert_json_write, out, report->one_line ? JSON_COMPACT : JSON_INDENT(2));
 	json_decref(root);
 	if (failed || fputc('\n', out) == EOF)
 		return error_format(ERROR_SYSTEM, "cannot write the report");

@@ -11,6 +11,7 @@
 #include "analyzer/report/report_stack.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
+#include "common/inert.h"
 #include "common/utf8.h"
 
 static json_t *hex(uint64_t value)
@@ -278,7 +279,7 @@ struct error *report_write_json(const struct report *report, FILE *out)
 	json_object_set_new(root, "probes", probes_json(&report->crash->repair));
 	json_object_set_new(root, "findings", findings_json(report->crash, report->findings));
 	json_object_set_new(root, "coverage", coverage_json(report->crash));
-	failed = json_dumpf(root, out, report->one_line ? JSON_COMPACT : JSON_INDENT(2));
+	failed = json_dump_callback(root, inert_json_write, out, report->one_line ? JSON_COMPACT : JSON_INDENT(2));
 	json_decref(root);
 	if (failed || fputc('\n', out) == EOF)
 		return error_format(ERROR_SYSTEM, "cannot write the report");

@@ -11,6 +11,7 @@
 #include "analyzer/report/report.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
+#include "common/inert.h"
 #include "common/utf8.h"
 
 #define SARIF_SCHEMA "https://json.schemastore.org/sarif-2.1.0.json"
@@ -157,7 +158,7 @@ struct error *report_write_sarif(const struct report *report, FILE *out)
 	json_t *run = run_of(report);
 	json_t *root =
 		run ? json_pack("{s:s,s:s,s:[o]}", "$schema", SARIF_SCHEMA, "version", "2.1.0", "runs", run) : NULL;
-	int failed = root ? json_dumpf(root, out, JSON_INDENT(2)) : -1;
+	int failed = root ? json_dump_callback(root, inert_json_write, out, JSON_INDENT(2)) : -1;
 
 	json_decref(root);
 	if (failed || fputc('\n', out) == EOF)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * check-inert FILE...: is each file text that a terminal only shows? No control character but the newline, neither of
- * the first (C0, DEL) nor of the second kind (C1, U+0080 to U+009F), nothing that turns the line around (U+202A to
- * U+202E, U+2066 to U+2069), and nothing but well-formed UTF-8. Says what it has found and ends with 1 if not.
+ * the first (C0, DEL) nor of the second kind (C1, U+0080 to U+009F), nothing that turns the line around (U+061C, U+200E,
+ * U+200F, U+202A to U+202E, U+2066 to U+2069) or ends it (U+2028, U+2029), and nothing but well-formed UTF-8. Says what it has found and ends with 1 if not.
  */
 #include <err.h>
 #include <stdint.h>
@@ -17,7 +17,8 @@ static int complain(const char *what, size_t offset, uint32_t value)
 static int is_forbidden(uint32_t point)
 {
 	return (point < 0x20 && point != '\n') || (point >= 0x7f && point < 0xa0) ||
-	       (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+	       point == 0x61c || point == 0x200e || point == 0x200f || (point >= 0x2028 && point <= 0x202e) ||
+	       (point >= 0x2066 && point <= 0x2069);
 }
 
 static int check(FILE *file)

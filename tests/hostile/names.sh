@@ -17,6 +17,7 @@ declare -A payloads=(
 	[sql]="'; DROP TABLE event; --"
 	[invalid]=$'\xff\xfe\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80 \x80'
 	[cut]=$'name\xe2\x82'
+	[marks]=$'a\u061cb\u200ec\u200fd\u2028e\u2029f\u0085g\u009bh\u007fi\u202aj\u2069'
 	[reversed]=$'abc\u202egpj.exe\u2066x\u2069'
 	[format]='%s%n%1$s%99999d'
 	[link]='https://example.org/ www.example.org [x](http://a/) ![y](z) @someone #1 a@b.example $x$ | a | b |'
@@ -47,6 +48,7 @@ markup() {
 		expect_sane "$name:" report --format=$form "$@"
 		[ "$status" -eq 0 ] && [ ! -s err ] || fail "$name: report --format=$form ended with status $status"
 		cp out "$form/$name"
+		inert "$name: report --format=$form"
 	done
 }
 
@@ -87,6 +89,7 @@ json() {
 	expect_sane "$name:" "$@"
 	[ "$status" -eq 0 ] && [ ! -s err ] || fail "$name: corelate $* ended with status $status or said something"
 	cp out "$kind/$name"
+	inert "$name: JSON of corelate $*"
 }
 
 statement='SELECT process.comm, space.comm, file.path, marker.text, signal.comm, directory, filter FROM process, space,
@@ -126,6 +129,67 @@ for payload in "${!payloads[@]}"; do
 		done
 	fi
 done
+
+# ---- what is kept of a crash, and what its hooks and the journal are told ----
+# An imported core says in attributes of its file who it was.
+mkdir dumps hooks
+cat >hooks/tell <<END
+#!/bin/sh
+tr '\0' '\n' </proc/self/environ >$work/told/environment
+END
+chmod 755 hooks/tell
+printf 'cat >%s/told/report.new && mv %s/told/report.new %s/told/report\n' "$work" "$work" "$work" >>hooks/tell
+mkdir -m 777 told
+printf 'Hooks=%s/hooks\n' "$work" >hooks.conf
+"$corelate" import --watch --db nobody.db --config hooks.conf --from dumps >watch.out 2>watch.err &
+watcher=$!
+background+=("$watcher")
+# within FILE: waits for it.
+within() {
+	for _ in $(seq 200); do
+		[ ! -s "$1" ] || return 0
+		sleep 0.05
+	done
+}
+for _ in $(seq 200); do
+	! grep -q '^watching ' watch.err || break
+	sleep 0.05
+done
+number=4242
+for payload in "${!payloads[@]}"; do
+	value=${payloads[$payload]}
+	fill "${core_fields[@]}"
+	rm -rf vault/*
+	"$python" - core "$value" 2>/dev/null <<'END' || true
+import os, sys
+for name in "comm", "exe", "hostname", "cmdline", "cwd", "cgroup":
+    os.setxattr(os.fsencode(sys.argv[1]), "user.coredump." + name, os.fsencode(sys.argv[2])[:60])
+END
+	number=$((number + 1))
+	mv core "dumps/core.depot.1000.0123456789ab4cde8f0123456789abcd.$number.1714979291345678"
+	within told/report
+	# The environment is checked as lines, its end as well.
+	for file in vault/*/crash.json vault/*/report.json told/environment told/report; do
+		[ -s "$file" ] || fail "$payload: there is no $file"
+		cp "$file" out
+		inert "$payload: ${file##*/}"
+	done
+	grep -q '^CORELATE_COMM=' told/environment || [ -z "$value" ] || fail "$payload: the hook is told no name"
+	for verb in list info; do
+		shows "$payload in the vault" $verb --db nobody.db
+	done
+	json "$payload-vault" array list --json --db nobody.db
+	json "$payload-vault" report explain --json --db nobody.db
+	shows "$payload bundled" bundle --db nobody.db -o crash.corelate
+	tar --zstd -xOf crash.corelate manifest.json >out
+	inert "$payload: manifest.json"
+	rm -f told/*
+done
+kill -TERM "$watcher"
+wait "$watcher" || true
+cp watch.out out
+cp watch.err err
+inert 'import --watch'
 
 # A column's title is text of the caller.
 run "$corelate" sql --db story.db "SELECT 1 AS \"${payloads[escape]}\", 2 AS \"${payloads[newline]}\""
