@@ -23,7 +23,7 @@ typedef uint64_t u64;
 typedef int64_t s64;
 #endif
 
-#define EVENT_ABI_VERSION 5
+#define EVENT_ABI_VERSION 6
 
 enum event_type {
 	EVENT_SYSCALL = 1,	   /* struct event_syscall */
@@ -38,11 +38,11 @@ enum event_type {
 	EVENT_EXIT_STATE = 10,	   /* struct event_exit_state */
 	EVENT_PROBE = 11,	   /* struct event_probe */
 	EVENT_HOLDER_EXIT = 12,	   /* struct event_holder_exit */
-	EVENT_COVERAGE = 16,	/* struct event_header; made by the recorder: from time_ns on calls of pid are seen */
-	EVENT_TRUNCATION = 20,	/* struct event_truncation */
-	EVENT_STACK_SLICE = 13, /* struct event_stack_slice */
-	EVENT_CALL = 14,	/* struct event_call */
-	EVENT_CALL_TEXT = 15,	/* struct event_call_text */
+	EVENT_COVERAGE = 16,	   /* struct event_coverage; made by the recorder */
+	EVENT_TRUNCATION = 20,	   /* struct event_truncation */
+	EVENT_STACK_SLICE = 13,	   /* struct event_stack_slice */
+	EVENT_CALL = 14,	   /* struct event_call */
+	EVENT_CALL_TEXT = 15,	   /* struct event_call_text */
 };
 
 struct event_header {
@@ -158,9 +158,12 @@ enum event_process_reason {
 	EVENT_PROCESS_SEEN = 4,	    /* seen for the first time in mid-life */
 };
 
+/* Complete: whoever it tells of has no other record that would fill it in. It comes before every other record of the
+ * process, and may come later than what it tells of, when there was no room at that moment. */
 struct event_process {
 	struct event_header header;
 	u64 start_ns; /* of the thread group leader */
+	u64 since_ns; /* the fork, the exec; else the first sight. With start_ns it names the announcement */
 	u64 cgroup_id;
 	u64 auxv_sysinfo_ehdr;
 	u64 auxv_random;
@@ -183,11 +186,21 @@ struct event_thread {
 	u32 padding;
 };
 
-/* The last thread of a process has ended. */
+/* The last thread of a process has ended. One a process. A thread that ended at the same moment may give up its calls
+ * after it. */
 struct event_exit {
 	struct event_header header;
-	s32 status; /* as wait(2) gives it */
-	u32 padding;
+	u64 start_ns; /* of the thread group leader */
+	s32 status;   /* as wait(2) gives it */
+	u32 uid;      /* real user id */
+};
+
+/* From header.time_ns on calls of probed functions are seen in the process header.pid, or (0) in every one. Made by the
+ * recorder, whose thread that attaches knows nothing of the ring: it can come before the process's announcement and
+ * after its end. */
+struct event_coverage {
+	struct event_header header;
+	u64 start_ns; /* of the process; 0 when it was chosen by its pid and not announced yet */
 };
 
 #define EVENT_REGISTERS 18
@@ -230,6 +243,8 @@ struct event_signal {
 	u32 namespace_tid;
 	u32 fatal;
 	u32 directory_used; /* bytes of `directory`; leaf first, as in event_file */
+	u32 uid;	    /* real user id of the thread */
+	u32 padding;
 	char comm[16];
 	struct event_signal_sender sender; /* when fatal */
 	char directory[EVENT_PATH_BYTES];
@@ -419,10 +434,11 @@ EVENT_ASSERT_SIZE(event_syscall, 136);
 EVENT_ASSERT_SIZE(event_prctl, 224);
 EVENT_ASSERT_SIZE(event_file, 1072);
 EVENT_ASSERT_SIZE(event_mapping, 80);
-EVENT_ASSERT_SIZE(event_process, 128);
+EVENT_ASSERT_SIZE(event_process, 136);
 EVENT_ASSERT_SIZE(event_thread, 32);
-EVENT_ASSERT_SIZE(event_exit, 32);
-EVENT_ASSERT_SIZE(event_signal, 1352);
+EVENT_ASSERT_SIZE(event_exit, 40);
+EVENT_ASSERT_SIZE(event_coverage, 32);
+EVENT_ASSERT_SIZE(event_signal, 1360);
 EVENT_ASSERT_SIZE(event_signal_first, 56);
 EVENT_ASSERT_SIZE(event_signal_sender, 88);
 EVENT_ASSERT_SIZE(event_return_instance, 80);
@@ -436,6 +452,14 @@ EVENT_ASSERT_SIZE(event_call, 104);
 EVENT_ASSERT_SIZE(event_call_text, 296);
 EVENT_ASSERT_SIZE(event_source, 24);
 EVENT_ASSERT_SIZE(event_function, 176);
+
+/* What may be lost for want of room: the many, whose loss is a gap. All others are told once and must come through: who
+ * a process is, what a file is called, what an exec has mapped, what a process died of. */
+static inline int event_is_bulk(u32 type)
+{
+	return type == EVENT_SYSCALL || type == EVENT_PRCTL || type == EVENT_THREAD || type == EVENT_CALL ||
+	       type == EVENT_CALL_TEXT;
+}
 
 /* What the kernel side counts for itself. */
 struct event_counters {

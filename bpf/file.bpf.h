@@ -81,7 +81,7 @@ static __always_inline void file_announce(struct file *file, struct event_file_i
 	known = bpf_map_lookup_elem(&known_files, ret_id);
 	if (known && *known == name)
 		return;
-	record = event_reserve(EVENT_FILE, sizeof(*record));
+	record = event_reserve_kept(EVENT_FILE, sizeof(*record));
 	if (!record)
 		return; /* not marked as known: the next use tries again */
 	record->file = *ret_id;

@@ -229,6 +229,7 @@ struct signal_struct {
 	atomic_t live;
 	struct list_head thread_head;
 	int group_exit_code;
+	unsigned int flags;
 };
 
 typedef struct {

@@ -86,7 +86,7 @@ static __always_inline void probe_tell(struct probe_walk *walk, struct probe_pla
 	u32 zero = 0;
 
 	if (!walk->seq) {
-		record = event_reserve(EVENT_PROBE, sizeof(*record));
+		record = event_reserve_kept(EVENT_PROBE, sizeof(*record));
 		if (!record)
 			return;
 		probe_fill(record, walk, place);

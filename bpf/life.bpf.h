@@ -14,17 +14,20 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	u32 parent_pid = parent->tgid;
 	u32 pid = child->tgid;
 	struct event_thread *record;
-	u8 yes = 1;
+	u64 start_ns;
 
 	if (pid != parent_pid) {
 		bool shares_memory = BPF_CORE_READ(child, mm) == BPF_CORE_READ(parent, mm);
 
-		if (filter.has_pid && bpf_map_lookup_elem(&followed, &parent_pid) &&
-		    bpf_map_update_elem(&followed, &pid, &yes, BPF_ANY))
-			event_count_state_loss();
+		if (filter.has_pid && is_followed(parent)) {
+			start_ns = leader_start(child);
+			if (bpf_map_update_elem(&followed, &pid, &start_ns, BPF_ANY))
+				event_count_state_loss();
+		}
 		/* Whoever is recorded is announced before its first child, so that the child's history has a parent. */
 		process_verdict(parent);
-		process_judge(child, starting ? EVENT_PROCESS_SNAPSHOT : EVENT_PROCESS_FORK, parent_pid, shares_memory);
+		process_judge(child, starting ? EVENT_PROCESS_SNAPSHOT : EVENT_PROCESS_FORK, parent_pid, shares_memory,
+			      false);
 		return 0;
 	}
 	if (process_verdict(parent) != VERDICT_RECORD)
@@ -46,7 +49,7 @@ static __always_inline bool mapping_emit(u32 pid, const struct vma_found *vma, u
 
 	if (vma->file)
 		file_announce(vma->file, &id);
-	record = event_reserve(EVENT_MAPPING, sizeof(*record));
+	record = event_reserve_kept(EVENT_MAPPING, sizeof(*record));
 	if (!record)
 		return false;
 	record->header.pid = pid;
@@ -114,16 +117,13 @@ int BPF_PROG(process_exec, struct task_struct *task)
 	u32 parent_pid = BPF_CORE_READ(task, real_parent, tgid);
 	u32 pid = task->tgid;
 	struct process_state *before = bpf_map_lookup_elem(&processes, &pid);
-	bool was_recorded = before && before->verdict == VERDICT_RECORD;
-	u32 verdict = process_judge(task, EVENT_PROCESS_EXEC, parent_pid, false);
+	bool was_recorded = before && before->verdict == VERDICT_RECORD && before->start_ns == leader_start(task);
+	u32 verdict = process_judge(task, EVENT_PROCESS_EXEC, parent_pid, false, was_recorded);
 	u64 base, vdso, end;
 
 	bpf_task_storage_delete(&calls, task);
 	if (thread)
 		thread->verdict = verdict;
-	/* A process that leaves the filter by this exec still needs the end of its old address space told. */
-	if (verdict == VERDICT_IGNORE && was_recorded)
-		process_announce(task, EVENT_PROCESS_EXEC, parent_pid, false);
 	if (verdict != VERDICT_RECORD)
 		return 0;
 	exec_mappings_around(task, BPF_CORE_READ(mm, start_code));
@@ -137,41 +137,62 @@ int BPF_PROG(process_exec, struct task_struct *task)
 	return 0;
 }
 
+/* include/linux/sched/signal.h */
+enum { SIGNAL_GROUP_EXIT = 4 };
+
+/* As wait(2) gives it (kernel/exit.c, wait_task_zombie): without exit_group or a fatal signal that of the leader, which
+ * need not be the last thread. */
+static __always_inline s32 exit_status_of(struct task_struct *task)
+{
+	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
+		return BPF_CORE_READ(task, signal, group_exit_code);
+	return BPF_CORE_READ(task, group_leader, exit_code);
+}
+
+static __always_inline void exit_tell(struct task_struct *task, u64 start_ns)
+{
+	struct event_exit *record = event_reserve_kept(EVENT_EXIT, sizeof(*record));
+
+	if (!record)
+		return;
+	record->start_ns = start_ns;
+	record->status = exit_status_of(task);
+	record->uid = BPF_CORE_READ(task, cred, uid.val);
+	event_submit(record);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
 	u32 pid = task->tgid;
-	struct process_state *state = bpf_map_lookup_elem(&processes, &pid);
+	struct process_state *state;
+	struct process_state last = {};
 	struct event_holder_exit *holder_exit;
-	struct event_exit *record;
 	u64 *holder;
-	s32 status;
 
 	calls_give_up(task);
-	/* kernel/exit.c counts `live` down before this point: 0 means that this is the last thread. */
+	/* kernel/exit.c counts `live` down before this point: 0 means that no thread is left. Several threads that end
+	 * at once may all find it so; the one that removes the state is the one that tells. The pid is not free before
+	 * all of them have been here. */
 	if (BPF_CORE_READ(task, signal, live.counter) != 0)
 		return 0;
-	if (state && state->verdict == VERDICT_RECORD) {
-		status = BPF_CORE_READ(task, signal, group_exit_code);
-		if (!status)
-			status = task->exit_code;
-		record = event_reserve(EVENT_EXIT, sizeof(*record));
-		if (record) {
-			record->status = status;
-			record->padding = 0;
-			event_submit(record);
-		}
+	state = bpf_map_lookup_elem(&processes, &pid);
+	if (state && state->start_ns == leader_start(task)) {
+		last = *state;
+		if (last.owed && last.verdict == VERDICT_RECORD && process_announce(task, &last))
+			last.owed = 0;
+		if (bpf_map_delete_elem(&processes, &pid) == 0 && last.verdict == VERDICT_RECORD && !last.owed)
+			exit_tell(task, last.start_ns);
 	}
 	holder = bpf_map_lookup_elem(&holders, &pid);
 	if (holder) {
-		holder_exit = event_reserve(EVENT_HOLDER_EXIT, sizeof(*holder_exit));
+		holder_exit = event_reserve_kept(EVENT_HOLDER_EXIT, sizeof(*holder_exit));
 		if (holder_exit) {
 			holder_exit->start_ns = *holder;
 			event_submit(holder_exit);
 		}
 		bpf_map_delete_elem(&holders, &pid);
 	}
-	bpf_map_delete_elem(&processes, &pid);
 	bpf_map_delete_elem(&followed, &pid);
 	return 0;
 }

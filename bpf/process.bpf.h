@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
- * Who is recorded, and how a process is announced. Every process is announced once, before its first record; a failed
- * announcement is tried again with the next event, so that a full ring never leaves a process without a name.
+ * Who is recorded, and how a process is announced. Every process is announced once, before its first record, and again
+ * with each exec. An announcement that found no room is owed: it is tried again with the next event, which does not go
+ * out before it, so that a full ring never leaves a process without a name, or with its old program's.
  */
 #ifndef BPF_PROCESS_H
 #define BPF_PROCESS_H
@@ -29,6 +30,25 @@ static __always_inline bool under_cgroup(struct task_struct *task, u64 id)
 	return false;
 }
 
+static __always_inline u64 leader_start(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, group_leader, start_boottime);
+}
+
+/* The process itself, and not a former owner of its pid. */
+static __always_inline bool is_followed(struct task_struct *task)
+{
+	u32 pid = BPF_CORE_READ(task, tgid);
+	u64 start_ns = leader_start(task);
+	u64 *followed_ns = bpf_map_lookup_elem(&followed, &pid);
+
+	if (!followed_ns)
+		return false;
+	if (!*followed_ns)
+		*followed_ns = start_ns;
+	return *followed_ns == start_ns;
+}
+
 /* Does the filter take this process? All criteria that are set must hold. */
 static __always_inline bool filter_takes(struct task_struct *task)
 {
@@ -36,7 +56,7 @@ static __always_inline bool filter_takes(struct task_struct *task)
 
 	if (pid == filter.recorder_pid)
 		return false;
-	if (filter.has_pid && !bpf_map_lookup_elem(&followed, &pid))
+	if (filter.has_pid && !is_followed(task))
 		return false;
 	if (filter.has_uid && BPF_CORE_READ(task, cred, uid.val) != filter.uid)
 		return false;
@@ -99,7 +119,7 @@ static __always_inline void read_auxv(struct mm_struct *mm, struct event_process
 }
 
 /* Announces the process of `task`; false when there was no room. */
-static __always_inline bool process_announce(struct task_struct *task, u32 reason, u32 parent_pid, bool shares_memory)
+static __always_inline bool process_announce(struct task_struct *task, const struct process_state *state)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
@@ -109,37 +129,48 @@ static __always_inline bool process_announce(struct task_struct *task, u32 reaso
 
 	if (executable)
 		file_announce(executable, &executable_id);
-	record = event_reserve(EVENT_PROCESS, sizeof(*record));
+	record = event_reserve_kept(EVENT_PROCESS, sizeof(*record));
 	if (!record)
 		return false;
 	record->header.pid = BPF_CORE_READ(task, tgid);
 	record->header.tid = BPF_CORE_READ(task, pid);
-	record->start_ns = BPF_CORE_READ(leader, start_boottime);
+	record->start_ns = state->start_ns;
+	record->since_ns = state->since_ns;
 	record->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	read_auxv(mm, record);
 	record->executable = executable_id;
-	record->reason = reason;
-	record->parent_pid = parent_pid;
+	record->reason = state->reason;
+	record->parent_pid = state->parent_pid;
 	record->namespace_pid = namespace_pid(leader);
 	record->uid = BPF_CORE_READ(task, cred, uid.val);
-	record->shares_memory = shares_memory;
+	record->shares_memory = state->shares_memory;
 	record->padding = 0;
 	BPF_CORE_READ_INTO(&record->comm, leader, comm);
 	event_submit(record);
 	return true;
 }
 
-static __always_inline u32 process_judge(struct task_struct *task, u32 reason, u32 parent_pid, bool shares_memory)
+/* The verdict on a process that has just begun: to be, to run another program, or to be seen. `was_recorded`: its old
+ * program was, so that the end of that is told even where the new one is none to record. */
+static __always_inline u32 process_judge(struct task_struct *task, u32 reason, u32 parent_pid, bool shares_memory,
+					 bool was_recorded)
 {
-	struct process_state state = {};
+	struct process_state state = {
+		.start_ns = leader_start(task),
+		.since_ns = bpf_ktime_get_boot_ns(),
+		.reason = reason,
+		.parent_pid = parent_pid,
+		.shares_memory = shares_memory,
+	};
 	u32 pid = BPF_CORE_READ(task, tgid);
 
-	state.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
 	state.verdict = filter_takes(task) ? VERDICT_RECORD : VERDICT_IGNORE;
-	if (state.verdict == VERDICT_RECORD && !process_announce(task, reason, parent_pid, shares_memory))
-		return VERDICT_UNKNOWN;
-	bpf_map_update_elem(&processes, &pid, &state, BPF_ANY);
-	return state.verdict;
+	state.owed = state.verdict == VERDICT_RECORD || was_recorded;
+	if (state.owed && process_announce(task, &state))
+		state.owed = 0;
+	if (bpf_map_update_elem(&processes, &pid, &state, BPF_ANY) && state.owed)
+		event_count_state_loss();
+	return state.owed ? VERDICT_UNKNOWN : state.verdict;
 }
 
 /* The verdict on the process of `task`, made and announced now if it has none yet. */
@@ -148,10 +179,20 @@ static __always_inline u32 process_verdict(struct task_struct *task)
 	u32 pid = BPF_CORE_READ(task, tgid);
 	struct process_state *state = bpf_map_lookup_elem(&processes, &pid);
 
-	if (state && state->start_ns == BPF_CORE_READ(task, group_leader, start_boottime))
+	if (state && state->start_ns == leader_start(task)) {
+		/* Two threads may do so at once: the recorder knows a second announcement by its since_ns. */
+		if (state->owed) {
+			if (!process_announce(task, state))
+				return VERDICT_UNKNOWN;
+			state->owed = 0;
+		}
 		return state->verdict;
+	}
+	/* All its threads have ended: its exit was told, and the snapshot still finds its memory. */
+	if (BPF_CORE_READ(task, signal, live.counter) == 0)
+		return VERDICT_IGNORE;
 	return process_judge(task, starting ? EVENT_PROCESS_SNAPSHOT : EVENT_PROCESS_SEEN,
-			     BPF_CORE_READ(task, real_parent, tgid), false);
+			     BPF_CORE_READ(task, real_parent, tgid), false, false);
 }
 
 /* The current thread's state when its process is recorded, else NULL. */

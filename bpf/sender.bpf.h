@@ -27,7 +27,8 @@ static __always_inline u64 signal_bit(int number)
 
 struct handling {
 	struct event_signal_first first;
-	u64 sp; /* user stack pointer when it was delivered */
+	u64 sp;	      /* user stack pointer when it was delivered */
+	u64 start_ns; /* of the thread, which tells it from later owners of its id */
 	s32 number;
 	u32 padding;
 };
@@ -70,6 +71,8 @@ static __always_inline bool is_in_handler(struct task_struct *task, const struct
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	u64 sp = ARCH_SP(regs), alternate = BPF_CORE_READ(task, sas_ss_sp);
 
+	if (handling->start_ns != task->start_boottime)
+		return false;
 	if (!(BPF_CORE_READ(task, blocked.sig[0]) & signal_bit(handling->number)))
 		return false;
 	return sp < handling->sp || sp - alternate < BPF_CORE_READ(task, sas_ss_size);
@@ -81,13 +84,18 @@ static __always_inline void sender_handles(struct task_struct *task, int number,
 	u64 key = sending_key(task->tgid, number);
 	struct event_signal_sender *sending = bpf_map_lookup_elem(&sendings, &key);
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	struct handling handling = {.sp = ARCH_SP(regs), .number = number};
+	struct handling handling = {
+		.sp = ARCH_SP(regs),
+		.start_ns = task->start_boottime,
+		.number = number,
+	};
 	struct event_signal_first *first = &handling.first;
 	u32 tid = task->pid;
 	s32 code = signal_code(info);
 
-	/* An earlier sending of that number is nothing to a timer's (SI_TIMER and so on). */
-	if (!is_sent_code(code) || (u64)info == 1)
+	/* An earlier sending of that number is nothing to a timer's (SI_TIMER and so on), nor one to a former owner of
+	 * the pid. */
+	if (!is_sent_code(code) || (u64)info == 1 || (sending && sending->time_ns < leader_start(task)))
 		sending = NULL;
 	if (sending && sending->first.number) {
 		*first = sending->first;
@@ -155,7 +163,8 @@ static __always_inline void sender_tell(struct task_struct *task, int number, st
 	u64 key = sending_key(task->tgid, number);
 	struct event_signal_sender *sending = bpf_map_lookup_elem(&sendings, &key);
 
-	if (sending)
+	/* One that is older than the process was for a former owner of the pid. */
+	if (sending && sending->time_ns >= leader_start(task))
 		*sender = *sending;
 }
 

@@ -33,7 +33,7 @@ static long emit_instance(u32 index, struct instance_walk *walk)
 		uprobe = BPF_CORE_READ(instance, hprobe.uprobe);
 	else
 		uprobe = BPF_CORE_READ(older, uprobe);
-	record = event_reserve(EVENT_RETURN_INSTANCE, sizeof(*record));
+	record = event_reserve_kept(EVENT_RETURN_INSTANCE, sizeof(*record));
 	if (!record)
 		return 1;
 	record->function = BPF_CORE_READ(instance, func);
@@ -115,7 +115,8 @@ int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_s
 		if (!cause || signal_bit(cause) & CORE_SIGNALS)
 			return 0;
 	}
-	record = event_reserve(EVENT_SIGNAL, sizeof(*record));
+	record = fatal ? event_reserve_kept(EVENT_SIGNAL, sizeof(*record))
+		       : event_reserve(EVENT_SIGNAL, sizeof(*record));
 	if (!record)
 		return 0;
 	record->number = number == SIGKILL ? cause : number;
@@ -140,6 +141,8 @@ int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_s
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	ARCH_COPY_REGISTERS(record->registers, regs);
 	record->namespace_tid = namespace_pid(task);
+	record->uid = BPF_CORE_READ(task, cred, uid.val);
+	record->padding = 0;
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
 	__builtin_memset(&record->sender, 0, sizeof(record->sender));
 	if (fatal && number != SIGKILL && (u64)info != 1 && is_sent_code(record->code))
@@ -176,7 +179,7 @@ int exit_group_enter(struct trace_event_raw_sys_enter *ctx)
 		return 0;
 	if (!trampoline || process_verdict(task) != VERDICT_RECORD)
 		return 0;
-	record = event_reserve(EVENT_EXIT_STATE, sizeof(*record));
+	record = event_reserve_kept(EVENT_EXIT_STATE, sizeof(*record));
 	if (!record)
 		return 0;
 	record->trampoline = trampoline;

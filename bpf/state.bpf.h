@@ -17,6 +17,16 @@ struct {
 	__uint(max_entries, 8 << 20);
 } ring SEC(".maps");
 
+/* Room for what is told once, when the ring is full of what is told often. The recorder puts the two together by their
+ * times. Its size is set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} kept_ring SEC(".maps");
+
+/* Records that went there, so that the recorder looks only when there are some. */
+u64 kept_count;
+
 enum verdict { VERDICT_UNKNOWN = 0, VERDICT_RECORD = 1, VERDICT_IGNORE = 2 };
 
 /* Per thread: the system call that it is in, and the verdict on its process, so that the hot path is one lookup. */
@@ -35,10 +45,16 @@ struct {
 	__type(value, struct thread_state);
 } threads SEC(".maps");
 
-/* Per process (key: pid): the verdict, which also says that the process was announced by an EVENT_PROCESS. */
+/* Per process (key: pid): the verdict, and what is needed to announce the process by an EVENT_PROCESS. While that is
+ * owed, because there was no room, no record of the process goes out. */
 struct process_state {
 	u64 start_ns;
+	u64 since_ns; /* as in event_process */
 	u32 verdict;
+	u32 owed;
+	u32 reason; /* enum event_process_reason */
+	u32 parent_pid;
+	u32 shares_memory;
 	u32 padding;
 };
 
@@ -50,13 +66,15 @@ struct {
 	__type(value, struct process_state);
 } processes SEC(".maps");
 
-/* Pids asked for, and their descendants. Filled by the recorder before it attaches, then by fork. */
+/* Pids asked for, and their descendants, with the start of the thread group leader, which tells them from later owners
+ * of the pid. Filled by the recorder before it attaches, then by fork; the recorder does not know the start and leaves
+ * 0, which the first sight of the process fills in. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1 << 20);
 	__type(key, u32);
-	__type(value, u8);
+	__type(value, u64);
 } followed SEC(".maps");
 
 /* Files whose path was handed over, and under which name last (see file_announce). Full: paths are handed over again,
@@ -121,26 +139,58 @@ static __always_inline void count_loss_of(u32 pid)
 	loss->last_ns = now;
 }
 
-/* Room for one record, its header filled in for the current thread; NULL and the books kept when the ring is full. */
-static __always_inline void *event_reserve(u32 type, const u64 size)
+static __always_inline void event_begin(struct event_header *header, u32 type, u64 size)
 {
-	struct event_counters *here = counters_here();
-	struct event_header *header;
 	u64 id = bpf_get_current_pid_tgid();
 
-	__sync_fetch_and_add(&here->emitted, 1);
-	header = bpf_ringbuf_reserve(&ring, size, 0);
-	if (!header) {
-		__sync_fetch_and_add(&here->lost, 1);
-		count_loss_of(id >> 32);
-		return NULL;
-	}
 	header->type = type;
 	header->size = size;
 	header->cpu = bpf_get_smp_processor_id();
 	header->time_ns = bpf_ktime_get_boot_ns();
 	header->pid = id >> 32;
 	header->tid = (u32)id;
+}
+
+static __always_inline void event_count_loss(struct event_counters *here)
+{
+	__sync_fetch_and_add(&here->lost, 1);
+	count_loss_of(bpf_get_current_pid_tgid() >> 32);
+}
+
+/* Room for one record, its header filled in for the current thread; NULL and the books kept when the ring is full. */
+static __always_inline void *event_reserve(u32 type, const u64 size)
+{
+	struct event_counters *here = counters_here();
+	struct event_header *header;
+
+	__sync_fetch_and_add(&here->emitted, 1);
+	header = bpf_ringbuf_reserve(&ring, size, 0);
+	if (!header) {
+		event_count_loss(here);
+		return NULL;
+	}
+	event_begin(header, type, size);
+	return header;
+}
+
+/* The same for what is told once (see event_is_bulk). */
+static __always_inline void *event_reserve_kept(u32 type, const u64 size)
+{
+	struct event_counters *here = counters_here();
+	struct event_header *header;
+
+	__sync_fetch_and_add(&here->emitted, 1);
+	header = bpf_ringbuf_reserve(&ring, size, 0);
+	if (!header) {
+		header = bpf_ringbuf_reserve(&kept_ring, size, 0);
+		if (!header) {
+			event_count_loss(here);
+			return NULL;
+		}
+		/* Before any later record of this process is in the ring, so that the recorder looks here first. */
+		__sync_fetch_and_add(&kept_count, 1);
+	}
+	event_begin(header, type, size);
 	return header;
 }
 

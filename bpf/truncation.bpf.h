@@ -51,7 +51,7 @@ static __always_inline struct event_truncation *truncation_record(u32 how)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	struct event_truncation *record = event_reserve(EVENT_TRUNCATION, sizeof(*record));
+	struct event_truncation *record = event_reserve_kept(EVENT_TRUNCATION, sizeof(*record));
 
 	if (!record)
 		return NULL;

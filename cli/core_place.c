@@ -50,7 +50,7 @@ static bool expand(FILE *out, char specifier, const struct pattern_facts *facts)
 		fprintf(out, "%" PRIu32, facts->signal->tid);
 		return true;
 	case 'u':
-		fprintf(out, "%" PRIu32, facts->process->uid);
+		fprintf(out, "%" PRIu32, facts->process->last_uid);
 		return true;
 	case 's':
 		fprintf(out, "%" PRId32, facts->signal->number);

@@ -103,7 +103,7 @@ static struct error *take_record(struct store_reader *store, int64_t process_id,
 	row->pid = row->process.pid;
 	row->namespace_pid = row->process.namespace_pid;
 	row->has_uid = true;
-	row->uid = row->process.uid;
+	row->uid = row->process.last_uid;
 	copy_comm(row->comm, row->process.comm);
 	return NULL;
 }

@@ -32,6 +32,7 @@ struct error *ingest_create(struct store_writer *writer, const struct ingest_opt
 	ingest->complete_until_ns = options->started_ns;
 	ingest->quota_bytes = options->quota_bytes;
 	ingest->stack_bytes = options->stack_bytes;
+	ingest->older_file_id = store_writer_last_file(writer);
 	/* A store that is full from the beginning takes nothing, not even until the first commit. */
 	err = look_at_quota(ingest);
 	if (err) {
@@ -50,6 +51,7 @@ void ingest_destroy(struct ingest *ingest)
 	ingest_free_ledger(ingest);
 	ingest_free_files(ingest);
 	ingest_free_functions(ingest);
+	ingest_free_coverage(ingest);
 	id_table_clear(&ingest->slices);
 	error_destroy(ingest->failure);
 	free(ingest->gaps);
@@ -97,6 +99,19 @@ static void keep_failure(struct ingest *ingest, struct error *err)
 		error_destroy(err);
 	else
 		ingest->failure = err;
+}
+
+void ingest_complete(struct ingest *ingest)
+{
+	struct error *err;
+
+	if (!ingest->rolled_back)
+		return;
+	err = ingest_store_tenants(ingest);
+	if (!err)
+		err = store_writer_end_left_spaces(ingest->writer, ingest->recording_id);
+	if (err)
+		keep_failure(ingest, err);
 }
 
 struct error *ingest_failure(struct ingest *ingest)
@@ -148,43 +163,70 @@ static struct error *take_record(struct ingest *ingest, const struct event_heade
 	}
 }
 
-/* Who a process is and what a file is called must be kept even over quota: it is small, and the crash needs it. */
-static bool is_bulk(uint16_t type)
+/* What was added since the last time is there to stay, or (`kept` false) gone and has to be added again. */
+static void settle(struct ingest *ingest, bool kept)
 {
-	return type == EVENT_SYSCALL || type == EVENT_PRCTL || type == EVENT_THREAD || type == EVENT_CALL ||
-	       type == EVENT_CALL_TEXT;
+	ingest_settle_ledger(ingest, kept);
+	if (kept && !ingest->unsettled)
+		return;
+	ingest_settle_tenants(ingest, kept);
+	ingest_settle_files(ingest, kept);
+	ingest_settle_coverage(ingest, kept);
+	if (!kept)
+		ingest_forget_slices(ingest);
+	ingest->unsettled = !kept;
 }
 
-void ingest_record(struct ingest *ingest, const struct event_header *record)
+/* Asked after each record, so that no later row names one that went with a transaction. */
+static void look_for_rollback(struct ingest *ingest)
 {
-	struct error *err;
+	if (store_writer_take_rollback(ingest->writer))
+		settle(ingest, false);
+}
 
-	if (record->type == EVENT_STACK_SLICE) {
-		err = ingest->over_quota ? NULL : ingest_take_slice(ingest, (const void *)record);
-		if (err)
-			keep_failure(ingest, err);
-		return;
-	}
-	if (record->type == EVENT_COVERAGE) {
-		err = ingest_take_coverage(ingest, record);
-		if (err)
-			keep_failure(ingest, err);
-		return;
-	}
-	if (ingest->over_quota && is_bulk(record->type)) {
-		ingest_add_loss(ingest, GAP_QUOTA, 0, record->time_ns, record->time_ns, 1);
-		return;
-	}
-	err = take_record(ingest, record);
+static void store_record(struct ingest *ingest, const struct event_header *record)
+{
+	struct error *err = take_record(ingest, record);
+
+	look_for_rollback(ingest);
 	if (err) {
+		enum gap_cause cause = err->code == ERROR_NOT_FOUND ? GAP_KERNEL_STATE : GAP_DATABASE;
+
 		keep_failure(ingest, err);
-		ingest_add_loss(ingest, GAP_DATABASE, record->pid, record->time_ns, record->time_ns, 1);
+		ingest_add_loss(ingest, cause, record->pid, record->time_ns, record->time_ns, 1);
 		return;
 	}
 	if (!ingest->pending++)
 		ingest->oldest_pending_ns = record->time_ns;
 	ingest->newest_pending_ns = record->time_ns;
 	ingest->stored++;
+}
+
+void ingest_record(struct ingest *ingest, const struct event_header *record)
+{
+	struct error *err;
+
+	ingest->unsettled = true;
+	if (record->type == EVENT_STACK_SLICE) {
+		err = ingest->over_quota ? NULL : ingest_take_slice(ingest, (const void *)record);
+		look_for_rollback(ingest);
+		if (err)
+			keep_failure(ingest, err);
+		return;
+	}
+	if (record->type == EVENT_COVERAGE) {
+		err = ingest_take_coverage(ingest, (const void *)record);
+		look_for_rollback(ingest);
+		if (err)
+			keep_failure(ingest, err);
+		return;
+	}
+	/* Who a process is and what a file is called is kept even over quota: it is small, and the crash needs it. */
+	if (ingest->over_quota && event_is_bulk(record->type)) {
+		ingest_add_loss(ingest, GAP_QUOTA, 0, record->time_ns, record->time_ns, 1);
+		return;
+	}
+	store_record(ingest, record);
 }
 
 /* Gaps go in a transaction of their own: one that fails may have stored a part of what was added to it, and a gap must
@@ -206,6 +248,7 @@ static void commit_gaps(struct ingest *ingest, uint64_t complete_until_ns)
 	if (!added)
 		return;
 	err = store_writer_commit(ingest->writer, ingest->recording_id, complete_until_ns, &discarded);
+	(void)store_writer_take_rollback(ingest->writer); /* there were gaps alone in it */
 	if (err) {
 		keep_failure(ingest, err);
 		return;
@@ -218,14 +261,17 @@ void ingest_commit(struct ingest *ingest, uint64_t complete_until_ns)
 {
 	uint64_t discarded = 0;
 	struct error *err = ingest_store_ledger(ingest);
-	bool kept;
 
+	if (!err)
+		err = ingest_store_tenants(ingest);
+	if (!err)
+		err = ingest_store_coverage(ingest);
 	if (err)
 		keep_failure(ingest, err); /* what could not be written is tried again with the next commit */
+	look_for_rollback(ingest);
 	/* A recorder that is killed between the two commits must not leave a store that looks complete over a loss. */
 	err = store_writer_commit(ingest->writer, ingest->recording_id,
 				  ingest->gap_count ? ingest->complete_until_ns : complete_until_ns, &discarded);
-	kept = !err;
 	if (err) {
 		keep_failure(ingest, err);
 		ingest->stored -= discarded < ingest->stored ? discarded : ingest->stored;
@@ -233,16 +279,11 @@ void ingest_commit(struct ingest *ingest, uint64_t complete_until_ns)
 			ingest_add_loss(ingest, GAP_DATABASE, 0, ingest->oldest_pending_ns, ingest->newest_pending_ns,
 					discarded);
 	}
-	ingest_settle_ledger(ingest, kept);
-	if (!kept || ingest->pending) {
-		ingest_settle_tenants(ingest, kept);
-		ingest_settle_files(ingest, kept);
-	}
-	if (!kept)
-		ingest_forget_slices(ingest);
+	/* The error may be that of an earlier transaction, which was noticed then; this one was kept all the same. */
+	settle(ingest, !store_writer_take_rollback(ingest->writer));
 	ingest->pending = 0;
 	commit_gaps(ingest, complete_until_ns);
-	if (!ingest->gap_count && kept)
+	if (!ingest->gap_count && !err)
 		ingest->complete_until_ns = complete_until_ns;
 	err = look_at_quota(ingest);
 	if (err)

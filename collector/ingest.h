@@ -68,6 +68,9 @@ void ingest_add_loss(struct ingest *ingest, enum gap_cause cause, uint32_t pid, 
 /* Commits rows and gaps; `complete_until_ns` as store_writer_commit() has it. Failures are counted, as above. */
 void ingest_commit(struct ingest *ingest, uint64_t complete_until_ns);
 
+/* Before the recording ends, and before its last commit: completes rows that a rollback has left incomplete. */
+void ingest_complete(struct ingest *ingest);
+
 /* Events stored and lost so far. After everything was drained their sum equals what was emitted. */
 void ingest_books(const struct ingest *ingest, uint64_t *ret_stored, uint64_t *ret_lost);
 

@@ -79,21 +79,87 @@ void ingest_free_functions(struct ingest *ingest)
 	free(ingest->functions);
 }
 
-struct error *ingest_take_coverage(struct ingest *ingest, const struct event_header *record)
-{
-	struct probe_coverage coverage = {
-		.recording_id = ingest->recording_id, .from_ns = record->time_ns, .heap = ingest->heap};
-	struct tenant *tenant;
-	struct error *err = NULL;
-	int64_t id;
+/* ---- coverage ---- */
 
-	if (record->pid) {
-		err = ingest_tenant_of(ingest, record, &tenant);
-		if (err)
-			return err;
-		coverage.process_id = tenant->process.id;
+static void drop_coverage(struct waiting_coverage **at)
+{
+	struct waiting_coverage *coverage = *at;
+
+	*at = coverage->next;
+	free(coverage);
+}
+
+/* Sets the process; false for one that must wait, *ret_over for one that began after its process had ended. */
+static bool find_covered(struct ingest *ingest, struct waiting_coverage *coverage, bool *ret_over)
+{
+	struct tenant *tenant;
+
+	*ret_over = false;
+	if (!coverage->pid)
+		return true;
+	tenant = ingest_find_process(ingest, coverage->pid, coverage->start_ns);
+	/* The announcement of one that has a start is in front of it: what is not there is gone. */
+	*ret_over =
+		tenant ? tenant->ended && tenant->process.exit_ns <= coverage->row.from_ns : coverage->start_ns != 0;
+	if (!tenant || !tenant->process.id || *ret_over)
+		return false;
+	coverage->start_ns = tenant->process.start_ns;
+	coverage->row.process_id = tenant->process.id;
+	return true;
+}
+
+struct error *ingest_store_coverage(struct ingest *ingest)
+{
+	struct waiting_coverage **at = &ingest->coverage;
+	struct error *err = NULL;
+
+	while (*at && !err) {
+		struct waiting_coverage *coverage = *at;
+		bool over = false;
+
+		if (!coverage->row.id && find_covered(ingest, coverage, &over))
+			err = store_writer_add_probe_coverage(ingest->writer, &coverage->row, &coverage->row.id);
+		if (over)
+			drop_coverage(at);
+		else
+			at = &coverage->next;
 	}
-	return store_writer_add_probe_coverage(ingest->writer, &coverage, &id);
+	return err;
+}
+
+struct error *ingest_take_coverage(struct ingest *ingest, const struct event_coverage *record)
+{
+	struct waiting_coverage *coverage = calloc(1, sizeof(*coverage));
+
+	if (!coverage)
+		return &error_no_memory;
+	coverage->next = ingest->coverage;
+	coverage->pid = record->header.pid;
+	coverage->start_ns = record->start_ns;
+	coverage->row = (struct probe_coverage){
+		.recording_id = ingest->recording_id, .from_ns = record->header.time_ns, .heap = ingest->heap};
+	ingest->coverage = coverage;
+	return ingest_store_coverage(ingest);
+}
+
+void ingest_settle_coverage(struct ingest *ingest, bool kept)
+{
+	struct waiting_coverage **at = &ingest->coverage;
+
+	while (*at) {
+		if (kept && (*at)->row.id) {
+			drop_coverage(at);
+			continue;
+		}
+		(*at)->row.id = 0;
+		at = &(*at)->next;
+	}
+}
+
+void ingest_free_coverage(struct ingest *ingest)
+{
+	while (ingest->coverage)
+		drop_coverage(&ingest->coverage);
 }
 
 /* ---- texts ---- */

@@ -179,8 +179,11 @@ struct error *ingest_take_signal(struct ingest *ingest, const struct event_signa
 		.directory = directory,
 	};
 	struct tenant *tenant;
+	int64_t id = 0;
 	struct error *err = directory ? ingest_tenant_of(ingest, &record->header, &tenant) : &error_no_memory;
 
+	if (!err && record->fatal)
+		err = ingest_note_user(ingest, tenant, record->uid);
 	if (err)
 		return err;
 	static_assert(sizeof(signal.registers) == sizeof(record->registers), "one order of registers");
@@ -188,13 +191,13 @@ struct error *ingest_take_signal(struct ingest *ingest, const struct event_signa
 	memcpy(signal.comm, record->comm, sizeof(signal.comm));
 	signal.process_id = tenant->process.id;
 	signal.space_id = tenant->space.id;
-	ingest->latest_death.pid = record->header.pid;
-	ingest->latest_death.exit_state_id = 0;
 	if (record->fatal && record->trampoline)
 		ingest->look_wanted = true;
-	err = store_writer_add_signal(ingest->writer, &signal, &ingest->latest_death.signal_id);
+	err = store_writer_add_signal(ingest->writer, &signal, &id);
+	if (!err && record->fatal)
+		tenant->death = (struct death){.tid = record->header.tid, .signal_id = id};
 	if (!err && record->sender.time_ns)
-		err = take_sender(ingest, ingest->latest_death.signal_id, &record->sender);
+		err = take_sender(ingest, id, &record->sender);
 	return err;
 }
 
@@ -209,6 +212,7 @@ struct error *ingest_take_exit_state(struct ingest *ingest, const struct event_e
 	};
 	struct tenant *tenant;
 	struct error *err = ingest_tenant_of(ingest, &record->header, &tenant);
+	int64_t id = 0;
 
 	if (err)
 		return err;
@@ -217,17 +221,16 @@ struct error *ingest_take_exit_state(struct ingest *ingest, const struct event_e
 	memcpy(state.comm, record->comm, sizeof(state.comm));
 	state.process_id = tenant->process.id;
 	state.space_id = tenant->space.id;
-	ingest->latest_death.pid = record->header.pid;
-	ingest->latest_death.signal_id = 0;
 	ingest->look_wanted = true;
-	return store_writer_add_exit_state(ingest->writer, &state, &ingest->latest_death.exit_state_id);
+	err = store_writer_add_exit_state(ingest->writer, &state, &id);
+	if (!err)
+		tenant->death = (struct death){.tid = record->header.tid, .exit_state_id = id};
+	return err;
 }
 
 struct error *ingest_take_return_instance(struct ingest *ingest, const struct event_return_instance *record)
 {
 	struct return_instance instance = {
-		.signal_id = ingest->latest_death.signal_id,
-		.exit_state_id = ingest->latest_death.exit_state_id,
 		.tid = record->thread,
 		.depth = record->depth,
 		.function = record->function,
@@ -239,9 +242,15 @@ struct error *ingest_take_return_instance(struct ingest *ingest, const struct ev
 		.inode = record->inode,
 		.offset = record->offset,
 	};
+	struct tenant *tenant;
+	struct error *err = ingest_tenant_of(ingest, &record->header, &tenant);
 	int64_t id;
 
-	if ((!instance.signal_id && !instance.exit_state_id) || ingest->latest_death.pid != record->header.pid)
+	if (err)
+		return err;
+	instance.signal_id = tenant->death.signal_id;
+	instance.exit_state_id = tenant->death.exit_state_id;
+	if ((!instance.signal_id && !instance.exit_state_id) || tenant->death.tid != record->header.tid)
 		return error_format(ERROR_INVALID, "a return instance without its signal or exit");
 	ingest->look_wanted = true;
 	return store_writer_add_return_instance(ingest->writer, &instance, &id);

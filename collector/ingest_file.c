@@ -57,6 +57,8 @@ struct error *ingest_file_row(struct ingest *ingest, const struct event_file_id 
 
 		if (err)
 			return err;
+		/* An older recording's row may be that of another file, which had the inode then. */
+		file->is_nameless = !file->identity.path[0] && file->id > ingest->older_file_id;
 	}
 	*ret_id = file->id;
 	return NULL;
@@ -106,7 +108,16 @@ struct error *ingest_take_file(struct ingest *ingest, const struct event_file *r
 		file = *found;
 		free(file->identity.path);
 		file->identity.path = take_pointer(path);
-		file->id = 0; /* the row with this path is another one */
+		if (file->id && file->is_nameless) {
+			struct error *err;
+
+			file->identity.id = file->id;
+			err = store_writer_name_file(ingest->writer, &file->identity);
+			if (err)
+				return err;
+		}
+		file->is_nameless = false;
+		file->id = 0; /* the row with this path may be another one */
 		file->committed = false;
 		return NULL;
 	}

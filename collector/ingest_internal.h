@@ -6,19 +6,43 @@
 #include "collector/ingest.h"
 #include "common/id_table.h"
 
-/* A process and the address space that it uses now. Rows have an id of 0 until they are in the store. */
+/* What the return instances that follow belong to: one of the two. */
+struct death {
+	uint32_t tid; /* the thread that tells them */
+	int64_t signal_id;
+	int64_t exit_state_id;
+};
+
+/* A process and the address space that it uses now, or used last. Rows have an id of 0 until they are in the store. */
 struct tenant {
 	struct process process;
 	struct space space;
-	bool shares_space; /* the space's row belongs to the parent (vfork) */
-	bool committed;	   /* both rows outlive a rollback */
 	struct event_file_id executable;
+	struct death death;
+	bool shares_space;			 /* the space's row belongs to the parent (vfork) */
+	bool process_committed, space_committed; /* the row outlives a rollback */
+	bool changed;				 /* the rows have older values */
+	bool written;				 /* values of the rows were changed since the last commit */
+	bool lacks_parent;			 /* forked by a process that has not been announced yet */
+	bool adopted;				 /* which has been since */
+	bool ended;				 /* it is in the list of those, and */
+	bool out;				 /* (its pid has another owner) no longer in the tree */
+	struct tenant *next_ended;
+};
+
+/* Coverage that is not in the store for good yet. */
+struct waiting_coverage {
+	struct waiting_coverage *next;
+	uint32_t pid;
+	uint64_t start_ns;
+	struct probe_coverage row; /* id 0: not stored yet */
 };
 
 struct file_entry {
 	struct event_file_id key;
 	int64_t id;
 	bool committed;
+	bool is_nameless; /* the row was made by this recording, without a path */
 	struct file_identity identity;
 };
 
@@ -40,15 +64,18 @@ struct ingest {
 	bool over_quota;
 	void *tenants; /* tsearch trees */
 	void *files;
+	int64_t older_file_id; /* rows up to it are of older recordings */
 	struct tenant *latest; /* most events come from the process of the event before */
 	struct gap *gaps;      /* waiting for the next commit */
 	size_t gap_count, gap_room;
-	struct {
-		uint32_t pid;
-		int64_t signal_id; /* one of the two */
-		int64_t exit_state_id;
-	} latest_death; /* what the return instances that follow belong to */
-	void *ledger;	/* tsearch tree */
+	struct tenant *ended, **last_ended; /* oldest first */
+	size_t ended_count;
+	size_t orphans;	   /* tenants that lack their parent */
+	bool tenants_owed; /* some row of a tenant has to be written before the next commit */
+	bool rolled_back;  /* at least once */
+	bool unsettled;	   /* something may have been added since the last commit */
+	struct waiting_coverage *coverage;
+	void *ledger; /* tsearch tree */
 	size_t ledger_count;
 	uint64_t look; /* number of the look that is going on, or was the last */
 	uint64_t look_began_ns;
@@ -84,11 +111,18 @@ char *ingest_join_path(const char *components, uint32_t used, bool truncated, bo
 
 /* ingest_tenant.c: processes and their address spaces. */
 
-/* The tenant of an event, with its rows in the store. One whose announcement was lost is made up as "seen". */
+/* The tenant of an event, with its rows in the store. ERROR_NOT_FOUND for one that was not announced: the kernel side
+ * announces a process before anything else of it. */
 struct error *ingest_tenant_of(struct ingest *ingest, const struct event_header *header,
 			       struct tenant **ret_tenant) must_check;
+/* The process of that pid and start (0: of whatever start), also one that has just ended; NULL when there is none. */
+struct tenant *ingest_find_process(struct ingest *ingest, uint32_t pid, uint64_t start_ns);
+/* The user that a process runs as now. */
+struct error *ingest_note_user(struct ingest *ingest, struct tenant *tenant, uint32_t uid) must_check;
 struct error *ingest_take_process(struct ingest *ingest, const struct event_process *record) must_check;
 struct error *ingest_take_exit(struct ingest *ingest, const struct event_exit *record) must_check;
+/* Before a commit: writes what an earlier one did not keep. */
+struct error *ingest_store_tenants(struct ingest *ingest) must_check;
 void ingest_settle_tenants(struct ingest *ingest, bool kept);
 void ingest_free_tenants(struct ingest *ingest);
 
@@ -116,7 +150,11 @@ void ingest_forget_slices(struct ingest *ingest);
 /* ingest_call.c: calls of probed functions. */
 struct error *ingest_take_call(struct ingest *ingest, const struct event_call *record) must_check;
 struct error *ingest_take_call_text(struct ingest *ingest, const struct event_call_text *record) must_check;
-struct error *ingest_take_coverage(struct ingest *ingest, const struct event_header *record) must_check;
+struct error *ingest_take_coverage(struct ingest *ingest, const struct event_coverage *record) must_check;
+/* Stores the coverage of processes that are known by now. */
+struct error *ingest_store_coverage(struct ingest *ingest) must_check;
+void ingest_settle_coverage(struct ingest *ingest, bool kept);
+void ingest_free_coverage(struct ingest *ingest);
 void ingest_free_functions(struct ingest *ingest);
 
 /* ingest_ledger.c: who holds which uprobe. */

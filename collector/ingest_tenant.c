@@ -1,9 +1,33 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Processes and their address spaces. A row is made of a process's announcement and of nothing else, so that it is
+ * complete when it is stored; what is learned later (its end, its next program, its user then) is kept here until the
+ * store has it for good, and written again after a rollback.
+ *
+ * Records that can come in either order, because different threads make them, or because one of them had to wait for
+ * room; each is put together here or where it says:
+ *
+ *	coverage, announcement   The thread that attaches probes knows nothing of the ring (ingest_call.c): coverage
+ *	                         waits for the announcement.
+ *	coverage, exit           Likewise: a short process has ended when its coverage comes. What began after the end
+ *is dropped. child, parent            The announcement of the parent may be owed while the child's finds room: the
+ *child's space is tied to its parent's when that comes. exit, calls given up     Threads that end at the same time: the
+ *process is known for a while after its exit. exit, announcement of    Where the exit had no room at all: the start
+ *tells the two apart. the pid's next owner announcement, the same   Two threads that find it owed: its time tells that
+ *it is the same. path, what names a file  A path that had no room comes with the file's next use (ingest_file.c): the
+ *row that was made without it gets it. deaths of two processes  Their signals and return instances mix: each process
+ *has its own (struct death). text, call; slice, stack The second is made by the same thread: one order. What is lost of
+ *the first is missing (ingest_call.c), or asked for again (ingest_stack.c). attaching, look          Of the ledger
+ *(ingest_ledger.c). the ring, the kept ring  By their times (kernel_drain.c).
+ */
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "collector/ingest_internal.h"
+
+/* Processes that have ended and are still known, for records that come late. */
+#define MAX_ENDED 1024
 
 static int compare_tenants(const void *a, const void *b)
 {
@@ -25,41 +49,85 @@ static struct tenant *find_tenant(struct ingest *ingest, uint32_t pid)
 	return found ? *found : NULL;
 }
 
-/* Puts the rows of a tenant into the store unless they are there. */
-static struct error *store_tenant(struct ingest *ingest, struct tenant *tenant)
+/* ---- storing ---- */
+
+static struct error *add_rows(struct ingest *ingest, struct tenant *tenant)
 {
-	struct error *err;
+	struct error *err = NULL;
 
 	if (!tenant->process.id) {
 		err = store_writer_add_process(ingest->writer, &tenant->process, &tenant->process.id);
 		if (err)
 			return err;
-		tenant->committed = false;
+		tenant->process_committed = false;
 	}
-	if (!tenant->space.id) {
-		err = ingest_file_row(ingest, &tenant->executable, &tenant->space.executable_file_id);
-		if (err)
+	if (tenant->space.id)
+		return NULL;
+	if (tenant->shares_space) {
+		/* The row went with a rollback: the parent makes it again. */
+		struct tenant *parent = find_tenant(ingest, tenant->process.parent_pid);
+
+		tenant->shares_space = parent && parent != tenant && !parent->shares_space;
+		err = tenant->shares_space ? add_rows(ingest, parent) : NULL;
+		if (tenant->shares_space && !err)
+			tenant->space.id = parent->space.id;
+		if (tenant->shares_space)
 			return err;
-		tenant->space.process_id = tenant->process.id;
-		err = store_writer_add_space(ingest->writer, &tenant->space, &tenant->space.id);
-		if (err)
-			return err;
-		tenant->committed = false;
 	}
-	return NULL;
+	err = ingest_file_row(ingest, &tenant->executable, &tenant->space.executable_file_id);
+	if (err)
+		return err;
+	tenant->space.process_id = tenant->process.id;
+	err = store_writer_add_space(ingest->writer, &tenant->space, &tenant->space.id);
+	if (!err)
+		tenant->space_committed = false;
+	return err;
 }
 
-static struct error *add_tenant(struct ingest *ingest, uint32_t pid, uint64_t time_ns, struct tenant **ret_tenant)
+static struct error *end_space(struct ingest *ingest, struct tenant *tenant)
+{
+	if (tenant->shares_space || !tenant->space.id)
+		return NULL;
+	return store_writer_end_space(ingest->writer, tenant->space.id, tenant->space.to_ns);
+}
+
+/* Brings the rows of a tenant up to what is known. */
+static struct error *store_tenant(struct ingest *ingest, struct tenant *tenant)
+{
+	struct error *err = add_rows(ingest, tenant);
+
+	if (!err && tenant->changed) {
+		err = store_writer_update_process(ingest->writer, &tenant->process);
+		if (!err && tenant->space.to_ns)
+			err = end_space(ingest, tenant);
+		if (!err && tenant->adopted)
+			err = store_writer_set_space_parent(ingest->writer, tenant->space.id,
+							    tenant->space.parent_space_id);
+		tenant->written |= !err;
+		tenant->changed = err != NULL;
+	}
+	ingest->tenants_owed |= err != NULL;
+	return err;
+}
+
+/* ---- who there is ---- */
+
+static struct error *add_tenant(struct ingest *ingest, const struct event_process *record, struct tenant **ret_tenant)
 {
 	struct tenant *tenant = calloc(1, sizeof(*tenant));
 
 	if (!tenant)
 		return &error_no_memory;
-	tenant->process.recording_id = ingest->recording_id;
-	tenant->process.pid = pid;
-	tenant->process.first_seen_ns = time_ns;
-	tenant->space.origin = SPACE_SEEN;
-	tenant->space.from_ns = time_ns;
+	tenant->process = (struct process){
+		.recording_id = ingest->recording_id,
+		.pid = record->header.pid,
+		.namespace_pid = record->namespace_pid,
+		.parent_pid = record->parent_pid,
+		.uid = record->uid,
+		.start_ns = record->start_ns,
+		.first_seen_ns = record->since_ns,
+		.cgroup_id = record->cgroup_id,
+	};
 	if (!tsearch(tenant, &ingest->tenants, compare_tenants)) {
 		free(tenant);
 		return &error_no_memory;
@@ -73,32 +141,59 @@ struct error *ingest_tenant_of(struct ingest *ingest, const struct event_header 
 {
 	struct tenant *tenant = find_tenant(ingest, header->pid);
 
-	if (!tenant) {
-		struct error *err = add_tenant(ingest, header->pid, header->time_ns, &tenant);
-
-		if (err)
-			return err;
-	}
+	if (!tenant)
+		return error_format(ERROR_NOT_FOUND, "an event of process %u, which was not announced", header->pid);
 	*ret_tenant = tenant;
 	if (tenant->process.id && tenant->space.id)
 		return NULL;
 	return store_tenant(ingest, tenant);
 }
 
-static void remove_tenant(struct ingest *ingest, struct tenant *tenant)
+struct tenant *ingest_find_process(struct ingest *ingest, uint32_t pid, uint64_t start_ns)
 {
-	tdelete(tenant, &ingest->tenants, compare_tenants);
-	if (ingest->latest == tenant)
-		ingest->latest = NULL;
-	free(tenant);
+	struct tenant *tenant = find_tenant(ingest, pid);
+
+	return tenant && (!start_ns || tenant->process.start_ns == start_ns) ? tenant : NULL;
 }
 
-static struct error *end_space(struct ingest *ingest, struct tenant *tenant, uint64_t time_ns)
+/* Nobody finds it by its pid any more. */
+static void take_out(struct ingest *ingest, struct tenant *tenant)
 {
-	if (tenant->shares_space || !tenant->space.id)
-		return NULL;
-	return store_writer_end_space(ingest->writer, tenant->space.id, time_ns);
+	if (!tenant->out) {
+		tdelete(tenant, &ingest->tenants, compare_tenants);
+		tenant->out = true;
+	}
+	if (ingest->latest == tenant)
+		ingest->latest = NULL;
 }
+
+static void queue_ended(struct ingest *ingest, struct tenant *tenant)
+{
+	if (!ingest->ended)
+		ingest->last_ended = &ingest->ended;
+	*ingest->last_ended = tenant;
+	ingest->last_ended = &tenant->next_ended;
+	ingest->ended_count++;
+	tenant->ended = true;
+}
+
+/* The pid belongs to another process now. */
+static struct error *replace_tenant(struct ingest *ingest, struct tenant *tenant, uint64_t time_ns)
+{
+	struct error *err = NULL;
+
+	take_out(ingest, tenant);
+	if (tenant->ended)
+		return NULL;
+	/* Its exit was lost. */
+	tenant->space.to_ns = time_ns;
+	tenant->changed = true;
+	queue_ended(ingest, tenant);
+	err = store_tenant(ingest, tenant);
+	return err;
+}
+
+/* ---- announcements ---- */
 
 static enum space_origin origin_of(uint32_t reason)
 {
@@ -114,106 +209,245 @@ static enum space_origin origin_of(uint32_t reason)
 	}
 }
 
-struct error *ingest_take_process(struct ingest *ingest, const struct event_process *record)
+static struct error *join_parent(struct ingest *ingest, struct tenant *tenant, const struct event_process *record)
 {
-	struct tenant *tenant = find_tenant(ingest, record->header.pid);
-	struct tenant *parent;
+	struct tenant *parent = find_tenant(ingest, record->parent_pid);
 	struct error *err;
 
-	if (tenant && tenant->process.start_ns && tenant->process.start_ns != record->start_ns) {
-		/* The pid was used again and the exit of its former owner was lost. */
-		err = end_space(ingest, tenant, record->header.time_ns);
-		if (err)
-			return err;
-		remove_tenant(ingest, tenant);
-		tenant = NULL;
-	}
-	if (tenant && tenant->process.start_ns && record->reason != EVENT_PROCESS_EXEC)
+	if (!parent) {
+		tenant->lacks_parent = true;
+		ingest->orphans++;
 		return NULL;
-	if (!tenant) {
-		err = add_tenant(ingest, record->header.pid, record->header.time_ns, &tenant);
-		if (err)
-			return err;
-	} else if (record->reason == EVENT_PROCESS_EXEC) {
-		err = end_space(ingest, tenant, record->header.time_ns);
-		if (err)
-			return err;
 	}
-	tenant->process.start_ns = record->start_ns;
-	tenant->process.parent_pid = record->parent_pid;
-	tenant->process.namespace_pid = record->namespace_pid;
-	tenant->process.uid = record->uid;
-	tenant->process.cgroup_id = record->cgroup_id;
-	memcpy(tenant->process.comm, record->comm, sizeof(tenant->process.comm));
-	if (tenant->process.id && record->reason == EVENT_PROCESS_EXEC) {
-		err = store_writer_rename_process(ingest->writer, tenant->process.id, tenant->process.comm);
-		if (err)
-			return err;
+	if (parent->space.from_ns > record->since_ns) {
+		/* The announcement came so late that the parent runs another program by now. */
+		tenant->space.origin = SPACE_SEEN;
+		return NULL;
 	}
+	err = store_tenant(ingest, parent);
+	if (err)
+		return err;
+	if (record->shares_memory) {
+		tenant->space = parent->space;
+		tenant->shares_space = true;
+	} else {
+		tenant->space.parent_space_id = parent->space.id;
+	}
+	return NULL;
+}
+
+struct adoption {
+	struct ingest *ingest;
+	struct tenant *parent;
+};
+
+static void adopt(const void *node, VISIT visit, void *closure)
+{
+	struct tenant *child = *(struct tenant *const *)node;
+	struct adoption *adoption = closure;
+	struct tenant *parent = adoption->parent;
+
+	if ((visit != postorder && visit != leaf) || !child->lacks_parent ||
+	    child->process.parent_pid != parent->process.pid || child->space.from_ns < parent->space.from_ns)
+		return;
+	child->lacks_parent = false;
+	child->adopted = true;
+	adoption->ingest->orphans--;
+	child->space.parent_space_id = parent->space.id;
+	child->changed = true;
+	adoption->ingest->tenants_owed = true;
+}
+
+static void begin_space(struct tenant *tenant, const struct event_process *record)
+{
 	tenant->executable = record->executable;
 	tenant->shares_space = false;
 	tenant->space = (struct space){
 		.origin = origin_of(record->reason),
-		.from_ns = record->header.time_ns,
+		.from_ns = record->since_ns,
 		.auxv_sysinfo_ehdr = record->auxv_sysinfo_ehdr,
 		.auxv_random = record->auxv_random,
 		.auxv_entry = record->auxv_entry,
 		.auxv_base = record->auxv_base,
 	};
 	memcpy(tenant->space.comm, record->comm, sizeof(tenant->space.comm));
-	if (record->reason == EVENT_PROCESS_FORK || record->shares_memory) {
-		parent = find_tenant(ingest, record->parent_pid);
-		if (parent && record->shares_memory) {
-			err = store_tenant(ingest, parent);
-			if (err)
-				return err;
-			tenant->space = parent->space;
-			tenant->shares_space = true;
-		} else if (parent) {
-			tenant->space.parent_space_id = parent->space.id;
-		}
+}
+
+static void forget_orphan(struct ingest *ingest, struct tenant *tenant)
+{
+	ingest->orphans -= tenant->lacks_parent;
+	tenant->lacks_parent = false;
+}
+
+struct error *ingest_take_process(struct ingest *ingest, const struct event_process *record)
+{
+	struct tenant *tenant = find_tenant(ingest, record->header.pid);
+	struct error *err = NULL;
+	bool is_new;
+
+	if (tenant && tenant->process.start_ns != record->start_ns) {
+		err = replace_tenant(ingest, tenant, record->since_ns);
+		if (err)
+			return err;
+		tenant = NULL;
 	}
+	if (tenant && (record->reason != EVENT_PROCESS_EXEC || record->since_ns <= tenant->space.from_ns))
+		return NULL; /* told twice */
+	is_new = !tenant;
+	if (is_new) {
+		err = add_tenant(ingest, record, &tenant);
+	} else {
+		forget_orphan(ingest, tenant);
+		tenant->space.to_ns = record->since_ns;
+		err = end_space(ingest, tenant);
+	}
+	if (err)
+		return err;
+	tenant->process.last_uid = record->uid;
+	memcpy(tenant->process.comm, record->comm, sizeof(tenant->process.comm));
+	tenant->changed = tenant->process.id != 0;
+	begin_space(tenant, record);
+	tenant->adopted = false;
+	tenant->space_committed = false;
+	if (record->reason == EVENT_PROCESS_FORK || record->shares_memory) {
+		err = join_parent(ingest, tenant, record);
+		if (err)
+			return err;
+	}
+	err = store_tenant(ingest, tenant);
+	if (!err && is_new && ingest->orphans) {
+		struct adoption adoption = {.ingest = ingest, .parent = tenant};
+
+		twalk_r(ingest->tenants, adopt, &adoption);
+	}
+	if (!err && is_new)
+		err = ingest_store_coverage(ingest);
+	return err;
+}
+
+/* ---- users, ends ---- */
+
+struct error *ingest_note_user(struct ingest *ingest, struct tenant *tenant, uint32_t uid)
+{
+	if (tenant->process.last_uid == uid)
+		return NULL;
+	tenant->process.last_uid = uid;
+	tenant->changed = true;
 	return store_tenant(ingest, tenant);
 }
 
 struct error *ingest_take_exit(struct ingest *ingest, const struct event_exit *record)
 {
-	struct tenant *tenant;
-	struct error *err = ingest_tenant_of(ingest, &record->header, &tenant);
+	struct tenant *tenant = ingest_find_process(ingest, record->header.pid, record->start_ns);
 
-	if (!err)
-		err = store_writer_end_process(ingest->writer, tenant->process.id, record->header.time_ns,
-					       record->status);
-	if (!err)
-		err = end_space(ingest, tenant, record->header.time_ns);
-	if (!err)
-		remove_tenant(ingest, tenant);
-	return err;
+	if (!tenant)
+		return error_format(ERROR_NOT_FOUND, "the end of process %u, which was not announced",
+				    record->header.pid);
+	if (tenant->ended)
+		return NULL;
+	tenant->process.exit_ns = record->header.time_ns;
+	tenant->process.exit_status = record->status;
+	tenant->process.last_uid = record->uid;
+	if (!tenant->shares_space)
+		tenant->space.to_ns = record->header.time_ns;
+	tenant->changed = true;
+	forget_orphan(ingest, tenant);
+	queue_ended(ingest, tenant);
+	return store_tenant(ingest, tenant);
 }
 
-static void settle_tenant(const void *node, VISIT visit, void *closure)
-{
-	struct tenant *tenant = *(struct tenant *const *)node;
-	bool kept = *(bool *)closure;
+/* ---- commits ---- */
 
-	if (visit != postorder && visit != leaf)
-		return;
+struct owing {
+	struct ingest *ingest;
+	struct error *err;
+};
+
+static void store_owed(struct owing *owing, struct tenant *tenant)
+{
+	if (!owing->err && (tenant->changed || !tenant->process.id || !tenant->space.id))
+		owing->err = store_tenant(owing->ingest, tenant);
+}
+
+static void store_owed_node(const void *node, VISIT visit, void *closure)
+{
+	if (visit == postorder || visit == leaf)
+		store_owed(closure, *(struct tenant *const *)node);
+}
+
+struct error *ingest_store_tenants(struct ingest *ingest)
+{
+	struct owing owing = {.ingest = ingest};
+
+	if (!ingest->tenants_owed)
+		return NULL;
+	ingest->tenants_owed = false;
+	twalk_r(ingest->tenants, store_owed_node, &owing);
+	for (struct tenant *tenant = ingest->ended; tenant; tenant = tenant->next_ended)
+		store_owed(&owing, tenant);
+	ingest->tenants_owed |= owing.err != NULL;
+	return owing.err;
+}
+
+static void settle_tenant(struct tenant *tenant, bool kept)
+{
 	if (kept) {
-		tenant->committed = true;
-	} else if (!tenant->committed) {
+		tenant->process_committed |= tenant->process.id != 0;
+		tenant->space_committed |= tenant->space.id != 0;
+		tenant->written = false;
+		return;
+	}
+	if (!tenant->process_committed)
 		tenant->process.id = 0;
+	if (!tenant->space_committed) {
 		tenant->space.id = 0;
 		/* What came before is lost with the rollback: the space is no longer known from its beginning. */
 		tenant->space.origin = SPACE_SEEN;
+	}
+	tenant->changed |= tenant->written;
+	tenant->written = false;
+	tenant->death = (struct death){0};
+}
+
+static void settle_node(const void *node, VISIT visit, void *closure)
+{
+	if (visit == postorder || visit == leaf)
+		settle_tenant(*(struct tenant *const *)node, *(bool *)closure);
+}
+
+/* Those that nobody will ask for, and those that are too many. */
+static void drop_ended(struct ingest *ingest)
+{
+	while (ingest->ended && ingest->ended->process_committed && ingest->ended->space_committed &&
+	       !ingest->ended->changed && (ingest->ended->out || ingest->ended_count > MAX_ENDED)) {
+		struct tenant *tenant = ingest->ended;
+
+		take_out(ingest, tenant);
+		ingest->ended = tenant->next_ended;
+		ingest->ended_count--;
+		free(tenant);
 	}
 }
 
 void ingest_settle_tenants(struct ingest *ingest, bool kept)
 {
-	twalk_r(ingest->tenants, settle_tenant, &kept);
+	twalk_r(ingest->tenants, settle_node, &kept);
+	for (struct tenant *tenant = ingest->ended; tenant; tenant = tenant->next_ended)
+		if (tenant->out)
+			settle_tenant(tenant, kept);
+	ingest->tenants_owed |= !kept;
+	ingest->rolled_back |= !kept;
+	drop_ended(ingest);
 }
 
 void ingest_free_tenants(struct ingest *ingest)
 {
+	while (ingest->ended) {
+		struct tenant *tenant = ingest->ended;
+
+		take_out(ingest, tenant);
+		ingest->ended = tenant->next_ended;
+		free(tenant);
+	}
 	tdestroy(ingest->tenants, free);
 }

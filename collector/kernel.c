@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -98,15 +97,6 @@ static uint32_t kernel_constant(const char *name)
 	return found;
 }
 
-static int ring_sample(void *context, void *data, size_t size)
-{
-	struct kernel *kernel = context;
-
-	if (size < sizeof(struct event_header))
-		return 0;
-	return kernel->function(kernel->context, data) ? 0 : -EAGAIN;
-}
-
 /* A CPU wakes the reader each time that it has made so many records (less one) that all CPUs together fill a quarter of
  * the ring. */
 static uint64_t wakeup_mask(size_t ring_bytes)
@@ -117,6 +107,14 @@ static uint64_t wakeup_mask(size_t ring_bytes)
 	while (power * 2 <= records)
 		power *= 2;
 	return power - 1;
+}
+
+/* Room for what is told once: an eighth of the ring, within 64 KiB and 1 MiB. */
+static uint32_t kept_ring_bytes(size_t ring_bytes)
+{
+	size_t bytes = ring_bytes / 8;
+
+	return bytes < 64 << 10 ? 64 << 10 : bytes > 1 << 20 ? 1 << 20 : (uint32_t)bytes;
 }
 
 /* Two pieces of scratch a CPU, each as long as stack.bpf.h needs it for slices of that size. */
@@ -169,6 +167,8 @@ static int configure(struct corelate_bpf *skeleton, const struct kernel_options 
 		memcpy((void *)skeleton->rodata->stack_seed, seed, sizeof(seed));
 	result = bpf_map__set_max_entries(skeleton->maps.ring, (uint32_t)options->ring_bytes);
 	if (!result)
+		result = bpf_map__set_max_entries(skeleton->maps.kept_ring, kept_ring_bytes(options->ring_bytes));
+	if (!result)
 		result = size_stacks(skeleton, options->stack_bytes);
 	if (options->function_count && !result)
 		result = bpf_map__set_max_entries(skeleton->maps.functions, (uint32_t)options->function_count);
@@ -205,6 +205,7 @@ struct error *kernel_create(const struct kernel_options *options, struct kernel 
 	if (!kernel)
 		return &error_no_memory;
 	kernel->uprobe_type = -1;
+	kernel->last_kept = &kernel->kept;
 	kernel->skeleton = corelate_bpf__open();
 	if (!kernel->skeleton) {
 		result = errno;
@@ -221,8 +222,11 @@ struct error *kernel_create(const struct kernel_options *options, struct kernel 
 		kernel_destroy(kernel);
 		return kernel_failure(-result, "cannot load the BPF programs");
 	}
-	kernel->ring = ring_buffer__new(bpf_map__fd(kernel->skeleton->maps.ring), ring_sample, kernel, NULL);
-	if (!kernel->ring) {
+	kernel->ring = ring_buffer__new(bpf_map__fd(kernel->skeleton->maps.ring), kernel_take_record, kernel, NULL);
+	if (kernel->ring)
+		kernel->kept_ring =
+			ring_buffer__new(bpf_map__fd(kernel->skeleton->maps.kept_ring), kernel_take_kept, kernel, NULL);
+	if (!kernel->kept_ring) {
 		result = errno;
 		kernel_destroy(kernel);
 		return kernel_failure(result, "cannot map the ring buffer");
@@ -237,6 +241,8 @@ void kernel_destroy(struct kernel *kernel)
 		return;
 	kernel_detach(kernel);
 	ring_buffer__free(kernel->ring);
+	ring_buffer__free(kernel->kept_ring);
+	kernel_drop_kept(kernel);
 	corelate_bpf__destroy(kernel->skeleton);
 	free(kernel);
 }
@@ -244,9 +250,10 @@ void kernel_destroy(struct kernel *kernel)
 struct error *kernel_follow(struct kernel *kernel, pid_t pid)
 {
 	uint32_t key = (uint32_t)pid;
-	uint8_t yes = 1;
+	uint64_t start_ns = 0; /* the first sight of the process fills it in */
 
-	if (bpf_map__update_elem(kernel->skeleton->maps.followed, &key, sizeof(key), &yes, sizeof(yes), BPF_ANY))
+	if (bpf_map__update_elem(kernel->skeleton->maps.followed, &key, sizeof(key), &start_ns, sizeof(start_ns),
+				 BPF_ANY))
 		return error_errno(errno, "cannot follow process %d", (int)pid);
 	return NULL;
 }
@@ -358,26 +365,6 @@ void kernel_detach(struct kernel *kernel)
 {
 	while (kernel->link_count)
 		bpf_link__destroy(kernel->links[--kernel->link_count]);
-}
-
-struct error *kernel_drain(struct kernel *kernel, kernel_record_function function, void *context, bool *ret_emptied)
-{
-	int result;
-
-	kernel->function = function;
-	kernel->context = context;
-	result = ring_buffer__consume(kernel->ring);
-	*ret_emptied = result >= 0;
-	if (result < 0 && result != -EAGAIN)
-		return error_errno(-result, "cannot read the ring buffer");
-	return NULL;
-}
-
-void kernel_wait(struct kernel *kernel, int timeout_ms)
-{
-	struct epoll_event event;
-
-	epoll_wait(ring_buffer__epoll_fd(kernel->ring), &event, 1, timeout_ms);
 }
 
 void kernel_read_books(struct kernel *kernel, struct event_counters *ret_books)

@@ -281,6 +281,7 @@ static struct error *attach_probes(struct recorder *recorder)
 static struct error *begin_recording(struct recorder *recorder)
 {
 	struct utsname host;
+	uint64_t discarded;
 	struct error *err;
 
 	if (recorder->options.probe_plan) {
@@ -321,6 +322,10 @@ static struct error *begin_recording(struct recorder *recorder)
 		err = create_ingest(recorder);
 	if (!err && recorder->plan.function_count)
 		err = ingest_add_functions(recorder->ingest, &recorder->plan);
+	/* What every other row names is there before them: a rollback takes it back no more. */
+	if (!err)
+		err = store_writer_commit(recorder->writer, recorder->recording.id, recorder->recording.started_ns,
+					  &discarded);
 	return err;
 }
 
@@ -342,6 +347,7 @@ static struct error *end_recording(struct recorder *recorder)
 	recorder_check_books(recorder); /* nothing is emitted any more: whatever is untold now is anyone's */
 	recorder_check_missed(recorder);
 	look_at_probes(recorder, true);
+	ingest_complete(recorder->ingest);
 	ingest_commit(recorder->ingest, recorder_now_ns());
 	warn_once(recorder);
 	recording->ended_ns = recorder_now_ns();
@@ -405,6 +411,7 @@ static struct error *record(struct recorder *recorder, int *ret_status)
 static void recorder_deinit(struct recorder *recorder)
 {
 	if (recorder->draining) {
+		queue_abandon(recorder->queue);
 		atomic_store(&recorder->finish, true);
 		pthread_join(recorder->drain_thread, NULL);
 	}

@@ -20,7 +20,8 @@
 
 struct target {
 	pid_t pid;
-	int *fds; /* room for one a site */
+	uint64_t start_ns; /* of the process, which tells it from later owners of the pid; 0: not known yet */
+	int *fds;	   /* room for one a site */
 	size_t count;
 };
 
@@ -28,12 +29,14 @@ struct target {
 struct request {
 	struct request *next;
 	pid_t pid;
+	uint64_t start_ns;
 	bool ended;
 };
 
 struct covered {
 	struct covered *next;
 	uint32_t pid;
+	uint64_t start_ns;
 	uint64_t from_ns;
 };
 
@@ -190,20 +193,20 @@ static struct error *attach_all(struct probes *probes, struct target *target)
 	return err;
 }
 
-static void add_covered(struct probes *probes, uint32_t pid, uint64_t from_ns)
+static void add_covered(struct probes *probes, uint32_t pid, uint64_t start_ns, uint64_t from_ns)
 {
 	struct covered *covered = malloc(sizeof(*covered));
 
 	if (!covered)
 		return; /* the process then counts as not covered, which is safe */
-	*covered = (struct covered){.pid = pid, .from_ns = from_ns};
+	*covered = (struct covered){.pid = pid, .start_ns = start_ns, .from_ns = from_ns};
 	pthread_mutex_lock(&probes->lock);
 	*probes->last_covered = covered;
 	probes->last_covered = &covered->next;
 	pthread_mutex_unlock(&probes->lock);
 }
 
-struct error *probes_attach(struct probes *probes, pid_t pid)
+static struct error *attach(struct probes *probes, pid_t pid, uint64_t start_ns)
 {
 	struct target *target;
 	struct error *err;
@@ -214,6 +217,7 @@ struct error *probes_attach(struct probes *probes, pid_t pid)
 	if (!target)
 		return &error_no_memory;
 	target->pid = pid;
+	target->start_ns = start_ns;
 	target->fds = calloc(probes->plan->site_count + 1, sizeof(*target->fds));
 	err = target->fds ? attach_all(probes, target) : &error_no_memory;
 	if (!err && !tsearch(target, &probes->targets, compare_targets))
@@ -223,18 +227,17 @@ struct error *probes_attach(struct probes *probes, pid_t pid)
 		return err;
 	}
 	probes->target_count++;
-	add_covered(probes, pid < 0 ? 0 : (uint32_t)pid, now_ns());
+	add_covered(probes, pid < 0 ? 0 : (uint32_t)pid, start_ns, now_ns());
 	return NULL;
 }
 
-static void detach(struct probes *probes, pid_t pid)
+struct error *probes_attach(struct probes *probes, pid_t pid)
 {
-	struct target wanted = {.pid = pid};
-	struct target **found = tfind(&wanted, &probes->targets, compare_targets);
-	struct target *target = found ? *found : NULL;
+	return attach(probes, pid, 0);
+}
 
-	if (!target)
-		return;
+static void detach(struct probes *probes, struct target *target)
+{
 	tdelete(target, &probes->targets, compare_targets);
 	free_target(target);
 	probes->target_count--;
@@ -272,15 +275,22 @@ static void keep_failure(struct probes *probes, struct error *err)
 static void serve(struct probes *probes, const struct request *request)
 {
 	struct target wanted = {.pid = request->pid};
+	struct target **found = tfind(&wanted, &probes->targets, compare_targets);
+	struct target *target = found ? *found : NULL;
 	struct error *err;
 
-	if (request->ended) {
-		detach(probes, request->pid);
-		return;
+	if (target && !target->start_ns)
+		target->start_ns = request->start_ns;
+	if (target && target->start_ns == request->start_ns) {
+		if (request->ended)
+			detach(probes, target);
+		return; /* else it goes on over an exec */
 	}
-	if (tfind(&wanted, &probes->targets, compare_targets))
-		return; /* it goes on over an exec */
-	err = probes_attach(probes, request->pid);
+	if (request->ended)
+		return;
+	if (target) /* a former owner of the pid, whose end was lost */
+		detach(probes, target);
+	err = attach(probes, request->pid, request->start_ns);
 	/* One that is gone already needs none. */
 	if (err && err->code != ERROR_NOT_FOUND)
 		keep_failure(probes, err);
@@ -315,6 +325,7 @@ struct error *probes_follow(struct probes *probes)
 void probes_note(struct probes *probes, const struct event_header *record)
 {
 	const struct event_process *process = (const void *)record;
+	const struct event_exit *end = (const void *)record;
 	struct request *request;
 
 	if (record->type != EVENT_EXIT && record->type != EVENT_PROCESS)
@@ -326,6 +337,7 @@ void probes_note(struct probes *probes, const struct event_header *record)
 	if (!request)
 		return;
 	*request = (struct request){.pid = (pid_t)record->pid, .ended = record->type == EVENT_EXIT};
+	request->start_ns = request->ended ? end->start_ns : process->start_ns;
 	pthread_mutex_lock(&probes->lock);
 	if (probes->follows) {
 		*probes->last_request = request;
@@ -337,7 +349,7 @@ void probes_note(struct probes *probes, const struct event_header *record)
 	free(request);
 }
 
-bool probes_take_coverage(struct probes *probes, uint32_t *ret_pid, uint64_t *ret_from_ns)
+bool probes_take_coverage(struct probes *probes, uint32_t *ret_pid, uint64_t *ret_start_ns, uint64_t *ret_from_ns)
 {
 	struct covered *covered;
 
@@ -352,6 +364,7 @@ bool probes_take_coverage(struct probes *probes, uint32_t *ret_pid, uint64_t *re
 	if (!covered)
 		return false;
 	*ret_pid = covered->pid;
+	*ret_start_ns = covered->start_ns;
 	*ret_from_ns = covered->from_ns;
 	free(covered);
 	return true;
@@ -385,7 +398,7 @@ void probes_stop(struct probes *probes)
 
 void probes_destroy(struct probes *probes)
 {
-	uint64_t from_ns;
+	uint64_t start_ns, from_ns;
 	uint32_t pid;
 
 	if (!probes)
@@ -397,7 +410,7 @@ void probes_destroy(struct probes *probes)
 		free(probes->requests);
 		probes->requests = next;
 	}
-	while (probes_take_coverage(probes, &pid, &from_ns))
+	while (probes_take_coverage(probes, &pid, &start_ns, &from_ns))
 		;
 	for (size_t i = 0; probes->files && i < probes->plan->file_count; i++)
 		if (probes->files[i] >= 0)

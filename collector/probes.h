@@ -41,8 +41,9 @@ struct error *probes_follow(struct probes *probes) must_check;
 void probes_note(struct probes *probes, const struct event_header *record);
 
 /* A process whose calls are seen from `ret_from_ns` on (pid 0: all of them), each told once; false when there is none.
- * A process is told after its probes_note(). */
-bool probes_take_coverage(struct probes *probes, uint32_t *ret_pid, uint64_t *ret_from_ns);
+ * It may have ended meanwhile. `*ret_start_ns` is 0 for one that was attached to by probes_attach(), which knows its
+ * pid alone. */
+bool probes_take_coverage(struct probes *probes, uint32_t *ret_pid, uint64_t *ret_start_ns, uint64_t *ret_from_ns);
 
 /* Processes that could not be probed, and why the first of them. The caller owns the error, NULL for none. */
 struct error *probes_failure(struct probes *probes);

@@ -6,17 +6,21 @@
 #include <string.h>
 #include <time.h>
 
+/* For what must not be lost, beyond the limit: at least that many chunks, else a quarter of the limit. */
+#define RESERVE_CHUNKS 4
+
 struct queue {
 	pthread_mutex_t lock;
-	pthread_cond_t filled;
+	pthread_cond_t filled, emptied;
 	struct queue_chunk *first;
 	struct queue_chunk **last;
 	size_t waiting_bytes;
 	size_t limit_bytes;
-	bool closed;
+	bool closed, popping, abandoned;
 	/* producer only */
 	bool filling_up;
 	struct queue_chunk *filling;
+	bool filling_beyond; /* the chunk being filled is beyond the limit: for records that must not be lost */
 	uint64_t lost, lost_from_ns, lost_to_ns;
 };
 
@@ -33,6 +37,7 @@ struct error *queue_create(size_t limit_bytes, struct queue **ret_queue)
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&queue->filled, &attributes);
+	pthread_cond_init(&queue->emptied, NULL);
 	pthread_condattr_destroy(&attributes);
 	*ret_queue = queue;
 	return NULL;
@@ -50,6 +55,7 @@ void queue_destroy(struct queue *queue)
 	}
 	free(queue->filling);
 	pthread_cond_destroy(&queue->filled);
+	pthread_cond_destroy(&queue->emptied);
 	pthread_mutex_destroy(&queue->lock);
 	free(queue);
 }
@@ -64,12 +70,37 @@ static bool queue_has_room(struct queue *queue)
 	return room;
 }
 
-static bool queue_start_chunk(struct queue *queue)
+/* Waits until there is room beyond the limit; sets *ret_beyond when it is that which must be used. */
+static bool queue_wait_for_room(struct queue *queue, bool *ret_beyond)
 {
+	size_t reserve = queue->limit_bytes / 4;
+	bool room;
+
+	if (reserve < RESERVE_CHUNKS * (size_t)QUEUE_CHUNK_BYTES)
+		reserve = RESERVE_CHUNKS * (size_t)QUEUE_CHUNK_BYTES;
+	pthread_mutex_lock(&queue->lock);
+	while (queue->popping && !queue->abandoned && queue->waiting_bytes > queue->limit_bytes + reserve)
+		pthread_cond_wait(&queue->emptied, &queue->lock);
+	room = !queue->abandoned;
+	*ret_beyond = queue->waiting_bytes + QUEUE_CHUNK_BYTES > queue->limit_bytes;
+	pthread_mutex_unlock(&queue->lock);
+	return room;
+}
+
+static bool queue_start_chunk(struct queue *queue, bool keep)
+{
+	bool beyond = false;
+
+	if (queue->filling && queue->filling_beyond && !keep) {
+		if (!queue_has_room(queue))
+			return false;
+		queue->filling_beyond = false;
+	}
 	if (queue->filling)
 		return true;
-	if (!queue_has_room(queue))
+	if (keep ? !queue_wait_for_room(queue, &beyond) : !queue_has_room(queue))
 		return false;
+	queue->filling_beyond = beyond;
 	queue->filling = malloc(sizeof(*queue->filling) + QUEUE_CHUNK_BYTES);
 	if (!queue->filling)
 		return false;
@@ -82,22 +113,22 @@ static bool queue_start_chunk(struct queue *queue)
 	return true;
 }
 
-static bool queue_copy(struct queue *queue, const void *record, size_t size)
+static bool queue_copy(struct queue *queue, const void *record, size_t size, bool keep)
 {
 	size_t padded = (size + 7) & ~(size_t)7;
 
 	if (queue->filling && queue->filling->used + padded > QUEUE_CHUNK_BYTES)
 		queue_flush(queue, 0);
-	if (!queue_start_chunk(queue))
+	if (!queue_start_chunk(queue, keep))
 		return false;
 	memcpy(queue->filling->bytes + queue->filling->used, record, size);
 	queue->filling->used += padded;
 	return true;
 }
 
-bool queue_push(struct queue *queue, const void *record, size_t size, uint64_t time_ns)
+static bool queue_push_or_count(struct queue *queue, const void *record, size_t size, uint64_t time_ns, bool keep)
 {
-	if (queue_copy(queue, record, size))
+	if (queue_copy(queue, record, size, keep))
 		return true;
 	if (!queue->lost++)
 		queue->lost_from_ns = time_ns;
@@ -105,9 +136,19 @@ bool queue_push(struct queue *queue, const void *record, size_t size, uint64_t t
 	return false;
 }
 
+bool queue_push(struct queue *queue, const void *record, size_t size, uint64_t time_ns)
+{
+	return queue_push_or_count(queue, record, size, time_ns, false);
+}
+
+bool queue_push_kept(struct queue *queue, const void *record, size_t size, uint64_t time_ns)
+{
+	return queue_push_or_count(queue, record, size, time_ns, true);
+}
+
 bool queue_push_optional(struct queue *queue, const void *record, size_t size)
 {
-	return queue_copy(queue, record, size);
+	return queue_copy(queue, record, size, false);
 }
 
 bool queue_is_filling(struct queue *queue)
@@ -123,7 +164,7 @@ bool queue_is_filling(struct queue *queue)
 
 void queue_flush(struct queue *queue, uint64_t complete_until_ns)
 {
-	if (!queue_start_chunk(queue))
+	if (!queue->filling && !queue_start_chunk(queue, false))
 		return;
 	queue->filling->complete_until_ns = complete_until_ns;
 	pthread_mutex_lock(&queue->lock);
@@ -146,6 +187,14 @@ void queue_close(struct queue *queue)
 	pthread_mutex_unlock(&queue->lock);
 }
 
+void queue_abandon(struct queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	queue->abandoned = true;
+	pthread_cond_signal(&queue->emptied);
+	pthread_mutex_unlock(&queue->lock);
+}
+
 struct queue_chunk *queue_pop(struct queue *queue, unsigned timeout_ms, bool *ret_closed)
 {
 	struct queue_chunk *chunk;
@@ -156,6 +205,7 @@ struct queue_chunk *queue_pop(struct queue *queue, unsigned timeout_ms, bool *re
 	deadline.tv_sec += timeout_ms / 1000 + deadline.tv_nsec / 1000000000;
 	deadline.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&queue->lock);
+	queue->popping = true;
 	while (!queue->first && !queue->closed) {
 		if (pthread_cond_timedwait(&queue->filled, &queue->lock, &deadline))
 			break;
@@ -166,6 +216,7 @@ struct queue_chunk *queue_pop(struct queue *queue, unsigned timeout_ms, bool *re
 		if (!queue->first)
 			queue->last = &queue->first;
 		queue->waiting_bytes -= chunk->used;
+		pthread_cond_signal(&queue->emptied);
 	}
 	*ret_closed = queue->closed && !chunk;
 	pthread_mutex_unlock(&queue->lock);

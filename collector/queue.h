@@ -39,6 +39,11 @@ bool queue_push(struct queue *queue, const void *record, size_t size, uint64_t t
 /* The same for a record whose loss need not be told. */
 bool queue_push_optional(struct queue *queue, const void *record, size_t size);
 
+/* Producer: for a record that must not be lost. There is room for some beyond the limit, and then this waits for the
+ * consumer; before the consumer's first pop it takes what it needs. Loses the record only after queue_abandon() or
+ * without memory, and counts it then. */
+bool queue_push_kept(struct queue *queue, const void *record, size_t size, uint64_t time_ns);
+
 /* Producer: more than a quarter of the limit waits; or still more than an eighth, when it was so before. */
 bool queue_is_filling(struct queue *queue);
 
@@ -47,6 +52,9 @@ void queue_flush(struct queue *queue, uint64_t complete_until_ns);
 
 /* Producer: nothing more will come. */
 void queue_close(struct queue *queue);
+
+/* Consumer: no pop will come any more, so that nobody waits for one. */
+void queue_abandon(struct queue *queue);
 
 /* Consumer: the next chunk, which the caller frees, or NULL after `timeout_ms` or when closed and empty. */
 struct queue_chunk *queue_pop(struct queue *queue, unsigned timeout_ms, bool *ret_closed);

@@ -18,21 +18,25 @@ static bool drain_record(void *context, const struct event_header *record)
 		probes_note(pass->probes, record);
 	if (record->type == EVENT_STACK_SLICE)
 		queue_push_optional(pass->queue, record, record->size);
-	else
+	else if (event_is_bulk(record->type))
 		queue_push(pass->queue, record, record->size, record->time_ns);
+	else
+		queue_push_kept(pass->queue, record, record->size, record->time_ns);
 	pass->bytes += record->size;
 	/* End the pass now and then, so that a ring that never runs empty still hands on its chunks. */
 	return pass->bytes < QUEUE_CHUNK_BYTES / 2;
 }
 
-/* Behind the record of the process's birth, which is in the queue. Returns the bytes that it put there. */
+/* Returns the bytes that it put into the queue. */
 static size_t tell_coverage(struct recorder *recorder)
 {
-	struct event_header record = {.type = EVENT_COVERAGE, .size = sizeof(record)};
+	struct event_coverage record = {.header = {.type = EVENT_COVERAGE, .size = sizeof(record)}};
+	struct event_header *header = &record.header;
 	size_t bytes = 0;
 
-	while (recorder->probes && probes_take_coverage(recorder->probes, &record.pid, &record.time_ns)) {
-		queue_push_optional(recorder->queue, &record, sizeof(record));
+	while (recorder->probes &&
+	       probes_take_coverage(recorder->probes, &header->pid, &record.start_ns, &header->time_ns)) {
+		queue_push_kept(recorder->queue, &record, sizeof(record), header->time_ns);
 		bytes += sizeof(record);
 	}
 	return bytes;

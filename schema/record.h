@@ -44,6 +44,7 @@ struct process {
 	uint32_t namespace_pid; /* the same in the process's own pid namespace, as its core names it */
 	uint32_t parent_pid;	/* 0 when not known */
 	uint32_t uid;		/* real uid when first seen */
+	uint32_t last_uid;	/* when last seen: at its latest exec, its fatal signal, its end */
 	uint64_t start_ns;	/* start time of the thread group leader */
 	uint64_t first_seen_ns; /* first record about it */
 	uint64_t exit_ns;	/* 0 while alive or when the exit was not seen */

@@ -88,12 +88,24 @@ struct error *store_writer_add_truncation(struct store_writer *, const struct tr
 /* The row of that (device, inode, path); the existing one when there is one already. */
 struct error *store_writer_add_file(struct store_writer *, const struct file_identity *, int64_t *ret_id) must_check;
 
+/* That of the newest row of a file; 0 for none. */
+int64_t store_writer_last_file(const struct store_writer *);
+/* The row file->id, which has no path, gets the struct's, unless another row has it already. */
+struct error *store_writer_name_file(struct store_writer *, const struct file_identity *) must_check;
+
+/* Did a transaction get lost since the last call? Its rows are gone, and may be added again. */
+bool store_writer_take_rollback(struct store_writer *);
+
 /* Updates: the row with that id gets the struct's ended_ns, emitted, stored and lost. */
 struct error *store_writer_end_recording(struct store_writer *, const struct recording *) must_check;
-struct error *store_writer_end_process(struct store_writer *, int64_t process_id, uint64_t exit_ns,
-				       int32_t exit_status) must_check;
+/* The row process->id gets the struct's comm, last_uid, exit_ns and exit_status. */
+struct error *store_writer_update_process(struct store_writer *, const struct process *) must_check;
 struct error *store_writer_end_space(struct store_writer *, int64_t space_id, uint64_t to_ns) must_check;
-struct error *store_writer_rename_process(struct store_writer *, int64_t process_id, const char *comm) must_check;
+struct error *store_writer_set_space_parent(struct store_writer *, int64_t space_id,
+					    int64_t parent_space_id) must_check;
+/* Spaces of the recording whose end went with a rollback end where the next one of their process begins, or where the
+ * process ends. Reads all spaces. */
+struct error *store_writer_end_left_spaces(struct store_writer *, int64_t recording_id) must_check;
 
 /* Recordings that were never ended get a GAP_UNCLEAN_END gap from their last commit on, without an end (to_ns is
  * INT64_MAX); those that have one keep it. Called once by a new recorder before it adds its own: the lock tells that

@@ -153,9 +153,11 @@ enum statement {
 	FIND_FILE,
 	SET_LAST_COMMIT,
 	END_RECORDING,
-	END_PROCESS,
+	SET_SPACE_PARENT,
+	END_LEFT_SPACES,
+	NAME_FILE,
 	END_SPACE,
-	RENAME_PROCESS,
+	UPDATE_PROCESS,
 	UPDATE_PROBE,
 	CLOSE_ABANDONED,
 	STATEMENT_COUNT
@@ -176,6 +178,7 @@ struct store_writer {
 	 * next commit. */
 	uint64_t discarded;
 	struct error *discard_cause;
+	bool rolled_back;	      /* since store_writer_take_rollback() */
 	struct block block;	      /* with the rows of the open transaction */
 	struct block committed_block; /* as of the last commit: where a rollback goes back to */
 	struct block heap_block;      /* the same for heap calls */

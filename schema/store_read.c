@@ -79,6 +79,9 @@ static void read_process(struct columns *row, void *ret)
 	process->exit_status = (int32_t)take(row);
 	process->cgroup_id = take_word(row);
 	take_name(row, process->comm, sizeof(process->comm));
+	/* NULL in the rows of older recorders. */
+	process->last_uid = sqlite3_column_type(row->statement, row->next) == SQLITE_NULL ? process->uid : 0;
+	process->last_uid |= take_u32(row);
 }
 
 static void read_space(struct columns *row, void *ret)

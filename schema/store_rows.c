@@ -107,6 +107,7 @@ struct error *store_writer_add_process(struct store_writer *writer, const struct
 	store_put(&row, process->exit_status);
 	put_word(&row, process->cgroup_id);
 	put_name(&row, process->comm, sizeof(process->comm));
+	store_put(&row, process->last_uid);
 	return store_finish_row(writer, ADD_PROCESS, ret_id);
 }
 
@@ -380,15 +381,16 @@ struct error *store_writer_end_recording(struct store_writer *writer, const stru
 	return store_writer_run(writer, END_RECORDING);
 }
 
-struct error *store_writer_end_process(struct store_writer *writer, int64_t process_id, uint64_t exit_ns,
-				       int32_t exit_status)
+struct error *store_writer_update_process(struct store_writer *writer, const struct process *process)
 {
-	struct values row = store_start_row(writer, END_PROCESS);
+	struct values row = store_start_row(writer, UPDATE_PROCESS);
 
-	store_put_time(&row, exit_ns);
-	store_put(&row, exit_status);
-	store_put(&row, process_id);
-	return store_writer_run(writer, END_PROCESS);
+	put_name(&row, process->comm, sizeof(process->comm));
+	store_put(&row, process->last_uid);
+	store_put_time(&row, process->exit_ns);
+	store_put(&row, process->exit_status);
+	store_put(&row, process->id);
+	return store_writer_run(writer, UPDATE_PROCESS);
 }
 
 struct error *store_writer_end_space(struct store_writer *writer, int64_t space_id, uint64_t to_ns)
@@ -400,13 +402,35 @@ struct error *store_writer_end_space(struct store_writer *writer, int64_t space_
 	return store_writer_run(writer, END_SPACE);
 }
 
-struct error *store_writer_rename_process(struct store_writer *writer, int64_t process_id, const char *comm)
+struct error *store_writer_set_space_parent(struct store_writer *writer, int64_t space_id, int64_t parent_space_id)
 {
-	struct values row = store_start_row(writer, RENAME_PROCESS);
+	struct values row = store_start_row(writer, SET_SPACE_PARENT);
 
-	put_name(&row, comm, sizeof(((struct process *)NULL)->comm));
-	store_put(&row, process_id);
-	return store_writer_run(writer, RENAME_PROCESS);
+	store_put(&row, parent_space_id);
+	store_put(&row, space_id);
+	return store_writer_run(writer, SET_SPACE_PARENT);
+}
+
+struct error *store_writer_end_left_spaces(struct store_writer *writer, int64_t recording_id)
+{
+	struct values row = store_start_row(writer, END_LEFT_SPACES);
+
+	store_put(&row, recording_id);
+	return store_writer_run(writer, END_LEFT_SPACES);
+}
+
+int64_t store_writer_last_file(const struct store_writer *writer)
+{
+	return writer->last_ids[ADD_FILE];
+}
+
+struct error *store_writer_name_file(struct store_writer *writer, const struct file_identity *file)
+{
+	struct values row = store_start_row(writer, NAME_FILE);
+
+	store_put_text(&row, file->path);
+	store_put(&row, file->id);
+	return store_writer_run(writer, NAME_FILE);
 }
 
 /* The lock on the store says that no other recorder is alive, so that every recording without an end is an abandoned

@@ -16,7 +16,7 @@
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
 	[ADD_RECORDING] = "INSERT INTO recording VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-	[ADD_PROCESS] = "INSERT INTO process VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_PROCESS] = "INSERT INTO process VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_SPACE] = "INSERT INTO space VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_FILE] = "INSERT INTO file VALUES (?,?,?,?,?)",
 	[ADD_SIGNAL] = "INSERT INTO signal VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
@@ -44,9 +44,14 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[FIND_FILE] = "SELECT id FROM file WHERE device_major = ? AND device_minor = ? AND inode = ? AND path = ?",
 	[SET_LAST_COMMIT] = "UPDATE recording SET last_commit_ns = ? WHERE id = ?",
 	[END_RECORDING] = "UPDATE recording SET ended_ns = ?, emitted = ?, stored = ?, lost = ? WHERE id = ?",
-	[END_PROCESS] = "UPDATE process SET exit_ns = ?, exit_status = ? WHERE id = ?",
+	[SET_SPACE_PARENT] = "UPDATE space SET parent_space_id = ? WHERE id = ?",
+	[END_LEFT_SPACES] = "UPDATE space SET to_ns = coalesce((SELECT min(later.from_ns) FROM space AS later "
+			    "WHERE later.process_id = space.process_id AND later.id > space.id), "
+			    "(SELECT exit_ns FROM process WHERE process.id = space.process_id), 0) "
+			    "WHERE to_ns = 0 AND process_id IN (SELECT id FROM process WHERE recording_id = ?)",
+	[NAME_FILE] = "UPDATE OR IGNORE file SET path = ? WHERE id = ? AND path = ''",
 	[END_SPACE] = "UPDATE space SET to_ns = ? WHERE id = ?",
-	[RENAME_PROCESS] = "UPDATE process SET comm = ? WHERE id = ?",
+	[UPDATE_PROCESS] = "UPDATE process SET comm = ?, last_uid = ?, exit_ns = ?, exit_status = ? WHERE id = ?",
 	[UPDATE_PROBE] = "UPDATE probe SET enabled = ?, only_pid = ?, program_id = ?, holder_comm = ?, "
 			 "attached_ns = ?, first_seen_ns = ?, last_seen_ns = ?, gone_ns = ? WHERE id = ?",
 	[CLOSE_ABANDONED] = "INSERT INTO gap (recording_id, pid, cause, from_ns, to_ns, lost) "
@@ -76,6 +81,7 @@ static const char *const last_id_sql[COUNTED_TABLES] = {
 static void note_rollback(struct store_writer *writer, const struct error *cause)
 {
 	writer->in_transaction = false;
+	writer->rolled_back = true;
 	writer->block = writer->committed_block;
 	writer->heap_block = writer->committed_heap_block;
 	store_stack_forget(writer);
@@ -83,6 +89,14 @@ static void note_rollback(struct store_writer *writer, const struct error *cause
 	writer->pending = 0;
 	if (!writer->discard_cause)
 		writer->discard_cause = error_format(cause->code, "%s", cause->message);
+}
+
+bool store_writer_take_rollback(struct store_writer *writer)
+{
+	bool rolled_back = writer->rolled_back;
+
+	writer->rolled_back = false;
+	return rolled_back;
 }
 
 static struct error *begin(struct store_writer *writer)

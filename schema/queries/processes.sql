@@ -10,7 +10,7 @@
 -- Column: status: exit status or signal in words.
 -- Column: threads: births of threads that were seen.
 -- Column: fatal_signal: that it died of, with its code.
--- Column: uid: real user.
+-- Column: uid: real user when last seen.
 -- Column: parent_pid: process that made it; 0 when not known.
 -- Column: process: process.id.
 -- Example: corelate sql processes
@@ -23,7 +23,7 @@ SELECT v_process.pid AS pid,
 	(SELECT count(*) FROM thread_start WHERE thread_start.process_id = v_process.id) AS threads,
 	(SELECT v_crash.signal || ' ' || v_crash.code FROM signal JOIN v_crash ON v_crash.id = signal.id
 		WHERE signal.fatal = 1 AND signal.process_id = v_process.id LIMIT 1) AS fatal_signal,
-	v_process.uid AS uid,
+	v_process.last_uid AS uid,
 	v_process.parent_pid AS parent_pid,
 	v_process.id AS process
 FROM v_process

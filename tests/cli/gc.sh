@@ -19,7 +19,7 @@ count() {
 }
 # Beside it somebody newer, who holds the newest ids and lives in a recording of the year 2255.
 sqlite3 story.db "UPDATE process SET exit_ns = 1002345678901 WHERE exit_ns = 0;
-	INSERT INTO process SELECT id + 100, recording_id, 99999, 99999, 0, 0, start_ns, first_seen_ns, 0, 0, 0, 'newest'
+	INSERT INTO process SELECT id + 100, recording_id, 99999, 99999, 0, 0, start_ns, first_seen_ns, 0, 0, 0, 'newest', 0
 		FROM process WHERE id = (SELECT max(id) FROM process);
 	INSERT INTO recording SELECT 50, boot_id, 9000000000000000000 - realtime_offset_ns, 0, 0, realtime_offset_ns,
 		abi_version, 0, 0, 0, kernel_release, '', corelate_version FROM recording;

@@ -15,7 +15,7 @@ death() {
 	sqlite3 story.db "
 		INSERT INTO file SELECT $process, device_major, device_minor, inode + $1, '/usr/bin/$4' FROM file WHERE id = 1;
 		CREATE TEMP TABLE one AS SELECT * FROM process WHERE id = 1;
-		UPDATE one SET id = $process, pid = $2, namespace_pid = $2, uid = $3, comm = '$4';
+		UPDATE one SET id = $process, pid = $2, namespace_pid = $2, uid = $3, last_uid = $3, comm = '$4';
 		INSERT INTO process SELECT * FROM one;
 		CREATE TEMP TABLE place AS SELECT * FROM space WHERE id = 1;
 		UPDATE place SET id = $space, process_id = $process, comm = '$4', executable_file_id = $process,

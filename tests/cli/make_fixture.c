@@ -281,10 +281,11 @@ static void add_heap(int64_t recording_id, int64_t file_id)
 	add_heap_call(&functions[1], WALKER_TID, at + 200000000, block, 0, 0);
 }
 
-static void add_death(int64_t process_id)
+static void add_death(const struct process *process)
 {
+	struct process ended = *process;
 	struct signal_event signal = {
-		.process_id = process_id,
+		.process_id = process->id,
 		.space_id = space_id,
 		.tid = MAIN_TID,
 		.namespace_tid = OWN_MAIN_TID,
@@ -302,7 +303,9 @@ static void add_death(int64_t process_id)
 	signal.registers[RECORD_REGISTER_RBP] = STACK_POINTER + 0x20;
 	copy_name(signal.comm, wanted.comm);
 	must(store_writer_add_signal(writer, &signal, &id));
-	must(store_writer_end_process(writer, process_id, CRASHED + 1000000, 0x80 | wanted.signal));
+	ended.exit_ns = CRASHED + 1000000;
+	ended.exit_status = 0x80 | wanted.signal;
+	must(store_writer_update_process(writer, &ended));
 	must(store_writer_end_space(writer, space_id, CRASHED + 1000000));
 }
 
@@ -322,6 +325,7 @@ static void write_database(void)
 		.namespace_pid = OWN_PID,
 		.parent_pid = 4000,
 		.uid = 1000,
+		.last_uid = 1000,
 		.start_ns = CRASHED - SECOND,
 		.first_seen_ns = CRASHED - SECOND,
 	};
@@ -348,7 +352,7 @@ static void write_database(void)
 		must(store_writer_add_space(writer, &space, &space_id));
 		file_id = add_file(1002, wanted.mapped_file);
 		add_story(file_id);
-		add_death(process.id);
+		add_death(&process);
 	}
 	if (wanted.with_heap)
 		add_heap(recording.id, file_id);

@@ -41,7 +41,7 @@ lie parents-in-a-circle 'INSERT INTO space SELECT id + 1, process_id, id, 2, fro
 	UPDATE space SET parent_space_id = 2, origin = 2 WHERE id = 1'
 lie many-deaths 'WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
 	INSERT INTO process SELECT i, recording_id, pid + i, namespace_pid + i, parent_pid, uid, start_ns, first_seen_ns, exit_ns,
-	exit_status, cgroup_id, comm FROM process, n'
+	exit_status, cgroup_id, comm, last_uid FROM process, n'
 lie filter-empty "UPDATE event_block SET filter = x''"
 lie filter-huge 'UPDATE event_block SET filter = zeroblob(50000000)'
 lie filter-ones "UPDATE event_block SET filter = CAST(replace(hex(zeroblob(1000)), '0', 'f') AS BLOB), levels = -1"

@@ -118,9 +118,9 @@ static void empty_files_are_new(void **state)
 	assert_error(store_reader_create(place->path, &reader), ERROR_INVALID, "empty file");
 	store_writer_destroy(open_writer(place->path));
 	reader = open_reader(place->path);
-	assert_query(reader, "PRAGMA user_version", "8\n");
+	assert_query(reader, "PRAGMA user_version", "9\n");
 	assert_query(reader, "PRAGMA application_id", "1131377253\n");
-	assert_int_equal(store_newest_version(), 8);
+	assert_int_equal(store_newest_version(), 9);
 	store_reader_destroy(reader);
 }
 

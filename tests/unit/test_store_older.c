@@ -27,19 +27,21 @@ static sqlite3 *make_version(const char *path, int version, bool logged)
 		 version);
 	execute(db, pragma);
 	execute(db, logged ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE");
-	execute(db, "INSERT INTO recording VALUES (1, 'boot', 1, 99, 99, 5, 1, 3, 3, 0, '6.1', '', '0.0.1');"
-		    "INSERT INTO process VALUES (1, 1, 42, 42, 1, 0, 1, 1, 90, 139, 0, 'old');"
-		    "INSERT INTO file VALUES (1, 8, 1, 7, '/lib/old.so');"
-		    "INSERT INTO space VALUES (1, 1, 0, 1, 1, 90, 10, 11, 12, 13, 'old', 1);"
-		    "INSERT INTO event (space_id, tid, kind, enter_ns, duration_ns, ip, sp, top_word, result, a0, a1, "
-		    "a2, a3, "
-		    "a4, a5, file_id) VALUES (1, 42, 2, 10, 1, 5, 6, 7, 65536, 0, 8192, 5, 2, 3, 0, 1),"
-		    "(1, 42, 3, 20, 1, 5, 6, 7, 0, 65536, 4096, 0, 0, 0, 0, 0);"
-		    "INSERT INTO signal SELECT 1, 1, 1, 42, 42, 80, 11, 1, 0, 65536, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, "
-		    "0, 0, "
-		    "0, 0, 0, 0, 0, 0, 0, 5, 0, 6, 'old', '/';"
-		    "INSERT INTO return_instance (signal_id, tid, depth, function, stack, return_address, chained, "
-		    "device_major, device_minor, inode, offset) VALUES (1, 42, 0, 1, 2, 3, 0, 8, 1, 7, 16);");
+	execute(db,
+		"INSERT INTO recording VALUES (1, 'boot', 1, 99, 99, 5, 1, 3, 3, 0, '6.1', '', '0.0.1');"
+		"INSERT INTO process (id, recording_id, pid, namespace_pid, parent_pid, uid, start_ns, first_seen_ns, "
+		"exit_ns, exit_status, cgroup_id, comm) VALUES (1, 1, 42, 42, 1, 33, 1, 1, 90, 139, 0, 'old');"
+		"INSERT INTO file VALUES (1, 8, 1, 7, '/lib/old.so');"
+		"INSERT INTO space VALUES (1, 1, 0, 1, 1, 90, 10, 11, 12, 13, 'old', 1);"
+		"INSERT INTO event (space_id, tid, kind, enter_ns, duration_ns, ip, sp, top_word, result, a0, a1, "
+		"a2, a3, "
+		"a4, a5, file_id) VALUES (1, 42, 2, 10, 1, 5, 6, 7, 65536, 0, 8192, 5, 2, 3, 0, 1),"
+		"(1, 42, 3, 20, 1, 5, 6, 7, 0, 65536, 4096, 0, 0, 0, 0, 0);"
+		"INSERT INTO signal SELECT 1, 1, 1, 42, 42, 80, 11, 1, 0, 65536, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, "
+		"0, 0, "
+		"0, 0, 0, 0, 0, 0, 0, 5, 0, 6, 'old', '/';"
+		"INSERT INTO return_instance (signal_id, tid, depth, function, stack, return_address, chained, "
+		"device_major, device_minor, inode, offset) VALUES (1, 42, 0, 1, 2, 3, 0, 8, 1, 7, 16);");
 	if (logged)
 		return db;
 	sqlite3_close(db);
@@ -65,6 +67,7 @@ static void check_answers(const char *path)
 	struct return_instance *instances;
 	struct memory_event *events;
 	struct exit_state *exits;
+	struct process process;
 	struct space *spaces;
 	char version[16];
 	size_t count;
@@ -72,6 +75,8 @@ static void check_answers(const char *path)
 
 	assert_no_error(store_reader_history(reader, &query, &events, &count, &truncated));
 	assert_int_equal(count, 2);
+	assert_no_error(store_reader_process(reader, 1, &process));
+	assert_int_equal(process.last_uid, 33);
 	assert_int_equal(events[0].stack_id, 0);
 	free(events);
 	assert_no_error(store_reader_find_spaces(reader, 10, 11, 12, 13, &spaces, &count));

@@ -72,6 +72,8 @@ static void processes_come_back(void **state)
 	struct file_identity file = {
 		.device_major = 8, .device_minor = 1, .inode = HIGH, .path = (char *)"/bin/\"x'\n"};
 	struct file_identity nameless = {.inode = 7};
+	struct process changed = {
+		.comm = "a name that is ", .last_uid = 1000, .exit_ns = 11 * SECOND, .exit_status = 5 << 8};
 	int64_t recording_id, process_id, space_id, second_id, file_id, same_id, nameless_id;
 	struct store_reader *reader;
 	size_t count = 0;
@@ -87,8 +89,8 @@ static void processes_come_back(void **state)
 	assert_no_error(store_writer_add_file(writer, &nameless, &nameless_id));
 	assert_int_not_equal(file_id, nameless_id);
 	commit(writer, recording_id, 9 * SECOND);
-	assert_no_error(store_writer_rename_process(writer, process_id, "a name that is too long"));
-	assert_no_error(store_writer_end_process(writer, process_id, 11 * SECOND, 5 << 8));
+	changed.id = process_id;
+	assert_no_error(store_writer_update_process(writer, &changed));
 	assert_no_error(store_writer_end_space(writer, space_id, 10 * SECOND));
 	recording = (struct recording){
 		.id = recording_id, .ended_ns = 12 * SECOND, .emitted = 30, .stored = 20, .lost = 10};
@@ -117,6 +119,7 @@ static void processes_come_back(void **state)
 	assert_int_equal(process.namespace_pid, 1);
 	assert_int_equal(process.parent_pid, 2);
 	assert_int_equal(process.uid, UINT32_MAX);
+	assert_int_equal(process.last_uid, 1000);
 	assert_int_equal(process.start_ns, 6 * SECOND);
 	assert_int_equal(process.first_seen_ns, 7 * SECOND);
 	assert_int_equal(process.exit_ns, 11 * SECOND);
@@ -397,6 +400,7 @@ static void views_tell_the_story(void **state)
 	const struct place *place = *state;
 	struct store_writer *writer = open_writer(place->path);
 	int64_t recording_id = add_recording(writer), process_id = add_process(writer, recording_id, 100), id;
+	struct process ended = {.comm = "fifteen bytes!!", .exit_ns = 14 * SECOND, .exit_status = 11 | 0x80};
 	int64_t space_id = add_space(writer, process_id, 0, 6 * SECOND);
 	struct memory_event event = {
 		.space_id = space_id, .tid = 101, .enter_ns = 10 * SECOND, .exit_ns = 10 * SECOND + 2500};
@@ -439,7 +443,8 @@ static void views_tell_the_story(void **state)
 	assert_no_error(store_writer_add_signal(writer, &signal, &id));
 	assert_no_error(store_writer_add_gap(writer, &gap, &id));
 	add_marker(writer, space_id, 101, 9 * SECOND, "start");
-	assert_no_error(store_writer_end_process(writer, process_id, 14 * SECOND, 11 | 0x80));
+	ended.id = process_id;
+	assert_no_error(store_writer_update_process(writer, &ended));
 	store_writer_destroy(writer);
 
 	reader = open_reader(place->path);
