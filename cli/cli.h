@@ -96,7 +96,7 @@ struct cli_command {
 
 extern const struct cli_command cli_bundle, cli_record, cli_list, cli_info, cli_explain, cli_stack, cli_why, cli_sql,
 	cli_repair, cli_debug, cli_check, cli_probes, cli_report, cli_doctor, cli_help;
-extern const struct cli_command cli_capture, cli_install, cli_uninstall, cli_gc, cli_import;
+extern const struct cli_command cli_capture, cli_install, cli_uninstall, cli_gc, cli_import, cli_audit;
 
 /* All of them (cli/commands.c). */
 extern const struct cli_command *const cli_commands[];

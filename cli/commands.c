@@ -7,7 +7,7 @@
 const struct cli_command *const cli_commands[] = {
 	&cli_record, &cli_list,	   &cli_info,	 &cli_explain,	 &cli_stack,  &cli_report, &cli_why,
 	&cli_repair, &cli_bundle,  &cli_debug,	 &cli_check,	 &cli_probes, &cli_sql,	   &cli_import,
-	&cli_doctor, &cli_capture, &cli_install, &cli_uninstall, &cli_gc,     &cli_help,
+	&cli_doctor, &cli_capture, &cli_install, &cli_uninstall, &cli_gc,     &cli_audit,  &cli_help,
 };
 
 const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Writes a C file that holds every named query as an array of bytes, by name.
-# cmake -D DIRECTORY=(with NAME.sql) -D OUTPUT=(file to write) -P embed_queries.cmake
+# Writes a C file that holds every query of a directory as an array of bytes, by name.
+# cmake -D DIRECTORY=(with NAME.sql) -D ARRAY=(its name) -D OUTPUT=(file to write) -P embed_queries.cmake
 
 file(GLOB queries RELATIVE "${DIRECTORY}" "${DIRECTORY}/*.sql")
 list(TRANSFORM queries REPLACE "\\.sql$" "")
@@ -24,5 +24,5 @@ if(number EQUAL 0)
 endif()
 
 file(WRITE "${OUTPUT}" "#include \"schema/store_internal.h\"\n\n${arrays}\n\
-const struct store_query store_queries[] = {\n${rows}};\n\
-const int store_query_count = ${number};\n")
+const struct store_query ${ARRAY}[] = {\n${rows}};\n\
+const int ${ARRAY}_count = ${number};\n")

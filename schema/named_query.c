@@ -17,7 +17,7 @@ static const char *const kind_names[] = {
 
 size_t named_query_count(void)
 {
-	return (size_t)store_query_count;
+	return (size_t)store_queries_count;
 }
 
 const char *named_query_name(size_t index)
@@ -151,7 +151,7 @@ struct error *named_query_load(const char *name, struct named_query *ret)
 	const char *rest;
 	char *line;
 
-	for (int i = 0; i < store_query_count; i++) {
+	for (int i = 0; i < store_queries_count; i++) {
 		if (strcmp(name, store_queries[i].name) == 0) {
 			query.name = store_queries[i].name;
 			query.sql = store_queries[i].sql;

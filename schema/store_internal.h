@@ -24,7 +24,11 @@ struct store_query {
 };
 
 extern const struct store_query store_queries[];
-extern const int store_query_count;
+extern const int store_queries_count;
+
+/* What corelate audit asks: audit/NAME.sql, in the same way. */
+extern const struct store_query store_audits[];
+extern const int store_audits_count;
 
 /* ---- connection: store_open.c ---- */
 

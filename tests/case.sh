@@ -54,3 +54,10 @@ within() {
 gone() {
 	! kill -0 "$1" 2>/dev/null
 }
+
+# The record is whole.
+audit_record() {
+	local found
+
+	found=$("$build/corelate" audit "$work/record.db" 2>&1) || die "audit: $found"
+}

@@ -128,6 +128,14 @@ class Run:
             launcher.close()
             if recorder:
                 recorder.close()
+                self.audit(database)
+
+    def audit(self, database):
+        """The record must be whole, whatever was recorded."""
+        done = subprocess.run([self.corelate, "audit", database], capture_output=True, text=True, errors="replace",
+                              timeout=120, check=False)
+        if done.returncode != 0:
+            raise crasher.CrashError(f"the record is not whole: {done.stdout[:2000]}{done.stderr[-300:]}")
 
     def crash_one(self, case, mode, launcher):
         directory = self.place(case, mode, "dir")

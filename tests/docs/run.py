@@ -164,6 +164,18 @@ def prepare(build, source, scratch, whole):
     return environment
 
 
+def audit(build, scratch):
+    """What the document has recorded is whole; a database of a newer program, which it has built, is not for ours."""
+    faulty = 0
+    for path in sorted(scratch.rglob("*.db")):
+        done = subprocess.run([str(build / "corelate"), "audit", str(path)], capture_output=True, text=True, timeout=60,
+                              errors="replace")
+        if done.returncode and "written by a newer corelate" not in done.stderr:
+            faulty += 1
+            print("%s: the record is not whole: %s%s" % (path.name, done.stdout, done.stderr))
+    return faulty
+
+
 def apply_patch(text, scratch):
     done = subprocess.run(["patch", "-p1", "--quiet", "--no-backup-if-mismatch"], input=text, text=True, cwd=scratch,
                           capture_output=True)
@@ -217,6 +229,7 @@ def run(build, path, source, filling):
                             print(shape.difference(part.shown, got, exact))
             finally:
                 shell.close()
+            failed += audit(build, scratch)
     if filling:
         fill(path, printed, known)
     print("%s: %d commands run, %d not as shown, %d not run" %

@@ -137,6 +137,7 @@ NO_COLOR=1 "$build/corelate" explain --json "${database[@]}" "./$core" >explaine
 NO_COLOR=1 "$build/corelate" explain "${database[@]}" "./$core" >explained.txt 2>&1 || true
 if [ "$mode" = record ]; then
 	calls=$("$build/corelate" sql --db record.db 'SELECT count(*) FROM heap' | tail -n 1)
+	audit_record
 	[ "$calls" -gt 0 ] || die "no call of the allocator was recorded: $(tail -n 2 recorder.log | tr '\n' ' ')"
 fi
 /usr/bin/python3 "$here/judge.py" explained.json --name "$name" --mode "$mode" --asan asan.txt --sources "$V" \

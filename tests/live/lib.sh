@@ -220,7 +220,8 @@ verdict() {
 	json "$EXPLAINED" 'd["findings"][0]["class"] + " " + d["findings"][0]["confidence"]'
 }
 
-# Of the newest recording: every event that was emitted is stored or counted as lost, and each loss has its gap.
+# Of the newest recording: every event that was emitted is stored or counted as lost, and each loss has its gap. Of all
+# that is in DB: the record is whole.
 check_books() {
 	local row
 
@@ -231,6 +232,14 @@ check_books() {
 	'1|1|1|'*) ;;
 	*) fail "the books (balanced|gaps agree|ended|emitted = stored + lost): $row" ;;
 	esac
+	check_audit
+}
+
+# The record in DB is whole.
+check_audit() {
+	local found
+
+	found=$("$CORELATE" audit --db "$DB" 2>&1) || fail "audit: ${found:0:1000}"
 }
 
 now_ns() {

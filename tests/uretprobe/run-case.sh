@@ -201,6 +201,7 @@ fi
 
 database=()
 [ "$mode" != record ] || database=(--db "$work/record.db")
+[ "$mode" != record ] || audit_record
 printf '%s\n' "${database[*]-} ${core:+./$core}" >explained.by
 NO_COLOR=1 "$build/corelate" explain --json "${database[@]}" ${core:+"./$core"} >explained.json 2>explain.log ||
 	die "explain: $(tail -n 1 explain.log)"
