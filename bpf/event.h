@@ -175,7 +175,7 @@ struct event_process {
 	u32 namespace_pid;
 	u32 uid;
 	u32 shares_memory; /* 1: a fork with CLONE_VM, so the parent's address space is used until exec */
-	u32 padding;
+	u32 late;	   /* 1: there was no room when it happened, for its mappings either */
 	char comm[16];
 };
 

@@ -68,27 +68,29 @@ static __always_inline bool mapping_emit(u32 pid, const struct vma_found *vma, u
 #define EXEC_NEIGHBOURS 16
 
 /* Emits the mapping at `address` and those that touch it below and above: the segments of one ELF file. Returns where they
- * end. */
+ * end; 0 when one found no room. */
 static __noinline u64 exec_mappings_around(struct task_struct *task, u64 address)
 {
 	struct vma_found first = {}, vma = {};
 	u32 pid;
 
 	if (!task || !address)
-		return 0;
+		return 1;
 	pid = task->tgid;
 	if (bpf_find_vma(task, address, vma_read, &first, 0))
-		return 0;
+		return 1;
 	for (int i = 0; i < EXEC_NEIGHBOURS; i++) {
 		if (bpf_find_vma(task, first.start - 1, vma_read, &vma, 0))
 			break;
 		first = vma;
 	}
-	mapping_emit(pid, &first, EVENT_MAPPING_EXEC);
+	if (!mapping_emit(pid, &first, EVENT_MAPPING_EXEC))
+		return 0;
 	for (int i = 0; i < EXEC_NEIGHBOURS; i++) {
 		if (bpf_find_vma(task, first.end, vma_read, &vma, 0))
 			break;
-		mapping_emit(pid, &vma, EVENT_MAPPING_EXEC);
+		if (!mapping_emit(pid, &vma, EVENT_MAPPING_EXEC))
+			return 0;
 		first = vma;
 	}
 	return first.end;
@@ -119,6 +121,7 @@ int BPF_PROG(process_exec, struct task_struct *task)
 	struct process_state *before = bpf_map_lookup_elem(&processes, &pid);
 	bool was_recorded = before && before->verdict == VERDICT_RECORD && before->start_ns == leader_start(task);
 	u32 verdict = process_judge(task, EVENT_PROCESS_EXEC, parent_pid, false, was_recorded);
+	bool told = true;
 	u64 base, vdso, end;
 
 	bpf_task_storage_delete(&calls, task);
@@ -126,27 +129,35 @@ int BPF_PROG(process_exec, struct task_struct *task)
 		thread->verdict = verdict;
 	if (verdict != VERDICT_RECORD)
 		return 0;
-	exec_mappings_around(task, BPF_CORE_READ(mm, start_code));
+	told &= exec_mappings_around(task, BPF_CORE_READ(mm, start_code)) != 0;
 	/* The interpreter and the vdso often touch each other: one walk takes both then. */
 	base = auxv_value(mm, AT_BASE);
 	vdso = auxv_value(mm, AT_SYSINFO_EHDR);
 	end = exec_mappings_around(task, base && base < vdso ? base : vdso);
+	told &= end != 0;
 	if (base && (base < vdso ? vdso : base) >= end)
-		exec_mappings_around(task, base < vdso ? vdso : base);
-	exec_mappings_around(task, BPF_CORE_READ(mm, start_stack));
+		told &= exec_mappings_around(task, base < vdso ? vdso : base) != 0;
+	told &= exec_mappings_around(task, BPF_CORE_READ(mm, start_stack)) != 0;
+	/* Announced again, late, with the next event: the recorder then looks for the mappings itself. */
+	before = told ? NULL : bpf_map_lookup_elem(&processes, &pid);
+	if (before) {
+		before->owed = 1;
+		if (thread)
+			thread->verdict = VERDICT_UNKNOWN;
+	}
 	return 0;
 }
 
 /* include/linux/sched/signal.h */
 enum { SIGNAL_GROUP_EXIT = 4 };
 
-/* As wait(2) gives it (kernel/exit.c, wait_task_zombie): without exit_group or a fatal signal that of the leader, which
- * need not be the last thread. */
+/* As wait(2) gives it: without exit_group or a fatal signal the code of the last thread (kernel/exit.c,
+ * synchronize_group_exit), which may be 0 where this thread, killed by the others' exit, has another one. */
 static __always_inline s32 exit_status_of(struct task_struct *task)
 {
 	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
 		return BPF_CORE_READ(task, signal, group_exit_code);
-	return BPF_CORE_READ(task, group_leader, exit_code);
+	return task->exit_code;
 }
 
 static __always_inline void exit_tell(struct task_struct *task, u64 start_ns)
@@ -179,7 +190,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	state = bpf_map_lookup_elem(&processes, &pid);
 	if (state && state->start_ns == leader_start(task)) {
 		last = *state;
-		if (last.owed && last.verdict == VERDICT_RECORD && process_announce(task, &last))
+		if (last.owed && last.verdict == VERDICT_RECORD && process_announce(task, &last, 1))
 			last.owed = 0;
 		if (bpf_map_delete_elem(&processes, &pid) == 0 && last.verdict == VERDICT_RECORD && !last.owed)
 			exit_tell(task, last.start_ns);

@@ -118,8 +118,8 @@ static __always_inline void read_auxv(struct mm_struct *mm, struct event_process
 	}
 }
 
-/* Announces the process of `task`; false when there was no room. */
-static __always_inline bool process_announce(struct task_struct *task, const struct process_state *state)
+/* Announces the process of `task`; false when there was no room. `late`: there was none when it happened. */
+static __always_inline bool process_announce(struct task_struct *task, const struct process_state *state, u32 late)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
@@ -144,7 +144,7 @@ static __always_inline bool process_announce(struct task_struct *task, const str
 	record->namespace_pid = namespace_pid(leader);
 	record->uid = BPF_CORE_READ(task, cred, uid.val);
 	record->shares_memory = state->shares_memory;
-	record->padding = 0;
+	record->late = late;
 	BPF_CORE_READ_INTO(&record->comm, leader, comm);
 	event_submit(record);
 	return true;
@@ -166,7 +166,7 @@ static __always_inline u32 process_judge(struct task_struct *task, u32 reason, u
 
 	state.verdict = filter_takes(task) ? VERDICT_RECORD : VERDICT_IGNORE;
 	state.owed = state.verdict == VERDICT_RECORD || was_recorded;
-	if (state.owed && process_announce(task, &state))
+	if (state.owed && process_announce(task, &state, 0))
 		state.owed = 0;
 	if (bpf_map_update_elem(&processes, &pid, &state, BPF_ANY) && state.owed)
 		event_count_state_loss();
@@ -182,7 +182,7 @@ static __always_inline u32 process_verdict(struct task_struct *task)
 	if (state && state->start_ns == leader_start(task)) {
 		/* Two threads may do so at once: the recorder knows a second announcement by its since_ns. */
 		if (state->owed) {
-			if (!process_announce(task, state))
+			if (!process_announce(task, state, 1))
 				return VERDICT_UNKNOWN;
 			state->owed = 0;
 		}

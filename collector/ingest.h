@@ -54,6 +54,10 @@ char *ingest_read_cgroup(uint32_t pid);
 /* A process died in a way that makes a look worth while at once. The call answers once. */
 bool ingest_wants_look(struct ingest *ingest);
 
+/* A process whose exec was announced late, so that its mappings were not told: they should be looked for. Each is told
+ * once; false when there is none. */
+bool ingest_wants_snapshot(struct ingest *ingest, uint32_t *ret_pid);
+
 /* Events named a slice of stack that is not there: the kernel side should hand all of them over again. The call answers
  * once. */
 bool ingest_wants_slices(struct ingest *ingest);

@@ -75,6 +75,8 @@ struct ingest {
 	bool rolled_back;  /* at least once */
 	bool unsettled;	   /* something may have been added since the last commit */
 	struct waiting_coverage *coverage;
+	uint32_t unmapped[64]; /* pids of processes whose mappings were not told; what is too many stays so */
+	size_t unmapped_count;
 	void *ledger; /* tsearch tree */
 	size_t ledger_count;
 	uint64_t look; /* number of the look that is going on, or was the last */

@@ -291,6 +291,9 @@ struct error *ingest_take_process(struct ingest *ingest, const struct event_proc
 			return err;
 		tenant = NULL;
 	}
+	if (record->late && record->reason == EVENT_PROCESS_EXEC &&
+	    ingest->unmapped_count < sizeof(ingest->unmapped) / sizeof(ingest->unmapped[0]))
+		ingest->unmapped[ingest->unmapped_count++] = record->header.pid;
 	if (tenant && (record->reason != EVENT_PROCESS_EXEC || record->since_ns <= tenant->space.from_ns))
 		return NULL; /* told twice */
 	is_new = !tenant;
@@ -323,6 +326,14 @@ struct error *ingest_take_process(struct ingest *ingest, const struct event_proc
 	if (!err && is_new)
 		err = ingest_store_coverage(ingest);
 	return err;
+}
+
+bool ingest_wants_snapshot(struct ingest *ingest, uint32_t *ret_pid)
+{
+	if (!ingest->unmapped_count)
+		return false;
+	*ret_pid = ingest->unmapped[--ingest->unmapped_count];
+	return true;
 }
 
 /* ---- users, ends ---- */

@@ -319,11 +319,19 @@ struct error *kernel_attach(struct kernel *kernel)
 	return err;
 }
 
-struct error *kernel_snapshot(struct kernel *kernel)
+#define SNAPSHOT_PAUSE_NS 2000000
+/* The thread that stores must go on, because the one that empties the ring may wait for it. */
+#define PROCESS_SNAPSHOT_PAUSES 100
+
+/* `pid` 0 for all processes; `pauses` 0 for as many as it takes. */
+static struct error *take_snapshot(struct kernel *kernel, uint32_t pid, unsigned pauses)
 {
-	struct bpf_link *link = bpf_program__attach_iter(kernel->skeleton->progs.snapshot, NULL);
-	struct timespec pause = {.tv_nsec = 2000000};
+	union bpf_iter_link_info info = {.task.tid = pid};
+	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
+	struct bpf_link *link = bpf_program__attach_iter(kernel->skeleton->progs.snapshot, pid ? &options : NULL);
+	struct timespec pause = {.tv_nsec = SNAPSHOT_PAUSE_NS};
 	cleanup_fd int fd = -1;
+	unsigned paused = 0;
 	char buffer[64];
 	ssize_t got;
 	int saved;
@@ -337,13 +345,27 @@ struct error *kernel_snapshot(struct kernel *kernel)
 		return kernel_failure(saved, "cannot start the snapshot of running processes");
 	do {
 		got = read(fd, buffer, sizeof(buffer));
-		if (got < 0 && errno == EAGAIN) /* the ring is full: let it be emptied, then the same mapping again */
+		/* The ring is full: let it be emptied, then the same mapping again. */
+		if (got < 0 && errno == EAGAIN && (!pauses || paused++ < pauses))
 			nanosleep(&pause, NULL);
-	} while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
-	if (got < 0)
-		return error_errno(errno, "the snapshot of running processes broke off");
-	kernel->skeleton->data->starting = false;
+		else if (got < 0 && errno != EINTR)
+			return error_errno(errno, "the snapshot of running processes broke off");
+	} while (got);
 	return NULL;
+}
+
+struct error *kernel_snapshot(struct kernel *kernel)
+{
+	struct error *err = take_snapshot(kernel, 0, 0);
+
+	if (!err)
+		kernel->skeleton->data->starting = false;
+	return err;
+}
+
+struct error *kernel_snapshot_process(struct kernel *kernel, uint32_t pid)
+{
+	return take_snapshot(kernel, pid, PROCESS_SNAPSHOT_PAUSES);
 }
 
 void kernel_end_calls(struct kernel *kernel)

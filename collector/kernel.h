@@ -48,6 +48,9 @@ struct error *kernel_attach(struct kernel *kernel) must_check;
  * thread: a full ring makes this function wait, it loses nothing. */
 struct error *kernel_snapshot(struct kernel *kernel) must_check;
 
+/* Emits EVENT_MAPPING records for one process that is recorded, if the ring takes them in a moment. */
+struct error *kernel_snapshot_process(struct kernel *kernel, uint32_t pid) must_check;
+
 /* A probe that a process holds now: `path` is that of the probed file, NUL-terminated components as in event_file
  * (record->used is their size); both are valid during the call. */
 typedef void (*kernel_probe_function)(void *context, const struct event_probe *record, const char *path);

@@ -161,6 +161,7 @@ static int store_until_stopped(struct recorder *recorder)
 {
 	uint64_t committed_ns = 0, slices_asked_ns = 0, complete_ns = recorder->recording.started_ns;
 	bool closed = false, stopping = false, dirty = true, look_wanted = false;
+	uint32_t pid;
 	int status = -1;
 
 	while (!closed) {
@@ -174,6 +175,8 @@ static int store_until_stopped(struct recorder *recorder)
 				complete_ns = chunk->complete_until_ns;
 			free(chunk);
 		}
+		while (ingest_wants_snapshot(recorder->ingest, &pid))
+			error_destroy(kernel_snapshot_process(recorder->kernel, pid)); /* its gap is there already */
 		/* Not at once again: events that were on their way still name what is forgotten. */
 		if (now - slices_asked_ns >= SLICES_INTERVAL_NS && ingest_wants_slices(recorder->ingest)) {
 			kernel_forget_stacks(recorder->kernel);

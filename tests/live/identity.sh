@@ -4,7 +4,7 @@
 # born as and the one that it died as.
 # shellcheck source=tests/live/lib.sh disable=SC2119,SC2153 # functions with optional arguments; its variables
 . "$(dirname "$0")/lib.sh"
-live_begin "$@"
+live_begin_alone "$@"
 
 # ---- the thread that attaches probes is done before the process is announced ----
 
@@ -34,5 +34,4 @@ equal "user in the list" "$("$CORELATE" list --json --db "$DB" | "$PYTHON" -c 'i
 # Its core is found by the user that it died as.
 explain
 contains "the core" "$(json "$EXPLAINED" 'd["crash"]["core"]')" "core.$(query 'SELECT namespace_pid FROM process').$nobody"
-printf '%s\n' "$CORES/core.%p" >/proc/sys/kernel/core_pattern
 live_end
