@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
+#include "analyzer/evidence/evidence_probe.h"
 #include "analyzer/evidence/evidence_process.h"
 
 /* Linux fs/pipe.c, mm/filemap.c: send_sig(…, current, 0) */
@@ -116,7 +117,7 @@ static struct error *weigh(const struct crash *crash, const struct ending *endin
 	const struct crash_signal *first = &crash->interruptions[ending->interruption].signal;
 
 	finding->confidence = CONFIDENCE_PROVEN;
-	if (ending->kind == ENDING_GO_THROW && crash->repair.trampoline) {
+	if (ending->kind == ENDING_GO_THROW && evidence_return_probes_seen(crash)) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		return finding_add_counter(finding, "uretprobes were at work, which Go's runtime stumbles over");
 	}

@@ -20,6 +20,7 @@
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_probe.h"
 #include "analyzer/evidence/evidence_process.h"
 #include "analyzer/facts/stack_corruption.h"
 
@@ -97,7 +98,7 @@ static struct error *weigh(const struct crash *crash, const struct smashed *smas
 					  "what was mapped there before: code that was unloaded would look the "
 					  "same");
 	}
-	if (!err && crash->repair.trampoline) {
+	if (!err && evidence_return_probes_seen(crash)) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding, "uretprobes were at work in the process, which replace return "
 						   "addresses");

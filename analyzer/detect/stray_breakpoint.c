@@ -26,7 +26,9 @@ struct error *detect_stray_breakpoint(const struct crash *crash, struct finding_
 	if (crash->signal.number != SIGTRAP || !crash->has_registers || crash->signal.sender_pid)
 		return NULL;
 	for (size_t i = 0; i < crash->repair.probe_count; i++) {
-		if (crash->repair.probes[i].address == at && crash->repair.probes[i].sources & PROBE_IN_TEXT)
+		/* The recorder's own: the kernel handles it, and the trap is another's. */
+		if (crash->repair.probes[i].address == at && crash->repair.probes[i].sources & PROBE_IN_TEXT &&
+		    !evidence_is_own_probe(&crash->repair.probes[i]))
 			probe = &crash->repair.probes[i];
 	}
 	if (!probe)
@@ -51,7 +53,8 @@ struct error *detect_stray_breakpoint(const struct crash *crash, struct finding_
 					   "0x%" PRIx64 " holds a breakpoint (cc), the file of the same "
 					   "build-id does not",
 					   at);
-	if (!err && !probe->attached_pid)
+	/* Whoever holds a probe there has one that the kernel knows of; this breakpoint is one that it did not. */
+	if (!err)
 		err = finding_add_missing(finding, "who put it there");
 	if (!err)
 		err = finding_set_next_step(

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "analyzer/detect.h"
+#include "analyzer/evidence/evidence_probe.h"
 #include "analyzer/evidence/evidence_process.h"
 
 enum reason {
@@ -70,15 +71,8 @@ static enum reason find_reason(const struct crash *crash, const struct ending *e
 /* The way of the exception leads over a return address that a uretprobe had taken. */
 static bool is_hijacked(const struct crash *crash, const struct ending *ending)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
-
-	if (!crash->repair.trampoline)
-		return false;
-	for (size_t i = ending->teller; i < stack->frame_count; i++) {
-		enum frame_trust trust = stack->frames[i].trust;
-
-		if (trust == FRAME_RESTORED || trust == FRAME_INFERRED || trust == FRAME_LOST ||
-		    stack->frames[i].pc == crash->repair.trampoline)
+	for (size_t i = ending->teller; i < crash->stacks.threads[0].frame_count; i++) {
+		if (evidence_return_taken(crash, i))
 			return true;
 	}
 	return false;

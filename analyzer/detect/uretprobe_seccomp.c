@@ -19,7 +19,8 @@
 struct error *detect_uretprobe_seccomp(const struct crash *crash, struct finding_list *findings)
 {
 	uint64_t pc = crash->registers[CORE_RIP];
-	const struct probe *probe = evidence_likely_probe(crash);
+	const struct probe *probe =
+		evidence_probe_of_slot(crash, evidence_slot_at(crash, crash->repair.died_slot));
 	struct words words, function;
 	struct finding *finding;
 	struct error *err;
@@ -47,7 +48,7 @@ struct error *detect_uretprobe_seccomp(const struct crash *crash, struct finding
 	if (!err && !in_page)
 		err = finding_add_counter(finding, "the call was not made from a trampoline page that the core shows");
 	if (!err)
-		err = evidence_add_probes(crash, finding);
+		err = evidence_add_probes(crash, finding, probe);
 	if (!err)
 		err = evidence_set_advice(finding, probe);
 	return err;

@@ -8,8 +8,10 @@
  * SI_KERNEL, the instruction pointer inside the trampoline page (uprobe_handle_trampoline in kernel/events/uprobes.c:
  * "handle uretprobe, sending SIGILL").
  *
- * Nothing else runs in that page, so a SIGILL there has no other cause; which function had been probed is told when
- * only one is, or when the recorder saw which were pending.
+ * Nothing else runs in that page, so a SIGILL there has no other cause. Which function returned is another question: a
+ * pending return that the recorder saw in that slot tells it, or the words that the function left below the stack
+ * pointer, or the one probed function whose caller the stack fits. Where none of them does, no probe is named: one that
+ * is merely attached elsewhere, a plain uprobe above all, is not at fault.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -20,7 +22,8 @@
 struct error *detect_uretprobe_sigill(const struct crash *crash, struct finding_list *findings)
 {
 	uint64_t pc = crash->registers[CORE_RIP];
-	const struct probe *probe = evidence_likely_probe(crash);
+	const struct probe *probe =
+		evidence_probe_of_slot(crash, evidence_slot_at(crash, crash->repair.died_slot));
 	struct words words, function;
 	struct finding *finding;
 	struct error *err;
@@ -44,9 +47,7 @@ struct error *detect_uretprobe_sigill(const struct crash *crash, struct finding_
 			finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0, pc,
 			"SIGILL from the kernel at trampoline + 0x%" PRIx64, pc - crash->repair.trampoline);
 	if (!err)
-		err = evidence_add_probes(crash, finding);
-	if (!err && !probe && crash->repair.probe_count > 1)
-		err = finding_add_missing(finding, "which of the probed functions it was that returned");
+		err = evidence_add_probes(crash, finding, probe);
 	if (!err)
 		err = evidence_set_advice(finding, probe);
 	return err;

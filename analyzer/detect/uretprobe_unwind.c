@@ -24,17 +24,11 @@
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence_probe.h"
 
-static bool is_hijacked(const struct crash *crash, const struct frame *frame)
-{
-	return frame->trust == FRAME_RESTORED || frame->trust == FRAME_INFERRED || frame->trust == FRAME_LOST ||
-	       (crash->repair.trampoline && frame->pc == crash->repair.trampoline);
-}
-
 /* The first frame above the throw whose return address a uretprobe had taken, or SIZE_MAX. */
 static size_t first_hijacked(const struct crash *crash, const struct thread_stack *stack)
 {
 	for (size_t i = crash->exception.thrown_at + 1; i < stack->frame_count; i++) {
-		if (is_hijacked(crash, &stack->frames[i]))
+		if (evidence_return_taken(crash, i))
 			return i;
 	}
 	return SIZE_MAX;
@@ -70,7 +64,7 @@ static struct error *blame_exception(const struct crash *crash, struct finding_l
 	handler_known = exception->caught_at != SIZE_MAX;
 	if (handler_known ? exception->caught_at < hijacked : stack->frames[hijacked].trust != FRAME_LOST)
 		return NULL;
-	probe = evidence_probe_of_frame(crash, hijacked);
+	probe = evidence_probe_of_slot(crash, evidence_slot_of_frame(crash, hijacked));
 	err = finding_append(findings, FINDING_URETPROBE_UNWIND, &finding);
 	if (err)
 		return err;
@@ -93,7 +87,7 @@ static struct error *blame_exception(const struct crash *crash, struct finding_l
 		err = add_frame(finding, stack, exception->caught_at,
 				exception->handler == HANDLER_ALL ? "a handler for every exception" : "a handler");
 	if (!err)
-		err = evidence_add_probes(crash, finding);
+		err = evidence_add_probes(crash, finding, probe);
 	if (!err && exception->handler == HANDLER_TYPED && handler_known)
 		err = finding_add_missing(finding,
 					  "whether the handler takes an exception of the type that was thrown");
@@ -127,17 +121,32 @@ static size_t go_unwinder_threw(const struct thread_stack *stack)
 	return SIZE_MAX;
 }
 
+/* The trampoline that a walk up this stack meets first. */
+static const struct repaired_slot *first_slot_above(const struct crash *crash, const struct thread_stack *stack,
+						    size_t frame)
+{
+	for (size_t i = frame + 1; i < stack->frame_count; i++) {
+		const struct repaired_slot *slot = evidence_slot_at(crash, stack->frames[i].sp - 8);
+
+		if (slot)
+			return slot;
+	}
+	return NULL;
+}
+
 static struct error *blame_go(const struct crash *crash, const struct thread_stack *stack, size_t threw,
 			      struct finding_list *findings)
 {
-	const struct probe *probe = evidence_likely_probe(crash);
+	const struct repaired_slot *slot = first_slot_above(crash, stack, threw);
+	const struct probe *probe = evidence_probe_of_slot(crash, slot);
 	struct words words, function;
 	struct finding *finding;
 	struct error *err = finding_append(findings, FINDING_URETPROBE_UNWIND, &finding);
 
 	if (err)
 		return err;
-	finding->confidence = crash->repair.probe_count ? CONFIDENCE_PROVEN : CONFIDENCE_LIKELY;
+	/* Another goroutine's stack may be the one that was walked: its trampoline is then on no thread's stack. */
+	finding->confidence = slot ? CONFIDENCE_PROVEN : CONFIDENCE_LIKELY;
 	err = finding_set_summary(
 		finding,
 		"Go's runtime walked a goroutine's stack, met the kernel's trampoline where a return address should be "
@@ -152,8 +161,10 @@ static struct error *blame_go(const struct crash *crash, const struct thread_sta
 			finding, EVIDENCE_MEMORY, 0, crash->repair.words[i].address,
 			"the trampoline's address lies at 0x%" PRIx64 "%s", crash->repair.words[i].address,
 			crash->repair.words[i].thread == SIZE_MAX ? ", on no thread's own stack: a goroutine's" : "");
+	if (!err && !slot)
+		err = finding_add_missing(finding, "the trampoline on the stack that the runtime walked");
 	if (!err)
-		err = evidence_add_probes(crash, finding);
+		err = evidence_add_probes(crash, finding, probe);
 	if (!err)
 		err = evidence_set_advice(finding, probe);
 	return err;
@@ -161,11 +172,26 @@ static struct error *blame_go(const struct crash *crash, const struct thread_sta
 
 #define CRYSTAL_FAILED_RAISE 5 /* Crystal, src/raise.cr: __crystal_raise ends in exit 5 */
 
+/* The uretprobe that an unwinder of the thread that exited meets first. */
+static const struct return_instance *innermost_instance(const struct crash *crash)
+{
+	const struct return_instance *found = NULL;
+
+	for (size_t i = 0; i < crash->instance_count; i++) {
+		const struct return_instance *instance = &crash->instances[i];
+
+		if (instance->tid == crash->exit_state.tid && (!found || instance->depth < found->depth))
+			found = instance;
+	}
+	return found;
+}
+
 /* An exit from within a probed function. For Crystal with that status there is one reason; any other program may exit
  * from wherever it likes. */
 static struct error *blame_exit(const struct crash *crash, struct finding_list *findings)
 {
-	const struct probe *probe = evidence_likely_probe(crash);
+	const struct return_instance *innermost = innermost_instance(crash);
+	const struct probe *probe = innermost ? evidence_return_probe_at(crash, innermost->function) : NULL;
 	int status = crash->exit_state.status >> 8 & 0xff;
 	bool failed_raise = crash->is_crystal && status == CRYSTAL_FAILED_RAISE;
 	struct words words, function;
@@ -195,7 +221,7 @@ static struct error *blame_exit(const struct crash *crash, struct finding_list *
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0,
 					   "the executable is a Crystal program (__crystal_main)");
 	if (!err)
-		err = evidence_add_probes(crash, finding);
+		err = evidence_add_probes(crash, finding, probe);
 	if (!err)
 		err = finding_add_missing(
 			finding,

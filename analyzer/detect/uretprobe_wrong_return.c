@@ -78,15 +78,6 @@ static bool is_fault_signal(int number)
 	return number == SIGSEGV || number == SIGBUS || number == SIGILL;
 }
 
-static const struct probe *probe_at(const struct crash *crash, uint64_t function)
-{
-	for (size_t i = 0; i < crash->repair.probe_count; i++) {
-		if (crash->repair.probes[i].address == function)
-			return &crash->repair.probes[i];
-	}
-	return evidence_likely_probe(crash);
-}
-
 static struct error *add_passed_over(const struct crash *crash, struct finding *finding,
 				     const struct return_instance *instance)
 {
@@ -151,7 +142,8 @@ struct error *detect_uretprobe_wrong_return(const struct crash *crash, struct fi
 	err = finding_append(findings, FINDING_URETPROBE_WRONG_RETURN, &finding);
 	if (err)
 		return err;
-	probe = instance ? probe_at(crash, instance->function) : evidence_likely_probe(crash);
+	probe = instance ? evidence_return_probe_at(crash, instance->function)
+			 : evidence_probe_of_slot(crash, evidence_slot_at(crash, orphan->address));
 	finding->confidence = crash->has_signal_event ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
 	err = finding_set_summary(
 		finding,
@@ -163,7 +155,7 @@ struct error *detect_uretprobe_wrong_return(const struct crash *crash, struct fi
 	if (!err)
 		err = instance ? add_passed_over(crash, finding, instance) : add_orphan(crash, finding, orphan);
 	if (!err)
-		err = evidence_add_probes(crash, finding);
+		err = evidence_add_probes(crash, finding, probe);
 	if (!err)
 		err = evidence_set_advice(finding, probe);
 	return err;

@@ -5,9 +5,23 @@
 #include <stdio.h>
 #include <string.h>
 
+static size_t known_holders(const struct probe *probe)
+{
+	return probe->holder_count < PROBE_HOLDERS ? probe->holder_count : PROBE_HOLDERS;
+}
+
+static bool is_recorder(const struct probe_holder *holder)
+{
+	return strncmp(holder->comm, "corelated", sizeof(holder->comm)) == 0;
+}
+
 bool evidence_is_own_probe(const struct probe *probe)
 {
-	return !probe->at_return && strncmp(probe->attached_comm, "corelated", sizeof(probe->attached_comm)) == 0;
+	for (size_t i = 0; i < known_holders(probe); i++) {
+		if (!is_recorder(&probe->holders[i]))
+			return false;
+	}
+	return !probe->at_return && probe->holder_count && probe->holder_count <= PROBE_HOLDERS;
 }
 
 const char *words_own_probes(struct words *words, const struct repair *repair)
@@ -18,7 +32,7 @@ const char *words_own_probes(struct words *words, const struct repair *repair)
 	for (size_t i = 0; i < repair->probe_count; i++) {
 		if (evidence_is_own_probe(&repair->probes[i])) {
 			count++;
-			pid = repair->probes[i].attached_pid;
+			pid = repair->probes[i].holders[0].pid;
 		}
 	}
 	if (!count)
@@ -29,52 +43,54 @@ const char *words_own_probes(struct words *words, const struct repair *repair)
 	return words->text;
 }
 
-const struct probe *evidence_probe_of_frame(const struct crash *crash, size_t frame)
+const struct repaired_slot *evidence_slot_at(const struct crash *crash, uint64_t slot)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
-	const struct probe *only = NULL;
-	size_t returns = 0;
-
-	if (!stack || frame >= stack->frame_count)
-		return NULL;
-	for (size_t i = 0; i < crash->repair.slot_count; i++) {
-		const struct repaired_slot *slot = &crash->repair.slots[i];
-
-		if (slot->slot != stack->frames[frame].sp - 8)
-			continue;
-		for (size_t j = 0; j < crash->repair.probe_count; j++) {
-			if (crash->repair.probes[j].address == slot->function)
-				return &crash->repair.probes[j];
-		}
+	for (size_t i = 0; slot && i < crash->repair.slot_count; i++) {
+		if (crash->repair.slots[i].slot == slot)
+			return &crash->repair.slots[i];
 	}
-	/* The probed function jumped to the one on the stack: if only one probe is at a return, it is that one. */
-	for (size_t j = 0; j < crash->repair.probe_count; j++) {
-		if (crash->repair.probes[j].at_return || crash->repair.probe_count == 1) {
-			only = &crash->repair.probes[j];
-			returns++;
-		}
-	}
-	return returns == 1 ? only : NULL;
+	return NULL;
 }
 
-const struct probe *evidence_likely_probe(const struct crash *crash)
+const struct repaired_slot *evidence_slot_of_frame(const struct crash *crash, size_t frame)
 {
-	const struct repair *repair = &crash->repair;
-	const struct probe *pending = NULL, *other = NULL;
-	size_t count = 0, others = 0;
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
 
-	for (size_t i = 0; i < repair->probe_count; i++) {
-		if (repair->probes[i].at_return) {
-			pending = &repair->probes[i];
-			count++;
-		} else if (!evidence_is_own_probe(&repair->probes[i])) {
-			other = &repair->probes[i];
-			others++;
-		}
+	return stack && frame < stack->frame_count ? evidence_slot_at(crash, stack->frames[frame].sp - 8) : NULL;
+}
+
+bool evidence_return_taken(const struct crash *crash, size_t frame)
+{
+	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+
+	if (!stack || frame >= stack->frame_count || !crash->repair.trampoline)
+		return false;
+	return stack->frames[frame].pc == crash->repair.trampoline || evidence_slot_of_frame(crash, frame);
+}
+
+const struct probe *evidence_return_probe_at(const struct crash *crash, uint64_t function)
+{
+	for (size_t i = 0; function && i < crash->repair.probe_count; i++) {
+		if (crash->repair.probes[i].address == function && crash->repair.probes[i].at_return)
+			return &crash->repair.probes[i];
 	}
-	if (count == 1)
-		return pending;
-	return !count && others == 1 ? other : NULL;
+	return NULL;
+}
+
+const struct probe *evidence_probe_of_slot(const struct crash *crash, const struct repaired_slot *slot)
+{
+	const struct probe *probe = slot ? evidence_return_probe_at(crash, slot->function) : NULL;
+
+	return slot && !probe ? evidence_return_probe_at(crash, slot->jumped_from) : probe;
+}
+
+bool evidence_return_probes_seen(const struct crash *crash)
+{
+	for (size_t i = 0; i < crash->repair.probe_count; i++) {
+		if (crash->repair.probes[i].at_return)
+			return true;
+	}
+	return crash->repair.word_count || crash->repair.slot_count || crash->instance_count;
 }
 
 const char *words_probed_function(struct words *words, const struct probe *probe)
@@ -99,17 +115,43 @@ const char *words_probed_function(struct words *words, const struct probe *probe
 const char *words_probe(struct words *words, const struct probe *probe)
 {
 	struct words function;
-	char holder[64] = "";
+	char holder[96] = "";
 
 	if (!probe) {
 		snprintf(words->text, sizeof(words->text), "a uretprobe");
 		return words->text;
 	}
-	if (probe->attached_pid)
-		snprintf(holder, sizeof(holder), ", attached by %.16s (pid %" PRIu32 ")", probe->attached_comm,
-			 probe->attached_pid);
-	snprintf(words->text, sizeof(words->text), "a %s on %s%s", probe->at_return ? "uretprobe" : "probe",
+	if (probe->holder_count == 1 && probe->holders[0].pid)
+		snprintf(holder, sizeof(holder), ", attached by %.16s (pid %" PRIu32 ")%s", probe->holders[0].comm,
+			 probe->holders[0].pid, probe->holders[0].left ? ", which has detached since" : "");
+	snprintf(words->text, sizeof(words->text), "a %s on %s%s",
+		 probe->at_return  ? "uretprobe"
+		 : probe->is_plain ? "plain uprobe"
+				   : "probe",
 		 words_probed_function(&function, probe), holder);
+	return words->text;
+}
+
+const char *words_possible_holders(struct words *words, const struct probe *probe)
+{
+	size_t used = 0;
+
+	words->text[0] = 0;
+	if (!probe || probe->holder_count < 2)
+		return words->text;
+	for (size_t i = 0; i < known_holders(probe); i++) {
+		const struct probe_holder *holder = &probe->holders[i];
+		const char *before = i ? ", " : "; attached by one of ";
+
+		if (holder->pid)
+			used += (size_t)snprintf(words->text + used, sizeof(words->text) - used,
+						 "%s%.16s (pid %" PRIu32 ")", before, holder->comm, holder->pid);
+		else
+			used += (size_t)snprintf(words->text + used, sizeof(words->text) - used,
+						 "%stracefs (no process is known)", before);
+	}
+	if (probe->holder_count > PROBE_HOLDERS)
+		snprintf(words->text + used, sizeof(words->text) - used, " and others");
 	return words->text;
 }
 
@@ -119,9 +161,9 @@ static const char *words_probe_sources(struct words *words, const struct probe *
 		enum probe_source source;
 		const char *text;
 	} rows[] = {
-		{PROBE_RECORDED, "pending in the kernel when the process died"},
+		{PROBE_RECORDED, "its return was pending in the kernel when the process died"},
 		{PROBE_IN_TEXT, "its breakpoint is in the dumped text"},
-		{PROBE_ON_STACK, "its trampoline is a return address on a stack"},
+		{PROBE_ON_STACK, "it had replaced the return address of that function"},
 	};
 	size_t used = 0;
 
@@ -134,26 +176,56 @@ static const char *words_probe_sources(struct words *words, const struct probe *
 	return words->text;
 }
 
-struct error *evidence_add_probes(const struct crash *crash, struct finding *finding)
+static struct error *add_probe(struct finding *finding, const struct probe *probe)
+{
+	struct words words, known, holders;
+
+	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, probe->address, "%s: %s%s", words_probe(&words, probe),
+				    words_probe_sources(&known, probe), words_possible_holders(&holders, probe));
+}
+
+/* It may be the one, and nothing says so. */
+static struct error *add_suspect(struct finding *finding, const struct probe *probe)
+{
+	struct words words, holders;
+
+	if (probe->at_return)
+		return finding_add_missing(finding, "whether it was %s%s: which function returned is not known",
+					   words_probe(&words, probe), words_possible_holders(&holders, probe));
+	return finding_add_missing(finding,
+				   "whether %s is a uretprobe: a plain uprobe has the same breakpoint. corelate record, "
+				   "or corelate probes while it is attached, tells them apart",
+				   words_probe(&words, probe));
+}
+
+struct error *evidence_add_probes(const struct crash *crash, struct finding *finding, const struct probe *accused)
 {
 	const struct repair *repair = &crash->repair;
 	struct error *err = NULL;
+	bool suspected = false;
 
 	if (repair->trampoline)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, repair->trampoline,
 					   "the kernel's trampoline page for uretprobes is at 0x%" PRIx64 "%s",
 					   repair->trampoline,
 					   repair->trampoline_recorded ? ", as recorded" : ", told by its shape");
+	if (!err && accused)
+		err = add_probe(finding, accused);
+	if (!err && accused && accused->holder_count > 1)
+		err = finding_add_missing(finding, "which of those who had attached a uretprobe there");
 	for (size_t i = 0; i < repair->probe_count && !err; i++) {
 		const struct probe *probe = &repair->probes[i];
-		struct words words, known;
 
-		if (evidence_is_own_probe(probe))
+		if (probe == accused || probe->is_plain || evidence_is_own_probe(probe))
 			continue;
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, probe->address, "%s: %s",
-					   words_probe(&words, probe), words_probe_sources(&known, probe));
+		if (probe->at_return)
+			err = add_probe(finding, probe);
+		if (!err && !accused) {
+			err = add_suspect(finding, probe);
+			suspected = true;
+		}
 	}
-	if (!err && !repair->probe_count)
+	if (!err && !accused && !suspected)
 		err = finding_add_missing(finding,
 					  "which function was probed: no breakpoint is left in the dumped text");
 	return err;
@@ -163,7 +235,7 @@ struct error *evidence_set_advice(struct finding *finding, const struct probe *p
 {
 	struct words function;
 
-	if (!probe || !probe->symbol.module || !probe->symbol.function)
+	if (!probe || !probe->at_return || !probe->symbol.module || !probe->symbol.function)
 		return finding_set_next_step(
 			finding, "detach uretprobes from this program; plain uprobes at the RET instructions of a "
 				 "function do no harm (corelate check names them)");

@@ -14,21 +14,41 @@ bool evidence_is_own_probe(const struct probe *probe);
  * none. */
 const char *words_own_probes(struct words *words, const struct repair *repair);
 
-/* The probe whose uretprobe took the return address of frame `frame` of the crashed thread, or NULL. */
-const struct probe *evidence_probe_of_frame(const struct crash *crash, size_t frame);
+/* The repaired slot of the return address that led to frame `frame` of the crashed thread; NULL: no uretprobe took it. */
+const struct repaired_slot *evidence_slot_of_frame(const struct crash *crash, size_t frame);
 
-/* The one probe that is the likeliest to have done it when no frame tells: a pending uretprobe, else the only one there
- * is; NULL when several are left. */
-const struct probe *evidence_likely_probe(const struct crash *crash);
+/* Had a uretprobe taken the return address that led to frame `frame` of the crashed thread? A frame that is lost for
+ * another reason is not one of these. */
+bool evidence_return_taken(const struct crash *crash, size_t frame);
+
+/* The repaired slot at that address, or NULL. */
+const struct repaired_slot *evidence_slot_at(const struct crash *crash, uint64_t slot);
+
+/* The uretprobe that took the return address in that slot: on the function that the slot belongs to, or, where the
+ * ledger knows a uretprobe there, on the one that jumps to it. NULL where the function is not known, and for NULL: a
+ * probe that is merely in the process is none. */
+const struct probe *evidence_probe_of_slot(const struct crash *crash, const struct repaired_slot *slot);
+
+/* The uretprobe on the function at that address; NULL for none. */
+const struct probe *evidence_return_probe_at(const struct crash *crash, uint64_t function);
+
+/* Has a uretprobe been at work in the process? A plain uprobe makes the kernel map its page, too, so the page says
+ * nothing; a trampoline in writable memory, a pending return and the ledger do. */
+bool evidence_return_probes_seen(const struct crash *crash);
 
 /* "a uretprobe on libcall.so call, attached by bpftrace (pid 5955)". */
 const char *words_probe(struct words *words, const struct probe *probe);
 
+/* "; attached by one of agent (pid 7), bpftrace (pid 9)", "" when the holder is known or nobody is. */
+const char *words_possible_holders(struct words *words, const struct probe *probe);
+
 /* "function of module", for the offender; "" for NULL. */
 const char *words_probed_function(struct words *words, const struct probe *probe);
 
-/* Adds every probe but the recorder's, with how it is known, and the trampoline's page. */
-struct error *evidence_add_probes(const struct crash *crash, struct finding *finding) must_check;
+/* Adds the trampoline's page and the uretprobes, `accused` (NULL for none) first, with how each is known. Where none is
+ * accused, what may be the one is listed as missing knowledge, with what would show it. */
+struct error *evidence_add_probes(const struct crash *crash, struct finding *finding,
+				  const struct probe *accused) must_check;
 
 /* What to do instead of a uretprobe. */
 struct error *evidence_set_advice(struct finding *finding, const struct probe *probe) must_check;

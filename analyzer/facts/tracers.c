@@ -28,119 +28,144 @@ static bool place_in_file(const struct crash *crash, uint64_t address, const cha
 	return true;
 }
 
-static void take_holder(struct probe *probe, const struct attached_probe *held)
-{
-	probe->at_return |= held->at_return;
-	/* A uretprobe is the one to name, where both kinds sit on a function. */
-	if (probe->attached_pid && !held->at_return)
-		return;
-	probe->attached_pid = held->holder_pid;
-	memcpy(probe->attached_comm, held->holder_comm, sizeof(probe->attached_comm));
-}
+/* ---- the ledger ---- */
 
-/* The ledger's rows for the place of a return instance. */
-static struct error *find_by_inode(struct store_reader *store, const struct crash *crash,
-				   const struct return_instance *instance, struct attached_probe **ret,
-				   size_t *ret_count)
-{
-	struct attached_probe_query query = {
-		.recording_id = crash->recording.id,
-		.device_major = instance->device_major,
-		.device_minor = instance->device_minor,
-		.inode = instance->inode,
-		.offset = instance->offset,
-		.at_return = 1,
-		.time_ns = crash->time_ns,
-		.pid = crash->process.pid,
-	};
+struct ledger {
+	struct attached_probe *rows;
+	size_t count;
+};
 
-	return store_reader_attached_probes(store, &query, ret, ret_count);
-}
-
-/* A tracer can have left with the return still pending: then the one that was there last. */
-static struct error *name_by_past(struct store_reader *store, const struct crash *crash,
-				  const struct return_instance *instance, struct probe *probe)
-{
-	struct attached_probe_query query = {
-		.recording_id = crash->recording.id,
-		.device_major = instance->device_major,
-		.device_minor = instance->device_minor,
-		.inode = instance->inode,
-		.offset = instance->offset,
-		.at_return = 1,
-		.any_time = true,
-		.pid = crash->process.pid,
-	};
-	const struct attached_probe *last = NULL;
-	struct attached_probe *held = NULL;
-	size_t count = 0;
-	struct error *err = store_reader_attached_probes(store, &query, &held, &count);
-
-	for (size_t i = 0; !err && i < count; i++) {
-		if (held[i].holder_pid && held[i].first_seen_ns < crash->time_ns &&
-		    (!last || held[i].last_seen_ns > last->last_seen_ns))
-			last = &held[i];
-	}
-	if (last)
-		take_holder(probe, last);
-	attached_probes_destroy(held, count);
-	return err;
-}
-
-static struct error *name_by_place(struct store_reader *store, struct crash *crash)
+static struct error *read_ledger(struct store_reader *store, const struct crash *crash, struct ledger *ret)
 {
 	struct attached_probe_query query = {
 		.recording_id = crash->recording.id,
 		.any_place = true,
 		.at_return = -1,
-		.time_ns = crash->time_ns,
+		.any_time = true,
 		.pid = crash->process.pid,
 	};
-	struct attached_probe *held = NULL;
-	size_t count = 0;
-	struct error *err = store_reader_attached_probes(store, &query, &held, &count);
 
-	for (size_t i = 0; !err && i < crash->repair.probe_count; i++) {
-		struct probe *probe = &crash->repair.probes[i];
-		const char *path;
-		uint64_t offset;
+	*ret = (struct ledger){0};
+	return store_reader_attached_probes(store, &query, &ret->rows, &ret->count);
+}
 
-		if (!place_in_file(crash, probe->address, &path, &offset))
-			continue;
-		for (size_t j = 0; j < count; j++) {
-			if (held[j].holder_pid && held[j].offset == offset && strcmp(held[j].path, path) == 0)
-				take_holder(probe, &held[j]);
+/* Where a probe is: a pending return names the inode that carries it; else the core's NT_FILE has the path. */
+struct probe_place {
+	const struct return_instance *instance;
+	const char *path;
+	uint64_t offset;
+};
+
+static bool is_at(const struct attached_probe *row, const struct probe_place *place)
+{
+	const struct return_instance *instance = place->instance;
+
+	if (!instance)
+		return place->path && row->offset == place->offset && strcmp(row->path, place->path) == 0;
+	return row->offset == instance->offset &&
+	       ((row->device_major == instance->device_major && row->device_minor == instance->device_minor &&
+		 row->inode == instance->inode) ||
+		(row->file_device_major == instance->device_major && row->file_device_minor == instance->device_minor &&
+		 row->file_inode == instance->inode));
+}
+
+/* Had it been there at any moment of the process's life? What is only defined in tracefs was not. */
+static bool was_held(const struct attached_probe *row, const struct crash *crash)
+{
+	uint64_t begin_ns = row->attached_ns ? row->attached_ns : 0;
+
+	return row->enabled && begin_ns <= crash->time_ns && (!row->gone_ns || row->gone_ns > crash->process.start_ns);
+}
+
+static void add_holder(struct probe *probe, const struct attached_probe *row, bool left)
+{
+	size_t known = probe->holder_count < PROBE_HOLDERS ? probe->holder_count : PROBE_HOLDERS;
+	struct probe_holder *holder;
+
+	for (size_t i = 0; i < known; i++) {
+		holder = &probe->holders[i];
+		if (holder->pid == row->holder_pid &&
+		    memcmp(holder->comm, row->holder_comm, sizeof(holder->comm)) == 0) {
+			holder->left &= left; /* it came back */
+			return;
 		}
 	}
-	attached_probes_destroy(held, count);
-	return err;
+	if (probe->holder_count < PROBE_HOLDERS) {
+		holder = &probe->holders[probe->holder_count];
+		holder->pid = row->holder_pid;
+		memcpy(holder->comm, row->holder_comm, sizeof(holder->comm));
+		holder->left = left;
+	}
+	probe->holder_count++;
+}
+
+/* A link that nobody has open any more, and its descriptor's row, are one probe; who holds it is known by the latter. */
+static bool is_told_better(const struct ledger *ledger, const struct attached_probe *row)
+{
+	for (size_t i = 0; i < ledger->count; i++) {
+		const struct attached_probe *other = &ledger->rows[i];
+
+		if (other->holder_pid && row->program_id && other->program_id == row->program_id &&
+		    other->at_return == row->at_return && other->offset == row->offset)
+			return true;
+	}
+	return false;
+}
+
+/* A return address that was taken can have been taken by whoever held a uretprobe there at any time: when the function
+ * was entered is not recorded, and a return stays pending when its tracer leaves. A breakpoint that is in the text is of
+ * those who are there. */
+static void name_holders(const struct ledger *ledger, const struct crash *crash, const struct probe_place *place,
+			 struct probe *probe)
+{
+	bool plain = false, at_return = false;
+
+	for (size_t i = 0; i < ledger->count; i++) {
+		const struct attached_probe *row = &ledger->rows[i];
+
+		if (!is_at(row, place) || !was_held(row, crash) || !attached_probe_held(row, crash->time_ns))
+			continue;
+		at_return |= row->at_return;
+		plain |= !row->at_return;
+	}
+	probe->at_return |= at_return;
+	probe->is_plain = plain && !probe->at_return;
+	for (size_t i = 0; i < ledger->count; i++) {
+		const struct attached_probe *row = &ledger->rows[i];
+		bool left = !attached_probe_held(row, crash->time_ns);
+
+		if (!is_at(row, place) || !was_held(row, crash) || row->at_return != probe->at_return ||
+		    (left && !probe->at_return) || (!row->holder_pid && is_told_better(ledger, row)))
+			continue;
+		add_holder(probe, row, left);
+	}
+}
+
+static void name_probe(const struct ledger *ledger, const struct crash *crash, struct probe *probe)
+{
+	struct probe_place place = {.instance = instance_of(crash, probe->address)};
+
+	if (place.instance || place_in_file(crash, probe->address, &place.path, &place.offset))
+		name_holders(ledger, crash, &place, probe);
 }
 
 struct error *tracers_name(struct store_reader *store, struct crash *crash)
 {
-	struct error *err = NULL;
+	struct ledger ledger;
+	struct error *err;
 
-	for (size_t i = 0; !err && i < crash->repair.probe_count; i++) {
-		struct probe *probe = &crash->repair.probes[i];
-		const struct return_instance *instance = instance_of(crash, probe->address);
-		struct attached_probe *held = NULL;
-		size_t count = 0;
-
-		if (!instance)
-			continue;
-		err = find_by_inode(store, crash, instance, &held, &count);
-		for (size_t j = 0; !err && j < count && !probe->attached_pid; j++) {
-			if (held[j].holder_pid)
-				take_holder(probe, &held[j]);
-		}
-		attached_probes_destroy(held, count);
-		if (!err && !probe->attached_pid)
-			err = name_by_past(store, crash, instance, probe);
-	}
-	if (!err && crash->repair.probe_count)
-		err = name_by_place(store, crash);
-	return err;
+	if (!crash->repair.probe_count)
+		return NULL;
+	err = read_ledger(store, crash, &ledger);
+	if (err)
+		return err;
+	for (size_t i = 0; i < crash->repair.probe_count; i++)
+		name_probe(&ledger, crash, &crash->repair.probes[i]);
+	attached_probes_destroy(ledger.rows, ledger.count);
+	return NULL;
 }
+
+/* ---- without a core ---- */
 
 /* What lies at that offset of the file as it is now. The path comes from the ledger; the file need not be the one that
  * was probed any more, which its inode would tell, so only a file that is still that inode is asked. */
@@ -172,33 +197,36 @@ static struct error *name_function(struct core_host *host, const struct attached
 	return found && !symbol->function ? &error_no_memory : NULL;
 }
 
-static struct error *add_pending(struct store_reader *store, struct crash *crash,
+static struct error *add_pending(const struct ledger *ledger, struct crash *crash,
 				 const struct return_instance *instance)
 {
+	const struct probe_place place = {.instance = instance};
 	struct probe *grown = reallocarray(crash->repair.probes, crash->repair.probe_count + 1, sizeof(*grown));
-	struct attached_probe *held = NULL;
 	struct probe *probe;
-	size_t count = 0;
-	struct error *err;
 
 	if (!grown)
 		return &error_no_memory;
 	crash->repair.probes = grown;
 	probe = &grown[crash->repair.probe_count++];
 	*probe = (struct probe){.address = instance->function, .sources = PROBE_RECORDED, .at_return = true};
-	err = find_by_inode(store, crash, instance, &held, &count);
-	if (!err && count) {
-		take_holder(probe, &held[0]);
-		err = name_function(crash->host, &held[0], &probe->symbol);
+	name_holders(ledger, crash, &place, probe);
+	for (size_t i = 0; i < ledger->count; i++) {
+		if (is_at(&ledger->rows[i], &place))
+			return name_function(crash->host, &ledger->rows[i], &probe->symbol);
 	}
-	attached_probes_destroy(held, count);
-	return err;
+	return NULL;
 }
 
 struct error *tracers_add_pending(struct store_reader *store, struct crash *crash)
 {
-	struct error *err = NULL;
+	struct ledger ledger;
+	struct error *err;
 
+	if (!crash->instance_count)
+		return NULL;
+	err = read_ledger(store, crash, &ledger);
+	if (err)
+		return err;
 	for (size_t i = 0; i < crash->instance_count && !err; i++) {
 		const struct return_instance *instance = &crash->instances[i];
 		bool known = false;
@@ -206,7 +234,8 @@ struct error *tracers_add_pending(struct store_reader *store, struct crash *cras
 		for (size_t j = 0; j < crash->repair.probe_count; j++)
 			known |= crash->repair.probes[j].address == instance->function;
 		if (!known)
-			err = add_pending(store, crash, instance);
+			err = add_pending(&ledger, crash, instance);
 	}
+	attached_probes_destroy(ledger.rows, ledger.count);
 	return err;
 }

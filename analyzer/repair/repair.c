@@ -112,6 +112,17 @@ static size_t find_entry(const struct repair_work *work, const struct thread_sta
 	return 0;
 }
 
+/* Before anything is put back: a thread inside the trampoline has no other frames then. */
+static uint64_t find_died_slot(const struct repair_work *work)
+{
+	const struct core *core = work->request->core;
+	const uint64_t *registers = core->thread_count ? core->threads[0].registers : NULL;
+
+	return registers && repair_in_trampoline(work, registers[CORE_RIP])
+		       ? repair_start_slot(work, registers[CORE_RSP])
+		       : 0;
+}
+
 static struct error *infer_all(struct repair_work *work)
 {
 	struct error *err = NULL;
@@ -206,16 +217,37 @@ static struct error *cut_lost(struct repair *repair)
 	return NULL;
 }
 
-static struct error *note_slots(struct repair *repair)
+/* The one probed function that jumps to `function`: its uretprobe takes the return address of where it jumps to. 0 for
+ * none or several. */
+static uint64_t find_jumper(const struct core *core, const struct repair *repair, uint64_t function, bool *ret_any)
+{
+	uint64_t found = 0;
+
+	*ret_any = false;
+	for (size_t i = 0; i < repair->probe_count; i++) {
+		const struct probe *probe = &repair->probes[i];
+
+		if (!(probe->sources & PROBE_IN_TEXT) || !repair_jumps_to(core, probe->address, function))
+			continue;
+		found = *ret_any ? 0 : probe->address;
+		*ret_any = true;
+	}
+	return found;
+}
+
+/* Where the return address of a function was taken, a uretprobe was on it. Where no breakpoint is left there, its tracer
+ * has gone, unless the function was jumped to by a probed one. */
+static struct error *note_slots(const struct core *core, struct repair *repair)
 {
 	struct error *err = NULL;
 
 	for (size_t i = 0; i < repair->slot_count && !err; i++) {
-		const struct repaired_slot *slot = &repair->slots[i];
+		struct repaired_slot *slot = &repair->slots[i];
+		bool jumped = false;
 
-		/* A function without a breakpoint was jumped to by the probed one, unless no breakpoint is left
-		 * anywhere. */
-		if (slot->function && (find_probe(repair, slot->function) || repair->probe_count == 0))
+		if (slot->function && !find_probe(repair, slot->function))
+			slot->jumped_from = find_jumper(core, repair, slot->function, &jumped);
+		if (slot->function && !jumped)
 			err = note_probe(repair, slot->function, PROBE_ON_STACK);
 		for (size_t j = 0; j < repair->word_count; j++)
 			repair->words[j].in_chain |= repair->words[j].address == slot->slot;
@@ -284,12 +316,14 @@ struct error *repair_core(const struct repair_request *request, struct repair *r
 	err = find_all(&work);
 	if (!err)
 		err = repair_unwind(&work, &ret_repair->stacks);
-	if (!err && ret_repair->trampoline)
+	if (!err && ret_repair->trampoline) {
+		ret_repair->died_slot = find_died_slot(&work);
 		err = infer_all(&work);
+	}
 	if (!err && ret_repair->trampoline)
 		err = cut_lost(ret_repair);
 	if (!err)
-		err = note_slots(ret_repair);
+		err = note_slots(request->core, ret_repair);
 	if (!err)
 		err = name_probes(&work);
 	free(work.overlay);

@@ -27,13 +27,24 @@ enum probe_source {
 	PROBE_RECORDED = 4, /* the kernel had it pending when the process died */
 };
 
+/* A process that held a probe of that place while the process lived, as the recorder's ledger has it. */
+struct probe_holder {
+	uint32_t pid; /* 0: nobody is known to hold it (tracefs) */
+	char comm[16];
+	bool left; /* it had let go of it before the process died */
+};
+#define PROBE_HOLDERS 4
+
 struct probe {
-	uint64_t address;      /* probed instruction */
-	unsigned sources;      /* enum probe_source */
-	bool at_return;	       /* a uretprobe; false: a uprobe, or a uretprobe that was not in use */
-	struct symbol symbol;  /* of the address */
-	uint32_t attached_pid; /* who attached it; 0: not known */
-	char attached_comm[16];
+	uint64_t address;     /* probed instruction */
+	unsigned sources;     /* enum probe_source */
+	bool at_return;	      /* a uretprobe for certain: it took a return address, or the ledger says so */
+	bool is_plain;	      /* the ledger knows plain uprobes alone there. Neither: a breakpoint, which may be of both */
+	struct symbol symbol; /* of the address */
+	/* Who can have attached it: of a uretprobe those who held one there at any time of the process's life, else those
+	 * who held any at its death. Only a holder without others is one to name. */
+	struct probe_holder holders[PROBE_HOLDERS];
+	size_t holder_count; /* may be more than there is room for */
 };
 
 /* A place in memory that holds the trampoline's address. */
@@ -50,6 +61,7 @@ struct repaired_slot {
 	enum frame_trust trust;	 /* FRAME_RESTORED, FRAME_INFERRED or FRAME_LOST */
 	size_t candidates; /* return sites that fit as well as this one, itself included; 0 for none and for restored */
 	uint64_t function; /* entry of the function whose return was taken; 0 when not known */
+	uint64_t jumped_from; /* there is no breakpoint at `function`, and this probed one alone jumps to it; 0: none */
 };
 
 struct repair {
@@ -62,6 +74,7 @@ struct repair {
 	size_t word_count;
 	struct repaired_slot *slots;
 	size_t slot_count;
+	uint64_t died_slot; /* the crashed thread is inside the trampoline: it returned through this slot; 0: it is not */
 	struct unwind_result stacks; /* with all that could be repaired */
 };
 

@@ -10,8 +10,7 @@
 
 #define TAIL_CALLER_BYTES 16384
 
-/* True when the function at `from` jumps to `to`, directly or through the linkage table: a tail call. */
-static bool jumps_to(const struct core *core, uint64_t from, uint64_t to)
+bool repair_jumps_to(const struct core *core, uint64_t from, uint64_t to)
 {
 	cleanup_free uint8_t *bytes = malloc(TAIL_CALLER_BYTES);
 	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
@@ -54,7 +53,7 @@ static bool can_be_hijacked(const struct repair_work *work, uint64_t function)
 
 	for (size_t i = 0; i < repair->probe_count; i++) {
 		if (repair->probes[i].address == function ||
-		    jumps_to(work->request->core, repair->probes[i].address, function))
+		    repair_jumps_to(work->request->core, repair->probes[i].address, function))
 			return true;
 	}
 	return repair->probe_count == 0;
@@ -82,7 +81,7 @@ enum repair_fit repair_fit_of(const struct repair_work *work, const struct threa
 		if (stack->frames[i].trust == FRAME_LOST && !repair_find_slot(work->repair, stack->frames[i].sp - 8))
 			return FIT_NOT;
 		target = call_site_target(core, stack->frames[i].pc);
-		if (target && callee && target != callee && !jumps_to(core, target, callee))
+		if (target && callee && target != callee && !repair_jumps_to(core, target, callee))
 			return FIT_NOT;
 	}
 	if (!stack->end_reason)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "analyzer/repair/repair_internal.h"
+#include "analyzer/unwind/returned.h"
 
 #define TRAMPOLINE_BYTES 64 /* more than either kind of trampoline takes */
 
@@ -121,26 +122,102 @@ struct error *repair_infer_slot(struct repair_work *work, size_t thread, size_t 
 	return err;
 }
 
-/* A thread that died inside the trampoline has returned from one of the probed functions; which, only the fit can tell.
- */
+/* The functions that a thread inside the trampoline can have returned from: the probed ones, and the one that the words
+ * below its stack pointer tell, whose tracer may be gone. */
+struct start_functions {
+	const struct probe *probes;
+	size_t probe_count;
+	uint64_t told; /* 0: none */
+};
+
+static uint64_t start_function(const struct start_functions *functions, size_t index)
+{
+	if (index < functions->probe_count)
+		return functions->probes[index].address;
+	for (size_t i = 0; i < functions->probe_count; i++) {
+		if (functions->probes[i].address == functions->told)
+			return 0;
+	}
+	return functions->told;
+}
+
+/* The one function among them that is called from before `return_address`; 0 for none or several. */
+static struct error *owner_of(struct repair_work *work, const struct start_functions *functions,
+			      uint64_t return_address, uint64_t *ret_function)
+{
+	struct error *err = NULL;
+	size_t owners = 0;
+
+	for (size_t i = 0; i <= functions->probe_count && !err; i++) {
+		const struct repair_candidates *some;
+		uint64_t function = start_function(functions, i);
+
+		if (!function)
+			continue;
+		err = repair_collect_candidates(work, function, &some);
+		for (size_t j = 0; !err && j < some->count; j++) {
+			if (some->addresses[j] == return_address) {
+				*ret_function = function;
+				owners++;
+				break;
+			}
+		}
+	}
+	if (owners != 1)
+		*ret_function = 0;
+	return err;
+}
+
+/* What the words tell and what the stack above the slot allows must not contradict each other. */
+static struct error *name_start(struct repair_work *work, const struct start_functions *functions,
+				struct repaired_slot *slot)
+{
+	uint64_t owner = 0;
+	struct error *err;
+
+	if (!slot->candidates) {
+		slot->function = functions->told;
+		return NULL;
+	}
+	if (!slot->return_address)
+		return NULL;
+	err = owner_of(work, functions, slot->return_address, &owner);
+	if (!err && (!functions->told || functions->told == owner))
+		slot->function = owner;
+	return err;
+}
+
 struct error *repair_infer_start(struct repair_work *work, size_t thread)
 {
+	const struct core *core = work->request->core;
 	const struct thread_stack *stack = &work->repair->stacks.threads[thread];
 	struct repaired_slot slot = {.slot = repair_start_slot(work, stack->frames[0].sp), .trust = FRAME_LOST};
+	struct start_functions functions = {.probes = work->repair->probes, .probe_count = work->repair->probe_count};
 	struct repair_candidates candidates = {0};
-	struct error *err = NULL;
+	struct returned returned;
+	struct error *err;
 
-	for (size_t i = 0; i < work->repair->probe_count && !err; i++) {
+	err = returned_find(core, slot.slot, core->threads[thread].registers, RETURNED_CONTEXTS, &returned);
+	if (err)
+		return err;
+	functions.told = returned.function;
+	returned_deinit(&returned);
+	for (size_t i = 0; i <= functions.probe_count && !err; i++) {
 		const struct repair_candidates *some;
+		uint64_t function = start_function(&functions, i);
 
-		err = repair_collect_candidates(work, work->repair->probes[i].address, &some);
+		if (!function)
+			continue;
+		err = repair_collect_candidates(work, function, &some);
 		for (size_t j = 0; !err && j < some->count; j++)
 			err = repair_add_candidate(&candidates, some->addresses[j]);
-		candidates.too_many |= some->too_many;
+		candidates.too_many |= !err && some->too_many;
 	}
 	if (!err)
 		err = try_candidates(work, thread, 1, &candidates, &slot);
 	free(candidates.addresses);
+	if (!err)
+		err = name_start(work, &functions, &slot);
 	if (!err)
 		err = repair_add_slot(work->repair, &slot);
 	return err;

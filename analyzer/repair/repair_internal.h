@@ -45,6 +45,9 @@ enum repair_fit {
  * frame below it. */
 enum repair_fit repair_fit_of(const struct repair_work *work, const struct thread_stack *stack, size_t start);
 
+/* True when the function at `from` jumps to `to`, directly or through the linkage table: a tail call. */
+bool repair_jumps_to(const struct core *core, uint64_t from, uint64_t to);
+
 /* repair_candidates.c */
 struct error *repair_add_candidate(struct repair_candidates *candidates, uint64_t address) must_check;
 /* Return sites of one function: what the kernel had for it (for a stack that has moved since), and what the text shows.

@@ -150,6 +150,27 @@ static json_t *threads_json(const struct unwind_result *stacks)
 	return array;
 }
 
+static json_t *holder_json(const struct probe_holder *holder)
+{
+	json_t *object = json_object();
+	char comm[sizeof(holder->comm) + 1] = "";
+
+	memcpy(comm, holder->comm, sizeof(holder->comm));
+	json_object_set_new(object, "pid", integer_or_null(holder->pid != 0, (json_int_t)holder->pid));
+	json_object_set_new(object, "comm", holder->pid ? report_text_json(comm) : json_null());
+	json_object_set_new(object, "detached", json_boolean(holder->left));
+	return object;
+}
+
+static json_t *holders_json(const struct probe *probe)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < probe->holder_count && i < PROBE_HOLDERS; i++)
+		json_array_append_new(array, holder_json(&probe->holders[i]));
+	return array;
+}
+
 static json_t *probes_json(const struct repair *repair)
 {
 	static const struct {
@@ -161,28 +182,27 @@ static json_t *probes_json(const struct repair *repair)
 	for (size_t i = 0; i < repair->probe_count; i++) {
 		const struct probe *probe = &repair->probes[i];
 		json_t *object = json_object();
-		json_t *holder = probe->attached_pid ? json_object() : json_null();
 		json_t *seen = json_array();
-		char comm[sizeof(probe->attached_comm) + 1] = "";
 
-		memcpy(comm, probe->attached_comm, sizeof(probe->attached_comm));
-		if (probe->attached_pid) {
-			json_object_set_new(holder, "pid", json_integer(probe->attached_pid));
-			json_object_set_new(holder, "comm", report_text_json(comm));
-		}
 		for (size_t j = 0; j < sizeof(sources) / sizeof(sources[0]); j++) {
 			if (probe->sources & sources[j].source)
 				json_array_append_new(seen, json_string(sources[j].name));
 		}
 		/* A breakpoint in the text alone does not tell a uprobe from a uretprobe. */
-		json_object_set_new(object, "kind", json_string(probe->at_return ? "uretprobe" : "breakpoint"));
+		json_object_set_new(object, "kind",
+				    json_string(probe->at_return  ? "uretprobe"
+						: probe->is_plain ? "uprobe"
+								  : "breakpoint"));
 		json_object_set_new(object, "module", report_text_json(probe->symbol.module));
 		json_object_set_new(object, "function", report_text_json(probe->symbol.function));
 		json_object_set_new(
 			object, "offset",
 			integer_or_null(probe->symbol.function != NULL, (json_int_t)probe->symbol.function_offset));
 		json_object_set_new(object, "address", hex(probe->address));
-		json_object_set_new(object, "attached_by", holder);
+		json_object_set_new(object, "attached_by",
+				    probe->holder_count == 1 && probe->holders[0].pid ? holder_json(&probe->holders[0])
+										      : json_null());
+		json_object_set_new(object, "holders", holders_json(probe));
 		json_object_set_new(object, "seen_in", seen);
 		json_array_append_new(array, object);
 	}
