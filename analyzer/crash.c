@@ -83,6 +83,7 @@ void crash_deinit(struct crash *crash)
 	mapping_facts_deinit(&crash->mapping);
 	unwind_result_deinit(&crash->stacks);
 	repair_deinit(&crash->repair);
+	returned_deinit(&crash->overrun.owner);
 	free(crash->instances);
 	free(crash->place_records);
 	if (crash->recorded)

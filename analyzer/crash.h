@@ -18,6 +18,7 @@
 #include "analyzer/facts/event_stack.h"
 #include "analyzer/unwind/exception_table.h"
 #include "analyzer/facts/mapping.h"
+#include "analyzer/facts/overrun.h"
 #include "analyzer/facts/heap_facts.h"
 #include "analyzer/facts/place.h"
 #include "analyzer/repair/repair.h"
@@ -323,6 +324,7 @@ struct crash {
 	bool has_biography;
 	struct biography biography;
 	struct pointer_path path; /* with a core only */
+	struct overrun overrun;	  /* likewise */
 	struct memory_view views[CRASH_VIEWS];
 	size_t view_count;
 	struct file_spot unloaded; /* the place of the biography's address in a file that is mapped there no longer */

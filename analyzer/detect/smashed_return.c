@@ -6,6 +6,9 @@
  * What is seen: a return instruction whose target the processor refused; or an instruction pointer where no code is,
  * and the word right below the stack pointer equal to it: a return takes its target from there, while a call leaves a
  * return address above. Text in the word, or in the frame pointer that is saved beside it, says what overran it.
+ * Which function it was, the words below the stack pointer tell, where they are left (returned.h).
+ * Also: a function that overran its frame up to the registers that it had saved, but not to the return address; it came
+ * back, gave them back to its caller, and the caller used one as an address.
  * Less surely: the crash is elsewhere, but the unwinder meets a return address that is no code, so the stack is
  * corrupted above the crash; what crashed may have been a local of the same frames.
  *
@@ -22,44 +25,9 @@
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_probe.h"
 #include "analyzer/evidence/evidence_process.h"
+#include "analyzer/facts/fault.h"
+#include "analyzer/facts/overrun.h"
 #include "analyzer/facts/stack_corruption.h"
-
-struct smashed {
-	uint64_t target; /* where the return led */
-	uint64_t slot;	 /* where the return address had been */
-	bool refused;	 /* the instruction at hand is the return */
-};
-
-static bool is_fault(const struct crash *crash)
-{
-	return crash->fault.is_fault;
-}
-
-/* Is the word on top of the stack the return address of a call that may have led here? */
-static bool was_called(const struct fault_jump *jump, uint64_t target)
-{
-	return jump->has_return_address && jump->call_is_indirect &&
-	       (!jump->call_target_known || jump->call_target == target);
-}
-
-static bool find_return(const struct crash *crash, struct smashed *smashed)
-{
-	const struct fault *fault = &crash->fault;
-	const struct fault_jump *jump = &fault->jump;
-	uint64_t sp = fault->has_registers ? fault->registers[CORE_RSP] : crash->registers[CORE_RSP];
-
-	if (!is_fault(crash))
-		return false;
-	if (jump->is_return && fault->branch.kind == BRANCH_RETURN && fault->branch.target_known) {
-		*smashed = (struct smashed){fault->branch.target, sp, true};
-		return fault->cause != FAULT_UNMAPPED || fault->address != sp;
-	}
-	if (!jump->known || jump->is_refused || !jump->has_word_below || jump->word_below != fault->address ||
-	    was_called(jump, fault->address))
-		return false;
-	*smashed = (struct smashed){fault->address, sp - 8, false};
-	return true;
-}
 
 /* Does it look like an address of code: with a module within a gigabyte? */
 static bool near_code(const struct crash *crash, uint64_t target)
@@ -92,13 +60,14 @@ static struct error *weigh(const struct crash *crash, const struct smashed *smas
 	/* Code that was unloaded while a function of it had called elsewhere: the return address is right, and nothing
 	 * is there any more. Only text, an address that is none, or a mapping that holds no code rules that out. */
 	if (!err && !smashed->refused && !crash->fault_mapped && !corruption_is_text(smashed->target) &&
+	    !crash->overrun.run.make &&
 	    finding->confidence > CONFIDENCE_LIKELY) {
 		finding->confidence = near_code(crash, smashed->target) ? CONFIDENCE_POSSIBLE : CONFIDENCE_LIKELY;
 		err = finding_add_missing(finding,
 					  "what was mapped there before: code that was unloaded would look the "
 					  "same");
 	}
-	if (!err && evidence_return_probes_seen(crash)) {
+	if (!err && !crash->overrun.run.make && evidence_return_probes_seen(crash)) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding, "uretprobes were at work in the process, which replace return "
 						   "addresses");
@@ -106,9 +75,42 @@ static struct error *weigh(const struct crash *crash, const struct smashed *smas
 	return err;
 }
 
+static struct error *add_run(const struct crash *crash, struct finding *finding)
+{
+	const struct overrun *overrun = &crash->overrun;
+	struct words run;
+
+	if (!overrun->run.make)
+		return NULL;
+	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, overrun->run.start,
+				    "%s, and the word at 0x%" PRIx64 " is a part of them",
+				    words_run(&run, &overrun->run), overrun->slot);
+}
+
+static struct error *set_offender(struct finding *finding, const struct symbol *symbol)
+{
+	if (!symbol->module || !symbol->function)
+		return NULL;
+	return finding_set_offender(finding, "%s %s", words_base_name(symbol->module), symbol->function);
+}
+
+/* Who returned, by what is left below the stack pointer. */
+static struct error *add_owner(struct finding *finding, const struct returned *owner)
+{
+	struct words function;
+	struct error *err = finding_add_evidence(
+		finding, EVIDENCE_MEMORY, 0, owner->found_at,
+		"the word at 0x%" PRIx64 ", below the stack pointer, is left of the last call in %s: the frame around "
+		"that call ended at 0x%" PRIx64,
+		owner->found_at, words_symbol(&function, &owner->symbol), owner->slot);
+
+	return err ?: set_offender(finding, &owner->symbol);
+}
+
 static struct error *report_return(const struct crash *crash, const struct smashed *smashed,
 				   struct finding_list *findings)
 {
+	const struct returned *owner = &crash->overrun.owner;
 	struct words target, returning;
 	struct finding *finding;
 	struct error *err = finding_append(findings, FINDING_SMASHED_RETURN, &finding);
@@ -116,7 +118,10 @@ static struct error *report_return(const struct crash *crash, const struct smash
 	if (err)
 		return err;
 	words_spelled(&target, smashed->target);
-	evidence_frame_words(&returning, crash, smashed->refused ? 0 : SIZE_MAX);
+	if (owner->return_address)
+		words_symbol(&returning, &owner->symbol);
+	else
+		evidence_frame_words(&returning, crash, smashed->refused ? 0 : SIZE_MAX);
 	err = finding_set_summary(
 		finding,
 		"%s%s returned to %s, where it was never called from: its return address on the stack "
@@ -132,13 +137,61 @@ static struct error *report_return(const struct crash *crash, const struct smash
 						     ", right below the stack pointer, is %s: a return took it",
 					   smashed->slot, target.text);
 	if (!err)
+		err = add_run(crash, finding);
+	if (!err)
 		err = corruption_add_evidence(crash, finding);
 	if (!err)
 		err = evidence_add_signal(crash, finding);
 	if (!err && smashed->refused)
 		err = evidence_set_frame_offender(crash, finding, 0);
-	if (!err && !smashed->refused)
+	else if (!err && owner->return_address)
+		err = add_owner(finding, owner);
+	else if (!err)
 		err = finding_add_missing(finding, "which function returned: nothing on the stack says it");
+	return err
+		       ?: finding_set_next_step(finding,
+						"build with -fstack-protector-strong or -fsanitize=address: they "
+						"stop at the function that is overrun");
+}
+
+/* "work (smash.c:9)" where the function is known, else "a function". */
+static const char *words_owner(struct words *words, const struct returned *owner)
+{
+	if (!owner->symbol.module)
+		snprintf(words->text, sizeof(words->text), "a function");
+	else
+		words_symbol(words, &owner->symbol);
+	return words->text;
+}
+
+/* A register was given back with what an overrun had left in its place. */
+static struct error *report_register(const struct crash *crash, struct finding_list *findings)
+{
+	const struct overrun *overrun = &crash->overrun;
+	const char *name = fault_register_name((int)overrun->number);
+	struct words value, owner;
+	struct finding *finding;
+	struct error *err = finding_append(findings, FINDING_SMASHED_RETURN, &finding);
+
+	if (err)
+		return err;
+	finding->confidence = CONFIDENCE_LIKELY;
+	err = finding_set_summary(finding,
+				  "The frame of %s was overrun: it gave %s back to its caller as %s, and the caller "
+				  "used that as an address. The stack is corrupted.",
+				  words_owner(&owner, &overrun->owner), name, words_spelled(&value, overrun->value));
+	if (!err)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, overrun->slot,
+					   "%s was saved at 0x%" PRIx64 ", which holds %s", name, overrun->slot,
+					   value.text);
+	if (!err)
+		err = add_run(crash, finding);
+	if (!err)
+		err = evidence_add_signal(crash, finding);
+	if (!err)
+		err = set_offender(finding, &overrun->owner.symbol);
+	if (!err)
+		err = finding_add_missing(finding, "what the register held when that function was called");
 	return err
 		       ?: finding_set_next_step(finding,
 						"build with -fstack-protector-strong or -fsanitize=address: they "
@@ -184,10 +237,12 @@ struct error *detect_smashed_return(const struct crash *crash, struct finding_li
 	/* The record knows what was there: a mapping whose end is the cause. */
 	if (evidence_ended_life(crash))
 		return NULL;
-	if (find_return(crash, &smashed))
+	if (corruption_find_return(crash, &smashed))
 		return report_return(crash, &smashed, findings);
+	if (crash->overrun.by == TAKEN_REGISTER)
+		return report_register(crash, findings);
 	/* The first frame's own return address is that of a leaf function, which may have moved the stack pointer. */
-	if (is_fault(crash) && lost != SIZE_MAX && !corruption_ran_off_the_top(crash))
+	if (crash->fault.is_fault && lost != SIZE_MAX && !corruption_ran_off_the_top(crash))
 		return report_corruption(crash, lost, findings);
 	return NULL;
 }

@@ -9,7 +9,8 @@
  *
  * What it could be mistaken for: a stale pointer in a register is common and harmless, so it counts only when the block
  * holds the very value that faulted. A block that was handed out again since is nobody's to blame: such a pointer may
- * be the new owner's. Without a record, glibc's free lists tell that a block is free, not who freed it.
+ * be the new owner's. A value that a return took from the stack, or that was given back to a register from an overwritten
+ * frame, was not read from a block that holds the same bytes: an overrun of the stack had copied them. Without a record, glibc's free lists tell that a block is free, not who freed it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_heap.h"
+#include "analyzer/facts/overrun.h"
+#include "analyzer/facts/stack_corruption.h"
 
 /* The youngest life around the address, when it had ended for good. */
 static const struct heap_life *ended_life(const struct heap_subject *subject)
@@ -137,15 +140,31 @@ static bool may_be_of_live(const struct crash *crash)
 	return false;
 }
 
+/* Text, also of four bytes a character: no pointer was ever that, and more places than one hold it. */
+static bool is_copied_about(uint64_t value)
+{
+	uint32_t low = (uint32_t)value, high = (uint32_t)(value >> 32);
+
+	return corruption_is_text(value) || (low >= 0x20 && low < 0x7f && high >= 0x20 && high < 0x7f);
+}
+
+/* Do the instructions in front say that it was read from that very word? */
+static bool was_read_from(const struct crash *crash, const struct heap_subject *subject)
+{
+	return crash->path.end == PATH_WORD && crash->path.count && crash->path.words[0].address == subject->holds_at;
+}
+
 /* What was used as an address stands in a block that is free. */
 static struct error *tell_derived(const struct crash *crash, const struct heap_subject *subject,
 				  const struct heap_life *life, struct finding_list *findings)
 {
 	uint64_t start = life ? life->start : subject->spot.chunk.address + GLIBC_CHUNK_HEADER_BYTES;
-	struct words block, freed, site;
+	struct words block, freed, site, run;
 	struct finding *finding;
 	struct error *err;
 
+	if (overrun_gave(crash, subject->held))
+		return NULL;
 	/* The dynamic linker keeps the addresses of a library in a block that it frees with it. */
 	if (crash->remains.found || crash->unloaded.path)
 		return NULL;
@@ -157,6 +176,18 @@ static struct error *tell_derived(const struct crash *crash, const struct heap_s
 		evidence_lower(finding, CONFIDENCE_POSSIBLE);
 	if (life)
 		err = weigh(crash, finding, subject, life);
+	if (!err && is_copied_about(subject->held) && !was_read_from(crash, subject)) {
+		evidence_lower(finding, CONFIDENCE_POSSIBLE);
+		err = finding_add_counter(finding, "the value is text, which is copied about: that the block holds the "
+						   "same does not show that it was read there");
+	}
+	if (!err && crash->overrun.by == TAKEN_LOCAL && crash->overrun.value == subject->held) {
+		evidence_lower(finding, CONFIDENCE_POSSIBLE);
+		err = finding_add_counter(finding,
+					  "it was read from 0x%" PRIx64
+					  " on the stack, and %s: an array below may have been overrun",
+					  crash->overrun.slot, words_run(&run, &crash->overrun.run));
+	}
 	words_crash_site(&site, crash);
 	if (!err && life)
 		err = finding_set_summary(

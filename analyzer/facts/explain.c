@@ -426,6 +426,8 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 	if (!err && crash->interruption.found && crash->stacks.thread_count &&
 	    !signal_frame_confirm(crash->core, &crash->stacks.threads[0], &crash->interruption))
 		fault_examine_again(crash);
+	if (!err && crash->core)
+		err = explain_find_overrun(crash);
 	if (!err)
 		explain_follow_exception(crash);
 	if (!err && crash->core)

@@ -23,6 +23,32 @@ size_t corruption_first_lost(const struct crash *crash)
 	return SIZE_MAX;
 }
 
+/* Is the word on top of the stack the return address of a call that may have led here? */
+static bool was_called(const struct fault_jump *jump, uint64_t target)
+{
+	return jump->has_return_address && jump->call_is_indirect &&
+	       (!jump->call_target_known || jump->call_target == target);
+}
+
+bool corruption_find_return(const struct crash *crash, struct smashed *ret)
+{
+	const struct fault *fault = &crash->fault;
+	const struct fault_jump *jump = &fault->jump;
+	uint64_t sp = fault->has_registers ? fault->registers[CORE_RSP] : crash->registers[CORE_RSP];
+
+	if (!fault->is_fault)
+		return false;
+	if (jump->is_return && fault->branch.kind == BRANCH_RETURN && fault->branch.target_known) {
+		*ret = (struct smashed){fault->branch.target, sp, true};
+		return fault->cause != FAULT_UNMAPPED || fault->address != sp;
+	}
+	if (!jump->known || jump->is_refused || !jump->has_word_below || jump->word_below != fault->address ||
+	    was_called(jump, fault->address))
+		return false;
+	*ret = (struct smashed){fault->address, sp - 8, false};
+	return true;
+}
+
 static size_t spelled_bytes(uint64_t word)
 {
 	size_t count = 0;

@@ -15,6 +15,16 @@
  * no uretprobe has put it there. SIZE_MAX for none: then the stack may still be overwritten elsewhere. */
 size_t corruption_first_lost(const struct crash *crash);
 
+/* A return that led to where no code is. */
+struct smashed {
+	uint64_t target; /* where the return led */
+	uint64_t slot;	 /* where the return address had been */
+	bool refused;	 /* the instruction at hand is the return */
+};
+
+/* Was it a return that faulted? Needs the fault, and no stacks. */
+bool corruption_find_return(const struct crash *crash, struct smashed *ret);
+
 /* "0x4141414141414141 (\"AAAAAAAA\")": a word, and what its bytes spell, if they do. */
 const char *words_spelled(struct words *words, uint64_t word);
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/core/core_elf.h"
+#include "analyzer/core/core_return_sites.h"
 #include "analyzer/repair/repair_internal.h"
 #include "common/cleanup.h"
 
@@ -94,6 +96,29 @@ uint64_t repair_entry_of(const struct frame *frames, size_t index)
 	const struct frame *frame = &frames[index];
 
 	return frame->symbol.function ? frame->pc - frame->symbol.function_offset : 0;
+}
+
+uint64_t repair_whole_entry_of(const struct core *core, const struct frame *frames, size_t index)
+{
+	const struct frame *frame = &frames[index];
+	const struct core_module *module = core_find_module(core, frame->pc);
+	const char *name = frame->symbol.function, *split = name ? strstr(name, ".cold") : NULL;
+	cleanup_free struct core_function *found = NULL;
+	cleanup_free char *whole = split ? strndup(name, (size_t)(split - name)) : NULL;
+	uint64_t entry = repair_entry_of(frames, index);
+	struct core_elf *elf = NULL;
+	size_t count = 0;
+
+	if (!whole || !module || module->elf_fd < 0)
+		return entry;
+	/* What cannot be read has no names. */
+	error_destroy(core_elf_open_module(module, &elf));
+	if (elf)
+		error_destroy(core_find_functions(elf, whole, &found, &count));
+	if (count == 1)
+		entry = found[0].address + module->load_bias;
+	core_elf_destroy(elf);
+	return entry;
 }
 
 /* The first frame of the thread that is the trampoline itself, in a slot that nobody has looked at; 0 for none. */

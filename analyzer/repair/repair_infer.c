@@ -56,9 +56,10 @@ static struct error *try_candidate(struct repair_work *work, size_t thread, size
 }
 
 /* Tries every candidate. Leaves the one that fits in the overlay, or none. One that can be followed only in part counts
- * when no other can be followed to the end. */
+ * when no other can be followed to the end. *ret_fit: how well the best of them does. */
 static struct error *try_candidates(struct repair_work *work, size_t thread, size_t at,
-				    const struct repair_candidates *candidates, struct repaired_slot *slot)
+				    const struct repair_candidates *candidates, struct repaired_slot *slot,
+				    enum repair_fit *ret_fit)
 {
 	struct unwind_result best = {0};
 	enum repair_fit best_fit = FIT_OPEN;
@@ -91,6 +92,7 @@ static struct error *try_candidates(struct repair_work *work, size_t thread, siz
 	unwind_result_deinit(&best);
 	if (err)
 		return err;
+	*ret_fit = slot->candidates ? best_fit : FIT_NOT;
 	if (slot->candidates == 1 && !candidates->too_many && work->unwinds < REPAIR_UNWINDS_MAX) {
 		slot->trust = FRAME_INFERRED;
 		return repair_push_overlay(work, slot->slot, slot->return_address, FRAME_INFERRED);
@@ -109,51 +111,49 @@ struct error *repair_infer_slot(struct repair_work *work, size_t thread, size_t 
 	struct repaired_slot slot = {
 		.slot = stack->frames[at].sp - 8,
 		.trust = FRAME_LOST,
-		.function = repair_entry_of(stack->frames, at - 1),
+		.function = repair_whole_entry_of(work->request->core, stack->frames, at - 1),
 	};
+	enum repair_fit fit;
 	struct error *err = NULL;
 
 	if (slot.function)
 		err = repair_collect_candidates(work, slot.function, &candidates);
 	if (!err)
-		err = try_candidates(work, thread, at, candidates, &slot);
+		err = try_candidates(work, thread, at, candidates, &slot, &fit);
 	if (!err)
 		err = repair_add_slot(work->repair, &slot);
 	return err;
 }
 
-/* The functions that a thread inside the trampoline can have returned from: the probed ones, and the one that the words
- * below its stack pointer tell, whose tracer may be gone. */
-struct start_functions {
-	const struct probe *probes;
-	size_t probe_count;
-	uint64_t told; /* 0: none */
-};
-
-static uint64_t start_function(const struct start_functions *functions, size_t index)
+/* Return sites of all probed functions but the one that is known by other means. */
+static struct error *collect_probed(struct repair_work *work, uint64_t except, struct repair_candidates *candidates)
 {
-	if (index < functions->probe_count)
-		return functions->probes[index].address;
-	for (size_t i = 0; i < functions->probe_count; i++) {
-		if (functions->probes[i].address == functions->told)
-			return 0;
+	struct error *err = NULL;
+
+	for (size_t i = 0; i < work->repair->probe_count && !err; i++) {
+		uint64_t function = work->repair->probes[i].address;
+		const struct repair_candidates *some;
+
+		if (function == except)
+			continue;
+		err = repair_collect_candidates(work, function, &some);
+		for (size_t j = 0; !err && j < some->count; j++)
+			err = repair_add_candidate(candidates, some->addresses[j]);
+		candidates->too_many |= !err && some->too_many;
 	}
-	return functions->told;
+	return err;
 }
 
-/* The one function among them that is called from before `return_address`; 0 for none or several. */
-static struct error *owner_of(struct repair_work *work, const struct start_functions *functions,
-			      uint64_t return_address, uint64_t *ret_function)
+/* The one probed function that is called from before `return_address`; 0 for none or several. */
+static struct error *owner_of(struct repair_work *work, uint64_t return_address, uint64_t *ret_function)
 {
 	struct error *err = NULL;
 	size_t owners = 0;
 
-	for (size_t i = 0; i <= functions->probe_count && !err; i++) {
+	for (size_t i = 0; i < work->repair->probe_count && !err; i++) {
+		uint64_t function = work->repair->probes[i].address;
 		const struct repair_candidates *some;
-		uint64_t function = start_function(functions, i);
 
-		if (!function)
-			continue;
 		err = repair_collect_candidates(work, function, &some);
 		for (size_t j = 0; !err && j < some->count; j++) {
 			if (some->addresses[j] == return_address) {
@@ -168,23 +168,54 @@ static struct error *owner_of(struct repair_work *work, const struct start_funct
 	return err;
 }
 
-/* What the words tell and what the stack above the slot allows must not contradict each other. */
-static struct error *name_start(struct repair_work *work, const struct start_functions *functions,
-				struct repaired_slot *slot)
+/* No word tells which function returned: it is a probed one whose caller the stack fits, if that is one alone. */
+static struct error *start_by_fit(struct repair_work *work, size_t thread, struct repaired_slot *slot)
 {
-	uint64_t owner = 0;
-	struct error *err;
+	struct repair_candidates candidates = {0};
+	enum repair_fit fit;
+	struct error *err = collect_probed(work, 0, &candidates);
 
-	if (!slot->candidates) {
-		slot->function = functions->told;
-		return NULL;
-	}
-	if (!slot->return_address)
-		return NULL;
-	err = owner_of(work, functions, slot->return_address, &owner);
-	if (!err && (!functions->told || functions->told == owner))
-		slot->function = owner;
+	if (!err)
+		err = try_candidates(work, thread, 1, &candidates, slot, &fit);
+	free(candidates.addresses);
+	if (!err && slot->candidates && slot->return_address)
+		err = owner_of(work, slot->return_address, &slot->function);
 	return err;
+}
+
+/* A word tells it, whose tracer may have gone. Words below the stack pointer can be of an earlier call: they must not be
+ * contradicted by a probed function that the stack fits as well. A saved context must only not fit worse. */
+static struct error *start_by_word(struct repair_work *work, size_t thread, const struct returned *returned,
+				   struct repaired_slot *slot)
+{
+	struct repaired_slot told = *slot, rival = *slot;
+	const struct repair_candidates *own;
+	struct repair_candidates others = {0};
+	enum repair_fit told_fit, rival_fit;
+	size_t overlay_count = work->overlay_count;
+	struct error *err = collect_probed(work, returned->function, &others);
+	bool holds;
+
+	if (!err)
+		err = try_candidates(work, thread, 1, &others, &rival, &rival_fit);
+	work->overlay_count = overlay_count;
+	free(others.addresses);
+	if (!err)
+		err = repair_collect_candidates(work, returned->function, &own);
+	if (!err)
+		err = try_candidates(work, thread, 1, own, &told, &told_fit);
+	if (err)
+		return err;
+	holds = rival_fit == FIT_NOT || rival_fit < told_fit ||
+		(returned->from_context && (rival_fit == told_fit || told_fit == FIT_NOT));
+	if (holds) {
+		*slot = told;
+		slot->function = returned->function;
+	} else {
+		work->overlay_count = overlay_count;
+		slot->candidates = rival.candidates + told.candidates;
+	}
+	return NULL;
 }
 
 struct error *repair_infer_start(struct repair_work *work, size_t thread)
@@ -192,32 +223,14 @@ struct error *repair_infer_start(struct repair_work *work, size_t thread)
 	const struct core *core = work->request->core;
 	const struct thread_stack *stack = &work->repair->stacks.threads[thread];
 	struct repaired_slot slot = {.slot = repair_start_slot(work, stack->frames[0].sp), .trust = FRAME_LOST};
-	struct start_functions functions = {.probes = work->repair->probes, .probe_count = work->repair->probe_count};
-	struct repair_candidates candidates = {0};
 	struct returned returned;
 	struct error *err;
 
 	err = returned_find(core, slot.slot, core->threads[thread].registers, RETURNED_CONTEXTS, &returned);
 	if (err)
 		return err;
-	functions.told = returned.function;
+	err = returned.function ? start_by_word(work, thread, &returned, &slot) : start_by_fit(work, thread, &slot);
 	returned_deinit(&returned);
-	for (size_t i = 0; i <= functions.probe_count && !err; i++) {
-		const struct repair_candidates *some;
-		uint64_t function = start_function(&functions, i);
-
-		if (!function)
-			continue;
-		err = repair_collect_candidates(work, function, &some);
-		for (size_t j = 0; !err && j < some->count; j++)
-			err = repair_add_candidate(&candidates, some->addresses[j]);
-		candidates.too_many |= !err && some->too_many;
-	}
-	if (!err)
-		err = try_candidates(work, thread, 1, &candidates, &slot);
-	free(candidates.addresses);
-	if (!err)
-		err = name_start(work, &functions, &slot);
 	if (!err)
 		err = repair_add_slot(work->repair, &slot);
 	return err;

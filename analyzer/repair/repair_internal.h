@@ -33,6 +33,9 @@ struct error *repair_add_slot(struct repair *repair, const struct repaired_slot 
 const struct repaired_slot *repair_find_slot(const struct repair *repair, uint64_t slot);
 /* Entry of the function that a frame is in; 0 when not known. */
 uint64_t repair_entry_of(const struct frame *frames, size_t index);
+/* The same, where compilers have split a part off (name.cold): of the whole function, whose entry it is that is called
+ * and probed. */
+uint64_t repair_whole_entry_of(const struct core *core, const struct frame *frames, size_t index);
 
 /* repair_fit.c */
 enum repair_fit {

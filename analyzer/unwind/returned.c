@@ -19,6 +19,7 @@ struct call {
 	uint64_t sp;
 	uint64_t return_address;
 	uint64_t found_at;
+	bool from_context;
 };
 
 struct question {
@@ -29,14 +30,15 @@ struct question {
 	size_t count;
 };
 
-static void add_call(struct question *question, uint64_t sp, uint64_t return_address, uint64_t found_at)
+static void add_call(struct question *question, uint64_t sp, uint64_t return_address, uint64_t found_at,
+		     bool from_context)
 {
 	const struct core *core = question->core;
 
 	if (question->count < CALLS_MAX && core_find_file(core, return_address) &&
 	    unwind_is_executable(core, return_address) && unwind_check_call(core, return_address) == CALL_YES)
 		question->calls[question->count++] =
-			(struct call){.sp = sp, .return_address = return_address, .found_at = found_at};
+			(struct call){sp, return_address, found_at, from_context};
 }
 
 /* The words below the stack pointer, the nearest first. */
@@ -50,7 +52,7 @@ static void find_below(struct question *question)
 		return;
 	start = end - segment->start > WINDOW_BYTES ? end - WINDOW_BYTES : segment->start;
 	for (size_t i = core_read_dumped(question->core, start, words, end - start) / 8; i > 0; i--)
-		add_call(question, start + 8 * i, words[i - 1], start + 8 * (i - 1));
+		add_call(question, start + 8 * i, words[i - 1], start + 8 * (i - 1), false);
 }
 
 static void find_contexts_in(struct question *question, const struct core_segment *segment, uint64_t *words)
@@ -60,7 +62,8 @@ static void find_contexts_in(struct question *question, const struct core_segmen
 
 		for (size_t i = 0; i + 1 < count; i++) {
 			if (question->slot - words[i] <= WINDOW_BYTES && words[i] % 8 == 0)
-				add_call(question, words[i], words[i + 1], segment->start + at + 8 * (i + 1));
+				add_call(question, words[i], words[i + 1], segment->start + at + 8 * (i + 1),
+					 true);
 		}
 	}
 }
@@ -151,6 +154,18 @@ static void read_prologue(const struct core *core, uint64_t entry, struct prolog
 	}
 }
 
+uint64_t returned_saved_at(const struct core *core, uint64_t entry, enum core_register reg, uint64_t return_slot)
+{
+	struct prologue prologue;
+
+	read_prologue(core, entry, &prologue);
+	for (size_t i = 0; i < prologue.pushed_count; i++) {
+		if (prologue.pushed[i] == reg)
+			return return_slot - 8 * (i + 1);
+	}
+	return 0;
+}
+
 /* After the return the registers hold what the function had pushed at its entry. */
 static bool registers_agree(const struct question *question, const struct prologue *prologue)
 {
@@ -207,7 +222,7 @@ static void choose(const struct question *question, struct unwind_result *answer
 			continue;
 		if (chosen && !same_function(call, &answers->symbols[i], chosen, symbol))
 			return;
-		if (!chosen) {
+		if (!chosen || (call->from_context && !chosen->from_context)) {
 			chosen = call;
 			symbol = &answers->symbols[i];
 		}
@@ -216,6 +231,7 @@ static void choose(const struct question *question, struct unwind_result *answer
 		return;
 	ret->return_address = chosen->return_address;
 	ret->found_at = chosen->found_at;
+	ret->from_context = chosen->from_context;
 	ret->function = entry_of(chosen, symbol);
 	ret->symbol = *symbol;
 	*symbol = (struct symbol){0};

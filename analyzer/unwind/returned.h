@@ -12,6 +12,7 @@
 #ifndef ANALYZER_RETURNED_H
 #define ANALYZER_RETURNED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "analyzer/core/core.h"
@@ -22,6 +23,7 @@ struct returned {
 	uint64_t slot;		 /* address of the word that the return took */
 	uint64_t return_address; /* where the function's last call had come back to, in the function; 0: not known */
 	uint64_t found_at;	 /* the word that still holds it */
+	bool from_context;	 /* that word is of a saved context, not below the stack pointer */
 	uint64_t function;	 /* entry of the function; 0: not known */
 	struct symbol symbol;	 /* of that call: looked up at return_address - 1 */
 };
@@ -36,6 +38,10 @@ enum returned_search {
  * on have been written since. ret->return_address is 0 where no function, or more than one, fits. */
 struct error *returned_find(const struct core *core, uint64_t slot, const uint64_t *registers,
 			    enum returned_search search, struct returned *ret) must_check;
+
+/* Where the function at `entry` keeps the register that it saves at its entry, when its return address is at
+ * `return_slot`; 0: it saves none, or not by a push among its first instructions. */
+uint64_t returned_saved_at(const struct core *core, uint64_t entry, enum core_register reg, uint64_t return_slot);
 void returned_deinit(struct returned *returned);
 
 #endif

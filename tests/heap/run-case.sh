@@ -64,6 +64,7 @@ attached=no         # yes: it says "ready", is recorded from then on, and goes o
 compare='allocated freed end'
 skip_files=''       # source files whose frames are not a party's
 confidence=''       # of the verdict when recorded; a|b
+honest=''           # other classes that are honest with a record too; a|b
 bare=''             # other classes that are honest without a record; a|b
 build_program() { false; } # victim|asan
 [ -r "$here/cases/$name" ] || { echo "run-case.sh: no case $name" >&2 && exit 2; }
@@ -141,4 +142,4 @@ if [ "$mode" = record ]; then
 	[ "$calls" -gt 0 ] || die "no call of the allocator was recorded: $(tail -n 2 recorder.log | tr '\n' ' ')"
 fi
 /usr/bin/python3 "$here/judge.py" explained.json --name "$name" --mode "$mode" --asan asan.txt --sources "$V" \
-	--skip "$skip_files" --compare "$compare" --confidence "$confidence" --bare "$bare"
+	--skip "$skip_files" --compare "$compare" --confidence "$confidence" --honest "$honest" --bare "$bare"

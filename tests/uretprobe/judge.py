@@ -101,10 +101,33 @@ def contains(words, frames):
     return any(names[i : i + len(words)] == words for i in range(len(names)))
 
 
+def finding_texts(finding):
+    yield finding["summary"]
+    yield finding["next_step"] or ""
+    for line in finding["evidence"]:
+        yield line["text"]
+    yield from finding["counter_evidence"]
+    yield from finding["missing"]
+
+
+def wrong_tracers(wanted, seen):
+    """FUNCTION=NAME: that process and no other; FUNCTION=NAME,NAME: all of them, and nobody is named."""
+    for word in wanted.split():
+        function, names = word.split("=")
+        probe = seen.get(function)
+        if not probe:
+            yield f"no probe on {function}"
+            continue
+        holders = sorted(holder["comm"] for holder in probe["holders"])
+        named = (probe["attached_by"] or {}).get("comm")
+        if holders != sorted(names.split(",")) or named != (None if "," in names else names):
+            yield f"{function} is held by {holders}, and {named} is named"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("report")
-    for name in ("case", "mode", "verdict", "probed", "frames", "least", "never", "other", "sources"):
+    for name in ("case", "mode", "verdict", "probed", "frames", "least", "never", "other", "sources", "tracers", "says", "never-says"):
         parser.add_argument(f"--{name}", default="")
     options = parser.parse_args()
     text = pathlib.Path(options.report).read_text()
@@ -148,8 +171,18 @@ def main():
     found = [name for name in probed if name in seen]
     if len(found) < len(probed):
         problems.append("probes not seen: " + " ".join(name for name in probed if name not in seen))
+    if options.says and not re.search(options.says, finding["summary"]):
+        problems.append(f"it does not say {options.says!r}")
+    for one in report["findings"] if options.never_says else []:
+        for text in finding_texts(one):
+            if re.search(options.never_says, text):
+                problems.append(f"it says {text!r}")
     tracer = "-"
-    if options.mode == "record" and probed:
+    if options.mode == "record" and options.tracers:
+        wrong = list(wrong_tracers(options.tracers, seen))
+        tracer = "no" if wrong else "named"
+        problems += wrong
+    elif options.mode == "record" and probed:
         by = [seen[name]["attached_by"] for name in found]
         named_all = bool(by) and all(one and one["comm"] == "bpftrace" for one in by)
         tracer = "named" if named_all else "no"

@@ -33,6 +33,45 @@ interrupt_tracer() {
 	gone "$tracer"
 }
 
+# offset_of FUNCTION: its place in ./victim.
+offset_of() {
+	readelf -lW victim | awk '$1 == "LOAD" { print $2, $3, $5 }' >segments
+	nm victim | awk -v function_name="$1" '$3 == function_name { print $1; exit }' | /usr/bin/python3 -c '
+import sys
+address = int(sys.stdin.read(), 16)
+for line in open("segments"):
+    offset, start, size = (int(word, 16) for word in line.split())
+    if start <= address < start + size:
+        print(hex(address - start + offset))'
+}
+
+agent_said() {
+	grep -qx attached "agent.$1" || ! kill -0 "${agent_pids[$1]}" 2>/dev/null
+}
+
+# start_agent NAME KIND:FUNCTION...
+start_agent() {
+	local name=$1 probe places=()
+
+	shift
+	for probe in "$@"; do
+		places+=("${probe%%:*}:$(offset_of "${probe#*:}")")
+	done
+	cp agent "$name" && : >"agent.$name"
+	"./$name" "$work/victim" "${places[@]}" >"agent.$name" 2>&1 8>&- 9>&- &
+	agent_pids[$name]=$!
+	tracer+=" $!"
+	within 30 agent_said "$name" && ! gone "${agent_pids[$name]}" || die "$name did not attach: $(tail -n 1 "agent.$name")"
+}
+
+stop_agent() {
+	[ -n "${agent_pids[$1]-}" ] || return 0
+	kill -KILL "${agent_pids[$1]}"
+	wait "${agent_pids[$1]}" 2>/dev/null || true
+	tracer=${tracer/ ${agent_pids[$1]}/}
+	unset "agent_pids[$1]"
+}
+
 stop_tracer() {
 	within 10 interrupt_tracer || kill -KILL "$tracer"
 	wait "$tracer" || true
@@ -94,6 +133,11 @@ command=(./victim)   # what is run
 probes=()            # bpftrace probes; relative paths are those of the working directory
 alone=crash          # how it ends without a tracer: crash or 0
 ends=core            # how it ends with the tracer: core, or an exit status
+agents=()            # "NAME KIND:FUNCTION…": other tracers, each of its own name; KIND is plain or return. No bpftrace then
+record_options=()    # further options of corelate record
+tracers=''           # FUNCTION=NAME: who must be named as the one that attached it; NAME,NAME: as possible holders alone
+says=''              # an extended regular expression that the verdict's summary must fit
+never_says=''        # one that no text of any finding may fit
 detach=no            # yes: the tracer leaves after the victim said "inside"
 verdict=not-tracing  # a class, or not-tracing: any but those that blame a tracer
 verdict_bare=same    # another one where nothing was recorded, if that is all a core can show
@@ -109,7 +153,9 @@ build_victim() { false; }
 . "$here/cases/$name"
 
 [ "$(id -u)" -eq 0 ] || skip "uprobes need root"
-for tool in "${needs[@]}" bpftrace bpftool /usr/bin/python3; do
+tools=()
+[ "${#probes[@]}" -eq 0 ] || tools=(bpftrace bpftool)
+for tool in "${needs[@]}" gcc readelf "${tools[@]}" /usr/bin/python3; do
 	command -v "$tool" >/dev/null || skip "$tool is not installed"
 done
 [ -w /proc/sys/kernel/core_pattern ] || skip "core_pattern cannot be set here"
@@ -128,6 +174,8 @@ else
 	chmod 711 "$work"
 fi
 cd "$work"
+declare -A agent_pids=()
+[ "${#agents[@]}" -eq 0 ] || c_program agent "$VICTIMS/agent.c" >>build.log 2>&1 || die "the agent does not build"
 build_victim >>build.log 2>&1 || die "the victim does not build: $(tail -n 3 build.log)"
 
 share_pattern
@@ -137,7 +185,7 @@ share_pattern
 mkfifo orders
 : >said
 runner=()
-[ "$mode" != record ] || runner=("$build/corelate" record --db "$work/record.db" --)
+[ "$mode" != record ] || runner=("$build/corelate" record --db "$work/record.db" "${record_options[@]}" --)
 # Opened for both so that opening does not wait for the other end.
 exec 8<>orders
 GOTRACEBACK=crash "${runner[@]}" "${command[@]}" <orders >said 2>errors 8>&- 9>&- &
@@ -148,7 +196,7 @@ within 60 said ready && ! gone "$victim" || die "the victim did not start: $(tai
 pid=$victim
 [ "$mode" != record ] || pid=$(ps -o pid= --ppid "$victim" | tr -d ' ' | head -n 1)
 
-if [ "$mode" != unprobed ]; then
+if [ "$mode" != unprobed ] && [ "${#probes[@]}" -gt 0 ]; then
 	for probe in "${probes[@]}"; do
 		printf '%s { @++; }\n' "${probe/.\//$work/}"
 	done >tracer.bt
@@ -156,11 +204,18 @@ if [ "$mode" != unprobed ]; then
 	tracer=$!
 	within 30 attached && ! gone "$tracer" || die "bpftrace did not attach: $(tail -n 3 tracer.log)"
 fi
+if [ "$mode" != unprobed ]; then
+	for agent in "${agents[@]}"; do
+		# shellcheck disable=SC2086 # words
+		start_agent $agent
+	done
+fi
 exec 7>&2 2>/dev/null # the shell's own word on the signal that ends the victim
 echo >&8
 if [ "$detach" = yes ]; then
 	within 20 said inside && ! gone "$victim" || die "the victim did not get inside"
-	[ -z "$tracer" ] || stop_tracer
+	[ "${#probes[@]}" -eq 0 ] || [ -z "$tracer" ] || stop_tracer
+	stop_agent leaver # the agent of that name is the one that leaves
 	echo >&8
 fi
 within 60 gone "$victim" || die "the victim does not end"
@@ -169,7 +224,10 @@ wait "$victim" || status=$?
 exec 2>&7 7>&-
 victim=''
 exec 8>&-
-[ -z "$tracer" ] || stop_tracer
+[ "${#probes[@]}" -eq 0 ] || [ -z "$tracer" ] || stop_tracer
+for agent in "${!agent_pids[@]}"; do
+	stop_agent "$agent"
+done
 pattern_now=$(cat /proc/sys/kernel/core_pattern)
 leave_pattern
 rm -f orders
@@ -212,6 +270,7 @@ if [ "$mode" = no-record ]; then
 else
 	least_bare=all
 fi
-[ "$mode" != unprobed ] || { verdict=not-tracing probed=''; }
+[ "$mode" != unprobed ] || { verdict=not-tracing probed='' says='' never_says=''; }
 /usr/bin/python3 "$here/judge.py" explained.json --case "$name" --mode "$mode" --verdict "$verdict" --probed "$probed" \
-	--frames "$frames" --least "$least_bare" --never "$never" --other "$other" --sources "$VICTIMS"
+	--frames "$frames" --least "$least_bare" --never "$never" --other "$other" --sources "$VICTIMS" \
+	--tracers "$tracers" --says "$says" --never-says "$never_says"
