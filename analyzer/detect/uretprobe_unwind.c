@@ -91,6 +91,9 @@ static struct error *blame_exception(const struct crash *crash, struct finding_l
 	if (!err && exception->handler == HANDLER_TYPED && handler_known)
 		err = finding_add_missing(finding,
 					  "whether the handler takes an exception of the type that was thrown");
+	if (!err && exception->handler == HANDLER_ALL && handler_known)
+		err = finding_add_missing(finding, "whether that handler takes the exception, or is a noexcept that ends "
+						   "the program: clang writes both alike");
 	if (!err && !handler_known)
 		err = finding_add_missing(finding, "the frames above the trampoline, where a handler would be");
 	if (!err)

@@ -278,6 +278,7 @@ static void read_signal(struct parser *parser)
 		{"FPE_INTDIV", SIGFPE, FPE_INTDIV},    {"FPE_FLTDIV", SIGFPE, FPE_FLTDIV},
 		{"FPE_FLTINV", SIGFPE, FPE_FLTINV},    {"FPE_USER", SIGFPE, SI_USER},
 		{"ILL_USER", SIGILL, SI_USER},	       {"TRAP_KERNEL", SIGTRAP, SI_KERNEL},
+		{"ILL_KERNEL", SIGILL, SI_KERNEL},	       {"SYS_SECCOMP", SIGSYS, 1},
 	};
 	struct crash_signal *signal = &parser->crash->signal;
 	char word[32];
@@ -717,6 +718,16 @@ static void build_stack(struct parser *parser)
 	stacks->threads[0].frame_count = parser->frame_count;
 }
 
+static void find_overrun(struct crash *crash)
+{
+	struct returned owner = crash->overrun.owner;
+
+	overrun_find(crash, &crash->overrun);
+	owner.slot = crash->overrun.slot;
+	owner.function = owner.function ?: crash->overrun.owner.function;
+	crash->overrun.owner = owner;
+}
+
 /* With mappings there is a core, and the analyzer's own code says what the fault is. */
 static void build_core(struct parser *parser)
 {
@@ -741,6 +752,7 @@ static void build_core(struct parser *parser)
 		crash->fault.member = member;
 		if (twin.found)
 			crash->fault.twin = twin;
+		find_overrun(crash);
 	} else {
 		crash->fault.signal = crash->signal;
 		crash->fault.operand = SIZE_MAX;
@@ -878,6 +890,7 @@ static void read_line(struct parser *parser)
 	else if (strcmp(keyword, "event") == 0 || strcmp(keyword, "unseen") == 0)
 		read_event(parser, keyword[0] == 'e');
 	else if (!read_core_line(parser, keyword) && !facts_read_stack_line(parser, keyword) &&
+		 !facts_read_tracing_line(parser, keyword) &&
 		 !facts_read_heap_line(parser, keyword))
 		bad(parser, "unknown keyword: \"%s\"", keyword);
 	if (!at_end(parser))
@@ -1001,7 +1014,7 @@ void facts_read(const char *path, struct crash *ret_crash)
 
 	if (!parser)
 		abort();
-	*ret_crash = (struct crash){0};
+	*ret_crash = (struct crash){.exception = {.thrown_at = SIZE_MAX, .caught_at = SIZE_MAX}};
 	parser->path = path;
 	parser->crash = ret_crash;
 	if (!file)

@@ -76,6 +76,8 @@ static void add_signal(const struct facts_core *facts, FILE *out)
 		info.si_pid = (pid_t)facts->sender_pid;
 	else
 		info.si_addr = (void *)(uintptr_t)facts->signal_address;
+	if (facts->signal_number == SIGSYS) /* the kernel leaves it in rax */
+		info.si_syscall = (int)facts->threads[0].registers[CORE_RAX];
 	add_note(out, NT_SIGINFO, &info, sizeof(info));
 }
 

@@ -40,4 +40,7 @@ void facts_finish_heap(struct parser *parser);
 /* Reads the rest of a line of facts_stack.c; false when the keyword is none of its own. */
 bool facts_read_stack_line(struct parser *parser, const char *keyword);
 
+/* The same of facts_tracing.c. */
+bool facts_read_tracing_line(struct parser *parser, const char *keyword);
+
 #endif
