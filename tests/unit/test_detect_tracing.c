@@ -66,6 +66,14 @@ static void add_frame(struct scene *scene, const char *function, enum frame_trus
 	};
 }
 
+/* A uretprobe took the return address that led to that frame. */
+static void take_return(struct scene *scene, size_t frame)
+{
+	scene->slot.slot = scene->frames[frame].sp - 8;
+	scene->crash.repair.slots = &scene->slot;
+	scene->crash.repair.slot_count = 1;
+}
+
 /* The verdict's class; its confidence through the second argument. */
 static enum finding_class verdict(const struct scene *scene, enum finding_confidence *ret_confidence)
 {
@@ -156,6 +164,7 @@ static void set_exception(struct scene *scene)
 	add_frame(scene, "probed", FRAME_CFI);
 	add_frame(scene, "caller", FRAME_INFERRED);
 	add_frame(scene, "main", FRAME_CFI);
+	take_return(scene, 4);
 	scene->crash.exception = (struct exception_path){.thrown_at = 1, .caught_at = 5, .handler = HANDLER_TYPED};
 }
 
@@ -184,6 +193,9 @@ static void exception_past_a_trampoline(void **state)
 	scene.crash.exception.caught_at = SIZE_MAX;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_UNWIND);
 	assert_int_equal(confidence, CONFIDENCE_POSSIBLE);
+	/* It is lost for another reason. */
+	scene.crash.repair.slot_count = 0;
+	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 	/* A plain abort with a trampoline on the stack. */
 	scene.crash.exception.thrown_at = SIZE_MAX;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
@@ -199,6 +211,11 @@ static void go_threw(void **state)
 	add_frame(&scene, "runtime.raise", FRAME_REGISTERS);
 	add_frame(&scene, "runtime.throw", FRAME_CFI);
 	add_frame(&scene, "runtime.gentraceback", FRAME_CFI);
+	/* A trampoline somewhere, and not on the stack that is known to have been walked. */
+	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_UNWIND);
+	assert_int_equal(confidence, CONFIDENCE_LIKELY);
+	add_frame(&scene, "main.caller", FRAME_INFERRED);
+	take_return(&scene, 3);
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_UNWIND);
 	assert_int_equal(confidence, CONFIDENCE_PROVEN);
 	/* It threw for a reason of its own. */
