@@ -129,7 +129,8 @@ static void name_holders(const struct ledger *ledger, const struct crash *crash,
 		plain |= !row->at_return;
 	}
 	probe->at_return |= at_return;
-	probe->is_plain = plain && !probe->at_return;
+	/* Over a gap a uretprobe may have come unseen. */
+	probe->is_plain = plain && !probe->at_return && !crash->gap_count;
 	for (size_t i = 0; i < ledger->count; i++) {
 		const struct attached_probe *row = &ledger->rows[i];
 		bool left = !attached_probe_held(row, crash->time_ns);
