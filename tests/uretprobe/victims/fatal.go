@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Two goroutines write to one map: Go's runtime notices, and ends the program. step is called, and returns, all the time.
+// Two goroutines write to one map: Go's runtime notices, and ends the program. step is called, and returns, again and again.
 package main
 
 import (
@@ -9,7 +9,9 @@ import (
 
 //go:noinline
 func step(shared map[int]int, number int) {
-	shared[number&7] = number
+	for i := 0; i < 10000; i++ {
+		shared[i&7] = number
+	}
 }
 
 func main() {
