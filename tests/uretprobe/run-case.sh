@@ -36,7 +36,7 @@ interrupt_tracer() {
 # offset_of FUNCTION: its place in ./victim.
 offset_of() {
 	readelf -lW victim | awk '$1 == "LOAD" { print $2, $3, $5 }' >segments
-	nm victim | awk -v function_name="$1" '$3 == function_name { print $1; exit }' | /usr/bin/python3 -c '
+	nm victim | awk -v function_name="$1" '$3 == function_name { address = $1 } END { print address }' | /usr/bin/python3 -c '
 import sys
 address = int(sys.stdin.read(), 16)
 for line in open("segments"):
