@@ -136,8 +136,11 @@ struct uprobe {
 	s64 offset;
 };
 
+enum hprobe_state { HPROBE_LEASED, HPROBE_STABLE, HPROBE_GONE, HPROBE_CONSUMED };
+
 struct hprobe {
-	struct uprobe *uprobe;
+	enum hprobe_state state;
+	struct uprobe *uprobe; /* of the first two states; else it may have been freed */
 };
 
 struct return_instance {

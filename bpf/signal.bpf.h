@@ -20,6 +20,15 @@ struct instance_walk {
 	u32 depth;
 };
 
+/* The kernel lets go of the uprobe some time after its tracer has, and leaves the pointer as it was (hprobe_expire). */
+static __always_inline bool has_uprobe(struct return_instance *instance)
+{
+	u32 state = BPF_CORE_READ(instance, hprobe.state);
+
+	return state != bpf_core_enum_value(enum hprobe_state, HPROBE_GONE) &&
+	       state != bpf_core_enum_value(enum hprobe_state, HPROBE_CONSUMED);
+}
+
 static long emit_instance(u32 index, struct instance_walk *walk)
 {
 	struct return_instance *instance = walk->next;
@@ -29,10 +38,10 @@ static long emit_instance(u32 index, struct instance_walk *walk)
 
 	if (!instance)
 		return 1;
-	if (bpf_core_field_exists(instance->hprobe))
-		uprobe = BPF_CORE_READ(instance, hprobe.uprobe);
-	else
+	if (!bpf_core_field_exists(instance->hprobe))
 		uprobe = BPF_CORE_READ(older, uprobe);
+	else
+		uprobe = has_uprobe(instance) ? BPF_CORE_READ(instance, hprobe.uprobe) : NULL;
 	record = event_reserve_kept(EVENT_RETURN_INSTANCE, sizeof(*record));
 	if (!record)
 		return 1;
@@ -40,9 +49,9 @@ static long emit_instance(u32 index, struct instance_walk *walk)
 	record->stack = BPF_CORE_READ(instance, stack);
 	record->return_address = BPF_CORE_READ(instance, orig_ret_vaddr);
 	record->chained = BPF_CORE_READ(instance, chained);
-	record->offset = BPF_CORE_READ(uprobe, offset);
-	record->inode = BPF_CORE_READ(uprobe, inode, i_ino);
-	record->device = BPF_CORE_READ(uprobe, inode, i_sb, s_dev);
+	record->offset = uprobe ? BPF_CORE_READ(uprobe, offset) : 0;
+	record->inode = uprobe ? BPF_CORE_READ(uprobe, inode, i_ino) : 0;
+	record->device = uprobe ? BPF_CORE_READ(uprobe, inode, i_sb, s_dev) : 0;
 	record->thread = walk->thread;
 	record->depth = walk->depth++;
 	event_submit(record);

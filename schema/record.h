@@ -370,7 +370,7 @@ struct return_instance {
 	uint64_t stack;		 /* value of the stack pointer's slot that holds the return address */
 	uint64_t return_address; /* the true one */
 	bool chained;		 /* shares its stack slot with the next instance (a tail call) */
-	uint32_t device_major;	 /* the probed file, and the offset in it */
+	uint32_t device_major;	 /* the probed file, and the offset in it; inode 0: its tracer has detached */
 	uint32_t device_minor;
 	uint64_t inode;
 	uint64_t offset;

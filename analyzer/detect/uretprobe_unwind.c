@@ -124,32 +124,43 @@ static size_t go_unwinder_threw(const struct thread_stack *stack)
 	return SIZE_MAX;
 }
 
-/* The trampoline that a walk up this stack meets first. */
-static const struct repaired_slot *first_slot_above(const struct crash *crash, const struct thread_stack *stack,
-						    size_t frame)
+/* The function whose return address the trampoline replaced that the runtime's walk has met: the first one on the stack
+ * of the goroutine that the thread was at, else, where the collector scans another, the only one that is known. 0: none is,
+ * or several are. */
+static uint64_t go_function(const struct crash *crash, const struct thread_stack *stack, size_t threw)
 {
-	for (size_t i = frame + 1; i < stack->frame_count; i++) {
-		const struct repaired_slot *slot = evidence_slot_at(crash, stack->frames[i].sp - 8);
+	uint64_t found = 0;
 
-		if (slot)
-			return slot;
+	for (size_t i = threw + 1; i < stack->frame_count; i++) {
+		uint64_t slot = stack->frames[i].sp - 8;
+
+		if (evidence_slot_at(crash, slot) || stack->frames[i].pc == crash->repair.trampoline)
+			return evidence_function_of_word(crash, slot);
 	}
-	return NULL;
+	for (size_t i = 0; i < crash->repair.word_count; i++) {
+		uint64_t function = evidence_function_of_word(crash, crash->repair.words[i].address);
+
+		if (!function || function == found)
+			continue;
+		if (found)
+			return 0;
+		found = function;
+	}
+	return found;
 }
 
 static struct error *blame_go(const struct crash *crash, const struct thread_stack *stack, size_t threw,
 			      struct finding_list *findings)
 {
-	const struct repaired_slot *slot = first_slot_above(crash, stack, threw);
-	const struct probe *probe = evidence_probe_of_slot(crash, slot);
+	uint64_t replaced = go_function(crash, stack, threw);
+	const struct probe *probe = evidence_return_probe_at(crash, replaced);
 	struct words words, function;
 	struct finding *finding;
 	struct error *err = finding_append(findings, FINDING_URETPROBE_UNWIND, &finding);
 
 	if (err)
 		return err;
-	/* Another goroutine's stack may be the one that was walked: its trampoline is then on no thread's stack. */
-	finding->confidence = slot ? CONFIDENCE_PROVEN : CONFIDENCE_LIKELY;
+	finding->confidence = replaced ? CONFIDENCE_PROVEN : CONFIDENCE_LIKELY;
 	err = finding_set_summary(
 		finding,
 		"Go's runtime walked a goroutine's stack, met the kernel's trampoline where a return address should be "
@@ -164,8 +175,8 @@ static struct error *blame_go(const struct crash *crash, const struct thread_sta
 			finding, EVIDENCE_MEMORY, 0, crash->repair.words[i].address,
 			"the trampoline's address lies at 0x%" PRIx64 "%s", crash->repair.words[i].address,
 			crash->repair.words[i].thread == SIZE_MAX ? ", on no thread's own stack: a goroutine's" : "");
-	if (!err && !slot)
-		err = finding_add_missing(finding, "the trampoline on the stack that the runtime walked");
+	if (!err && !replaced)
+		err = finding_add_missing(finding, "whose return address the trampoline had replaced on the stack that the runtime walked");
 	if (!err)
 		err = evidence_add_probes(crash, finding, probe);
 	if (!err)

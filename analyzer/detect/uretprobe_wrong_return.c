@@ -143,7 +143,7 @@ struct error *detect_uretprobe_wrong_return(const struct crash *crash, struct fi
 	if (err)
 		return err;
 	probe = instance ? evidence_return_probe_at(crash, instance->function)
-			 : evidence_probe_of_slot(crash, evidence_slot_at(crash, orphan->address));
+			 : evidence_return_probe_at(crash, orphan->function);
 	finding->confidence = crash->has_signal_event ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
 	err = finding_set_summary(
 		finding,

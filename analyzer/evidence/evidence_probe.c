@@ -77,11 +77,40 @@ const struct probe *evidence_return_probe_at(const struct crash *crash, uint64_t
 	return NULL;
 }
 
+/* A function that jumps to another shares its slot: with uretprobes on both, both have taken the return address. */
+static bool is_shared(const struct crash *crash, uint64_t slot)
+{
+	const struct return_instance *first = NULL;
+
+	for (size_t i = 0; i < crash->instance_count; i++) {
+		const struct return_instance *instance = &crash->instances[i];
+
+		if (instance->stack == slot && first && first->function != instance->function)
+			return true;
+		if (instance->stack == slot)
+			first = instance;
+	}
+	return false;
+}
+
 const struct probe *evidence_probe_of_slot(const struct crash *crash, const struct repaired_slot *slot)
 {
 	const struct probe *probe = slot ? evidence_return_probe_at(crash, slot->function) : NULL;
 
+	if (slot && is_shared(crash, slot->slot))
+		return NULL;
 	return slot && !probe ? evidence_return_probe_at(crash, slot->jumped_from) : probe;
+}
+
+uint64_t evidence_function_of_word(const struct crash *crash, uint64_t address)
+{
+	const struct repaired_slot *slot = evidence_slot_at(crash, address);
+
+	for (size_t i = 0; !slot && i < crash->repair.word_count; i++) {
+		if (crash->repair.words[i].address == address)
+			return crash->repair.words[i].function;
+	}
+	return slot ? slot->function : 0;
 }
 
 bool evidence_return_probes_seen(const struct crash *crash)
@@ -190,8 +219,8 @@ static struct error *add_suspect(struct finding *finding, const struct probe *pr
 	struct words words, holders;
 
 	if (probe->at_return)
-		return finding_add_missing(finding, "whether it was %s%s: which function returned is not known",
-					   words_probe(&words, probe), words_possible_holders(&holders, probe));
+		return finding_add_missing(finding, "whether it was %s%s", words_probe(&words, probe),
+					   words_possible_holders(&holders, probe));
 	return finding_add_missing(finding,
 				   "whether %s is a uretprobe: a plain uprobe has the same breakpoint. corelate record, "
 				   "or corelate probes while it is attached, tells them apart",

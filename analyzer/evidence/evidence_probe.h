@@ -25,9 +25,13 @@ bool evidence_return_taken(const struct crash *crash, size_t frame);
 const struct repaired_slot *evidence_slot_at(const struct crash *crash, uint64_t slot);
 
 /* The uretprobe that took the return address in that slot: on the function that the slot belongs to, or, where the
- * ledger knows a uretprobe there, on the one that jumps to it. NULL where the function is not known, and for NULL: a
- * probe that is merely in the process is none. */
+ * ledger knows a uretprobe there, on the one that jumps to it. NULL where the function is not known, where two share the
+ * slot (a tail call), and for NULL: a probe that is merely in the process is none. */
 const struct probe *evidence_probe_of_slot(const struct crash *crash, const struct repaired_slot *slot);
+
+/* Entry of the function whose return address the trampoline at that place had replaced, whether a thread's stack leads
+ * there or not; 0: not known. */
+uint64_t evidence_function_of_word(const struct crash *crash, uint64_t address);
 
 /* The uretprobe on the function at that address; NULL for none. */
 const struct probe *evidence_return_probe_at(const struct crash *crash, uint64_t function);

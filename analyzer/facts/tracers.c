@@ -145,8 +145,14 @@ static void name_holders(const struct ledger *ledger, const struct crash *crash,
 static void name_probe(const struct ledger *ledger, const struct crash *crash, struct probe *probe)
 {
 	struct probe_place place = {.instance = instance_of(crash, probe->address)};
+	bool in_file = place_in_file(crash, probe->address, &place.path, &place.offset);
 
-	if (place.instance || place_in_file(crash, probe->address, &place.path, &place.offset))
+	/* The kernel lets go of a pending return's uprobe some time after its tracer has (hprobe_expire in
+	 * kernel/events/uprobes.c): then no inode is recorded. One at another offset is of a uprobe that has got the memory
+	 * since, in a record that was made before this was looked at. */
+	if (place.instance && (!place.instance->inode || (in_file && place.instance->offset != place.offset)))
+		place.instance = NULL;
+	if (place.instance || in_file)
 		name_holders(ledger, crash, &place, probe);
 }
 

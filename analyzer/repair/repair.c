@@ -11,6 +11,7 @@
 #include "analyzer/core/core_elf.h"
 #include "analyzer/core/core_return_sites.h"
 #include "analyzer/repair/repair_internal.h"
+#include "analyzer/unwind/returned.h"
 #include "common/cleanup.h"
 
 struct error *repair_unwind(struct repair_work *work, struct unwind_result *ret)
@@ -280,6 +281,37 @@ static struct error *note_slots(const struct core *core, struct repair *repair)
 	return err;
 }
 
+#define WORDS_ASKED_MAX 8 /* each costs a child process */
+
+/* Trampolines that no thread's stack leads to: on the stacks of goroutines and fibers, or left behind. */
+static struct error *note_words(const struct core *core, struct repair *repair)
+{
+	cleanup_free uint64_t *probed = calloc(repair->probe_count + 1, sizeof(*probed));
+	size_t asked = 0, probed_count = 0;
+	struct error *err = NULL;
+
+	if (!probed)
+		return &error_no_memory;
+	for (size_t i = 0; i < repair->probe_count; i++)
+		probed[probed_count++] = repair->probes[i].address;
+	for (size_t i = 0; i < repair->word_count && !err && asked < WORDS_ASKED_MAX; i++) {
+		struct trampoline_word *word = &repair->words[i];
+		struct returned returned;
+
+		if (word->in_chain || repair_find_slot(repair, word->address))
+			continue;
+		asked++;
+		err = returned_find_preferred(core, word->address, probed, probed_count, &returned);
+		if (err)
+			break;
+		word->function = returned.function;
+		returned_deinit(&returned);
+		if (word->function)
+			err = note_probe(repair, word->function, PROBE_ON_STACK);
+	}
+	return err;
+}
+
 static int compare_probes(const void *a, const void *b)
 {
 	const struct probe *left = a, *right = b;
@@ -349,6 +381,8 @@ struct error *repair_core(const struct repair_request *request, struct repair *r
 		err = cut_lost(ret_repair);
 	if (!err)
 		err = note_slots(request->core, ret_repair);
+	if (!err)
+		err = note_words(request->core, ret_repair);
 	if (!err)
 		err = name_probes(&work);
 	free(work.overlay);

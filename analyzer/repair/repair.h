@@ -52,6 +52,7 @@ struct trampoline_word {
 	uint64_t address;
 	size_t thread; /* index of the thread on whose live stack it lies; SIZE_MAX: on none */
 	bool in_chain; /* it is the return address of a frame of that thread */
+	uint64_t function; /* entry of the function whose return address it had replaced; 0: not known, or not asked */
 };
 
 /* A return address given back, or not. */

@@ -26,6 +26,8 @@ struct question {
 	const struct core *core;
 	uint64_t slot;
 	const uint64_t *registers;
+	const uint64_t *among; /* entries, which are tried first; NULL for any function */
+	size_t among_count;
 	struct call *calls; /* CALLS_MAX of them */
 	size_t count;
 };
@@ -44,7 +46,8 @@ static void add_call(struct question *question, uint64_t sp, uint64_t return_add
 /* The words below the stack pointer, the nearest first. */
 static void find_below(struct question *question)
 {
-	uint64_t sp = question->registers[CORE_RSP], end = sp < question->slot ? sp : question->slot, start;
+	uint64_t sp = question->registers ? question->registers[CORE_RSP] : question->slot;
+	uint64_t end = sp < question->slot ? sp : question->slot, start;
 	const struct core_segment *segment = end >= 8 ? core_find_segment(question->core, end - 8) : NULL;
 	cleanup_free uint64_t *words = malloc(WINDOW_BYTES);
 
@@ -171,7 +174,7 @@ static bool registers_agree(const struct question *question, const struct prolog
 {
 	const uint64_t *registers = question->registers;
 
-	for (size_t i = 0; i < prologue->pushed_count; i++) {
+	for (size_t i = 0; registers && i < prologue->pushed_count; i++) {
 		uint64_t at = question->slot - 8 * (i + 1), word;
 
 		if (at < registers[CORE_RSP] && core_read_word(question->core, at, &word) &&
@@ -195,6 +198,15 @@ static bool same_function(const struct call *a, const struct symbol *symbol_of_a
 	return entry ? entry == entry_of(b, symbol_of_b) : a->return_address == b->return_address;
 }
 
+static bool is_asked_for(const struct question *question, uint64_t entry)
+{
+	for (size_t i = 0; question->among && i < question->among_count; i++) {
+		if (question->among[i] == entry)
+			return true;
+	}
+	return !question->among;
+}
+
 /* Did the frame around that call end at the slot? */
 static bool fits(const struct question *question, const struct call *call, const struct symbol *symbol,
 		 int64_t slot_offset)
@@ -202,6 +214,8 @@ static bool fits(const struct question *question, const struct call *call, const
 	uint64_t entry = entry_of(call, symbol);
 	struct prologue prologue = {0};
 
+	if (!is_asked_for(question, entry))
+		return false;
 	if (entry)
 		read_prologue(question->core, entry, &prologue);
 	if (slot_offset < 0 && prologue.bytes) /* counted from a frame pointer, which has been taken back */
@@ -237,33 +251,52 @@ static void choose(const struct question *question, struct unwind_result *answer
 	*symbol = (struct symbol){0};
 }
 
-struct error *returned_find(const struct core *core, uint64_t slot, const uint64_t *registers,
-			    enum returned_search search, struct returned *ret)
+static struct error *ask(struct question *question, enum returned_search search, struct returned *ret)
 {
 	cleanup_free struct call *calls = calloc(CALLS_MAX, sizeof(*calls));
 	cleanup_free uint64_t *addresses = calloc(CALLS_MAX, sizeof(*addresses));
-	struct question question = {.core = core, .slot = slot, .registers = registers, .calls = calls};
 	struct unwind_request request = {.addresses = addresses, .frame_limit = 1};
 	struct unwind_result answers;
 	struct error *err;
 
-	*ret = (struct returned){.slot = slot};
+	*ret = (struct returned){.slot = question->slot};
 	if (!calls || !addresses)
 		return &error_no_memory;
-	find_below(&question);
+	question->calls = calls;
+	find_below(question);
 	if (search == RETURNED_CONTEXTS)
-		find_contexts(&question);
-	if (!question.count)
+		find_contexts(question);
+	if (!question->count)
 		return NULL;
-	request.address_count = question.count;
-	for (size_t i = 0; i < question.count; i++)
+	request.address_count = question->count;
+	for (size_t i = 0; i < question->count; i++)
 		addresses[i] = calls[i].return_address - 1; /* the call itself: nothing need stand behind it */
-	err = unwind_core(core, &request, &answers);
+	err = unwind_core(question->core, &request, &answers);
 	if (err)
 		return err;
-	choose(&question, &answers, ret);
+	choose(question, &answers, ret);
+	if (!ret->return_address && question->among) {
+		question->among = NULL;
+		choose(question, &answers, ret);
+	}
 	unwind_result_deinit(&answers);
 	return NULL;
+}
+
+struct error *returned_find(const struct core *core, uint64_t slot, const uint64_t *registers,
+			    enum returned_search search, struct returned *ret)
+{
+	struct question question = {.core = core, .slot = slot, .registers = registers};
+
+	return ask(&question, search, ret);
+}
+
+struct error *returned_find_preferred(const struct core *core, uint64_t slot, const uint64_t *functions, size_t count,
+				      struct returned *ret)
+{
+	struct question question = {.core = core, .slot = slot, .among = functions, .among_count = count};
+
+	return ask(&question, RETURNED_BELOW, ret);
 }
 
 void returned_deinit(struct returned *returned)

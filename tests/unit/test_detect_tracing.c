@@ -214,6 +214,10 @@ static void go_threw(void **state)
 	/* A trampoline somewhere, and not on the stack that is known to have been walked. */
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_UNWIND);
 	assert_int_equal(confidence, CONFIDENCE_LIKELY);
+	scene.word.function = PROBED;
+	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_UNWIND);
+	assert_int_equal(confidence, CONFIDENCE_PROVEN);
+	scene.word.function = 0;
 	add_frame(&scene, "main.caller", FRAME_INFERRED);
 	take_return(&scene, 3);
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_UNWIND);
