@@ -198,8 +198,8 @@ static bool is_symptom(enum finding_class class)
  * bit of it changed, or to a return into a frame in which nothing is what its code takes it for. */
 static bool traces_pointer(enum finding_class class)
 {
-	return class == FINDING_URETPROBE_WRONG_RETURN || class == FINDING_BIT_FLIP || class == FINDING_SMASHED_RETURN ||
-	       (class >= FINDING_DOUBLE_FREE && class <= FINDING_HEAP_CORRUPTION) ||
+	return class == FINDING_URETPROBE_WRONG_RETURN || class == FINDING_BIT_FLIP ||
+	       class == FINDING_SMASHED_RETURN || (class >= FINDING_DOUBLE_FREE && class <= FINDING_HEAP_CORRUPTION) ||
 	       class == FINDING_MAP_FIXED_CLOBBER || class == FINDING_DISCARDED_PAGES;
 }
 

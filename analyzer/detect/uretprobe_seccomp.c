@@ -19,8 +19,7 @@
 struct error *detect_uretprobe_seccomp(const struct crash *crash, struct finding_list *findings)
 {
 	uint64_t pc = crash->registers[CORE_RIP];
-	const struct probe *probe =
-		evidence_probe_of_slot(crash, evidence_slot_at(crash, crash->repair.died_slot));
+	const struct probe *probe = evidence_probe_of_slot(crash, evidence_slot_at(crash, crash->repair.died_slot));
 	struct words words, function;
 	struct finding *finding;
 	struct error *err;

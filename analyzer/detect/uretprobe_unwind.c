@@ -92,8 +92,9 @@ static struct error *blame_exception(const struct crash *crash, struct finding_l
 		err = finding_add_missing(finding,
 					  "whether the handler takes an exception of the type that was thrown");
 	if (!err && exception->handler == HANDLER_ALL && handler_known)
-		err = finding_add_missing(finding, "whether that handler takes the exception, or is a noexcept that ends "
-						   "the program: clang writes both alike");
+		err = finding_add_missing(finding,
+					  "whether that handler takes the exception, or is a noexcept that ends "
+					  "the program: clang writes both alike");
 	if (!err && !handler_known)
 		err = finding_add_missing(finding, "the frames above the trampoline, where a handler would be");
 	if (!err)
@@ -125,8 +126,8 @@ static size_t go_unwinder_threw(const struct thread_stack *stack)
 }
 
 /* The function whose return address the trampoline replaced that the runtime's walk has met: the first one on the stack
- * of the goroutine that the thread was at, else, where the collector scans another, the only one that is known. 0: none is,
- * or several are. */
+ * of the goroutine that the thread was at, else, where the collector scans another, the only one that is known. 0: none
+ * is, or several are. */
 static uint64_t go_function(const struct crash *crash, const struct thread_stack *stack, size_t threw)
 {
 	uint64_t found = 0;
@@ -176,7 +177,9 @@ static struct error *blame_go(const struct crash *crash, const struct thread_sta
 			"the trampoline's address lies at 0x%" PRIx64 "%s", crash->repair.words[i].address,
 			crash->repair.words[i].thread == SIZE_MAX ? ", on no thread's own stack: a goroutine's" : "");
 	if (!err && !replaced)
-		err = finding_add_missing(finding, "whose return address the trampoline had replaced on the stack that the runtime walked");
+		err = finding_add_missing(
+			finding,
+			"whose return address the trampoline had replaced on the stack that the runtime walked");
 	if (!err)
 		err = evidence_add_probes(crash, finding, probe);
 	if (!err)

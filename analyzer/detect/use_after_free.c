@@ -9,8 +9,9 @@
  *
  * What it could be mistaken for: a stale pointer in a register is common and harmless, so it counts only when the block
  * holds the very value that faulted. A block that was handed out again since is nobody's to blame: such a pointer may
- * be the new owner's. A value that a return took from the stack, or that was given back to a register from an overwritten
- * frame, was not read from a block that holds the same bytes: an overrun of the stack had copied them. Without a record, glibc's free lists tell that a block is free, not who freed it.
+ * be the new owner's. A value that a return took from the stack, or that was given back to a register from an
+ * overwritten frame, was not read from a block that holds the same bytes: an overrun of the stack had copied them.
+ * Without a record, glibc's free lists tell that a block is free, not who freed it.
  */
 #include <inttypes.h>
 #include <stdio.h>

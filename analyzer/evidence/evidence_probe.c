@@ -221,10 +221,11 @@ static struct error *add_suspect(struct finding *finding, const struct probe *pr
 	if (probe->at_return)
 		return finding_add_missing(finding, "whether it was %s%s", words_probe(&words, probe),
 					   words_possible_holders(&holders, probe));
-	return finding_add_missing(finding,
-				   "whether %s is a uretprobe: a plain uprobe has the same breakpoint. corelate record, "
-				   "or corelate probes while it is attached, tells them apart",
-				   words_probe(&words, probe));
+	return finding_add_missing(
+		finding,
+		"whether %s is a uretprobe: a plain uprobe has the same breakpoint. corelate record, "
+		"or corelate probes while it is attached, tells them apart",
+		words_probe(&words, probe));
 }
 
 struct error *evidence_add_probes(const struct crash *crash, struct finding *finding, const struct probe *accused)

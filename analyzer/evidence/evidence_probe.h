@@ -14,7 +14,8 @@ bool evidence_is_own_probe(const struct probe *probe);
  * none. */
 const char *words_own_probes(struct words *words, const struct repair *repair);
 
-/* The repaired slot of the return address that led to frame `frame` of the crashed thread; NULL: no uretprobe took it. */
+/* The repaired slot of the return address that led to frame `frame` of the crashed thread; NULL: no uretprobe took it.
+ */
 const struct repaired_slot *evidence_slot_of_frame(const struct crash *crash, size_t frame);
 
 /* Had a uretprobe taken the return address that led to frame `frame` of the crashed thread? A frame that is lost for
@@ -25,8 +26,8 @@ bool evidence_return_taken(const struct crash *crash, size_t frame);
 const struct repaired_slot *evidence_slot_at(const struct crash *crash, uint64_t slot);
 
 /* The uretprobe that took the return address in that slot: on the function that the slot belongs to, or, where the
- * ledger knows a uretprobe there, on the one that jumps to it. NULL where the function is not known, where two share the
- * slot (a tail call), and for NULL: a probe that is merely in the process is none. */
+ * ledger knows a uretprobe there, on the one that jumps to it. NULL where the function is not known, where two share
+ * the slot (a tail call), and for NULL: a probe that is merely in the process is none. */
 const struct probe *evidence_probe_of_slot(const struct crash *crash, const struct repaired_slot *slot);
 
 /* Entry of the function whose return address the trampoline at that place had replaced, whether a thread's stack leads

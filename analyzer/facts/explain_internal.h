@@ -18,7 +18,8 @@ struct error *explain_load_pointers(struct store_reader *store, struct crash *cr
 /* explain_path.c: where the failing pointer came from. After the stacks. */
 void explain_find_path(struct crash *crash);
 
-/* explain_overrun.c: whether the failing value was taken from an overwritten stack, and in whose frame. After the path. */
+/* explain_overrun.c: whether the failing value was taken from an overwritten stack, and in whose frame. After the path.
+ */
 struct error *explain_find_overrun(struct crash *crash) must_check;
 
 /* explain_views.c: the lives of what the faulting pointer was read from, and of code that is no file's. */

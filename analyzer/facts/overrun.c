@@ -25,7 +25,8 @@ static bool is_text_at(const struct core *core, uint64_t address)
 {
 	uint8_t byte;
 
-	return core_read(core, address, &byte, 1) == 1 && (isprint(byte) || byte == '\n' || byte == '\t' || byte == '\r');
+	return core_read(core, address, &byte, 1) == 1 &&
+	       (isprint(byte) || byte == '\n' || byte == '\t' || byte == '\r');
 }
 
 static bool is_wide_at(const struct core *core, uint64_t address)
@@ -110,7 +111,7 @@ static struct stack_run series_run(const struct core *core, uint64_t slot, uint6
 struct stack_run overrun_around(const struct core *core, uint64_t slot)
 {
 	static struct stack_run (*const makes[])(const struct core *, uint64_t, uint64_t) = {text_run, repeated_run,
-											      wide_run, series_run};
+											     wide_run, series_run};
 	uint64_t word;
 
 	if (!core_read_word(core, slot, &word))
@@ -136,7 +137,8 @@ static bool find_register(const struct crash *crash, int number, struct overrun 
 	saved = callee ? returned_saved_at(crash->core, callee, (enum core_register)number, slot) : 0;
 	if (!saved || !core_read_word(crash->core, saved, &word) || word != registers[number])
 		return false;
-	*ret = (struct overrun){.by = TAKEN_REGISTER, .number = (enum core_register)number, .slot = saved, .value = word};
+	*ret = (struct overrun){
+		.by = TAKEN_REGISTER, .number = (enum core_register)number, .slot = saved, .value = word};
 	ret->run = overrun_around(crash->core, saved);
 	ret->owner.slot = slot;
 	ret->owner.function = callee;
@@ -153,8 +155,7 @@ static bool find_local(const struct crash *crash, struct overrun *ret)
 	if (path->end != PATH_WORD || !path->count || !path->is_exact || !segment || path->words[0].address < sp ||
 	    path->words[0].address >= segment->end)
 		return false;
-	*ret = (struct overrun){
-		.by = TAKEN_LOCAL, .slot = path->words[0].address, .value = path->words[0].value};
+	*ret = (struct overrun){.by = TAKEN_LOCAL, .slot = path->words[0].address, .value = path->words[0].value};
 	ret->run = overrun_around(crash->core, ret->slot);
 	return ret->run.make != RUN_NONE;
 }

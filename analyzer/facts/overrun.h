@@ -59,8 +59,9 @@ struct stack_run overrun_around(const struct core *core, uint64_t slot);
 /* Fills all but the owner, from what is known of the fault and of the pointer's way. Needs the core. */
 void overrun_find(const struct crash *crash, struct overrun *ret);
 
-/* Was that value, which the crash used as an address, taken from the stack by a return, or given back to a register from
- * an overwritten frame? Then no block of the heap gave it. A local variable may have been copied from such a block. */
+/* Was that value, which the crash used as an address, taken from the stack by a return, or given back to a register
+ * from an overwritten frame? Then no block of the heap gave it. A local variable may have been copied from such a
+ * block. */
 bool overrun_gave(const struct crash *crash, uint64_t value);
 
 /* "72 bytes from 0x7ffd…10 to 0x7ffd…58 on the stack are text". */

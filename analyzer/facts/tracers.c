@@ -99,7 +99,8 @@ static void add_holder(struct probe *probe, const struct attached_probe *row, bo
 	probe->holder_count++;
 }
 
-/* A link that nobody has open any more, and its descriptor's row, are one probe; who holds it is known by the latter. */
+/* A link that nobody has open any more, and its descriptor's row, are one probe; who holds it is known by the latter.
+ */
 static bool is_told_better(const struct ledger *ledger, const struct attached_probe *row)
 {
 	for (size_t i = 0; i < ledger->count; i++) {
@@ -113,8 +114,8 @@ static bool is_told_better(const struct ledger *ledger, const struct attached_pr
 }
 
 /* A return address that was taken can have been taken by whoever held a uretprobe there at any time: when the function
- * was entered is not recorded, and a return stays pending when its tracer leaves. A breakpoint that is in the text is of
- * those who are there. */
+ * was entered is not recorded, and a return stays pending when its tracer leaves. A breakpoint that is in the text is
+ * of those who are there. */
 static void name_holders(const struct ledger *ledger, const struct crash *crash, const struct probe_place *place,
 			 struct probe *probe)
 {
@@ -148,8 +149,8 @@ static void name_probe(const struct ledger *ledger, const struct crash *crash, s
 	bool in_file = place_in_file(crash, probe->address, &place.path, &place.offset);
 
 	/* The kernel lets go of a pending return's uprobe some time after its tracer has (hprobe_expire in
-	 * kernel/events/uprobes.c): then no inode is recorded. One at another offset is of a uprobe that has got the memory
-	 * since, in a record that was made before this was looked at. */
+	 * kernel/events/uprobes.c): then no inode is recorded. One at another offset is of a uprobe that has got the
+	 * memory since, in a record that was made before this was looked at. */
 	if (place.instance && (!place.instance->inode || (in_file && place.instance->offset != place.offset)))
 		place.instance = NULL;
 	if (place.instance || in_file)

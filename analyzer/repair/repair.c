@@ -261,8 +261,8 @@ static uint64_t find_jumper(const struct core *core, const struct repair *repair
 	return found;
 }
 
-/* Where the return address of a function was taken, a uretprobe was on it. Where no breakpoint is left there, its tracer
- * has gone, unless the function was jumped to by a probed one. */
+/* Where the return address of a function was taken, a uretprobe was on it. Where no breakpoint is left there, its
+ * tracer has gone, unless the function was jumped to by a probed one. */
 static struct error *note_slots(const struct core *core, struct repair *repair)
 {
 	struct error *err = NULL;

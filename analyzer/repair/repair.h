@@ -36,13 +36,13 @@ struct probe_holder {
 #define PROBE_HOLDERS 4
 
 struct probe {
-	uint64_t address;     /* probed instruction */
-	unsigned sources;     /* enum probe_source */
-	bool at_return;	      /* a uretprobe for certain: it took a return address, or the ledger says so */
-	bool is_plain;	      /* the ledger knows plain uprobes alone there. Neither: a breakpoint, which may be of both */
+	uint64_t address; /* probed instruction */
+	unsigned sources; /* enum probe_source */
+	bool at_return;	  /* a uretprobe for certain: it took a return address, or the ledger says so */
+	bool is_plain;	  /* the ledger knows plain uprobes alone there. Neither: a breakpoint, which may be of both */
 	struct symbol symbol; /* of the address */
-	/* Who can have attached it: of a uretprobe those who held one there at any time of the process's life, else those
-	 * who held any at its death. Only a holder without others is one to name. */
+	/* Who can have attached it: of a uretprobe those who held one there at any time of the process's life, else
+	 * those who held any at its death. Only a holder without others is one to name. */
 	struct probe_holder holders[PROBE_HOLDERS];
 	size_t holder_count; /* may be more than there is room for */
 };
@@ -50,8 +50,8 @@ struct probe {
 /* A place in memory that holds the trampoline's address. */
 struct trampoline_word {
 	uint64_t address;
-	size_t thread; /* index of the thread on whose live stack it lies; SIZE_MAX: on none */
-	bool in_chain; /* it is the return address of a frame of that thread */
+	size_t thread;	   /* index of the thread on whose live stack it lies; SIZE_MAX: on none */
+	bool in_chain;	   /* it is the return address of a frame of that thread */
 	uint64_t function; /* entry of the function whose return address it had replaced; 0: not known, or not asked */
 };
 
@@ -75,7 +75,8 @@ struct repair {
 	size_t word_count;
 	struct repaired_slot *slots;
 	size_t slot_count;
-	uint64_t died_slot; /* the crashed thread is inside the trampoline: it returned through this slot; 0: it is not */
+	uint64_t died_slot; /* the crashed thread is inside the trampoline: it returned through this slot; 0: it is not
+			     */
 	struct unwind_result stacks; /* with all that could be repaired */
 };
 

@@ -183,8 +183,8 @@ static struct error *start_by_fit(struct repair_work *work, size_t thread, struc
 	return err;
 }
 
-/* A word tells it, whose tracer may have gone. Words below the stack pointer can be of an earlier call: they must not be
- * contradicted by a probed function that the stack fits as well. A saved context must only not fit worse. */
+/* A word tells it, whose tracer may have gone. Words below the stack pointer can be of an earlier call: they must not
+ * be contradicted by a probed function that the stack fits as well. A saved context must only not fit worse. */
 static struct error *start_by_word(struct repair_work *work, size_t thread, const struct returned *returned,
 				   struct repaired_slot *slot)
 {

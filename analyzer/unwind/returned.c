@@ -39,8 +39,7 @@ static void add_call(struct question *question, uint64_t sp, uint64_t return_add
 
 	if (question->count < CALLS_MAX && core_find_file(core, return_address) &&
 	    unwind_is_executable(core, return_address) && unwind_check_call(core, return_address) == CALL_YES)
-		question->calls[question->count++] =
-			(struct call){sp, return_address, found_at, from_context};
+		question->calls[question->count++] = (struct call){sp, return_address, found_at, from_context};
 }
 
 /* The words below the stack pointer, the nearest first. */
@@ -65,8 +64,7 @@ static void find_contexts_in(struct question *question, const struct core_segmen
 
 		for (size_t i = 0; i + 1 < count; i++) {
 			if (question->slot - words[i] <= WINDOW_BYTES && words[i] % 8 == 0)
-				add_call(question, words[i], words[i + 1], segment->start + at + 8 * (i + 1),
-					 true);
+				add_call(question, words[i], words[i + 1], segment->start + at + 8 * (i + 1), true);
 		}
 	}
 }
@@ -136,7 +134,8 @@ static void read_prologue(const struct core *core, uint64_t entry, struct prolog
 
 		if (bytes[at] == 0xcc ||
 		    ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes + at, size - at, &instruction, operands)) ||
-		    instruction.meta.category == ZYDIS_CATEGORY_CALL || instruction.meta.category == ZYDIS_CATEGORY_RET ||
+		    instruction.meta.category == ZYDIS_CATEGORY_CALL ||
+		    instruction.meta.category == ZYDIS_CATEGORY_RET ||
 		    instruction.meta.category == ZYDIS_CATEGORY_UNCOND_BR ||
 		    instruction.meta.category == ZYDIS_CATEGORY_COND_BR)
 			return;

@@ -34,14 +34,15 @@ enum returned_search {
 	RETURNED_CONTEXTS, /* saved contexts as well: all writable memory is looked through */
 };
 
-/* Looks for the function whose return address is, or was, at `slot`. `registers` are the thread's (CORE_REGISTERS of them),
- * from right after the return: what the function pushed at its entry must then be in them, and words from their stack
- * pointer on have been written since. NULL: it need not have returned. ret->return_address is 0 where no function, or more than one, fits. */
+/* Looks for the function whose return address is, or was, at `slot`. `registers` are the thread's (CORE_REGISTERS of
+ * them), from right after the return: what the function pushed at its entry must then be in them, and words from their
+ * stack pointer on have been written since. NULL: it need not have returned. ret->return_address is 0 where no
+ * function, or more than one, fits. */
 struct error *returned_find(const struct core *core, uint64_t slot, const uint64_t *registers,
 			    enum returned_search search, struct returned *ret) must_check;
 
-/* The same for a return address that is still there. Frames of other functions, long gone, have ended there as well: one
- * of these functions (entries) that fits goes before all others. */
+/* The same for a return address that is still there. Frames of other functions, long gone, have ended there as well:
+ * one of these functions (entries) that fits goes before all others. */
 struct error *returned_find_preferred(const struct core *core, uint64_t slot, const uint64_t *functions, size_t count,
 				      struct returned *ret) must_check;
 

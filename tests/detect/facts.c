@@ -278,7 +278,7 @@ static void read_signal(struct parser *parser)
 		{"FPE_INTDIV", SIGFPE, FPE_INTDIV},    {"FPE_FLTDIV", SIGFPE, FPE_FLTDIV},
 		{"FPE_FLTINV", SIGFPE, FPE_FLTINV},    {"FPE_USER", SIGFPE, SI_USER},
 		{"ILL_USER", SIGILL, SI_USER},	       {"TRAP_KERNEL", SIGTRAP, SI_KERNEL},
-		{"ILL_KERNEL", SIGILL, SI_KERNEL},	       {"SYS_SECCOMP", SIGSYS, 1},
+		{"ILL_KERNEL", SIGILL, SI_KERNEL},     {"SYS_SECCOMP", SIGSYS, 1},
 	};
 	struct crash_signal *signal = &parser->crash->signal;
 	char word[32];
@@ -890,8 +890,7 @@ static void read_line(struct parser *parser)
 	else if (strcmp(keyword, "event") == 0 || strcmp(keyword, "unseen") == 0)
 		read_event(parser, keyword[0] == 'e');
 	else if (!read_core_line(parser, keyword) && !facts_read_stack_line(parser, keyword) &&
-		 !facts_read_tracing_line(parser, keyword) &&
-		 !facts_read_heap_line(parser, keyword))
+		 !facts_read_tracing_line(parser, keyword) && !facts_read_heap_line(parser, keyword))
 		bad(parser, "unknown keyword: \"%s\"", keyword);
 	if (!at_end(parser))
 		bad(parser, "too much on the line: \"%s\"", parser->at);

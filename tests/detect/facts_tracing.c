@@ -57,8 +57,8 @@ static void read_probe(struct parser *parser)
 	}
 }
 
-/* taken SLOT FUNCTION|0 [inferred|restored|lost] [jumped-from ADDRESS] [died]: a return address that a uretprobe took; died:
- * the crashed thread had returned through it */
+/* taken SLOT FUNCTION|0 [inferred|restored|lost] [jumped-from ADDRESS] [died]: a return address that a uretprobe took;
+ * died: the crashed thread had returned through it */
 static void read_taken(struct parser *parser)
 {
 	struct repair *repair = &facts_crash(parser)->repair;
@@ -107,7 +107,8 @@ static void read_pending(struct parser *parser)
 	instance->return_address = facts_read_number(parser);
 }
 
-/* last-call WORD RETURN-ADDRESS MODULE FUNCTION+OFFSET: what is left below the stack pointer of the function that returned */
+/* last-call WORD RETURN-ADDRESS MODULE FUNCTION+OFFSET: what is left below the stack pointer of the function that
+ * returned */
 static void read_last_call(struct parser *parser)
 {
 	struct returned *owner = &facts_crash(parser)->overrun.owner;
@@ -139,8 +140,9 @@ bool facts_read_tracing_line(struct parser *parser, const char *keyword)
 		const char *keyword;
 		void (*read)(struct parser *parser);
 	} lines[] = {
-		{"trampoline", read_trampoline}, {"probe", read_probe},	    {"taken", read_taken},
-		{"pending", read_pending},	 {"last-call", read_last_call}, {"trampoline-word", read_trampoline_word},
+		{"trampoline", read_trampoline}, {"probe", read_probe},
+		{"taken", read_taken},		 {"pending", read_pending},
+		{"last-call", read_last_call},	 {"trampoline-word", read_trampoline_word},
 		{"exception", read_exception},
 	};
 

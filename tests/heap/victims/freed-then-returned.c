@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A pointer is read from a freed block that holds text by now, by a function that returns it: no stack was overrun, though
- * the text lies on the stack as well, in an array that is long enough. */
+/* A pointer is read from a freed block that holds text by now, by a function that returns it: no stack was overrun,
+ * though the text lies on the stack as well, in an array that is long enough. */
 #include "smash.h"
 
 struct item {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A tracer that does nothing but hold probes: agent FILE KIND:OFFSET…, where KIND is plain or return and OFFSET is the
- * place in FILE. Through perf events of the uprobe PMU, as perf and most agents do it. It says "attached" and holds them
- * until it is ended. Its name in the recorder's ledger is that of its file.
+ * place in FILE. Through perf events of the uprobe PMU, as perf and most agents do it. It says "attached" and holds
+ * them until it is ended. Its name in the recorder's ledger is that of its file.
  */
 #include <linux/perf_event.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A fiber is parked inside work on a thread that ends then; another thread resumes it, and work returns there. No thread
- * is left whose pending returns would name work. stats is called at the end only. It waits while the fiber is parked.
- * Without a tracer the program ends well.
+ * A fiber is parked inside work on a thread that ends then; another thread resumes it, and work returns there. No
+ * thread is left whose pending returns would name work. stats is called at the end only. It waits while the fiber is
+ * parked. Without a tracer the program ends well.
  */
 #include <pthread.h>
 #include <ucontext.h>
