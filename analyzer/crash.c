@@ -99,5 +99,8 @@ void crash_deinit(struct crash *crash)
 	for (size_t i = 0; i < crash->note_count; i++)
 		free(crash->notes[i]);
 	free(crash->notes);
+	for (size_t i = 0; i < crash->gone_module_count; i++)
+		free(crash->gone_modules[i]);
+	free(crash->gone_modules);
 	*crash = (struct crash){0};
 }

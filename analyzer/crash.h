@@ -41,7 +41,9 @@ struct crash_signal {
 	int32_t code;
 	uint64_t address; /* si_addr; meaningful when `has_address` */
 	bool has_address;
-	uint32_t sender_pid;  /* 0 for none */
+	bool only_number;     /* there is no siginfo: neither code nor address nor sender is known */
+	uint32_t sender_pid;  /* si_pid; 0 says nothing of a sender */
+	uint32_t sender_uid;  /* si_uid */
 	char sender_comm[17]; /* its name where that was recorded, else "" */
 	bool trustworthy; /* code and address describe what the processor saw: not re-raised, not sent, not zeroed */
 };
@@ -184,6 +186,15 @@ struct interruption {
 	uint64_t trap, error, fault_address; /* the processor's: vector, error code, CR2 */
 	uint64_t stack_start, stack_bytes;   /* the alternate stack that was registered then; both 0 for none */
 	size_t frame;			     /* what it interrupted, among the crashed thread's frames; 0: not known */
+	bool sends; /* it interrupted a system call that sends this very signal to the process (signal_call.h) */
+};
+
+/* Why a core is of a process that lived on (snapshot.h). */
+enum snapshot_kind {
+	SNAPSHOT_NONE = 0,   /* it died, as far as the core tells */
+	SNAPSHOT_NO_SIGNAL,  /* the core names no signal */
+	SNAPSHOT_STOPPED,    /* the signal is one for which the kernel writes no core: a debugger held the process */
+	SNAPSHOT_BREAKPOINT, /* a debugger's breakpoint or step, in a core that the kernel did not write */
 };
 
 /* A general register and where it points. */
@@ -278,6 +289,16 @@ struct crash {
 	bool has_registers;
 	uint64_t registers[CORE_REGISTERS];
 	struct crash_signal signal;
+	enum snapshot_kind snapshot;
+	/* Threads that are, by their registers, in a system call that sends `signal` to this process (signal_call.h). */
+	struct {
+		int crashed;	/* number of that system call of the crashed thread; 0: it is in none */
+		size_t other;	/* another thread, as an index into stacks.threads; 0: none */
+		int other_call; /* and its call */
+	} sending;
+	/* Paths of modules whose file is not there any more, or is another build: nothing in them has a name. */
+	char **gone_modules;
+	size_t gone_module_count;
 	struct fault fault;
 	struct interruption interruption;
 	struct pointer pointers[CRASH_POINTERS]; /* the general ones of fault.registers, and rip */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/detect.h"
 
-#include <inttypes.h>
-
-#include "analyzer/words.h"
+#include "analyzer/unknown.h"
 
 /* The list. The order means nothing: a test shuffles it. */
 /* clang-format off */
@@ -26,6 +24,7 @@ const struct detector detectors[] = {
 	{"nx-execution", detect_nx_execution},
 	{"protection-violation", detect_protection_violation},
 	{"seccomp-kill", detect_seccomp_kill},
+	{"snapshot", detect_snapshot},
 	{"smashed-return", detect_smashed_return},
 	{"stack-overflow", detect_stack_overflow},
 	{"stack-smash", detect_stack_smash},
@@ -49,40 +48,6 @@ const struct detector detectors[] = {
 
 const size_t detector_count = sizeof(detectors) / sizeof(detectors[0]);
 
-/* Nothing stands: say what is known all the same, and what would help. */
-static struct error *append_unknown(const struct crash *crash, struct finding_list *list)
-{
-	struct words signal, code;
-	struct finding *finding;
-	struct error *err = finding_append(list, FINDING_UNKNOWN, &finding);
-
-	if (!err && crash->has_exit_state)
-		err = finding_set_summary(finding, "The process exited by itself; no cause can be shown.");
-	else if (!err && crash->fault.cause == FAULT_MISALIGNED && crash->fault.operand < crash->fault.operand_count)
-		err = finding_set_summary(finding,
-					  "The processor refused %s: its operand lies at 0x%" PRIx64
-					  ", which is no multiple of %u, as this "
-					  "instruction demands; no cause can be shown.",
-					  crash->fault.instruction, crash->fault.operands[crash->fault.operand].address,
-					  crash->fault.operands[crash->fault.operand].alignment);
-	else if (!err)
-		err = finding_set_summary(finding, "Signal %s (%s) ended the process; no cause can be shown.",
-					  words_signal(&signal, crash->signal.number),
-					  words_signal_code(&code, crash->signal.number, crash->signal.code));
-	if (!err && !crash->recorded)
-		err = finding_add_missing(finding, "a record of the process's life: nobody recorded it");
-	if (!err && !crash->core)
-		err = finding_add_missing(finding, "the core of the process");
-	if (!err)
-		err = finding_set_next_step(
-			finding, "%s",
-			crash->recorded ? "look at the stack of the crashed thread and at corelate why ADDRESS for "
-					  "the pointers in it"
-					: "run the program under corelate record, so that the next crash has a "
-					  "history");
-	return err;
-}
-
 struct error *detect_all(const struct crash *crash, struct finding_list *ret_findings)
 {
 	struct error *err = NULL;
@@ -91,7 +56,7 @@ struct error *detect_all(const struct crash *crash, struct finding_list *ret_fin
 	for (size_t i = 0; i < detector_count && !err; i++)
 		err = detectors[i].run(crash, ret_findings);
 	if (!err && !ret_findings->count)
-		err = append_unknown(crash, ret_findings);
+		err = unknown_append(crash, ret_findings);
 	if (err) {
 		finding_list_deinit(ret_findings);
 		return err;

@@ -33,6 +33,7 @@ struct error *detect_forwarded_signal(const struct crash *, struct finding_list 
 struct error *detect_killed_by_process(const struct crash *, struct finding_list *) must_check;
 struct error *detect_seccomp_kill(const struct crash *, struct finding_list *) must_check;
 struct error *detect_smashed_return(const struct crash *, struct finding_list *) must_check;
+struct error *detect_snapshot(const struct crash *, struct finding_list *) must_check;
 struct error *detect_stack_smash(const struct crash *, struct finding_list *) must_check;
 struct error *detect_uncaught_exception(const struct crash *, struct finding_list *) must_check;
 struct error *detect_stack_overflow(const struct crash *, struct finding_list *) must_check;

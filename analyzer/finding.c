@@ -49,6 +49,7 @@ static const struct class_row {
 	[FINDING_SECCOMP_KILL] = {"seccomp-kill", 2},
 	[FINDING_DIVIDE_BY_ZERO] = {"divide-by-zero", 2},
 	[FINDING_ILLEGAL_INSTRUCTION] = {"illegal-instruction", 1},
+	[FINDING_SNAPSHOT] = {"snapshot", 1},
 };
 
 const char *finding_class_name(enum finding_class class)

@@ -261,6 +261,13 @@ const char *words_signal_code(struct words *words, int number, int code)
 	return put(words, "code %d", code);
 }
 
+const char *words_signal_origin(struct words *words, const struct crash_signal *signal)
+{
+	if (signal->number && signal->only_number)
+		return put(words, "no siginfo");
+	return words_signal_code(words, signal->number, signal->code);
+}
+
 const char *words_access(enum access_kind access)
 {
 	static const char *const names[] = {"access", "read", "write", "execute"};

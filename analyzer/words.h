@@ -62,6 +62,9 @@ const char *words_protection(struct words *words, int protection);
 const char *words_signal(struct words *words, int number);
 const char *words_signal_code(struct words *words, int number, int code);
 
+/* The same of a crash's signal; "no siginfo" where only its number is known. */
+const char *words_signal_origin(struct words *words, const struct crash_signal *signal);
+
 /* "read", "write", "execute", "access". */
 const char *words_access(enum access_kind access);
 

@@ -140,11 +140,15 @@ int BPF_PROG(signal_generate, int number, struct kernel_siginfo *info, struct ta
 	u64 key;
 	s32 code;
 
-	if (result != SIGNAL_GENERATED || signal_bit(number) & HARMLESS_SIGNALS || (u64)info == 1)
+	if (result != SIGNAL_GENERATED || signal_bit(number) & HARMLESS_SIGNALS)
 		return 0;
+	key = sending_key(BPF_CORE_READ(target, tgid), number);
 	code = signal_code(info);
-	if (!is_sent_code(code))
+	/* From the kernel or a timer: whoever sent the last one of that number did not send this one. */
+	if ((u64)info == 1 || !is_sent_code(code)) {
+		bpf_map_delete_elem(&sendings, &key);
 		return 0;
+	}
 	sending.time_ns = bpf_ktime_get_boot_ns();
 	sending.pid = task->tgid;
 	sending.tid = tid;
@@ -152,12 +156,11 @@ int BPF_PROG(signal_generate, int number, struct kernel_siginfo *info, struct ta
 	handling = bpf_map_lookup_elem(&handlings, &tid);
 	if (handling && is_in_handler(task, handling))
 		sending.first = handling->first;
-	key = sending_key(BPF_CORE_READ(target, tgid), number);
 	bpf_map_update_elem(&sendings, &key, &sending, BPF_ANY);
 	return 0;
 }
 
-/* Who sent the signal that the current process dies of. */
+/* Who sent the signal that the current process dies of. An earlier process may have had the same id. */
 static __always_inline void sender_tell(struct task_struct *task, int number, struct event_signal_sender *sender)
 {
 	u64 key = sending_key(task->tgid, number);

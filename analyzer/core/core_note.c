@@ -31,6 +31,7 @@ static struct error *read_prstatus(struct core *core, const uint8_t *bytes, size
 	thread = &core->threads[core->thread_count++];
 	thread->tid = (uint32_t)status.pr_pid;
 	thread->signal = status.pr_cursig;
+	thread->info_signal = status.pr_info.si_signo;
 	memcpy(thread->registers, &status.pr_reg, sizeof(thread->registers));
 	return NULL;
 }

@@ -3,12 +3,16 @@
  * deliberate-abort: the program ended itself: abort(), raise() or kill() of its own, a fatal error of Go's runtime, or
  * one of the C library that has no class of its own.
  *
- * What is seen: the signal says that the process itself sent it, and the frames show the call. Without such a frame it
- * is another thread's doing, or a stripped static program's: `likely`.
+ * What is seen: the crashed thread is in the system call that sends the signal, and its frames show the way there. Or the
+ * signal says that the process itself sent it, and the thread that got it is in no such call: a signal for the process
+ * goes to any thread, so another one sent it: the one that the recorder saw, or one that is still in the call; whoever
+ * sent it may have run on, and then it is not known (`likely`).
  *
  * Near misses, left to their own classes: an assertion, a canary, a complaint about the heap, std::terminate and panics
- * abort too; a handler that sends a signal on is forwarded-signal, and one that aborts because of a fault is only the
- * messenger (`possible`); SIGPIPE and SIGXFSZ carry the process's own id though the kernel sends them.
+ * abort too, so that a caller of abort() without a name leaves them open (`possible`), and one in a library that is gone,
+ * or a way without any name, leaves the class unknown. A handler that sends a signal on is forwarded-signal, and one that
+ * aborts because of a fault is only the messenger (`possible`); SIGPIPE and SIGXFSZ carry the process's own id though the
+ * kernel sends them.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -18,11 +22,13 @@
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence_probe.h"
 #include "analyzer/evidence/evidence_process.h"
+#include "analyzer/facts/system_call.h"
 
 /* Linux fs/pipe.c, mm/filemap.c: send_sig(…, current, 0) */
 static bool is_kernels_own(const struct crash *crash)
 {
-	return (crash->signal.number == SIGPIPE || crash->signal.number == SIGXFSZ) && crash->signal.code == SI_USER;
+	return (crash->signal.number == SIGPIPE || crash->signal.number == SIGXFSZ) && crash->signal.code == SI_USER &&
+	       !crash->sending.crashed;
 }
 
 static bool is_fault_signal(int number)
@@ -30,54 +36,93 @@ static bool is_fault_signal(int number)
 	return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL || number == SIGTRAP;
 }
 
-/* The thread that sent the signal: the recorded one, or one other than the crashed that does so. Its index, or
- * SIZE_MAX. */
+/* The other thread that sent the signal, as an index into the stacks: the one that was seen sending it, else one that is
+ * in such a call. SIZE_MAX: not known. */
 static size_t sending_thread(const struct crash *crash)
 {
-	static const char *const names[] = {"kill", "tgkill", "pthread_kill", "__pthread_kill_implementation", "raise"};
+	const struct signal_sender *sender = &crash->sender;
+	uint32_t tid = sender->tid == sender->pid ? crash->process.namespace_pid : sender->tid;
+	/* Thread ids of the initial namespace, of which only the first thread's is known in another one. */
+	bool same = crash->process.namespace_pid == crash->process.pid || sender->tid == sender->pid;
 
-	for (size_t i = 0;
-	     crash->has_sender && crash->sender.pid == crash->process.namespace_pid && i < crash->stacks.thread_count;
-	     i++) {
-		if (crash->stacks.threads[i].tid == crash->sender.tid)
+	if (!crash->has_sender)
+		return crash->sending.other ?: SIZE_MAX;
+	for (size_t i = 0; same && i < crash->stacks.thread_count; i++) {
+		if (crash->stacks.threads[i].tid == tid)
 			return i;
 	}
-	for (size_t i = 1; i < crash->stacks.thread_count; i++) {
-		const struct thread_stack *stack = &crash->stacks.threads[i];
-
-		for (size_t j = 0; j < sizeof(names) / sizeof(names[0]) && stack->frame_count; j++) {
-			if (ending_is_function(&stack->frames[0], names[j]))
-				return i;
-		}
-	}
 	return SIZE_MAX;
+}
+
+/* Where that thread is now: the first frame of its own. */
+static struct error *add_place(const struct thread_stack *stack, struct finding *finding,
+			       struct words *ret_place)
+{
+	struct words symbol;
+
+	for (size_t i = 0; i < stack->frame_count; i++) {
+		const struct frame *frame = &stack->frames[i];
+
+		if (!frame->symbol.module || !frame->symbol.function || ending_is_runtime(frame))
+			continue;
+		words_function(&symbol, &frame->symbol);
+		snprintf(ret_place->text, sizeof(ret_place->text), ", and is in %.200s%s%.100s", symbol.text,
+			 frame->symbol.file ? " of " : "",
+			 frame->symbol.file ? words_base_name(frame->symbol.file) : "");
+		return finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)i, frame->pc,
+					    "frame %zu of thread %" PRIu32 ": %s", i, stack->tid,
+					    words_symbol(&symbol, &frame->symbol));
+	}
+	return NULL;
+}
+
+static struct error *report_recorded_thread(const struct crash *crash, size_t index, struct finding *finding)
+{
+	const struct signal_sender *sender = &crash->sender;
+	struct words signal, when, place = {.text = ""};
+	struct error *err;
+
+	words_before_crash(&when, crash, sender->time_ns);
+	err = finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->signal_event.id, 0,
+				   "thread %" PRIu32 " (%.16s) sent it, %s", sender->tid, sender->comm, when.text);
+	if (!err && index != SIZE_MAX)
+		err = add_place(&crash->stacks.threads[index], finding, &place);
+	if (!err)
+		err = finding_set_summary(finding, "Thread %" PRIu32 " of the process sent %s to it, %s%s.",
+					  index == SIZE_MAX ? sender->tid : crash->stacks.threads[index].tid,
+					  words_signal(&signal, crash->signal.number), when.text, place.text);
+	return err ?: finding_add_missing(finding, "the very call: it is told from where that thread is now");
+}
+
+static struct error *report_calling_thread(const struct crash *crash, size_t index, struct finding *finding)
+{
+	const struct thread_stack *stack = &crash->stacks.threads[index];
+	struct words signal, call, place = {.text = ""};
+	struct error *err = add_place(stack, finding, &place);
+
+	if (!err)
+		err = finding_set_summary(finding,
+					  "Thread %" PRIu32 " of the process sent %s to it: it is in the system call %s%s.",
+					  stack->tid, words_signal(&signal, crash->signal.number),
+					  words_system_call(&call, crash->sending.other_call), place.text);
+	return err ?: finding_add_missing(finding, "the sending: another thread may have done the same and run on");
 }
 
 static struct error *report_other_thread(const struct crash *crash, struct finding *finding)
 {
 	size_t index = sending_thread(crash);
-	const struct thread_stack *stack;
-	struct words signal, symbol;
+	struct words signal;
 	struct error *err;
 
 	finding->confidence = CONFIDENCE_LIKELY;
-	words_signal(&signal, crash->signal.number);
-	if (index == SIZE_MAX) {
-		err = finding_set_summary(finding, "The process sent %s to itself; no frame shows who called for it.",
-					  signal.text);
-		return err ?: finding_add_missing(finding, "the frame that sent the signal");
-	}
-	stack = &crash->stacks.threads[index];
-	err = finding_set_summary(finding, "Thread %" PRIu32 " of the process sent %s to it.", stack->tid, signal.text);
-	for (size_t i = 0; i < stack->frame_count && !err; i++) {
-		if (ending_is_runtime(&stack->frames[i]))
-			continue;
-		err = finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)i, stack->frames[i].pc,
-					   "frame %zu of thread %" PRIu32 ": %s", i, stack->tid,
-					   words_symbol(&symbol, &stack->frames[i].symbol));
-		break;
-	}
-	return err ?: finding_add_missing(finding, "the very call: it is told from where that thread stands now");
+	if (crash->has_sender)
+		return report_recorded_thread(crash, index, finding);
+	if (index != SIZE_MAX)
+		return report_calling_thread(crash, index, finding);
+	err = finding_set_summary(finding, "The process sent %s to itself; which of its threads did so is not known.",
+				  words_signal(&signal, crash->signal.number));
+	return err ?: finding_add_missing(finding, "the thread that sent the signal: none is in such a system call any "
+						   "more");
 }
 
 static struct error *set_summary(const struct crash *crash, const struct ending *ending, struct finding *finding)
@@ -88,7 +133,11 @@ static struct error *set_summary(const struct crash *crash, const struct ending 
 
 	evidence_frame_words(&caller, crash, ending->caller);
 	by = caller.text[0] ? " by " : "";
-	words_function(&call, &teller->symbol);
+	/* A system call of the program's own code has no function around it. */
+	if (ending->teller == ending->caller)
+		words_system_call(&call, crash->sending.crashed);
+	else
+		words_function(&call, &teller->symbol);
 	if (ending->kind == ENDING_GO_THROW)
 		return finding_set_summary(finding, "Go's runtime ended the program with a fatal error%s%s%s%s%s.",
 					   crash->panic_message ? " (\"" : "", crash->panic_message ?: "",
@@ -138,6 +187,11 @@ static struct error *weigh(const struct crash *crash, const struct ending *endin
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		return finding_add_counter(finding, "the C library had said: %s", crash->abort_message);
 	}
+	if (ending->lost) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		return finding_add_missing(finding, "the name of the function that called it: a runtime that is linked into "
+						    "the program ends it so, too");
+	}
 	return NULL;
 }
 
@@ -178,6 +232,8 @@ struct error *detect_deliberate_abort(const struct crash *crash, struct finding_
 	struct error *err;
 
 	ending_find(crash, &ending);
+	if (crash->snapshot)
+		return NULL;
 	if (crash->signal.code == SI_TIMER) {
 		err = finding_append(findings, FINDING_DELIBERATE_ABORT, &finding);
 		if (!err)
@@ -188,6 +244,8 @@ struct error *detect_deliberate_abort(const struct crash *crash, struct finding_
 		return NULL;
 	switch (ending.kind) {
 	case ENDING_PLAIN:
+		if (ending.lost == LOST_GONE)
+			return NULL;
 		/* A handler that sends a signal on, instead of ending the program itself. */
 		if (ending.in_handler &&
 		    !ending_is_function(&crash->stacks.threads[0].frames[ending.teller], "abort") &&
@@ -195,6 +253,8 @@ struct error *detect_deliberate_abort(const struct crash *crash, struct finding_
 			return NULL;
 		break;
 	case ENDING_NONE:
+		if (ending.sends)
+			return NULL;
 		/* A handler that has sent the signal again and returned leaves the fault's own instruction at hand. */
 		if (is_fault_signal(crash->signal.number) && evidence_instruction_faults(crash))
 			return NULL;

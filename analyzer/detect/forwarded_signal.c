@@ -197,6 +197,8 @@ struct error *detect_forwarded_signal(const struct crash *crash, struct finding_
 	struct ending ending;
 
 	ending_find(crash, &ending);
+	if (crash->snapshot)
+		return NULL;
 	if (crash->has_sender && crash->sender.first_number && ending.kind <= ENDING_PLAIN &&
 	    !(ending.kind == ENDING_PLAIN && ending.in_handler))
 		return report_recorded(crash, findings);

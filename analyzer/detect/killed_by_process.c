@@ -3,16 +3,24 @@
  * killed-by-process: somebody outside the process sent the signal: another process, the terminal, or the kernel for a
  * limit.
  *
- * What is seen: the signal's code says that a process sent it (SI_USER, SI_TKILL, SI_QUEUE), and its id is not the dead
- * process's own. An id of 0 is a process that the dead one's namespace does not show. SI_KERNEL is the kernel's: for
- * SIGQUIT and SIGINT a key of the terminal, for SIGXCPU the processor time, for SIGKILL mostly memory that had run out.
+ * What is seen: the recorder saw a process send that signal to this one; or the signal's siginfo says that a process sent
+ * it (SI_USER, SI_TKILL), and its id is not the dead process's own. The kernel fills that in; of SI_QUEUE the sender
+ * chooses it, so it is only `likely`. SI_KERNEL is the kernel's: for SIGQUIT and SIGINT a key of the terminal, for SIGXCPU
+ * the processor time.
+ *
+ * No sender was seen: a core without NT_SIGINFO; an id of 0, which stands for a process outside the pid namespace and for
+ * no process at all (Linux kernel/signal.c, collect_signal). Only a user id beside it shows that somebody filled it in.
+ * A process that ends without a core is killed by the kernel's own SIGKILL, which has no siginfo: then the record of the
+ * sending is all there is.
  *
  * Near misses: a fault has a positive code and an address; a signal that the process sent to itself is
- * deliberate-abort; SI_KERNEL with SIGSEGV or SIGBUS is a fault whose address the processor does not tell.
+ * deliberate-abort; SI_KERNEL with SIGSEGV or SIGBUS is a fault whose address the processor does not tell; the OOM
+ * killer's SIGKILL comes from no process.
  */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence_process.h"
@@ -28,10 +36,23 @@ static const struct kernel_reason {
 	{SIGINT, SI_KERNEL, CONFIDENCE_LIKELY, "the terminal's interrupt key (Ctrl-C) was pressed"},
 	{SIGHUP, SI_KERNEL, CONFIDENCE_LIKELY, "its terminal was closed"},
 	{SIGXCPU, SI_KERNEL, CONFIDENCE_PROVEN, "it had used up the processor time that it may have (RLIMIT_CPU)"},
-	{SIGXFSZ, SI_USER, CONFIDENCE_PROVEN, "it wrote past the size that a file of its may have (RLIMIT_FSIZE)"},
+	{SIGXFSZ, SI_USER, CONFIDENCE_LIKELY, "it wrote past the size that a file of its may have (RLIMIT_FSIZE)"},
 	{SIGPIPE, SI_USER, CONFIDENCE_LIKELY, "it wrote to a pipe or socket that nobody reads any more"},
-	{SIGKILL, SI_KERNEL, CONFIDENCE_LIKELY, "memory had run out, for the machine or for its group"},
 };
+
+/* The crashed thread is in a call that makes a file longer: the kernel sends SIGXFSZ from there. */
+static bool is_writing(const struct crash *crash)
+{
+	static const int64_t calls[] = {SYS_write,     SYS_pwrite64, SYS_writev,   SYS_pwritev, SYS_pwritev2,
+					SYS_ftruncate, SYS_truncate, SYS_sendfile, SYS_splice,  SYS_copy_file_range,
+					SYS_fallocate};
+
+	for (size_t i = 0; crash->core && i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if ((int64_t)crash->registers[CORE_ORIG_RAX] == calls[i])
+			return true;
+	}
+	return false;
+}
 
 static struct error *report_kernel(const struct crash *crash, const struct kernel_reason *reason,
 				   struct finding_list *findings)
@@ -43,75 +64,132 @@ static struct error *report_kernel(const struct crash *crash, const struct kerne
 	if (err)
 		return err;
 	finding->confidence = reason->confidence;
+	if (reason->number == SIGXFSZ && is_writing(crash))
+		finding->confidence = CONFIDENCE_PROVEN;
 	err = finding_set_summary(finding, "The kernel ended the process with %s: %s.",
 				  words_signal(&signal, crash->signal.number), reason->text);
-	if (!err && reason->confidence != CONFIDENCE_PROVEN)
+	if (!err && finding->confidence != CONFIDENCE_PROVEN)
 		err = finding_add_missing(finding, "the kernel's reason, which a core does not tell: dmesg may");
 	return err ?: evidence_add_signal(crash, finding);
 }
 
-static struct error *report_sender(const struct crash *crash, struct finding_list *findings)
+/* A kernel's signal that is not from the process, or one in the process's name that no thread of it is sending. */
+static const struct kernel_reason *find_kernel_reason(const struct crash *crash)
+{
+	const struct crash_signal *signal = &crash->signal;
+	struct ending ending;
+
+	ending_find(crash, &ending);
+	for (size_t i = 0; i < sizeof(kernel_reasons) / sizeof(kernel_reasons[0]); i++) {
+		const struct kernel_reason *reason = &kernel_reasons[i];
+
+		if (signal->number != reason->number)
+			continue;
+		if (reason->code == SI_USER ? ending.own && !ending.sends && signal->code == SI_USER
+					    : !signal->only_number && signal->code == reason->code)
+			return reason;
+	}
+	return NULL;
+}
+
+/* Who sent it, as far as it was seen. */
+struct sender {
+	uint32_t pid; /* 0: a process without an id here */
+	const char *comm;
+	bool is_recorded;
+};
+
+static bool find_sender(const struct crash *crash, struct sender *ret_sender)
+{
+	const struct crash_signal *signal = &crash->signal;
+
+	if (crash->has_sender) {
+		*ret_sender = (struct sender){crash->sender.pid, crash->sender.comm, .is_recorded = true};
+		return crash->sender.pid != crash->process.pid;
+	}
+	if (signal->only_number ||
+	    (signal->code != SI_USER && signal->code != SI_TKILL && signal->code != SI_QUEUE))
+		return false;
+	*ret_sender = (struct sender){.pid = signal->sender_pid, .comm = signal->sender_comm};
+	return signal->sender_pid ? signal->sender_pid != crash->pid : signal->sender_uid != 0;
+}
+
+static const char *sender_words(struct words *words, const struct crash *crash, const struct sender *sender)
+{
+	if (!sender->pid)
+		snprintf(words->text, sizeof(words->text), "a process of user %" PRIu32 " outside its pid namespace",
+			 crash->signal.sender_uid);
+	else if (sender->comm[0])
+		snprintf(words->text, sizeof(words->text), "process %" PRIu32 " (%.16s)", sender->pid, sender->comm);
+	else
+		snprintf(words->text, sizeof(words->text), "process %" PRIu32 "%s", sender->pid,
+			 sender->pid == 1 ? ", the service manager or the container's first process" : "");
+	return words->text;
+}
+
+static struct error *weigh(const struct crash *crash, const struct sender *sender, struct finding *finding)
 {
 	const struct crash_signal *sent = &crash->signal;
-	struct words signal;
-	struct finding *finding;
-	struct error *err = finding_append(findings, FINDING_KILLED_BY_PROCESS, &finding);
-	char sender[80];
+	struct words words;
+	struct error *err = NULL;
 
-	if (err)
-		return err;
 	finding->confidence = CONFIDENCE_PROVEN;
-	if (!sent->sender_pid)
-		snprintf(sender, sizeof(sender), "a process outside its pid namespace");
-	else if (sent->sender_comm[0])
-		snprintf(sender, sizeof(sender), "process %" PRIu32 " (%s)", sent->sender_pid, sent->sender_comm);
-	else
-		snprintf(sender, sizeof(sender), "process %" PRIu32 "%s", sent->sender_pid,
-			 sent->sender_pid == 1 ? ", the service manager or the container's first process" : "");
-	err = finding_set_summary(finding, "%s was sent to the process by %s.", words_signal(&signal, sent->number),
-				  sender);
-	if (!err && sent->number == SIGABRT)
-		err = finding_set_next_step(finding,
-					    "SIGABRT from outside is what watchdogs send: see what the process "
-					    "was busy or stuck with (corelate stack)");
-	else if (!err)
-		err = finding_set_next_step(finding,
-					    "find out what process %" PRIu32 " is: its log tells why it did "
-					    "that",
-					    sent->sender_pid);
-	if (!err && !sent->sender_comm[0])
+	if (sender->is_recorded)
+		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->signal_event.id, 0,
+					   "thread %" PRIu32 " of process %" PRIu32 " (%.16s) sent it, %s",
+					   crash->sender.tid, sender->pid, sender->comm,
+					   words_before_crash(&words, crash, crash->sender.time_ns));
+	if (!err && !sender->comm[0])
 		err = finding_add_missing(finding, "the sender's name: nobody recorded it");
+	if (!err && !sender->is_recorded && (sent->code == SI_QUEUE || !sender->pid)) {
+		finding->confidence = CONFIDENCE_LIKELY;
+		err = finding_add_missing(finding, "%s",
+					  sender->pid ? "the sending: with sigqueue the sender says itself who it is"
+						      : "the sender's id: it has none in this pid namespace");
+	}
 	if (!err && crash->has_sender && crash->sender.first_number) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding,
 					  "it was in a handler for %s when it sent it: it passed on what it got",
-					  words_signal(&signal, crash->sender.first_number));
+					  words_signal(&words, crash->sender.first_number));
 	}
+	return err;
+}
+
+static struct error *report_sender(const struct crash *crash, const struct sender *sender,
+				   struct finding_list *findings)
+{
+	struct words signal, words;
+	struct finding *finding;
+	struct error *err = finding_append(findings, FINDING_KILLED_BY_PROCESS, &finding);
+
+	if (err)
+		return err;
+	err = finding_set_summary(finding, "%s was sent to the process by %s.",
+				  words_signal(&signal, crash->signal.number), sender_words(&words, crash, sender));
+	if (!err && crash->signal.number == SIGABRT)
+		err = finding_set_next_step(finding,
+					    "SIGABRT from outside is what watchdogs send: see what the process "
+					    "was busy or stuck with (corelate stack)");
+	else if (!err && sender->pid)
+		err = finding_set_next_step(finding,
+					    "find out what process %" PRIu32 " is: its log tells why it did "
+					    "that",
+					    sender->pid);
+	if (!err)
+		err = weigh(crash, sender, finding);
 	return err ?: evidence_add_signal(crash, finding);
 }
 
 struct error *detect_killed_by_process(const struct crash *crash, struct finding_list *findings)
 {
-	const struct crash_signal *signal = &crash->signal;
+	const struct kernel_reason *reason;
+	struct sender sender;
 
-	if (crash->has_exit_state || !signal->number)
+	if (crash->has_exit_state || crash->snapshot || !crash->signal.number)
 		return NULL;
-	for (size_t i = 0; i < sizeof(kernel_reasons) / sizeof(kernel_reasons[0]); i++) {
-		const struct kernel_reason *reason = &kernel_reasons[i];
-		struct ending ending;
-
-		if (signal->number != reason->number || signal->code != reason->code)
-			continue;
-		/* Sent with the process's own id: by the kernel, unless a frame shows that the process did it. */
-		ending_find(crash, &ending);
-		if (reason->code == SI_USER && (!ending.own || ending.kind != ENDING_NONE))
-			continue;
+	reason = find_kernel_reason(crash);
+	if (reason)
 		return report_kernel(crash, reason, findings);
-	}
-	if (signal->code != SI_USER && signal->code != SI_TKILL && signal->code != SI_QUEUE)
-		return NULL;
-	/* tkill(2) is for threads of one program: without a process id nothing can be said of it. */
-	if (signal->sender_pid == crash->pid || (!signal->sender_pid && signal->code == SI_TKILL))
-		return NULL;
-	return report_sender(crash, findings);
+	return find_sender(crash, &sender) ? report_sender(crash, &sender, findings) : NULL;
 }

@@ -36,7 +36,7 @@ struct error *evidence_add_signal(const struct crash *crash, struct finding *fin
 			 signal->sender_comm[0] ? " (" : "", signal->sender_comm, signal->sender_comm[0] ? ")" : "");
 	return finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0, 0,
 				    "%s, %s%s", words_signal(&name, signal->number),
-				    words_signal_code(&code, signal->number, signal->code), sender);
+				    words_signal_origin(&code, signal), sender);
 }
 
 const char *evidence_frame_words(struct words *words, const struct crash *crash, size_t frame)

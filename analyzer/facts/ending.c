@@ -119,6 +119,13 @@ static bool is_runtime_library(const char *module)
 	return false;
 }
 
+static bool is_c_library(const char *module)
+{
+	const char *name = module ? words_base_name(module) : "";
+
+	return strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-2.", 7) == 0;
+}
+
 bool ending_is_runtime(const struct frame *frame)
 {
 	static const char *const prefixes[] = {
@@ -153,13 +160,6 @@ bool ending_is_own_signal(const struct crash *crash, const struct crash_signal *
 	       signal->sender_pid != 0 && signal->sender_pid == crash->pid;
 }
 
-static bool sends_signal(const struct thread_stack *stack, size_t frame)
-{
-	const struct row *row = frame < stack->frame_count ? find_row(&stack->frames[frame]) : NULL;
-
-	return row && row->kind == ENDING_PLAIN;
-}
-
 /* Handlers that ran because the process had sent itself a signal stand on top of the way that is looked for. */
 static void skip_own_handlers(const struct crash *crash, struct ending *ending)
 {
@@ -167,8 +167,7 @@ static void skip_own_handlers(const struct crash *crash, struct ending *ending)
 		const struct interruption *interruption = &crash->interruptions[i];
 
 		/* A signal to itself that arrived elsewhere was not sent by what it interrupted. */
-		if (!ending_is_own_signal(crash, &interruption->signal) ||
-		    !sends_signal(&crash->stacks.threads[0], interruption->frame)) {
+		if (!ending_is_own_signal(crash, &interruption->signal) || !interruption->sends) {
 			ending->in_handler = true;
 			ending->interruption = i;
 			return;
@@ -177,34 +176,106 @@ static void skip_own_handlers(const struct crash *crash, struct ending *ending)
 	}
 }
 
+static bool is_gone(const struct crash *crash, const struct frame *frame)
+{
+	for (size_t i = 0; frame->symbol.module && i < crash->gone_module_count; i++) {
+		if (strcmp(crash->gone_modules[i], frame->symbol.module) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void lose_way(const struct crash *crash, size_t frame, struct ending *ending)
+{
+	const struct thread_stack *stack = &crash->stacks.threads[0];
+	bool is_there = frame < stack->frame_count && stack->frames[frame].trust != FRAME_LOST;
+
+	ending->lost = is_there && is_gone(crash, &stack->frames[frame]) ? LOST_GONE : LOST_NAMELESS;
+	ending->lost_frame = is_there ? frame : SIZE_MAX;
+}
+
+/* Follows the known names from `first` on. Only the C library's exported functions may have a name: those between them
+ * and the system call are passed over. */
+static void follow_names(const struct crash *crash, size_t end, struct ending *ending)
+{
+	const struct thread_stack *stack = &crash->stacks.threads[0];
+	size_t gap = 0;
+
+	for (size_t i = ending->first; i < end && i < ending->first + SEARCH_MAX && gap <= GAP_MAX; i++) {
+		const struct row *row = find_row(&stack->frames[i]);
+
+		if (row && !(row->kind == ENDING_PLAIN && gap && ending->kind != ENDING_NONE)) {
+			gap = 0;
+			ending->teller = i;
+			if (row->kind > ENDING_PLAIN || ending->kind == ENDING_NONE)
+				ending->kind = row->kind;
+			continue;
+		}
+		if (ending->kind == ENDING_NONE && (stack->frames[i].symbol.function || is_gone(crash, &stack->frames[i])))
+			return;
+		gap++;
+	}
+}
+
+/* The function that the thread sent the signal in is none of a library's: it made the system call itself. */
+static void take_own_call(const struct crash *crash, struct ending *ending)
+{
+	const struct thread_stack *stack = &crash->stacks.threads[0];
+
+	if (ending->first >= stack->frame_count || !stack->frames[ending->first].symbol.function) {
+		lose_way(crash, ending->first, ending);
+		return;
+	}
+	ending->kind = ENDING_PLAIN;
+	ending->teller = ending->first;
+	if (!ending_is_runtime(&stack->frames[ending->first]))
+		ending->caller = ending->first;
+}
+
+/* abort() is also how runtimes end a program: who called it must be known by name. */
+static void check_caller(const struct crash *crash, size_t end, struct ending *ending)
+{
+	const struct thread_stack *stack = &crash->stacks.threads[0];
+	size_t direct = ending->teller + 1;
+
+	if (direct < end && stack->frames[direct].trust != FRAME_LOST && stack->frames[direct].symbol.function)
+		return;
+	if (direct >= end && ending->in_handler)
+		return;
+	lose_way(crash, direct, ending);
+	/* The C library's own functions that are not exported: what it objects to ends there. */
+	if (ending->lost == LOST_NAMELESS && ending->lost_frame != SIZE_MAX && !ending->in_handler &&
+	    is_c_library(stack->frames[direct].symbol.module))
+		ending->kind = ENDING_LIBRARY;
+}
+
 void ending_find(const struct crash *crash, struct ending *ret_ending)
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
-	size_t end, gap = 0;
+	bool recorded = crash->has_sender && crash->sender.pid == crash->process.pid;
+	size_t end;
 
-	*ret_ending = (struct ending){.teller = SIZE_MAX, .caller = SIZE_MAX};
-	ret_ending->own = ending_is_own_signal(crash, &crash->signal);
+	*ret_ending = (struct ending){.teller = SIZE_MAX, .caller = SIZE_MAX, .lost_frame = SIZE_MAX};
+	ret_ending->sends = crash->sending.crashed != 0;
+	/* Where there is no siginfo, the call that the thread is in is the word that there is. */
+	ret_ending->own = recorded || (crash->signal.only_number ? !crash->has_sender && ret_ending->sends
+								 : ending_is_own_signal(crash, &crash->signal));
 	if (!stack)
 		return;
 	skip_own_handlers(crash, ret_ending);
+	/* Its frames tell of something else. */
+	if (ret_ending->own && !ret_ending->sends)
+		return;
 	end = ret_ending->in_handler ? crash->interruptions[ret_ending->interruption].frame : stack->frame_count;
-	for (size_t i = ret_ending->first; i < end && i < ret_ending->first + SEARCH_MAX && gap <= GAP_MAX; i++) {
-		const struct row *row = find_row(&stack->frames[i]);
-
-		/* What the C library calls on the way to a signal begins the way; later it is the program's call. */
-		if (!row || (row->kind == ENDING_PLAIN && gap)) {
-			gap += ret_ending->kind == ENDING_NONE ? GAP_MAX + 1 : 1;
-			continue;
-		}
-		gap = 0;
-		ret_ending->teller = i;
-		if (row->kind > ENDING_PLAIN || ret_ending->kind == ENDING_NONE)
-			ret_ending->kind = row->kind;
-	}
+	follow_names(crash, end, ret_ending);
+	if (ret_ending->kind == ENDING_NONE && ret_ending->own)
+		take_own_call(crash, ret_ending);
 	if (ret_ending->teller == SIZE_MAX)
 		return;
 	for (size_t i = ret_ending->teller + 1; i < end && ret_ending->caller == SIZE_MAX; i++) {
 		if (!ending_is_runtime(&stack->frames[i]))
 			ret_ending->caller = i;
 	}
+	if (ret_ending->own && ret_ending->kind == ENDING_PLAIN && ret_ending->caller != ret_ending->teller)
+		check_caller(crash, end, ret_ending);
 }

@@ -12,7 +12,9 @@
 #include "analyzer/core/core_return_sites.h"
 #include "analyzer/facts/crash_id.h"
 #include "analyzer/facts/fault.h"
+#include "analyzer/facts/signal_call.h"
 #include "analyzer/facts/signal_frame.h"
+#include "analyzer/facts/snapshot.h"
 #include "analyzer/facts/tracers.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
@@ -78,6 +80,16 @@ struct error *explain_match_core(const struct core *core, struct store_reader *s
 	return NULL;
 }
 
+/* siginfo has the sender's id as the dead process's namespace shows it, which is the recorder's only when the two are the
+ * same. Then it must be the process that was seen sending. */
+static bool is_its_sender(const struct crash *crash)
+{
+	const struct signal_event *signal = &crash->signal_event;
+
+	return !signal->sender_pid || crash->process.namespace_pid != crash->process.pid ||
+	       signal->code == SI_QUEUE || signal->sender_pid == crash->sender.pid;
+}
+
 static struct error *load_sender(struct store_reader *store, struct crash *crash)
 {
 	struct error *err = store_reader_signal_sender(store, crash->signal_event.id, &crash->sender);
@@ -86,8 +98,39 @@ static struct error *load_sender(struct store_reader *store, struct crash *crash
 		error_destroy(err);
 		return NULL;
 	}
-	crash->has_sender = !err;
+	crash->has_sender = !err && crash->sender.pid && is_its_sender(crash);
 	return err;
+}
+
+/* The recorded death, as far as it is the one that the core shows: a core may also have been written while the process
+ * lived on. */
+static struct error *load_death(struct store_reader *store, bool is_exit, struct crash *crash)
+{
+	struct error *err;
+
+	if (crash->snapshot)
+		return NULL;
+	err = store_reader_space_fatal_signal(store, crash->space.id, &crash->signal_event);
+	if (!err && crash->core && crash->signal_event.number != crash->signal.number) {
+		struct words words;
+
+		err = crash_add_note(crash, "the record has another end of this process (%s): the core was written before",
+				     words_signal(&words, crash->signal_event.number));
+		signal_event_deinit(&crash->signal_event);
+		crash->signal_event = (struct signal_event){0};
+		return err;
+	}
+	if (!err) {
+		crash->has_signal_event = true;
+		crash->time_ns = crash->signal_event.time_ns;
+		return load_sender(store, crash);
+	}
+	if (err->code != ERROR_NOT_FOUND)
+		return err;
+	error_destroy(err);
+	return is_exit ? NULL
+		       : crash_add_note(crash, "the death of the process was not recorded: the recorder had ended, or "
+					       "lost it");
 }
 
 static struct error *load_record(struct store_reader *store, bool is_exit, struct crash *crash)
@@ -99,19 +142,7 @@ static struct error *load_record(struct store_reader *store, bool is_exit, struc
 	if (err)
 		return err;
 	crash->recorded = true;
-	err = store_reader_space_fatal_signal(store, crash->space.id, &crash->signal_event);
-	if (!err) {
-		crash->has_signal_event = true;
-		crash->time_ns = crash->signal_event.time_ns;
-		err = load_sender(store, crash);
-	} else if (err->code == ERROR_NOT_FOUND && is_exit) {
-		error_destroy(err);
-		err = NULL;
-	} else if (err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
-		err = crash_add_note(crash,
-				     "the death of the process was not recorded: the recorder had ended, or lost it");
-	}
+	err = load_death(store, is_exit, crash);
 	if (!err)
 		err = store_reader_count_events(store, crash->space.id, &crash->event_count);
 	if (!err)
@@ -122,14 +153,16 @@ static struct error *load_record(struct store_reader *store, bool is_exit, struc
 	return err;
 }
 
-/* The sender's name, where it was recorded too. siginfo has its id as the dead process's namespace shows it, which is
- * the recorder's only when the two are the same. */
+/* The sender's name, where it was recorded too. */
 static struct error *name_sender(struct store_reader *store, struct crash *crash)
 {
 	struct crash_signal *signal = &crash->signal;
 	struct process sender;
 	struct error *err;
 
+	/* Ids of the initial namespace, which the process must share to mean the same. */
+	if (signal->only_number && crash->has_sender && crash->process.namespace_pid == crash->process.pid)
+		signal->sender_pid = crash->sender.pid;
 	if (signal->sender_pid && crash->has_sender) {
 		snprintf(signal->sender_comm, sizeof(signal->sender_comm), "%.*s", (int)sizeof(crash->sender.comm),
 			 crash->sender.comm);
@@ -182,7 +215,8 @@ static bool has_signal_address(int number)
 	return number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE || number == SIGTRAP;
 }
 
-static void take_signal(struct crash *crash, int number, int code, uint64_t address, uint32_t sender_pid)
+static void take_signal(struct crash *crash, int number, int code, uint64_t address, uint32_t sender_pid,
+			uint32_t sender_uid)
 {
 	bool by_kernel = code > 0 && code != SI_KERNEL;
 
@@ -192,6 +226,7 @@ static void take_signal(struct crash *crash, int number, int code, uint64_t addr
 		.address = address,
 		.has_address = by_kernel && has_signal_address(number),
 		.sender_pid = sender_pid,
+		.sender_uid = sender_uid,
 		.trustworthy = by_kernel,
 	};
 }
@@ -207,9 +242,16 @@ static struct error *note_modules(struct crash *crash)
 {
 	struct error *err = NULL;
 
+	crash->gone_modules = calloc(crash->core->module_count ?: 1, sizeof(*crash->gone_modules));
+	if (!crash->gone_modules)
+		return &error_no_memory;
 	for (size_t i = 0; i < crash->core->module_count && !err; i++) {
 		const struct core_module *module = &crash->core->modules[i];
 
+		if (module->state == CORE_MODULE_MISMATCH || module->state == CORE_MODULE_MISSING)
+			err = set_text(&crash->gone_modules[crash->gone_module_count++], module->path);
+		if (err)
+			break;
 		if (module->state == CORE_MODULE_MISMATCH)
 			err = crash_add_note(
 				crash, "%s is not the file that was running (its build-id differs): no symbols from it",
@@ -230,9 +272,11 @@ static struct error *take_core(struct crash *crash, const char *name)
 	snprintf(crash->comm, sizeof(crash->comm), "%s", core->comm);
 	memcpy(crash->registers, core->threads[0].registers, sizeof(crash->registers));
 	crash->has_registers = true;
-	take_signal(crash, core->signal.number, core->signal.code, core->signal.address, core->signal.sender_pid);
+	take_signal(crash, core->signal.number, core->signal.code, core->signal.address, core->signal.sender_pid,
+		    core->signal.sender_uid);
 	if (!core->signal.has_siginfo)
-		crash->signal.trustworthy = crash->signal.has_address = false;
+		crash->signal = (struct crash_signal){.number = core->signal.number, .only_number = true};
+	crash->snapshot = snapshot_find(core, &crash->signal);
 	err = set_text(&crash->core_path, name ?: core->path);
 	if (!err)
 		err = set_text(&crash->executable, executable_of_core(core));
@@ -245,6 +289,26 @@ static struct error *take_core(struct crash *crash, const char *name)
 		err = crash_add_note(crash, "the core is cut short: %" PRIu64 " bytes of memory are missing",
 				     core->missing_bytes);
 	return err;
+}
+
+/* The signal as the recorder saw it delivered. To a process that ends without a core the kernel delivers its own SIGKILL,
+ * without a siginfo (kernel/signal.c, get_signal), and one without is stored as zeros. */
+static void take_recorded_signal(struct crash *crash)
+{
+	const struct signal_event *signal = &crash->signal_event;
+
+	take_signal(crash, signal->number, signal->code, signal->address, signal->sender_pid, signal->sender_uid);
+	if (signal->code == SI_USER && !signal->sender_pid && !signal->sender_uid)
+		crash->signal = (struct crash_signal){.number = signal->number, .only_number = true};
+}
+
+/* A core without a siginfo, of a death that was recorded with one. */
+static void take_missing_siginfo(struct crash *crash)
+{
+	if (!crash->core->signal.has_siginfo && crash->has_signal_event &&
+	    crash->signal_event.namespace_tid == crash->tid &&
+	    crash->signal_event.registers[RECORD_REGISTER_RIP] == crash->registers[CORE_RIP])
+		take_recorded_signal(crash);
 }
 
 /* Without a core: what the recorder saw of the dying thread. */
@@ -264,7 +328,7 @@ static void take_signal_event(struct crash *crash)
 		crash->registers[order[i]] = signal->registers[i];
 		crash->has_registers |= signal->registers[i] != 0;
 	}
-	take_signal(crash, signal->number, signal->code, signal->address, signal->sender_pid);
+	take_recorded_signal(crash);
 }
 
 /* ---- a name for the crash ---- */
@@ -381,6 +445,7 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 			err = explain_match_core(request->core, request->store, &crash->space);
 			if (!err) {
 				err = load_record(request->store, request->exit != NULL, crash);
+				take_missing_siginfo(crash);
 			} else if (err->code == ERROR_NOT_FOUND) {
 				error_destroy(err);
 				err = note_unrecorded(request->store, crash);
@@ -434,6 +499,7 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 		explain_find_stack_uses(crash);
 	if (!err && crash->core)
 		err = explain_follow_goroutine(crash);
+	signal_call_find(crash);
 	if (!err && crash->core)
 		explain_find_ending(crash);
 	return err ?: explain_heap(request, crash);

@@ -446,7 +446,7 @@ static void examine(struct crash *crash, bool look)
 	again = may_be_raised_again(crash);
 	/* A core without siginfo tells only the number: then the instruction must show that it faulted. */
 	begin_fault(crash, again || fault->signal.code > 0 ||
-				   (crash->core && !crash->core->signal.has_siginfo && !fault->in_handler));
+				   (crash->core && crash->signal.only_number && !fault->in_handler));
 	if (fault->in_handler && crash->interruption.inferred && !is_borne_out(crash)) {
 		fault_examine_again(crash);
 		return;

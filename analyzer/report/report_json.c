@@ -70,15 +70,18 @@ static json_t *crash_json(const struct report *report)
 	return object;
 }
 
-static json_t *signal_json(const struct crash_signal *signal)
+/* `has_code`: it came with a siginfo, or the code was worked out. */
+static json_t *signal_json(const struct crash_signal *signal, bool has_code)
 {
 	json_t *object = json_object();
 	struct words words;
 
 	json_object_set_new(object, "number", json_integer(signal->number));
 	json_object_set_new(object, "name", json_string(words_signal(&words, signal->number)));
-	json_object_set_new(object, "code", json_integer(signal->code));
-	json_object_set_new(object, "code_name", json_string(words_signal_code(&words, signal->number, signal->code)));
+	json_object_set_new(object, "code", integer_or_null(has_code, signal->code));
+	json_object_set_new(
+		object, "code_name",
+		has_code ? json_string(words_signal_code(&words, signal->number, signal->code)) : json_null());
 	json_object_set_new(object, "address", signal->has_address ? hex(signal->address) : json_null());
 	json_object_set_new(object, "sender_pid", integer_or_null(signal->sender_pid != 0, signal->sender_pid));
 	json_object_set_new(object, "trustworthy", json_boolean(signal->trustworthy));
@@ -128,7 +131,7 @@ static json_t *fault_json(const struct crash *crash)
 	json_object_set_new(object, "member", member_json(&fault->member));
 	json_object_set_new(object, "place",
 			    fault->source ? report_text_json(words_place(&place, crash, &fault->place)) : json_null());
-	json_object_set_new(object, "signal", fault->in_handler ? signal_json(&fault->signal) : json_null());
+	json_object_set_new(object, "signal", fault->in_handler ? signal_json(&fault->signal, true) : json_null());
 	return object;
 }
 
@@ -291,7 +294,7 @@ struct error *report_write_json(const struct report *report, FILE *out)
 	json_object_set_new(root, "schema_version", json_integer(REPORT_SCHEMA_VERSION));
 	json_object_set_new(root, "corelate_version", json_string(CORELATE_VERSION));
 	json_object_set_new(root, "crash", crash_json(report));
-	json_object_set_new(root, "signal", signal_json(&report->crash->signal));
+	json_object_set_new(root, "signal", signal_json(&report->crash->signal, !report->crash->signal.only_number));
 	json_object_set_new(root, "fault", fault_json(report->crash));
 	json_object_set_new(root, "registers", report_registers_json(report->crash));
 	json_object_set_new(root, "stack_words", report_stack_words_json(report->crash));

@@ -96,9 +96,11 @@ void report_write_facts(const struct report *report, FILE *out)
 	}
 	fputc('\n', out);
 	write_time(crash, out);
-	fprintf(out, "  %-8s %s, %s", crash->has_exit_state ? "end" : "signal",
-		words_signal(&signal, crash->signal.number),
-		words_signal_code(&code, crash->signal.number, crash->signal.code));
+	if (crash->snapshot == SNAPSHOT_NO_SIGNAL)
+		fputs("  signal   none", out);
+	else
+		fprintf(out, "  %-8s %s, %s", crash->has_exit_state ? "end" : "signal",
+			words_signal(&signal, crash->signal.number), words_signal_origin(&code, &crash->signal));
 	if (crash->signal.has_address)
 		fprintf(out, " at 0x%" PRIx64, crash->signal.address);
 	if (crash->signal.sender_pid)

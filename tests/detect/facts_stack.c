@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "tests/detect/facts_parser.h"
 
@@ -35,14 +36,17 @@ static struct thread_stack *crashed_thread(struct crash *crash)
 	return &crash->stacks.threads[0];
 }
 
-static void add_frame(struct crash *crash, const struct frame *frame)
+static void append_frame(struct thread_stack *stack, const struct frame *frame)
 {
-	struct thread_stack *stack = crashed_thread(crash);
-
 	stack->frames = reallocarray(stack->frames, stack->frame_count + 1, sizeof(*frame));
 	if (!stack->frames)
 		abort();
 	stack->frames[stack->frame_count++] = *frame;
+}
+
+static void add_frame(struct crash *crash, const struct frame *frame)
+{
+	append_frame(crashed_thread(crash), frame);
 }
 
 /* [MODULE:]FUNCTION[+OFFSET], or ? for none; the module is "program" when none is named. A function's entry is made of
@@ -180,20 +184,108 @@ static void read_stack(struct parser *parser)
 		crash->stack_use_count++;
 }
 
-/* siginfo NUMBER, CODE [from PID|self]: any signal; after "death", which names the process */
+/* siginfo NUMBER, CODE|none [from PID|self] [uid N]: any signal; "none": the number is all that is known. After "death",
+ * which names the process */
 static void read_siginfo(struct parser *parser)
 {
 	struct crash *crash = facts_crash(parser);
 
 	crash->signal = (struct crash_signal){.number = (int32_t)facts_read_number(parser)};
 	expect(parser, ",");
-	crash->signal.code = (int32_t)facts_read_number(parser);
+	crash->signal.only_number = facts_accept(parser, "none");
+	if (!crash->signal.only_number)
+		crash->signal.code = (int32_t)facts_read_number(parser);
 	if (facts_accept(parser, "from"))
 		crash->signal.sender_pid =
 			facts_accept(parser, "self") ? crash->pid : (uint32_t)facts_read_number(parser);
+	if (facts_accept(parser, "uid"))
+		crash->signal.sender_uid = (uint32_t)facts_read_number(parser);
 }
 
-/* sender PID|self COMM TIME [handling NUMBER, CODE [in PID] [from PID] [call NUMBER]]: who sent the signal, as
+static int call_number(struct parser *parser)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} calls[] = {{"kill", SYS_kill}, {"tkill", SYS_tkill}, {"tgkill", SYS_tgkill}};
+	char word[16];
+
+	facts_read_word(parser, word, sizeof(word));
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if (strcmp(word, calls[i].name) == 0)
+			return calls[i].number;
+	}
+	facts_bad(parser, "kill, tkill or tgkill");
+}
+
+/* another TID SYMBOL SYMBOL...: a further thread and its frames, innermost first */
+static void read_another(struct parser *parser)
+{
+	struct crash *crash = facts_crash(parser);
+	struct thread_stack *stack;
+
+	crashed_thread(crash);
+	crash->stacks.threads = reallocarray(crash->stacks.threads, crash->stacks.thread_count + 1,
+					     sizeof(*crash->stacks.threads));
+	if (!crash->stacks.threads)
+		abort();
+	stack = &crash->stacks.threads[crash->stacks.thread_count++];
+	*stack = (struct thread_stack){.tid = (uint32_t)facts_read_number(parser)};
+	while (!facts_at_end(parser)) {
+		struct frame frame = {.trust = FRAME_CFI, .sp = 0x9000};
+
+		read_symbol(parser, &frame);
+		append_frame(stack, &frame);
+	}
+}
+
+/* sends TID CALL: that thread is in this system call, which sends the signal to the process */
+static void read_sends(struct parser *parser)
+{
+	struct crash *crash = facts_crash(parser);
+	uint32_t tid = (uint32_t)facts_read_number(parser);
+	int call = call_number(parser);
+
+	if (tid == crash->tid) {
+		crash->sending.crashed = call;
+		return;
+	}
+	for (size_t i = 1; i < crash->stacks.thread_count; i++) {
+		if (crash->stacks.threads[i].tid == tid)
+			crash->sending.other = i;
+	}
+	if (!crash->sending.other)
+		facts_bad(parser, "no such thread");
+	crash->sending.other_call = call;
+}
+
+/* gone MODULE: its file is not there any more */
+static void read_gone(struct parser *parser)
+{
+	struct crash *crash = facts_crash(parser);
+	char word[128];
+
+	facts_read_word(parser, word, sizeof(word));
+	crash->gone_modules = reallocarray(crash->gone_modules, crash->gone_module_count + 1,
+					   sizeof(*crash->gone_modules));
+	if (!crash->gone_modules)
+		abort();
+	crash->gone_modules[crash->gone_module_count++] = copy(word);
+}
+
+/* snapshot no-signal|stopped|breakpoint: the process lived on */
+static void read_snapshot(struct parser *parser)
+{
+	struct crash *crash = facts_crash(parser);
+
+	crash->snapshot = facts_accept(parser, "no-signal") ? SNAPSHOT_NO_SIGNAL
+			  : facts_accept(parser, "stopped") ? SNAPSHOT_STOPPED
+							    : SNAPSHOT_BREAKPOINT;
+	if (crash->snapshot == SNAPSHOT_BREAKPOINT)
+		expect(parser, "breakpoint");
+}
+
+/* sender PID|self COMM TIME [thread TID] [handling NUMBER, CODE [in PID] [from PID] [call NUMBER]]: who sent the signal, as
  * recorded, and what its handler had been called for then */
 static void read_sender(struct parser *parser)
 {
@@ -209,6 +301,8 @@ static void read_sender(struct parser *parser)
 	memcpy(sender->comm, comm, sizeof(sender->comm));
 	sender->time_ns = facts_read_time(parser);
 	sender->first_system_call = -1;
+	if (facts_accept(parser, "thread"))
+		sender->tid = sender->first_tid = (uint32_t)facts_read_number(parser);
 	if (!facts_accept(parser, "handling"))
 		return;
 	sender->first_number = (int32_t)facts_read_number(parser);
@@ -223,8 +317,9 @@ static void read_sender(struct parser *parser)
 	sender->first_time_ns = sender->time_ns - 1000;
 }
 
-/* handler FRAME, NUMBER, CODE [from PID|self]: a signal frame on the crashed thread, whose handler had interrupted that
- * frame; number 0: installed without SA_SIGINFO */
+/* handler FRAME, NUMBER, CODE [from PID|self] [sending]: a signal frame on the crashed thread, whose handler had
+ * interrupted that frame; number 0: installed without SA_SIGINFO; "sending": the frame was in the call that sent that
+ * signal */
 static void read_handler(struct parser *parser)
 {
 	struct crash *crash = facts_crash(parser);
@@ -241,6 +336,7 @@ static void read_handler(struct parser *parser)
 	if (facts_accept(parser, "from"))
 		interruption->signal.sender_pid =
 			facts_accept(parser, "self") ? crash->pid : (uint32_t)facts_read_number(parser);
+	interruption->sends = facts_accept(parser, "sending");
 	crash->interruption_count++;
 }
 
@@ -336,6 +432,10 @@ bool facts_read_stack_line(struct parser *parser, const char *keyword)
 		{"stack-end", read_stack_end},
 		{"stack", read_stack},
 		{"siginfo", read_siginfo},
+		{"another", read_another},
+		{"sends", read_sends},
+		{"gone", read_gone},
+		{"snapshot", read_snapshot},
 		{"sender", read_sender},
 		{"handler", read_handler},
 		{"said", read_said},
