@@ -31,7 +31,10 @@ static struct error *describe_lost_way(const struct crash *crash, const struct e
 	struct error *err;
 
 	words_signal(&signal, crash->signal.number);
-	words_system_call(&call, crash->sending.crashed);
+	if (ending->teller != SIZE_MAX)
+		words_function(&call, &crash->stacks.threads[0].frames[ending->teller].symbol);
+	else
+		words_system_call(&call, crash->sending.crashed);
 	if (!frame)
 		return finding_set_summary(finding,
 					   "Thread %" PRIu32 " sent %s to its own process (%s); the stack does not show "

@@ -285,6 +285,8 @@ static struct error *take_core(struct crash *crash, const char *name)
 	/* Only then can its words be the last ones. */
 	if (!err && core->signal.number == SIGABRT)
 		err = abort_message_read(core, &crash->abort_message);
+	if (!err && !crash->snapshot && core->threads[0].signal && core->threads[0].signal != core->threads[0].info_signal)
+		err = crash_add_note(crash, "a debugger wrote this core, not the kernel: it held the process at the signal");
 	if (!err && core->truncated)
 		err = crash_add_note(crash, "the core is cut short: %" PRIu64 " bytes of memory are missing",
 				     core->missing_bytes);

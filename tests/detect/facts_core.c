@@ -87,7 +87,8 @@ static void add_notes(const struct facts_core *facts, FILE *out)
 
 	for (size_t i = 0; i < facts->thread_count; i++) {
 		struct elf_prstatus status = {.pr_pid = (int)facts->threads[i].tid,
-					      .pr_cursig = (short)(i ? 0 : facts->signal_number)};
+					      .pr_info.si_signo = facts->signal_number,
+					      .pr_cursig = (short)facts->signal_number};
 
 		memcpy(&status.pr_reg, facts->threads[i].registers, sizeof(status.pr_reg));
 		add_note(out, NT_PRSTATUS, &status, sizeof(status));

@@ -55,7 +55,7 @@ static inline void add_note(uint32_t type, const void *data, size_t size)
 
 static inline void add_thread(int tid, int signal)
 {
-	struct elf_prstatus status = {.pr_pid = tid, .pr_cursig = (short)signal};
+	struct elf_prstatus status = {.pr_pid = tid, .pr_cursig = (short)signal, .pr_info.si_signo = signal};
 
 	status.pr_reg[CORE_RIP] = 0x1234;
 	status.pr_reg[CORE_RSP] = 0x5678;
