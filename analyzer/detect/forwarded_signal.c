@@ -199,7 +199,7 @@ struct error *detect_forwarded_signal(const struct crash *crash, struct finding_
 	ending_find(crash, &ending);
 	if (crash->snapshot)
 		return NULL;
-	if (crash->has_sender && crash->sender.first_number && ending.kind <= ENDING_PLAIN &&
+	if (evidence_is_passed_on(crash) && ending.kind <= ENDING_PLAIN &&
 	    !(ending.kind == ENDING_PLAIN && ending.in_handler))
 		return report_recorded(crash, findings);
 	if (!ending.own)

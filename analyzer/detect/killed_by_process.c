@@ -147,7 +147,7 @@ static struct error *weigh(const struct crash *crash, const struct sender *sende
 					  sender->pid ? "the sending: with sigqueue the sender says itself who it is"
 						      : "the sender's id: it has none in this pid namespace");
 	}
-	if (!err && crash->has_sender && crash->sender.first_number) {
+	if (!err && evidence_is_passed_on(crash)) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding,
 					  "it was in a handler for %s when it sent it: it passed on what it got",

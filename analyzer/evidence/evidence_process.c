@@ -2,6 +2,7 @@
 #include "analyzer/evidence/evidence_process.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 
 static const struct frame *frame_at(const struct crash *crash, size_t frame)
@@ -37,6 +38,23 @@ struct error *evidence_add_signal(const struct crash *crash, struct finding *fin
 	return finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0, 0,
 				    "%s, %s%s", words_signal(&name, signal->number),
 				    words_signal_origin(&code, signal), sender);
+}
+
+/* timer_create(2); setitimer(2) and alarm(2) send with SEND_SIG_PRIV (Linux kernel/time/itimer.c). */
+static bool is_timer(int number, int code)
+{
+	return code == SI_TIMER ||
+	       (code == SI_KERNEL && (number == SIGALRM || number == SIGVTALRM || number == SIGPROF));
+}
+
+bool evidence_is_passed_on(const struct crash *crash)
+{
+	const struct signal_sender *sender = &crash->sender;
+
+	if (!crash->has_sender || !sender->first_number)
+		return false;
+	return sender->pid == crash->process.pid || sender->first_pid != sender->pid ||
+	       !is_timer(sender->first_number, sender->first_code);
 }
 
 const char *evidence_frame_words(struct words *words, const struct crash *crash, size_t frame)
