@@ -7,6 +7,7 @@
  * watchdog a thread ends the process with kill(getpid(), SIGABRT); the main thread, which waits, gets it
  * alarm    handles the first SIGALRM, which somebody sends, and dies of the second, which is a timer's
  * hog      allocates until it is killed
+ * threads  waits in three threads
  * idle     waits
  */
 #include <linux/futex.h>
@@ -61,6 +62,11 @@ int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
 
+	if (strcmp(mode, "threads") == 0) {
+		start(waiter);
+		start(waiter);
+		mode = "idle";
+	}
 	signal(SIGQUIT, SIG_DFL); /* a shell without job control makes what runs behind it ignore that */
 	signal(SIGALRM, on_alarm);
 	printf("%d\n", getpid());
