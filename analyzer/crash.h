@@ -290,7 +290,7 @@ struct crash {
 	uint64_t registers[CORE_REGISTERS];
 	struct crash_signal signal;
 	enum snapshot_kind snapshot;
-	/* Threads that are, by their registers, in a system call that sends `signal` to this process (signal_call.h). */
+	/* Threads that are, by their registers, in a system call that sends `signal` to the process (signal_call.h). */
 	struct {
 		int crashed;	/* number of that system call of the crashed thread; 0: it is in none */
 		size_t other;	/* another thread, as an index into stacks.threads; 0: none */

@@ -23,9 +23,8 @@ static const char *module_words(struct words *words, const struct symbol *symbol
 /* The thread ended the process by a system call, and the frames do not show what for. */
 static struct error *describe_lost_way(const struct crash *crash, const struct ending *ending, struct finding *finding)
 {
-	const struct frame *frame = ending->lost_frame == SIZE_MAX
-					    ? NULL
-					    : &crash->stacks.threads[0].frames[ending->lost_frame];
+	const struct frame *frame =
+		ending->lost_frame == SIZE_MAX ? NULL : &crash->stacks.threads[0].frames[ending->lost_frame];
 	struct words signal, call, module;
 	const char *reason = ending->lost == LOST_GONE ? "is not there any more" : "has no symbols";
 	struct error *err;
@@ -37,12 +36,14 @@ static struct error *describe_lost_way(const struct crash *crash, const struct e
 		words_system_call(&call, crash->sending.crashed);
 	if (!frame)
 		return finding_set_summary(finding,
-					   "Thread %" PRIu32 " sent %s to its own process (%s); the stack does not show "
+					   "Thread %" PRIu32
+					   " sent %s to its own process (%s); the stack does not show "
 					   "what for.",
 					   crash->tid, signal.text, call.text);
 	module_words(&module, &frame->symbol);
 	err = finding_set_summary(finding,
-				  "Thread %" PRIu32 " sent %s to its own process (%s), called from %s, which %s: whether "
+				  "Thread %" PRIu32
+				  " sent %s to its own process (%s), called from %s, which %s: whether "
 				  "an abort, a failed check or an uncaught exception did so is not known.",
 				  crash->tid, signal.text, call.text, module.text, reason);
 	if (!err)
@@ -51,13 +52,13 @@ static struct error *describe_lost_way(const struct crash *crash, const struct e
 	if (err)
 		return err;
 	if (ending->lost == LOST_GONE)
-		return finding_set_next_step(finding,
-					     "put %s, as it was then, back to %s and explain again: the package of that "
-					     "build has it, and debuginfod serves it by the build-id",
-					     module.text, frame->symbol.module);
-	return finding_set_next_step(finding,
-				     "install the debug file of %s (/usr/lib/debug/.build-id) and explain again",
-				     module.text);
+		return finding_set_next_step(
+			finding,
+			"put %s, as it was then, back to %s and explain again: the package of that "
+			"build has it, and debuginfod serves it by the build-id",
+			module.text, frame->symbol.module);
+	return finding_set_next_step(
+		finding, "install the debug file of %s (/usr/lib/debug/.build-id) and explain again", module.text);
 }
 
 /* A signal that no instruction raised, from a sender that is not known. */
@@ -74,18 +75,20 @@ static struct error *describe_sent(const struct crash *crash, struct finding *fi
 		return err;
 	if (signal->only_number)
 		err = finding_add_missing(finding, "the sender of %s: %s", name.text,
-					  crash->core ? "the core has no siginfo"
-						      : "the kernel keeps none for a signal that ends a process without "
-							"a core, and no process was seen sending it; the kernel itself "
-							"sends signals, too");
+					  crash->core
+						  ? "the core has no siginfo"
+						  : "the kernel keeps none for a signal that ends a process without "
+						    "a core, and no process was seen sending it; the kernel itself "
+						    "sends signals, too");
 	else
 		err = finding_add_missing(finding,
 					  "the sender of %s: a process id of 0 is that of a process outside the pid "
 					  "namespace, or of none, where the kernel had no room for a siginfo",
 					  name.text);
 	if (!err && signal->number == SIGKILL)
-		err = finding_set_next_step(finding, "look at the kernel's log (dmesg) for the OOM killer, and at who may "
-						     "have sent it: a service manager, a container runtime");
+		err = finding_set_next_step(finding,
+					    "look at the kernel's log (dmesg) for the OOM killer, and at who may "
+					    "have sent it: a service manager, a container runtime");
 	return err;
 }
 

@@ -154,7 +154,7 @@ int BPF_PROG(signal_deliver, int number, struct kernel_siginfo *info, struct k_s
 	record->padding = 0;
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
 	__builtin_memset(&record->sender, 0, sizeof(record->sender));
-	/* The SIGKILL of a group's end has no siginfo: who sent the signal that it stands for was seen at the sending. */
+	/* The SIGKILL of a group's end has no siginfo: who sent the signal that it stands for was seen then. */
 	if (fatal && (number == SIGKILL || ((u64)info != 1 && is_sent_code(record->code))))
 		sender_tell(task, record->number, &record->sender);
 	record->directory_used = 0;

@@ -92,9 +92,10 @@ enum core_register {
 };
 
 struct core_thread {
-	uint32_t tid;	/* in the process's own pid namespace */
+	uint32_t tid;	     /* in the process's own pid namespace */
 	int32_t signal;	     /* pr_cursig */
-	int32_t info_signal; /* pr_info.si_signo: the kernel writes pr_cursig there too (fs/binfmt_elf.c, fill_prstatus) */
+	int32_t info_signal; /* pr_info.si_signo: the kernel writes pr_cursig there too (fs/binfmt_elf.c, fill_prstatus)
+			      */
 	uint64_t registers[CORE_REGISTERS];
 };
 
@@ -104,9 +105,9 @@ struct core_signal {
 	int32_t number;
 	int32_t code;
 	int32_t error_number;
-	uint64_t address;    /* si_addr of SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP; si_call_addr of SIGSYS; else 0 */
-	/* si_pid and si_uid where the code says that a process sent it (code <= 0), else 0. A pid of 0 is no process: the
-	 * sender has none in the dead one's pid namespace, or the kernel kept no siginfo and filled in zeros (Linux
+	uint64_t address; /* si_addr of SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP; si_call_addr of SIGSYS; else 0 */
+	/* si_pid and si_uid where the code says that a process sent it (code <= 0), else 0. A pid of 0 is no process:
+	 * the sender has none in the dead one's pid namespace, or the kernel kept no siginfo and filled in zeros (Linux
 	 * kernel/signal.c, collect_signal). */
 	uint32_t sender_pid;
 	uint32_t sender_uid;

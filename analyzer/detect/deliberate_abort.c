@@ -3,16 +3,16 @@
  * deliberate-abort: the program ended itself: abort(), raise() or kill() of its own, a fatal error of Go's runtime, or
  * one of the C library that has no class of its own.
  *
- * What is seen: the crashed thread is in the system call that sends the signal, and its frames show the way there. Or the
- * signal says that the process itself sent it, and the thread that got it is in no such call: a signal for the process
- * goes to any thread, so another one sent it: the one that the recorder saw, or one that is still in the call; whoever
- * sent it may have run on, and then it is not known (`likely`).
+ * What is seen: the crashed thread is in the system call that sends the signal, and its frames show the way there. Or
+ * the signal says that the process itself sent it, and the thread that got it is in no such call: a signal for the
+ * process goes to any thread, so another one sent it: the one that the recorder saw, or one that is still in the call;
+ * whoever sent it may have run on, and then it is not known (`likely`).
  *
  * Near misses, left to their own classes: an assertion, a canary, a complaint about the heap, std::terminate and panics
- * abort too, so that a caller of abort() without a name leaves them open (`possible`), and one in a library that is gone,
- * or a way without any name, leaves the class unknown. A handler that sends a signal on is forwarded-signal, and one that
- * aborts because of a fault is only the messenger (`possible`); SIGPIPE and SIGXFSZ carry the process's own id though the
- * kernel sends them.
+ * abort too, so that a caller of abort() without a name leaves them open (`possible`), and one in a library that is
+ * gone, or a way without any name, leaves the class unknown. A handler that sends a signal on is forwarded-signal, and
+ * one that aborts because of a fault is only the messenger (`possible`); SIGPIPE and SIGXFSZ carry the process's own id
+ * though the kernel sends them.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -36,8 +36,8 @@ static bool is_fault_signal(int number)
 	return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL || number == SIGTRAP;
 }
 
-/* The other thread that sent the signal, as an index into the stacks: the one that was seen sending it, else one that is
- * in such a call. SIZE_MAX: not known. */
+/* The other thread that sent the signal, as an index into the stacks: the one that was seen sending it, else one that
+ * is in such a call. SIZE_MAX: not known. */
 static size_t sending_thread(const struct crash *crash)
 {
 	const struct signal_sender *sender = &crash->sender;
@@ -55,8 +55,7 @@ static size_t sending_thread(const struct crash *crash)
 }
 
 /* Where that thread is now: the first frame of its own. */
-static struct error *add_place(const struct thread_stack *stack, struct finding *finding,
-			       struct words *ret_place)
+static struct error *add_place(const struct thread_stack *stack, struct finding *finding, struct words *ret_place)
 {
 	struct words symbol;
 
@@ -101,10 +100,10 @@ static struct error *report_calling_thread(const struct crash *crash, size_t ind
 	struct error *err = add_place(stack, finding, &place);
 
 	if (!err)
-		err = finding_set_summary(finding,
-					  "Thread %" PRIu32 " of the process sent %s to it: it is in the system call %s%s.",
-					  stack->tid, words_signal(&signal, crash->signal.number),
-					  words_system_call(&call, crash->sending.other_call), place.text);
+		err = finding_set_summary(
+			finding, "Thread %" PRIu32 " of the process sent %s to it: it is in the system call %s%s.",
+			stack->tid, words_signal(&signal, crash->signal.number),
+			words_system_call(&call, crash->sending.other_call), place.text);
 	return err ?: finding_add_missing(finding, "the sending: another thread may have done the same and run on");
 }
 
@@ -121,8 +120,10 @@ static struct error *report_other_thread(const struct crash *crash, struct findi
 		return report_calling_thread(crash, index, finding);
 	err = finding_set_summary(finding, "The process sent %s to itself; which of its threads did so is not known.",
 				  words_signal(&signal, crash->signal.number));
-	return err ?: finding_add_missing(finding, "the thread that sent the signal: none is in such a system call any "
-						   "more");
+	return err
+		       ?: finding_add_missing(finding,
+					      "the thread that sent the signal: none is in such a system call any "
+					      "more");
 }
 
 static struct error *set_summary(const struct crash *crash, const struct ending *ending, struct finding *finding)
@@ -189,8 +190,9 @@ static struct error *weigh(const struct crash *crash, const struct ending *endin
 	}
 	if (ending->lost) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
-		return finding_add_missing(finding, "the name of the function that called it: a runtime that is linked into "
-						    "the program ends it so, too");
+		return finding_add_missing(finding,
+					   "the name of the function that called it: a runtime that is linked into "
+					   "the program ends it so, too");
 	}
 	return NULL;
 }

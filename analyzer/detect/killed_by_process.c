@@ -3,15 +3,15 @@
  * killed-by-process: somebody outside the process sent the signal: another process, the terminal, or the kernel for a
  * limit.
  *
- * What is seen: the recorder saw a process send that signal to this one; or the signal's siginfo says that a process sent
- * it (SI_USER, SI_TKILL), and its id is not the dead process's own. The kernel fills that in; of SI_QUEUE the sender
- * chooses it, so it is only `likely`. SI_KERNEL is the kernel's: for SIGQUIT and SIGINT a key of the terminal, for SIGXCPU
- * the processor time.
+ * What is seen: the recorder saw a process send that signal to this one; or the signal's siginfo says that a process
+ * sent it (SI_USER, SI_TKILL), and its id is not the dead process's own. The kernel fills that in; of SI_QUEUE the
+ * sender chooses it, so it is only `likely`. SI_KERNEL is the kernel's: for SIGQUIT and SIGINT a key of the terminal,
+ * for SIGXCPU the processor time.
  *
- * No sender was seen: a core without NT_SIGINFO; an id of 0, which stands for a process outside the pid namespace and for
- * no process at all (Linux kernel/signal.c, collect_signal). Only a user id beside it shows that somebody filled it in.
- * A process that ends without a core is killed by the kernel's own SIGKILL, which has no siginfo: then the record of the
- * sending is all there is.
+ * No sender was seen: a core without NT_SIGINFO; an id of 0, which stands for a process outside the pid namespace and
+ * for no process at all (Linux kernel/signal.c, collect_signal). Only a user id beside it shows that somebody filled it
+ * in. A process that ends without a core is killed by the kernel's own SIGKILL, which has no siginfo: then the record
+ * of the sending is all there is.
  *
  * Near misses: a fault has a positive code and an address; a signal that the process sent to itself is
  * deliberate-abort; SI_KERNEL with SIGSEGV or SIGBUS is a fault whose address the processor does not tell; the OOM
@@ -43,9 +43,9 @@ static const struct kernel_reason {
 /* The crashed thread is in a call that makes a file longer: the kernel sends SIGXFSZ from there. */
 static bool is_writing(const struct crash *crash)
 {
-	static const int64_t calls[] = {SYS_write,     SYS_pwrite64, SYS_writev,   SYS_pwritev, SYS_pwritev2,
-					SYS_ftruncate, SYS_truncate, SYS_sendfile, SYS_splice,  SYS_copy_file_range,
-					SYS_fallocate};
+	static const int64_t calls[] = {SYS_write,    SYS_pwrite64,	   SYS_writev,	 SYS_pwritev,
+					SYS_pwritev2, SYS_ftruncate,	   SYS_truncate, SYS_sendfile,
+					SYS_splice,   SYS_copy_file_range, SYS_fallocate};
 
 	for (size_t i = 0; crash->core && i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if ((int64_t)crash->registers[CORE_ORIG_RAX] == calls[i])
@@ -107,8 +107,7 @@ static bool find_sender(const struct crash *crash, struct sender *ret_sender)
 		*ret_sender = (struct sender){crash->sender.pid, crash->sender.comm, .is_recorded = true};
 		return crash->sender.pid != crash->process.pid;
 	}
-	if (signal->only_number ||
-	    (signal->code != SI_USER && signal->code != SI_TKILL && signal->code != SI_QUEUE))
+	if (signal->only_number || (signal->code != SI_USER && signal->code != SI_TKILL && signal->code != SI_QUEUE))
 		return false;
 	*ret_sender = (struct sender){.pid = signal->sender_pid, .comm = signal->sender_comm};
 	return signal->sender_pid ? signal->sender_pid != crash->pid : signal->sender_uid != 0;

@@ -36,8 +36,8 @@ struct error *evidence_add_signal(const struct crash *crash, struct finding *fin
 		snprintf(sender, sizeof(sender), ", sent by process %" PRIu32 "%s%s%s", signal->sender_pid,
 			 signal->sender_comm[0] ? " (" : "", signal->sender_comm, signal->sender_comm[0] ? ")" : "");
 	return finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0, 0,
-				    "%s, %s%s", words_signal(&name, signal->number),
-				    words_signal_origin(&code, signal), sender);
+				    "%s, %s%s", words_signal(&name, signal->number), words_signal_origin(&code, signal),
+				    sender);
 }
 
 /* timer_create(2); setitimer(2) and alarm(2) send with SEND_SIG_PRIV (Linux kernel/time/itimer.c). */

@@ -15,8 +15,8 @@ struct error *evidence_add_crash_frame(const struct crash *crash, struct finding
 /* The signal and who sent it: "SIGABRT, SI_TKILL, sent by the process itself". */
 struct error *evidence_add_signal(const struct crash *crash, struct finding *finding) must_check;
 
-/* Did the recorded sender pass on a signal: it sent this one in a handler for one that it had got? A process that sends a
- * signal to another when a timer of its own has run down decided so by itself. */
+/* Did the recorded sender pass on a signal: it sent this one in a handler for one that it had got? A process that sends
+ * a signal to another when a timer of its own has run down decided so by itself. */
 bool evidence_is_passed_on(const struct crash *crash);
 
 /* "close_books (prog.c:11)" for a frame of the crashed thread; "" for SIZE_MAX. */

@@ -211,7 +211,8 @@ static void follow_names(const struct crash *crash, size_t end, struct ending *e
 				ending->kind = row->kind;
 			continue;
 		}
-		if (ending->kind == ENDING_NONE && (stack->frames[i].symbol.function || is_gone(crash, &stack->frames[i])))
+		if (ending->kind == ENDING_NONE &&
+		    (stack->frames[i].symbol.function || is_gone(crash, &stack->frames[i])))
 			return;
 		gap++;
 	}
@@ -232,12 +233,21 @@ static void take_own_call(const struct crash *crash, struct ending *ending)
 		ending->caller = ending->first;
 }
 
+/* No runtime ends a program in that way: whoever called it, it is the program's own decision. */
+static bool is_explicit(const struct crash *crash, const struct frame *teller)
+{
+	return crash->signal.number != SIGABRT || ending_is_function(teller, "kill") ||
+	       ending_is_function(teller, "killpg") || ending_is_function(teller, "sigqueue");
+}
+
 /* abort() is also how runtimes end a program: who called it must be known by name. */
 static void check_caller(const struct crash *crash, size_t end, struct ending *ending)
 {
 	const struct thread_stack *stack = &crash->stacks.threads[0];
 	size_t direct = ending->teller + 1;
 
+	if (is_explicit(crash, &stack->frames[ending->teller]))
+		return;
 	if (direct < end && stack->frames[direct].trust != FRAME_LOST && stack->frames[direct].symbol.function)
 		return;
 	if (direct >= end && ending->in_handler)

@@ -41,9 +41,9 @@ struct ending {
 	bool sends; /* the crashed thread is in the system call that sent it */
 	enum ending_lost lost;
 	size_t lost_frame;
-	size_t first;	 /* frame that sent the signal: of the crash, or below handlers that ran for that very signal */
-	/* Outermost frame of the known way: abort, __assert_fail, std::terminate; the `caller` itself where that makes the
-	 * system call with code of its own; SIZE_MAX for NONE. */
+	size_t first; /* frame that sent the signal: of the crash, or below handlers that ran for that very signal */
+	/* Outermost frame of the known way: abort, __assert_fail, std::terminate; the `caller` itself where that makes
+	 * the system call with code of its own; SIZE_MAX for NONE. */
 	size_t teller;
 	size_t caller;	 /* first frame beyond it that is the program's; SIZE_MAX when none is known */
 	bool in_handler; /* a signal handler did it, for another signal: `interruption` is that signal */

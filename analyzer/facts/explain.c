@@ -80,14 +80,14 @@ struct error *explain_match_core(const struct core *core, struct store_reader *s
 	return NULL;
 }
 
-/* siginfo has the sender's id as the dead process's namespace shows it, which is the recorder's only when the two are the
- * same. Then it must be the process that was seen sending. */
+/* siginfo has the sender's id as the dead process's namespace shows it, which is the recorder's only when the two are
+ * the same. Then it must be the process that was seen sending. */
 static bool is_its_sender(const struct crash *crash)
 {
 	const struct signal_event *signal = &crash->signal_event;
 
-	return !signal->sender_pid || crash->process.namespace_pid != crash->process.pid ||
-	       signal->code == SI_QUEUE || signal->sender_pid == crash->sender.pid;
+	return !signal->sender_pid || crash->process.namespace_pid != crash->process.pid || signal->code == SI_QUEUE ||
+	       signal->sender_pid == crash->sender.pid;
 }
 
 static struct error *load_sender(struct store_reader *store, struct crash *crash)
@@ -114,7 +114,8 @@ static struct error *load_death(struct store_reader *store, bool is_exit, struct
 	if (!err && crash->core && crash->signal_event.number != crash->signal.number) {
 		struct words words;
 
-		err = crash_add_note(crash, "the record has another end of this process (%s): the core was written before",
+		err = crash_add_note(crash,
+				     "the record has another end of this process (%s): the core was written before",
 				     words_signal(&words, crash->signal_event.number));
 		signal_event_deinit(&crash->signal_event);
 		crash->signal_event = (struct signal_event){0};
@@ -285,16 +286,19 @@ static struct error *take_core(struct crash *crash, const char *name)
 	/* Only then can its words be the last ones. */
 	if (!err && core->signal.number == SIGABRT)
 		err = abort_message_read(core, &crash->abort_message);
-	if (!err && !crash->snapshot && core->threads[0].signal && core->threads[0].signal != core->threads[0].info_signal)
-		err = crash_add_note(crash, "a debugger wrote this core, not the kernel: it held the process at the signal");
+	if (!err && !crash->snapshot && core->threads[0].signal &&
+	    core->threads[0].signal != core->threads[0].info_signal)
+		err = crash_add_note(
+			crash, "the kernel did not write this core, but a debugger or another tool: the process may "
+			       "have lived on");
 	if (!err && core->truncated)
 		err = crash_add_note(crash, "the core is cut short: %" PRIu64 " bytes of memory are missing",
 				     core->missing_bytes);
 	return err;
 }
 
-/* The signal as the recorder saw it delivered. To a process that ends without a core the kernel delivers its own SIGKILL,
- * without a siginfo (kernel/signal.c, get_signal), and one without is stored as zeros. */
+/* The signal as the recorder saw it delivered. To a process that ends without a core the kernel delivers its own
+ * SIGKILL, without a siginfo (kernel/signal.c, get_signal), and one without is stored as zeros. */
 static void take_recorded_signal(struct crash *crash)
 {
 	const struct signal_event *signal = &crash->signal_event;

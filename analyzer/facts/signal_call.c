@@ -117,8 +117,8 @@ void signal_call_find(struct crash *crash)
 	for (size_t i = 0; i < crash->interruption_count; i++) {
 		struct interruption *interruption = &crash->interruptions[i];
 
-		interruption->sends = signal_call_read(core, interruption->registers, false, &call) &&
-				      signal_call_reaches(&call, interruption->signal.number, core->pid,
-							  core->threads[0].tid);
+		interruption->sends =
+			signal_call_read(core, interruption->registers, false, &call) &&
+			signal_call_reaches(&call, interruption->signal.number, core->pid, core->threads[0].tid);
 	}
 }

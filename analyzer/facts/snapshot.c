@@ -10,7 +10,7 @@
 
 static bool dumps_core(int number)
 {
-	static const int numbers[] = {SIGQUIT, SIGILL,  SIGTRAP, SIGABRT, SIGBUS,
+	static const int numbers[] = {SIGQUIT, SIGILL,	SIGTRAP, SIGABRT, SIGBUS,
 				      SIGFPE,  SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {

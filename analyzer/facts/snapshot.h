@@ -4,9 +4,9 @@
  * that copies a live process)? Pure.
  *
  * The kernel writes a core only for a signal whose default action is that (SIG_KERNEL_COREDUMP_MASK, Linux
- * include/linux/signal.h), and the signal's number twice into each NT_PRSTATUS. gdb 13 stops the process with SIGSTOP or
- * has it stopped at a breakpoint, writes the number into pr_cursig alone, and the last siginfo of each thread. A process
- * that a debugger holds at a fault is no snapshot: what ends it is at hand.
+ * include/linux/signal.h), and the signal's number twice into each NT_PRSTATUS. gdb 13 stops the process with SIGSTOP
+ * or has it stopped at a breakpoint, writes the number into pr_cursig alone, and the last siginfo of each thread. A
+ * process that a debugger holds at a fault is no snapshot: what ends it is at hand.
  *
  * Not known: whether the process died later; tools that fill in NT_PRSTATUS as the kernel does.
  */

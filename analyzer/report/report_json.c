@@ -79,9 +79,9 @@ static json_t *signal_json(const struct crash_signal *signal, bool has_code)
 	json_object_set_new(object, "number", json_integer(signal->number));
 	json_object_set_new(object, "name", json_string(words_signal(&words, signal->number)));
 	json_object_set_new(object, "code", integer_or_null(has_code, signal->code));
-	json_object_set_new(
-		object, "code_name",
-		has_code ? json_string(words_signal_code(&words, signal->number, signal->code)) : json_null());
+	json_object_set_new(object, "code_name",
+			    has_code ? json_string(words_signal_code(&words, signal->number, signal->code))
+				     : json_null());
 	json_object_set_new(object, "address", signal->has_address ? hex(signal->address) : json_null());
 	json_object_set_new(object, "sender_pid", integer_or_null(signal->sender_pid != 0, signal->sender_pid));
 	json_object_set_new(object, "trustworthy", json_boolean(signal->trustworthy));

@@ -54,8 +54,9 @@ const char *words_signal_trust(struct words *words, const struct crash *crash)
 		return words->text;
 	else if (signal->only_number)
 		snprintf(words->text, sizeof(words->text),
-			 crash->fault.is_fault ? "no siginfo: the fault is told by the instruction and the registers"
-					       : "no siginfo: whether the processor or a process raised it is not known");
+			 crash->fault.is_fault
+				 ? "no siginfo: the fault is told by the instruction and the registers"
+				 : "no siginfo: whether the processor or a process raised it is not known");
 	else if (signal->code == SI_KERNEL && crash->fault.source == ADDRESS_INSTRUCTION)
 		snprintf(words->text, sizeof(words->text),
 			 "the signal came without an address: 0x%" PRIx64 " was worked out from the instruction",

@@ -378,7 +378,7 @@ static void write_database(void)
 
 static void add_registers(int tid, int signal, uint64_t pc)
 {
-	struct elf_prstatus status = {.pr_pid = tid, .pr_cursig = (short)signal};
+	struct elf_prstatus status = {.pr_pid = tid, .pr_cursig = (short)signal, .pr_info.si_signo = signal};
 
 	status.pr_reg[CORE_RIP] = pc;
 	status.pr_reg[CORE_RSP] = STACK_POINTER;

@@ -184,8 +184,8 @@ static void read_stack(struct parser *parser)
 		crash->stack_use_count++;
 }
 
-/* siginfo NUMBER, CODE|none [from PID|self] [uid N]: any signal; "none": the number is all that is known. After "death",
- * which names the process */
+/* siginfo NUMBER, CODE|none [from PID|self] [uid N]: any signal; "none": the number is all that is known. After
+ * "death", which names the process */
 static void read_siginfo(struct parser *parser)
 {
 	struct crash *crash = facts_crash(parser);
@@ -225,8 +225,8 @@ static void read_another(struct parser *parser)
 	struct thread_stack *stack;
 
 	crashed_thread(crash);
-	crash->stacks.threads = reallocarray(crash->stacks.threads, crash->stacks.thread_count + 1,
-					     sizeof(*crash->stacks.threads));
+	crash->stacks.threads =
+		reallocarray(crash->stacks.threads, crash->stacks.thread_count + 1, sizeof(*crash->stacks.threads));
 	if (!crash->stacks.threads)
 		abort();
 	stack = &crash->stacks.threads[crash->stacks.thread_count++];
@@ -266,8 +266,8 @@ static void read_gone(struct parser *parser)
 	char word[128];
 
 	facts_read_word(parser, word, sizeof(word));
-	crash->gone_modules = reallocarray(crash->gone_modules, crash->gone_module_count + 1,
-					   sizeof(*crash->gone_modules));
+	crash->gone_modules =
+		reallocarray(crash->gone_modules, crash->gone_module_count + 1, sizeof(*crash->gone_modules));
 	if (!crash->gone_modules)
 		abort();
 	crash->gone_modules[crash->gone_module_count++] = copy(word);
@@ -285,8 +285,8 @@ static void read_snapshot(struct parser *parser)
 		expect(parser, "breakpoint");
 }
 
-/* sender PID|self COMM TIME [thread TID] [handling NUMBER, CODE [in PID] [from PID] [call NUMBER]]: who sent the signal, as
- * recorded, and what its handler had been called for then */
+/* sender PID|self COMM TIME [thread TID] [handling NUMBER, CODE [in PID] [from PID] [call NUMBER]]: who sent the
+ * signal, as recorded, and what its handler had been called for then */
 static void read_sender(struct parser *parser)
 {
 	struct crash *crash = facts_crash(parser);

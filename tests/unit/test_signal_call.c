@@ -114,7 +114,7 @@ static void who_a_call_reaches(void **state)
 		bool reaches;
 	} rows[] = {
 		{{SYS_kill, SIGABRT, PID, 0}, true},
-		{{SYS_kill, SIGABRT, 0, 0}, true},    /* its own group */
+		{{SYS_kill, SIGABRT, 0, 0}, true},     /* its own group */
 		{{SYS_kill, SIGABRT, -1234, 0}, true}, /* a group: it may be in it */
 		{{SYS_kill, SIGABRT, PID + 7, 0}, false},
 		{{SYS_kill, SIGTERM, PID, 0}, false},
