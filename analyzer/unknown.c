@@ -13,42 +13,54 @@
 /* "libc.so.6 (build-id 7c3f…)" */
 static const char *module_words(struct words *words, const struct symbol *symbol)
 {
-	const char *name = symbol->module ? words_base_name(symbol->module) : "the program";
+	const char *name = words_base_name(symbol->module);
 
 	snprintf(words->text, sizeof(words->text), "%.200s%s%.128s%s", name, symbol->build_id[0] ? " (build-id " : "",
 		 symbol->build_id, symbol->build_id[0] ? ")" : "");
 	return words->text;
 }
 
+#define OPEN "whether an abort, a failed check or an uncaught exception did so is not known"
+
+/* Of the code that led to the system call nothing can be named. */
+static struct error *describe_nameless(const struct crash *crash, const struct frame *frame, const char *what,
+				       struct finding *finding)
+{
+	struct error *err;
+
+	if (!frame)
+		return finding_set_summary(finding, "%s; the stack does not show what for.", what);
+	err = finding_set_summary(finding, "%s, called from code of no file that the core names: " OPEN ".", what);
+	if (err)
+		return err;
+	return finding_add_missing(
+		finding, "the file of the code at 0x%" PRIx64 "%s", frame->pc,
+		crash->core && !crash->core->file_count ? ": the core has no list of mapped files (NT_FILE)" : "");
+}
+
 /* The thread ended the process by a system call, and the frames do not show what for. */
 static struct error *describe_lost_way(const struct crash *crash, const struct ending *ending, struct finding *finding)
 {
-	const struct frame *frame =
-		ending->lost_frame == SIZE_MAX ? NULL : &crash->stacks.threads[0].frames[ending->lost_frame];
-	struct words signal, call, module;
+	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct frame *frame = ending->lost_frame == SIZE_MAX ? NULL : &stack->frames[ending->lost_frame];
 	const char *reason = ending->lost == LOST_GONE ? "is not there any more" : "has no symbols";
+	struct words signal, call, module;
+	char what[700];
 	struct error *err;
 
-	words_signal(&signal, crash->signal.number);
 	if (ending->teller != SIZE_MAX)
-		words_function(&call, &crash->stacks.threads[0].frames[ending->teller].symbol);
+		words_function(&call, &stack->frames[ending->teller].symbol);
 	else
 		words_system_call(&call, crash->sending.crashed);
-	if (!frame)
-		return finding_set_summary(finding,
-					   "Thread %" PRIu32
-					   " sent %s to its own process (%s); the stack does not show "
-					   "what for.",
-					   crash->tid, signal.text, call.text);
+	snprintf(what, sizeof(what), "Thread %" PRIu32 " sent %s to its own process (%s)", crash->tid,
+		 words_signal(&signal, crash->signal.number), call.text);
+	if (!frame || !frame->symbol.module)
+		return describe_nameless(crash, frame, what, finding);
 	module_words(&module, &frame->symbol);
-	err = finding_set_summary(finding,
-				  "Thread %" PRIu32
-				  " sent %s to its own process (%s), called from %s, which %s: whether "
-				  "an abort, a failed check or an uncaught exception did so is not known.",
-				  crash->tid, signal.text, call.text, module.text, reason);
+	err = finding_set_summary(finding, "%s, called from %s, which %s: " OPEN ".", what, module.text, reason);
 	if (!err)
 		err = finding_add_missing(finding, "the names of %s's functions: %s %s", module.text,
-					  frame->symbol.module ?: "its file", reason);
+					  frame->symbol.module, reason);
 	if (err)
 		return err;
 	if (ending->lost == LOST_GONE)

@@ -111,6 +111,8 @@ void report_write_facts(const struct report *report, FILE *out)
 		fputc(')', out);
 	}
 	fputc('\n', out);
+	if (crash->snapshot)
+		fputs("           a snapshot: the process lived on when this core was written\n", out);
 	if (words_signal_trust(&signal, crash)[0])
 		fprintf(out, "           %s\n", signal.text);
 	if (crash->fault.instruction[0] && (is_synchronous(crash->signal.number) || crash->fault.in_handler))
