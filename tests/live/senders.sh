@@ -45,7 +45,7 @@ note() {
 declare -A ends
 me=$(cat /proc/$$/comm)
 
-recorder_start
+recorder_start --pid $$
 
 sh -c 'sleep 100 & p=$!; echo $p >"$1"; (sleep 0.2; kill -TERM $p); wait $p' sh "$TMP/term" 9>&- || true
 note term "$(cat "$TMP/term")"
