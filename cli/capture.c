@@ -2,6 +2,8 @@
 /* corelate capture: the kernel's core dump handler. It keeps the core, lets the dying process go, and explains. */
 #include "cli/capture.h"
 
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +16,8 @@
 
 /* The kernel's handler runs with a soft RLIMIT_CORE of 1; a process may have that too. Smaller than a page is none. */
 #define LEAST_LIMIT 4096
+/* What a crash without its core and its report takes, and some more. */
+#define LEAST_ROOM (1u << 20)
 
 struct capture {
 	struct capture_words words;
@@ -43,33 +47,75 @@ static uint64_t most_bytes(const struct capture *capture)
 	return most;
 }
 
-static void note(struct vault_crash *crash, const char *text)
+/* Consumes the text, which may be NULL. */
+static void note(struct vault_crash *crash, char *text)
 {
 	free(crash->note);
-	crash->note = strdup(text);
+	crash->note = text;
+}
+
+static void __attribute__((format(printf, 2, 3))) note_format(struct vault_crash *crash, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	note(crash, text);
+}
+
+/* Without its core the crash is still one. Consumes the error. */
+static void lose_core(struct vault_crash *crash, struct error *err)
+{
+	crash->core_bytes = 0;
+	crash->truncated = false;
+	note_format(crash, "no core was kept: %s", err->message);
+	error_destroy(err);
+}
+
+/* Why there is not all of it; the caller frees it. */
+static char *why_cut(const struct capture *capture, const struct vault_packed *packed)
+{
+	char *text = NULL;
+
+	switch (packed->end) {
+	case VAULT_PACK_WHOLE:
+		return NULL;
+	case VAULT_PACK_TOO_LARGE:
+		return strdup("it is larger than MaxCoreSize or its RLIMIT_CORE allow");
+	case VAULT_PACK_NO_ROOM:
+		return strdup("less than KeepFree was left on the disk");
+	case VAULT_PACK_STOPPED:
+		if (asprintf(&text, "reading it took over %" PRIu64 " s (CoreTimeout)",
+			     capture->settings.core_timeout_s) < 0)
+			text = NULL;
+		return text;
+	case VAULT_PACK_FAILED:
+		return strdup(packed->reason);
+	}
+	return NULL;
 }
 
 /* Sets what the metadata say of the core. */
-static void judge(struct vault_crash *crash, const struct vault_packed *packed)
+static void judge(struct capture *capture, const struct vault_packed *packed)
 {
-	static const char *const cut[] = {
-		[VAULT_PACK_TOO_LARGE] =
-			"the core is cut short: it is larger than MaxCoreSize or its RLIMIT_CORE allow",
-		[VAULT_PACK_NO_ROOM] = "the core is cut short: less than KeepFree was left on the disk",
-	};
+	struct vault_crash *crash = &capture->crash;
+	cleanup_free char *why = why_cut(capture, packed);
 
 	crash->core_bytes = packed->core_bytes;
 	crash->truncated = packed->end != VAULT_PACK_WHOLE;
 	if (crash->truncated)
-		note(crash, cut[packed->end]);
+		note_format(crash, "the core is cut short: %s", why ?: "?");
 	/* Without its notes nothing can be made of it; the rest is still worth knowing. */
 	if (packed->has_notes)
 		return;
 	crash->core_bytes = 0;
-	note(crash, !crash->truncated ? "what the kernel wrote is no core"
-		    : packed->end == VAULT_PACK_NO_ROOM
-			    ? "no core was kept: less than KeepFree was left on the disk"
-			    : "no core was kept: its notes alone are larger than the limit");
+	if (!crash->truncated)
+		note_format(crash, "what the kernel wrote is no core");
+	else
+		note_format(crash, "no core was kept: %s", why ?: "?");
 }
 
 static struct error *take_core(struct capture *capture, struct vault_draft *draft)
@@ -82,13 +128,13 @@ static struct error *take_core(struct capture *capture, struct vault_draft *draf
 	struct error *err;
 
 	if (capture->is_forbidden) {
-		close(STDIN_FILENO);
-		note(&capture->crash, "no core was kept: the process's hard RLIMIT_CORE is 0");
+		capture_release();
+		note_format(&capture->crash, "no core was kept: the process's hard RLIMIT_CORE is 0");
 		return NULL;
 	}
-	err = capture_drain(draft, false, &limits, &packed);
+	err = capture_drain(draft, false, &limits, capture->settings.core_timeout_s, &packed);
 	if (!err)
-		judge(&capture->crash, &packed);
+		judge(capture, &packed);
 	return err;
 }
 
@@ -110,35 +156,82 @@ static struct error *keep_within_bounds(struct capture *capture)
 	return vault_prune(capture->vault, &limits, log_pruned, NULL, &sum);
 }
 
-/* From the pipe into the vault. */
+/* Older crashes make room for a new one, which takes a few blocks without its core. */
+static void make_room(struct capture *capture)
+{
+	struct vault_prune_limits limits = {.keep_free = LEAST_ROOM};
+	struct vault_pruned_sum sum;
+
+	error_destroy(vault_prune(capture->vault, &limits, log_pruned, NULL, &sum));
+}
+
+/* The crash without its core, for the reason in its note. */
+static struct error *keep_facts(struct capture *capture, char **ret_name)
+{
+	struct vault_draft *draft = NULL;
+	struct error *err;
+
+	make_room(capture);
+	err = vault_draft_create(capture->vault, &draft);
+	return err ?: vault_draft_commit(draft, &capture->crash, ret_name);
+}
+
+/* From the pipe into the vault. On an error there is no entry. */
 static struct error *keep(struct capture *capture, char **ret_name)
 {
 	struct vault_draft *draft = NULL;
 	struct error *err = vault_open(capture->settings.vault, true, &capture->vault);
 
-	if (!err)
-		err = vault_draft_create(capture->vault, &draft);
+	if (err)
+		return err;
+	err = vault_draft_create(capture->vault, &draft);
 	if (!err)
 		err = take_core(capture, draft);
-	if (err) {
-		vault_draft_abandon(draft);
-		return err;
+	/* Whatever happened, the process that dies waits no longer. */
+	capture_release();
+	if (!err) {
+		err = vault_draft_commit(take_pointer(draft), &capture->crash, ret_name);
+		if (!err)
+			return NULL;
 	}
-	return vault_draft_commit(draft, &capture->crash, ret_name);
+	vault_draft_abandon(draft);
+	lose_core(&capture->crash, err);
+	return keep_facts(capture, ret_name);
 }
 
-static struct error *capture_all(struct capture *capture)
+/* What could not be kept is told all the same. Consumes `failure`. */
+static struct error *tell_unkept(struct capture *capture, struct error *failure)
+{
+	struct vault_crash *crash = &capture->crash;
+	struct verdict verdict;
+	struct error *err = NULL;
+
+	if (!crash->note)
+		note_format(crash, "no core was kept: %s", failure->message);
+	log_write(LOG_LEVEL_ERROR, "%s (pid %u) died; it could not be kept: %s", crash->comm ?: "?", crash->pid,
+		  failure->message);
+	if (capture->settings.explain)
+		err = publish_unkept(capture->vault, crash, &capture->settings, &capture->files, &verdict);
+	if (err)
+		log_write(LOG_LEVEL_WARNING, "%s", err->message);
+	error_destroy(err);
+	return failure;
+}
+
+static struct error *capture_all(struct capture *capture, bool by_kernel)
 {
 	cleanup_free char *name = NULL;
 	struct verdict verdict;
-	struct error *err = capture_read_process(&capture->words, &capture->crash, &capture->is_forbidden);
+	struct error *err = capture_read_process(&capture->words, by_kernel, &capture->crash, &capture->is_forbidden);
 
 	if (!err && capture->settings.explain)
 		process_files_open(capture->words.pid, &capture->files);
-	if (!err)
+	if (!err) {
 		err = keep(capture, &name);
-	/* Whatever happened, the process that dies waits no longer. */
-	close(STDIN_FILENO);
+		capture_release();
+		if (err)
+			return tell_unkept(capture, err);
+	}
 	if (err)
 		return err;
 	log_write(LOG_LEVEL_INFO, "%s (pid %u) died; kept as %s%s%s", capture->crash.comm ?: "?", capture->crash.pid,
@@ -166,7 +259,7 @@ static struct error *run_capture(const struct cli_options *options, int *ret_sta
 	umask(077);
 	err = capture_words_parse(options->arguments, options->argument_count, &capture.words);
 	if (err) {
-		close(STDIN_FILENO);
+		capture_release();
 		if (!by_kernel) {
 			*ret_status = CLI_USAGE;
 			return err;
@@ -174,7 +267,7 @@ static struct error *run_capture(const struct cli_options *options, int *ret_sta
 	} else {
 		mistake = vault_settings_read(options->config ?: VAULT_SETTINGS_PATH, options->config != NULL,
 					      &capture.settings);
-		err = capture_all(&capture);
+		err = capture_all(&capture, by_kernel);
 	}
 	tell_mistake(mistake);
 	if (err) {

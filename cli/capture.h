@@ -40,13 +40,20 @@ struct error *capture_words_parse(char *const *words, int count, struct capture_
 
 /* What /proc tells of the dying process, before it is let go: names, arguments, auxiliary vector, cgroup. What cannot
  * be read stays unknown. *ret_crash is freed with vault_crash_deinit(). *ret_forbidden: its hard RLIMIT_CORE is 0,
- * which only a program or an administrator sets (a soft one of 0 is merely what most systems start with). */
-struct error *capture_read_process(const struct capture_words *words, struct vault_crash *ret_crash,
+ * which only a program or an administrator sets (a soft one of 0 is merely what most systems start with). A process
+ * that is gone by now (SIGKILL ends one that dumps) did die if the kernel says so: then the words are all there is. To
+ * anybody else it is ERROR_NOT_FOUND. */
+struct error *capture_read_process(const struct capture_words *words, bool by_kernel, struct vault_crash *ret_crash,
 				   bool *ret_forbidden) must_check;
 
 /* Drains standard input into the draft's core.zst by a child without privilege, and closes it. `foreign`: as
- * vault_pack() has it. *ret says how far that went. On an error nothing of the core is worth keeping. */
+ * vault_pack() has it. After `timeout_s` seconds (0: never) what was read by then is the core. *ret says how far that
+ * went. On an error (the child died, or had to be ended) nothing of the core is worth keeping, and standard input is
+ * closed all the same. */
 struct error *capture_drain(struct vault_draft *draft, bool foreign, const struct vault_pack_limits *limits,
-			    struct vault_packed *ret) must_check;
+			    uint64_t timeout_s, struct vault_packed *ret) must_check;
+
+/* Lets the dying process go: /dev/null takes the place of standard input. May be called again. */
+void capture_release(void);
 
 #endif

@@ -235,10 +235,9 @@ static void read_host(struct vault_crash *crash)
 		crash->hostname = strdup(name);
 }
 
-struct error *capture_read_process(const struct capture_words *words, struct vault_crash *ret_crash,
-				   bool *ret_forbidden)
+static struct vault_crash from_words(const struct capture_words *words)
 {
-	struct vault_crash crash = {
+	return (struct vault_crash){
 		.source = VAULT_CAPTURE,
 		.pid = words->pid,
 		.tid = words->tid,
@@ -250,6 +249,12 @@ struct error *capture_read_process(const struct capture_words *words, struct vau
 		.time_ns = now_ns(CLOCK_REALTIME),
 		.boot_time_ns = (uint64_t)now_ns(CLOCK_BOOTTIME),
 	};
+}
+
+struct error *capture_read_process(const struct capture_words *words, bool by_kernel, struct vault_crash *ret_crash,
+				   bool *ret_forbidden)
+{
+	struct vault_crash crash = from_words(words);
 	cleanup_fd int directory = -1;
 	char path[64];
 
@@ -268,8 +273,13 @@ struct error *capture_read_process(const struct capture_words *words, struct vau
 		*ret_forbidden = is_forbidden(directory);
 	}
 	if (directory < 0 || !is_still(words)) {
+		/* What was read may be of another that has got its number. */
 		vault_crash_deinit(&crash);
-		return error_format(ERROR_NOT_FOUND, "there is no process %" PRIu32 " (any more)", words->pid);
+		*ret_forbidden = false;
+		if (!by_kernel)
+			return error_format(ERROR_NOT_FOUND, "there is no process %" PRIu32 " (any more)", words->pid);
+		crash = from_words(words);
+		read_host(&crash);
 	}
 	*ret_crash = crash;
 	return NULL;

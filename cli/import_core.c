@@ -203,6 +203,12 @@ static struct error *judge(const struct importer *importer, const struct vault_p
 	if (packed->end == VAULT_PACK_NO_ROOM)
 		return error_format(ERROR_SYSTEM, "there is not enough room in %s for it (KeepFree in %s)",
 				    vault_path(importer->vault), VAULT_SETTINGS_PATH);
+	/* What is there can be imported again. */
+	if (packed->end == VAULT_PACK_STOPPED)
+		return error_format(ERROR_SYSTEM, "it took over %" PRIu64 " s (CoreTimeout in %s)",
+				    importer->settings.core_timeout_s, VAULT_SETTINGS_PATH);
+	if (packed->end == VAULT_PACK_FAILED)
+		return error_format(ERROR_SYSTEM, "%s", packed->reason);
 	if (!packed->has_notes)
 		return error_format(ERROR_INVALID, "not a core file");
 	return NULL;
@@ -225,7 +231,7 @@ static struct error *fill(struct importer *importer, int fd, struct vault_draft 
 	if (!err && dup2(fd, STDIN_FILENO) < 0)
 		err = error_errno(errno, "cannot hand the core over");
 	if (!err)
-		err = capture_drain(draft, true, &limits, &packed);
+		err = capture_drain(draft, true, &limits, importer->settings.core_timeout_s, &packed);
 	if (!err)
 		err = judge(importer, &packed);
 	if (err)

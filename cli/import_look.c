@@ -15,6 +15,7 @@
 #include "cli/import.h"
 #include "cli/privilege.h"
 #include "common/cleanup.h"
+#include "common/deadline.h"
 
 #define LOOK_SECONDS 300
 
@@ -90,14 +91,17 @@ static void __attribute__((noreturn)) work(int packed, uint64_t bytes, int outpu
 
 static bool receive(int fd, struct answer *ret)
 {
+	const struct deadline end = deadline_in_ms(LOOK_SECONDS * 1000);
 	struct pollfd wanted = {.fd = fd, .events = POLLIN};
 	size_t used = 0;
 	ssize_t got;
 
 	while (used < sizeof(*ret)) {
 		/* What sleeps uses up no processor time. */
-		if (poll(&wanted, 1, LOOK_SECONDS * 1000) == 0)
+		if (deadline_is_over(end))
 			return false;
+		if (poll(&wanted, 1, deadline_left_ms(end, 1000)) <= 0)
+			continue;
 		got = read(fd, (char *)ret + used, sizeof(*ret) - used);
 		if (got < 0 && errno == EINTR)
 			continue;

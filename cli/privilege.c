@@ -74,7 +74,7 @@ static const int stream_calls[] __attribute__((unused)) = {
 	SCMP_SYS(mremap),	SCMP_SYS(madvise),	  SCMP_SYS(brk),	   SCMP_SYS(futex),
 	SCMP_SYS(getpid),	SCMP_SYS(gettid),	  SCMP_SYS(clock_gettime), SCMP_SYS(getrandom),
 	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),  SCMP_SYS(restart_syscall),
-	SCMP_SYS(sched_yield),	SCMP_SYS(exit),		  SCMP_SYS(exit_group),
+	SCMP_SYS(sched_yield),	SCMP_SYS(exit),		  SCMP_SYS(exit_group),	   SCMP_SYS(ftruncate),
 };
 
 bool privilege_only_streams(void)

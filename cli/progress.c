@@ -96,10 +96,10 @@ static void *run(void *unused)
 	(void)unused;
 	pthread_mutex_lock(&progress.mutex);
 	while (!progress.stopping) {
-		clock_gettime(CLOCK_REALTIME, &next);
+		clock_gettime(CLOCK_MONOTONIC, &next);
 		next.tv_sec += (next.tv_nsec + wait_ns) / 1000000000;
 		next.tv_nsec = (next.tv_nsec + wait_ns) % 1000000000;
-		pthread_cond_timedwait(&progress.changed, &progress.mutex, &next);
+		pthread_cond_clockwait(&progress.changed, &progress.mutex, CLOCK_MONOTONIC, &next);
 		if (progress.stopping)
 			break;
 		draw();

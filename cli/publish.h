@@ -36,6 +36,12 @@ struct error *publish(struct vault *vault, const char *entry_name, const struct 
 struct error *publish_captured(struct vault *vault, const char *entry_name, const struct vault_settings *settings,
 			       const struct process_files *files, struct verdict *ret_verdict) must_check;
 
+/* The same of one that is in no vault, because nothing could be written: `crash` is all there is of it. The journal is
+ * told and the hooks run; an explanation is made from the record alone, and is kept by nobody. `vault` may be NULL. */
+struct error *publish_unkept(struct vault *vault, const struct vault_crash *crash,
+			     const struct vault_settings *settings, const struct process_files *files,
+			     struct verdict *ret_verdict) must_check;
+
 /* ---- the steps ---- */
 
 /* The report as JSON, made in a child without privilege; the caller frees it. `files` may be NULL. */
@@ -51,13 +57,17 @@ struct error *publish_explain(struct vault *vault, const struct vault_entry *ent
  * as far as it is known:
  *
  *   CORELATE_REPORT   path of a copy of report.json, gone after the hooks
- *   CORELATE_ENTRY    the entry's directory (root's)
+ *   CORELATE_ENTRY    the entry's directory (root's); missing where the crash could not be kept
  *   CORELATE_CRASH_ID, CORELATE_CLASS, CORELATE_CONFIDENCE, CORELATE_SIGNATURE, CORELATE_SUMMARY   the verdict
  *   CORELATE_PID, CORELATE_UID, CORELATE_SIGNAL
+ *   CORELATE_CORE     present, cut, or absent; CORELATE_NOTE   why, inert
  *   CORELATE_COMM, CORELATE_EXE   inert: what a terminal would obey is \xNN
  */
 void publish_run_hooks(struct vault *vault, const struct vault_entry *entry, const struct vault_settings *settings,
 		       const struct verdict *verdict, const char *report, size_t bytes);
+
+/* "present", "cut" or "absent". */
+const char *publish_core_state(const struct vault_entry *entry);
 
 /* `text` inert, as a string that the caller frees; NULL without memory and for NULL. */
 char *publish_inert(const char *text);

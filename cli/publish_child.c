@@ -20,6 +20,7 @@
 #include "cli/privilege.h"
 #include "cli/publish.h"
 #include "common/cleanup.h"
+#include "common/deadline.h"
 #include "schema/store.h"
 
 /* How long a running recorder may take to store what it has seen: it writes several times a second. */
@@ -110,19 +111,16 @@ static bool is_complete(struct store_reader *store, const struct vault_crash *cr
 	return complete;
 }
 
+/* The death alone is not enough: what was lost before it is told by gaps, which the recorder stores before it claims to
+ * be complete until then. An explanation that is made in between would say "nothing happened" over a loss. */
 static bool await_death(struct store_reader *store, const struct vault_crash *crash, bool fresh,
 			struct signal_event *ret)
 {
-	for (unsigned tries = 0;; tries++) {
-		/* Asked before it is looked for, or it could come in between. */
-		bool last = !fresh || tries >= RECORD_SECONDS * 20 || is_complete(store, crash);
+	const struct deadline end = deadline_in_ms(RECORD_SECONDS * 1000);
 
-		if (find_death(store, crash, ret))
-			return true;
-		if (last)
-			return false;
+	while (fresh && !is_complete(store, crash) && !deadline_is_over(end))
 		nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
-	}
+	return find_death(store, crash, ret);
 }
 
 /* NULL: this machine's files as they are now. */
@@ -191,6 +189,8 @@ static struct error *explain(const struct publish_task *task, struct store_reade
 		request.signal = &signal;
 	if (!err)
 		err = explain_crash(&request, &crash);
+	if (!err && task->entry->crash.note)
+		err = crash_add_note(&crash, "%s", task->entry->crash.note);
 	if (!err)
 		err = detect_all(&crash, &findings);
 	if (!err) {

@@ -14,6 +14,7 @@
 #include "cli/publish.h"
 #include "cli/publish_child.h"
 #include "common/cleanup.h"
+#include "common/deadline.h"
 #include "common/inert.h"
 
 #define REPORT_BYTES_MAX (64u << 20)
@@ -49,15 +50,15 @@ static struct error *append(struct answer *answer, int fd, bool *ret_end)
 
 static struct error *receive(struct answer *answer, int fd)
 {
-	time_t end = time(NULL) + PUBLISH_SECONDS;
+	const struct deadline end = deadline_in_ms(PUBLISH_SECONDS * 1000);
 	struct pollfd wanted = {.fd = fd, .events = POLLIN};
 	struct error *err = NULL;
 	bool at_end = false;
 
 	while (!err && !at_end) {
-		if (time(NULL) > end)
+		if (deadline_is_over(end))
 			return error_format(ERROR_SYSTEM, "explaining took over %d s", PUBLISH_SECONDS);
-		if (poll(&wanted, 1, 1000) > 0)
+		if (poll(&wanted, 1, deadline_left_ms(end, 1000)) > 0)
 			err = append(answer, fd, &at_end);
 	}
 	return err;
@@ -112,7 +113,9 @@ static struct error *judge(struct answer *answer, int status, struct verdict *ve
 /* It has said what it had to say: one that stays would hold the lock, and up all crashes that come. */
 static void await_end(pid_t child, int *ret_status)
 {
-	for (unsigned tries = 0; tries < 500; tries++) {
+	const struct deadline end = deadline_in_ms(5000);
+
+	while (!deadline_is_over(end)) {
 		if (waitpid(child, ret_status, WNOHANG) != 0)
 			return;
 		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
@@ -164,7 +167,8 @@ struct error *publish_explain(struct vault *vault, const struct vault_entry *ent
 		err = vault_open_stored_core(vault, entry, &core, &task.is_packed);
 	if (err)
 		return err;
-	if (asprintf(&name, "%s/%s/core%s", vault_path(vault), entry->name, task.is_packed ? ".zst" : "") < 0) {
+	if (entry->name &&
+	    asprintf(&name, "%s/%s/core%s", vault_path(vault), entry->name, task.is_packed ? ".zst" : "") < 0) {
 		name = NULL;
 		return &error_no_memory;
 	}

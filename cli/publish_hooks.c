@@ -19,6 +19,7 @@
 #include "cli/privilege.h"
 #include "cli/publish.h"
 #include "common/cleanup.h"
+#include "common/deadline.h"
 
 #define ENVIRONMENT_MAX 20
 #define OUTPUT_BYTES 1024
@@ -56,8 +57,9 @@ static void make_environment(struct hooks *hooks, const struct vault *vault, con
 {
 	const struct vault_crash *crash = &entry->crash;
 	cleanup_free char *comm = publish_inert(crash->comm), *exe = publish_inert(crash->exe), *path = NULL;
+	cleanup_free char *note = publish_inert(crash->note);
 
-	if (asprintf(&path, "%s/%s", vault_path(vault), entry->name) < 0)
+	if (!entry->name || asprintf(&path, "%s/%s", vault_path(vault), entry->name) < 0)
 		path = NULL;
 	add(hooks, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	add(hooks, "LANG", "C.UTF-8");
@@ -71,6 +73,8 @@ static void make_environment(struct hooks *hooks, const struct vault *vault, con
 	add_number(hooks, "CORELATE_PID", crash->pid);
 	add_number(hooks, "CORELATE_UID", crash->uid);
 	add_number(hooks, "CORELATE_SIGNAL", crash->signal);
+	add(hooks, "CORELATE_CORE", publish_core_state(entry));
+	add(hooks, "CORELATE_NOTE", note);
 	add(hooks, "CORELATE_COMM", comm);
 	add(hooks, "CORELATE_EXE", exe);
 }
@@ -166,7 +170,7 @@ static void __attribute__((noreturn)) become(const struct hooks *hooks, const ch
 static bool await_end(pid_t child, int output, uint64_t seconds, char *words, int *ret_status)
 {
 	struct pollfd wanted = {.fd = output, .events = POLLIN};
-	time_t end = time(NULL) + (time_t)seconds;
+	const struct deadline end = deadline_in_ms(seconds * 1000);
 	size_t used = 0;
 	char rest[256];
 
@@ -176,7 +180,7 @@ static bool await_end(pid_t child, int output, uint64_t seconds, char *words, in
 		/* It may leave children behind that hold the pipe. */
 		if (waitpid(child, ret_status, WNOHANG) == child)
 			break;
-		if (seconds && time(NULL) > end)
+		if (seconds && deadline_is_over(end))
 			return false;
 		if (poll(&wanted, 1, 100) <= 0)
 			continue;

@@ -189,7 +189,12 @@ static int store_until_stopped(struct recorder *recorder)
 			recorder_check_missed(recorder);
 		/* An idle recorder commits once a second, to say that it was complete until then. */
 		if (now - committed_ns >= (dirty ? COMMIT_INTERVAL_NS : 10 * COMMIT_INTERVAL_NS)) {
-			ingest_commit(recorder->ingest, complete_ns);
+			/* Who reads that it is complete until then must find the losses before it told. */
+			recorder_check_books(recorder);
+			recorder_check_missed(recorder);
+			ingest_commit(recorder->ingest, recorder->untold && recorder->untold_ns < complete_ns
+								? recorder->untold_ns
+								: complete_ns);
 			warn_once(recorder);
 			committed_ns = now;
 			dirty = false;

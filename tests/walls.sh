@@ -33,6 +33,8 @@ forbid 'a bundle knows of packing alone' '#include *("(collector|bpf|cli|schema|
 forbid 'the analyzer sees the collector or bpf' '#include *"(collector|bpf)/' analyzer/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch]
 pure=(analyzer/timeline.[ch] analyzer/facts/heap.[ch] analyzer/evidence/*.[ch] analyzer/finding.[ch] analyzer/detect.[ch] analyzer/detect/*.c analyzer/words.[ch])
 forbid 'I/O in a pure module' '\b(fopen|open|printf|fprintf|fputs|puts|getenv|store_reader_[a-z_]+|core_open|fork|time|localtime|gmtime)\(' "${pure[@]}"
+# Deadlines are by the monotonic clock (common/deadline.h); the date is for dates.
+forbid 'a deadline by the date' 'time\(NULL\) *[-+<>]|[<>] *time\(NULL\)|\balarm\(|setitimer\(|CLOCK_REALTIME, (&next|&end|&deadline)' cli/*.c vault/*.c bundle/*.c collector/*.c common/*.[ch] schema/*.c
 forbid 'exit below main' '\b(exit|abort)\(.*\);' analyzer/**/*.[ch] schema/**/*.[ch] common/*.[ch]
 forbid 'a static in a detector' '^[[:space:]]+static (const )?[a-z_ ]+(\*)? *[a-z_]+(\[[^]]*\])? *;|^[[:space:]]+static [^c(][^(]*[;=]' analyzer/detect/*.c
 

@@ -14,6 +14,8 @@
 #include "vault/vault_internal.h"
 
 #define CHUNK_BYTES (256u << 10)
+/* How much of a core is held for the case that it cannot be written: the notes of thousands of threads. */
+#define HEAD_BYTES (4u << 20)
 /* How often the file system is asked for its free space: once for so many bytes of core, or half of what is to stay
  * free, so that it does not run full in between. */
 #define ROOM_EVERY_BYTES (8u << 20)
@@ -38,7 +40,13 @@ static void free_entry(struct archive_entry **entry)
 struct source {
 	int fd;
 	struct archive *archive; /* NULL: the descriptor's bytes as they are */
+	const volatile sig_atomic_t *stop;
 };
+
+static bool is_stopped(const volatile sig_atomic_t *stop)
+{
+	return stop && *stop;
+}
 
 static struct error *archive_failure(struct archive *archive, const char *what)
 {
@@ -75,7 +83,9 @@ static struct error *source_read(struct source *source, void *buffer, size_t siz
 	} else {
 		do
 			got = read(source->fd, buffer, size);
-		while (got < 0 && errno == EINTR);
+		while (got < 0 && errno == EINTR && !is_stopped(source->stop));
+		if (got < 0 && errno == EINTR)
+			got = 0;
 		if (got < 0)
 			return error_errno(errno, "cannot read the core");
 	}
@@ -161,8 +171,11 @@ struct packing {
 	int out_fd;
 	const struct vault_pack_limits *limits;
 	uint8_t *buffer;
+	uint8_t *head; /* the first of the core; NULL for a foreign one, which can be read again */
+	size_t head_bytes;
 	uint64_t notes_end; /* 0 until it is known */
 	uint64_t room_asked_at;
+	bool is_sink_broken;
 };
 
 /* A full buffer or the input's end: a pipe hands out a few pages at a time. */
@@ -190,12 +203,46 @@ static struct error *is_at_end(struct packing *packing, bool *ret_end)
 	return err;
 }
 
+static bool is_room_left(struct packing *packing, uint64_t at)
+{
+	uint64_t keep_free = packing->limits->keep_free;
+
+	if (at < packing->room_asked_at)
+		return true;
+	packing->room_asked_at = at + (keep_free / 2 < ROOM_EVERY_BYTES ? keep_free / 2 : ROOM_EVERY_BYTES);
+	return !is_out_of_room(packing->out_fd, keep_free);
+}
+
+static void hold_head(struct packing *packing, size_t bytes)
+{
+	size_t room = packing->head ? HEAD_BYTES - packing->head_bytes : 0;
+
+	bytes = bytes < room ? bytes : room;
+	if (bytes)
+		memcpy(packing->head + packing->head_bytes, packing->buffer, bytes);
+	packing->head_bytes += bytes;
+}
+
+static struct error *take_chunk(struct packing *packing, size_t bytes, struct vault_packed *packed)
+{
+	struct error *err;
+
+	if (!packed->core_bytes)
+		packing->notes_end = end_of_notes(packing->buffer, bytes);
+	hold_head(packing, bytes);
+	err = sink_write(packing->sink, packing->buffer, bytes);
+	packing->is_sink_broken = err != NULL;
+	if (!err)
+		packed->core_bytes += bytes;
+	return err;
+}
+
 static struct error *pack_all(struct packing *packing, struct vault_packed *packed)
 {
 	for (;;) {
 		uint64_t most = packing->limits->most_bytes, left = most ? most - packed->core_bytes : CHUNK_BYTES;
+		struct error *err, *write_err = NULL;
 		size_t bytes = 0;
-		struct error *err;
 		bool at_end;
 
 		if (!left) {
@@ -203,45 +250,100 @@ static struct error *pack_all(struct packing *packing, struct vault_packed *pack
 			packed->end = at_end ? VAULT_PACK_WHOLE : VAULT_PACK_TOO_LARGE;
 			return err;
 		}
-		if (packed->core_bytes >= packing->room_asked_at) {
-			if (is_out_of_room(packing->out_fd, packing->limits->keep_free)) {
-				packed->end = VAULT_PACK_NO_ROOM;
-				return NULL;
-			}
-			packing->room_asked_at = packed->core_bytes + (packing->limits->keep_free / 2 < ROOM_EVERY_BYTES
-									       ? packing->limits->keep_free / 2
-									       : ROOM_EVERY_BYTES);
+		if (!is_room_left(packing, packed->core_bytes)) {
+			packed->end = VAULT_PACK_NO_ROOM;
+			return NULL;
 		}
 		err = fill(packing, left < CHUNK_BYTES ? (size_t)left : CHUNK_BYTES, &bytes);
+		if (bytes)
+			write_err = take_chunk(packing, bytes, packed);
+		if (write_err) {
+			error_destroy(err);
+			return write_err;
+		}
+		if (is_stopped(packing->limits->stop)) {
+			packed->end = VAULT_PACK_STOPPED;
+			return err;
+		}
 		if (err || !bytes)
 			return err;
-		if (!packed->core_bytes)
-			packing->notes_end = end_of_notes(packing->buffer, bytes);
-		err = sink_write(packing->sink, packing->buffer, bytes);
-		if (err)
-			return err;
-		packed->core_bytes += bytes;
 	}
+}
+
+static struct error *close_sink(struct packing *packing)
+{
+	if (archive_write_close(packing->sink) == ARCHIVE_OK)
+		return NULL;
+	packing->is_sink_broken = true;
+	return sink_failure(packing->sink);
+}
+
+/* Over what was written, which makes the room for it: half as much, so that there is some left for what is said of the
+ * crash, but all notes. */
+static struct error *pack_head(struct packing *packing, struct vault_packed *packed)
+{
+	uint64_t bytes = packed->core_bytes / 2 > packing->notes_end ? packed->core_bytes / 2 : packing->notes_end;
+	cleanup_with(free_writer) struct archive *sink = archive_write_new();
+	struct error *err;
+
+	if (bytes > packing->head_bytes)
+		bytes = packing->head_bytes;
+	if (ftruncate(packing->out_fd, 0) != 0 || lseek(packing->out_fd, 0, SEEK_SET) != 0)
+		return error_errno(errno, "cannot write the core");
+	err = sink_open(sink, packing->out_fd);
+	if (!err)
+		err = sink_write(sink, packing->head, bytes);
+	if (!err && archive_write_close(sink) != ARCHIVE_OK)
+		err = sink_failure(sink);
+	packed->core_bytes = bytes;
+	return err;
+}
+
+/* Keeps what can be kept; consumes the failure, or returns it where nothing can. */
+static struct error *make_do(struct packing *packing, struct error *failure, struct vault_packed *packed)
+{
+	struct error *err = NULL;
+
+	if (!packing->head || !packing->head_bytes)
+		return failure;
+	packed->end = VAULT_PACK_FAILED;
+	strncpy(packed->reason, failure->message, sizeof(packed->reason) - 1);
+	if (!packing->is_sink_broken)
+		err = close_sink(packing);
+	if (packing->is_sink_broken) {
+		archive_write_fail(packing->sink); /* it has nothing more to write when it is freed */
+		error_destroy(err);
+		err = pack_head(packing, packed);
+	}
+	error_destroy(err ? err : failure);
+	return err ? failure : NULL;
 }
 
 struct error *vault_pack(int in_fd, int out_fd, bool foreign, const struct vault_pack_limits *limits,
 			 struct vault_packed *ret_packed)
 {
 	cleanup_with(free_writer) struct archive *sink = archive_write_new();
-	cleanup_free uint8_t *buffer = malloc(CHUNK_BYTES);
-	struct packing packing = {.sink = sink, .out_fd = out_fd, .limits = limits, .buffer = buffer};
+	cleanup_free uint8_t *buffer = malloc(CHUNK_BYTES), *head = foreign ? NULL : malloc(HEAD_BYTES);
+	struct packing packing = {.source.stop = limits->stop,
+				  .sink = sink,
+				  .out_fd = out_fd,
+				  .limits = limits,
+				  .buffer = buffer,
+				  .head = head};
 	struct vault_packed packed = {0};
 	struct error *err;
 
-	if (!buffer)
+	if (!buffer || (!foreign && !head))
 		return &error_no_memory;
 	err = source_open(&packing.source, in_fd, foreign);
 	if (!err)
 		err = sink_open(sink, out_fd);
 	if (!err)
 		err = pack_all(&packing, &packed);
-	if (!err && archive_write_close(sink) != ARCHIVE_OK)
-		err = sink_failure(sink);
+	if (!err)
+		err = close_sink(&packing);
+	if (err)
+		err = make_do(&packing, err, &packed);
 	free_reader(&packing.source.archive);
 	if (err)
 		return err;

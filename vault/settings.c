@@ -70,6 +70,7 @@ void vault_settings_default(struct vault_settings *ret)
 		.explain = true,
 		.hooks = "/etc/corelate/hooks.d",
 		.hook_timeout_s = 30,
+		.core_timeout_s = 300,
 	};
 	snprintf(ret->vault, sizeof(ret->vault), "%s", paths_vault());
 	snprintf(ret->database, sizeof(ret->database), "%s", paths_database());
@@ -95,6 +96,7 @@ static const struct key {
 	{"Explain", KEY_FLAG, offsetof(struct vault_settings, explain)},
 	{"Hooks", KEY_PATH, offsetof(struct vault_settings, hooks)},
 	{"HookTimeout", KEY_TIME, offsetof(struct vault_settings, hook_timeout_s)},
+	{"CoreTimeout", KEY_TIME, offsetof(struct vault_settings, core_timeout_s)},
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))

@@ -16,6 +16,7 @@
  *   Explain=yes       explain each crash at once, tell the journal, run the hooks
  *   Hooks=/etc/corelate/hooks.d
  *   HookTimeout=30s   of each hook
+ *   CoreTimeout=5min  of keeping a core; what was read by then is kept
  */
 #ifndef VAULT_SETTINGS_H
 #define VAULT_SETTINGS_H
@@ -41,6 +42,7 @@ struct vault_settings {
 	bool explain;
 	char hooks[PATH_MAX];
 	uint64_t hook_timeout_s;
+	uint64_t core_timeout_s; /* 0: no limit */
 };
 
 /* What holds without a file: paths_vault(), paths_database(), and the above. */

@@ -22,6 +22,7 @@
 #ifndef VAULT_VAULT_H
 #define VAULT_VAULT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -168,9 +169,17 @@ void vault_draft_abandon(struct vault_draft *draft);
 struct vault_pack_limits {
 	uint64_t most_bytes; /* of the core */
 	uint64_t keep_free;  /* bytes that are to stay free on the file system that is written to */
+	/* NULL, or set from a signal handler (without SA_RESTART): what was read by then is the core. */
+	const volatile sig_atomic_t *stop;
 };
 
-enum vault_pack_end { VAULT_PACK_WHOLE, VAULT_PACK_TOO_LARGE, VAULT_PACK_NO_ROOM };
+enum vault_pack_end {
+	VAULT_PACK_WHOLE,
+	VAULT_PACK_TOO_LARGE,
+	VAULT_PACK_NO_ROOM, /* less than keep_free was left */
+	VAULT_PACK_STOPPED, /* by `stop` */
+	VAULT_PACK_FAILED,  /* reading or writing failed; `reason` says how */
+};
 
 struct vault_packed {
 	uint64_t core_bytes; /* how many were read and packed */
@@ -178,19 +187,22 @@ struct vault_packed {
 	/* The ELF header and the notes (registers, signal, mappings) are within what was packed: it can be opened. The
 	 * kernel writes PT_NOTE as the first program header (fs/binfmt_elf.c, elf_core_dump). */
 	bool has_notes;
+	char reason[128];
 };
 
 /* Reads `in_fd` to its end or to a limit and writes it to `out_fd` as one zstd frame, which is complete in each case
- * but an error. `foreign`: the input may itself be compressed (zstd, lz4, xz, gzip, bzip2) and is unpacked on its way;
- * ERROR_INVALID when that fails. */
+ * but an error. A core whose reading fails is cut there; of one whose writing fails (a full disk) the beginning is
+ * packed again, over what was written, so that registers and mappings at least are kept: VAULT_PACK_FAILED. `foreign`:
+ * the input may itself be compressed (zstd, lz4, xz, gzip, bzip2) and is unpacked on its way; ERROR_INVALID when that
+ * fails. */
 struct error *vault_pack(int in_fd, int out_fd, bool foreign, const struct vault_pack_limits *limits,
 			 struct vault_packed *ret_packed) must_check;
 
 /* Unpacks a zstd stream that must hold exactly `bytes`, as vault_open_core() does. */
 struct error *vault_unpack(int in_fd, uint64_t bytes, int *ret_fd) must_check;
 
-/* The same for a core that somebody else has compressed (zstd, lz4, xz, gzip, bzip2): its size is not known. It may have
- * VAULT_FOREIGN_BYTES_MAX, and of those, pages of zeros not counted, as many as are written in any case and
+/* The same for a core that somebody else has compressed (zstd, lz4, xz, gzip, bzip2): its size is not known. It may
+ * have VAULT_FOREIGN_BYTES_MAX, and of those, pages of zeros not counted, as many as are written in any case and
  * VAULT_FOREIGN_TIMES its packed size. The memory of programs packs worse than that; what does not is a bomb:
  * ERROR_INVALID. ERROR_UNSUPPORTED: it is not compressed. */
 #define VAULT_FOREIGN_BYTES_MAX (64ULL << 30)
