@@ -189,6 +189,63 @@ rm -rf vault
 capture nobody.db
 kept 'what is no core' absent 'is no core'
 
+# ---- the record ----
+# recorded: the record of the fixture, as one of this boot and of the process that dies, by a recorder that is at work.
+recorded() {
+	rm -f record.db*
+	cp story.db record.db
+	"$python" - record.db "$dying" <<'END'
+import sqlite3, struct, sys, time
+words = struct.iter_unpack("QQ", open("/proc/%s/auxv" % sys.argv[2], "rb").read())
+auxv = {key: value for key, value in words}
+boot = open("/proc/sys/kernel/random/boot_id").read().strip()
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+signed = lambda value: value - (1 << 64) if value >> 63 else value
+database.execute("UPDATE recording SET boot_id = ?, ended_ns = 0, last_commit_ns = 1002000000000", (boot,))
+database.execute("UPDATE space SET auxv_sysinfo_ehdr = ?, auxv_random = ?, auxv_entry = ?, auxv_base = ?",
+                 [signed(auxv.get(key, 0)) for key in (33, 25, 9, 7)])
+database.execute("UPDATE process SET pid = ?, namespace_pid = ?", (sys.argv[2], sys.argv[2]))
+END
+}
+
+# commit SECONDS [SQL]: then the recorder stores that, and says that it is complete until now.
+commit() {
+	sleep "$1"
+	sqlite3 -cmd '.timeout 5000' record.db "BEGIN; ${2:-}; UPDATE recording SET last_commit_ns =
+		$("$python" -c 'import time; print(time.clock_gettime_ns(time.CLOCK_BOOTTIME) + 10**9)'); COMMIT" >/dev/null
+}
+
+# gaps: of the newest report.
+gaps() {
+	"$python" -c 'import json, sys; print(len(json.load(open(sys.argv[1]))["coverage"]["gaps"]))' "$(newest)/report.json"
+}
+
+settings "Database=$work/record.db"
+recorded
+commit 0
+rm -rf vault
+capture directory
+kept 'a record without a core' absent 'cannot read the core'
+grep -qx 'CORELATE_CLASS=double-munmap' told/environment || fail "a record without a core: $(cat told/environment)"
+is 'gaps of a complete record' "$(gaps)" 0
+grep -qF 'no core was kept: cannot read the core' "$(newest)/report.json" || fail 'the report does not say that there is no core'
+# What was lost before the death comes after the death itself: the explanation waits for it.
+recorded
+rm -rf vault
+commit 1.5 'INSERT INTO gap (recording_id, pid, cause, from_ns, to_ns, lost)
+	SELECT 1, pid, 1, 1001400000000, 1002300000000, 3 FROM process' &
+capture directory
+wait $!
+is 'gaps of a record that was not complete yet' "$(gaps)" 1
+# A recorder that hangs is not waited for for ever.
+recorded
+rm -rf vault
+SECONDS=0
+capture directory
+[ "$SECONDS" -lt 15 ] || fail "a recorder that hangs holds the explanation for $SECONDS s"
+grep -qx 'CORELATE_CLASS=double-munmap' told/environment || fail "a recorder that hangs: $(cat told/environment)"
+settings
+
 # ---- where nothing can be written ----
 # unkept WHAT NOTE: there is no entry; the journal and the hooks are told all the same.
 unkept() {
@@ -201,6 +258,13 @@ echo 'no directory' >file
 settings
 capture core
 unkept 'a vault that cannot be' 'Not a directory'
+# The record explains it all the same.
+settings "Database=$work/record.db"
+commit 0
+capture core
+unkept 'a vault that cannot be, recorded' 'Not a directory'
+grep -qx 'CORELATE_CLASS=double-munmap' told/environment && grep -q double-munmap told/report ||
+	fail "unkept, but recorded: $(cat told/environment)"
 vault=$work/vault
 if is_root && mount -t tmpfs -o size=64k,mode=700 none directory 2>/dev/null; then
 	umount directory
