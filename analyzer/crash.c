@@ -86,6 +86,7 @@ void crash_deinit(struct crash *crash)
 	returned_deinit(&crash->overrun.owner);
 	free(crash->instances);
 	free(crash->place_records);
+	place_index_destroy(crash->places);
 	if (crash->recorded)
 		recording_deinit(&crash->recording);
 	if (crash->has_signal_event)

@@ -281,6 +281,7 @@ struct crash {
 	struct core_host *host; /* whose files are looked at (core_host.h); NULL: this machine's; the request's */
 	/* from the core; NULL and zeros without one */
 	const struct core *core;
+	struct place_index *places; /* of that core, for place_of() */
 	/* from the core, else from the record */
 	uint32_t pid, tid; /* as the process itself saw them */
 	char comm[17];

@@ -41,6 +41,7 @@ static struct error *core_map_file(struct core *core)
 		return error_errno(errno, "cannot map %s", core->path);
 	private->bytes = bytes;
 	private->size = size;
+	private->fd = take_fd(&fd);
 	return NULL;
 }
 
@@ -254,6 +255,9 @@ static struct error *core_read_program_headers(struct core *core)
 	if (header.e_phoff > private->size || (private->size - header.e_phoff) / sizeof(Elf64_Phdr) < count)
 		return error_format(ERROR_INVALID, "%s: truncated before its notes: the table of segments is cut",
 				    core->path);
+	if (count > CORE_MAPPINGS_MAX)
+		return error_format(ERROR_INVALID, "%s: %llu program headers: no process has that many mappings",
+				    core->path, (unsigned long long)count);
 	loads = calloc(count, sizeof(*loads));
 	if (!loads)
 		return &error_no_memory;
@@ -295,6 +299,8 @@ struct error *core_open(const char *path, struct core **ret_core)
 	if (!core)
 		return &error_no_memory;
 	core->private_ = calloc(1, sizeof(*core->private_));
+	if (core->private_)
+		core->private_->fd = -1;
 	if (!core->private_ || !(core->private_->path = strdup(path))) {
 		core_destroy(core);
 		return &error_no_memory;
@@ -328,6 +334,7 @@ void core_destroy(struct core *core)
 	if (core->private_) {
 		if (core->private_->bytes)
 			munmap((void *)core->private_->bytes, core->private_->size);
+		cleanup_close_fd(&core->private_->fd);
 		free(core->private_->promised_bytes);
 		free(core->private_->file_paths);
 		free(core->private_->path);

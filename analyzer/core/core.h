@@ -114,13 +114,18 @@ struct core_signal {
 	int32_t system_call; /* si_syscall of SIGSYS, else -1 */
 };
 
+/* More than these many of a thing no process can have had (Linux: pid_max is at most 2^22, and vm.max_map_count, 65530
+ * by default, is raised to 2^24 at most in practice); a core that claims more is refused, or loses that note. */
+#define CORE_THREADS_MAX (1u << 22)
+#define CORE_MAPPINGS_MAX (1u << 24)
+
 struct core {
 	const char *path;
 	struct core_segment *segments; /* by rising start; overlapping or wrapping ones are rejected when opened */
 	size_t segment_count;
 	struct core_thread *threads; /* in file order: the first is the one that took the signal */
 	size_t thread_count;
-	struct core_file_mapping *files; /* by rising start */
+	struct core_file_mapping *files; /* by rising start; never overlapping: each is cut where the next begins */
 	size_t file_count;
 	struct core_module *modules; /* by rising start; filled by core_find_modules() */
 	size_t module_count;
@@ -161,6 +166,12 @@ bool core_read_word(const struct core *core, uint64_t address, uint64_t *ret_wor
 
 /* As core_read, but only bytes that are in the core file itself. */
 size_t core_read_dumped(const struct core *core, uint64_t address, void *buffer, size_t size);
+
+/* What loops over memory must walk: the bytes that were dumped, never a range that a header or a note claims, which can
+ * be of any size. The next run of bytes at or above `address` and below `limit` that are in the core file and not in
+ * one of its holes, in *ret_start and *ret_end (half-open; one segment at most). False: there is none. */
+bool core_next_dumped(const struct core *core, uint64_t address, uint64_t limit, uint64_t *ret_start,
+		      uint64_t *ret_end);
 
 /* The segment, NT_FILE entry or module that holds `address`, or NULL. */
 /* Index of the first segment that ends above `address`: the one around it, else the next; segment_count for none. */

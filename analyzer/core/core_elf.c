@@ -11,6 +11,10 @@
 #include "analyzer/core/core_host.h"
 #include "common/cleanup.h"
 
+/* Of the sections that are read here (symbols, names, linkage tables, Go's function table) the largest have some 100
+ * MiB. A sparse file can say that they have terabytes. */
+#define SECTION_BYTES_MAX (1ULL << 30)
+
 static const char *const default_debug_directories[] = {"/usr/lib/debug", NULL};
 
 static const char *machine_name(unsigned machine)
@@ -108,7 +112,7 @@ const uint8_t *core_elf_section_bytes(struct core_elf_file *file, uint64_t index
 		return NULL;
 	section = &file->sections[index];
 	if (section->sh_type == SHT_NOBITS || section->sh_offset > file->size ||
-	    section->sh_size > file->size - section->sh_offset)
+	    section->sh_size > file->size - section->sh_offset || section->sh_size > SECTION_BYTES_MAX)
 		return NULL;
 	if (!file->contents[index]) {
 		uint8_t *bytes = malloc(section->sh_size + 1);

@@ -20,6 +20,7 @@ struct core_private {
 	char *path;
 	const uint8_t *bytes; /* the whole core file, mapped read-only and private */
 	size_t size;
+	int fd; /* of it; -1: none */
 	/* For each of core->segments: the bytes that its header promises. More than dumped_bytes when the file is cut.
 	 */
 	uint64_t *promised_bytes;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The dead process's memory: which segment, file or module holds an address, and the bytes at it. */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analyzer/core/core_internal.h"
 #include "common/cleanup.h"
@@ -163,6 +165,47 @@ size_t core_read(const struct core *core, uint64_t address, void *buffer, size_t
 size_t core_read_dumped(const struct core *core, uint64_t address, void *buffer, size_t size)
 {
 	return memory_read(core, address, buffer, size, false);
+}
+
+/* The next byte of the file from `offset` on that is in no hole; `end` for none. A file system without holes has none.
+ */
+static uint64_t skip_hole(const struct core *core, uint64_t offset, uint64_t end)
+{
+	off_t data = core->private_->fd >= 0 ? lseek(core->private_->fd, (off_t)offset, SEEK_DATA) : (off_t)offset;
+
+	if (data < 0)
+		return errno == ENXIO ? end : offset;
+	return (uint64_t)data < end ? (uint64_t)data : end;
+}
+
+static uint64_t find_hole(const struct core *core, uint64_t offset, uint64_t end)
+{
+	off_t hole = core->private_->fd >= 0 ? lseek(core->private_->fd, (off_t)offset, SEEK_HOLE) : -1;
+
+	return hole > (off_t)offset && (uint64_t)hole < end ? (uint64_t)hole : end;
+}
+
+bool core_next_dumped(const struct core *core, uint64_t address, uint64_t limit, uint64_t *ret_start, uint64_t *ret_end)
+{
+	for (size_t i = core_segment_above(core, address); i < core->segment_count; i++) {
+		const struct core_segment *segment = &core->segments[i];
+		uint64_t start = segment->start > address ? segment->start : address;
+		uint64_t end = segment->start + segment->dumped_bytes;
+		uint64_t to_file = segment->file_offset - segment->start; /* modulo 2^64 */
+
+		if (start >= limit)
+			return false;
+		if (end > limit)
+			end = limit;
+		if (start < end)
+			start = skip_hole(core, start + to_file, end + to_file) - to_file;
+		if (start >= end)
+			continue;
+		*ret_start = start;
+		*ret_end = find_hole(core, start + to_file, end + to_file) - to_file;
+		return true;
+	}
+	return false;
 }
 
 bool core_read_word(const struct core *core, uint64_t address, uint64_t *ret_word)

@@ -18,6 +18,9 @@ static struct error *read_prstatus(struct core *core, const uint8_t *bytes, size
 
 	if (size < sizeof(status))
 		return NULL;
+	if (core->thread_count == CORE_THREADS_MAX)
+		return error_format(ERROR_INVALID, "%s: its notes name more than %u threads: no process has that many",
+				    core->path, CORE_THREADS_MAX);
 	memcpy(&status, bytes, sizeof(status));
 	/* Grows by doubling: the capacity is the power of two at or above the count. */
 	if ((core->thread_count & (core->thread_count - 1)) == 0) {
@@ -140,7 +143,7 @@ static struct error *read_files(struct core *core, const uint8_t *bytes, size_t 
 	size -= 2 * sizeof(uint64_t);
 	/* Where the strings begin follows from the count, so a count that cannot be true leaves nothing to read. Each
 	 * entry has a string of one byte at least. */
-	if (count == 0 || count > size / (3 * sizeof(uint64_t) + 1) || page_bytes == 0)
+	if (count == 0 || count > size / (3 * sizeof(uint64_t) + 1) || count > CORE_MAPPINGS_MAX || page_bytes == 0)
 		return NULL;
 	string_bytes = size - count * 3 * sizeof(uint64_t);
 	core->files = calloc(count, sizeof(*core->files));
@@ -197,6 +200,10 @@ struct error *core_read_notes(struct core *core, const uint8_t *bytes, size_t si
 		struct error *err;
 
 		memcpy(&header, bytes, sizeof(header));
+		/* No name, no type, no contents: the kernel writes no such note. It is a hole of the file, which can be
+		 * long. */
+		if (!header.n_namesz && !header.n_descsz && !header.n_type)
+			return NULL;
 		bytes += sizeof(header);
 		size -= sizeof(header);
 		/* Padded to four bytes, also in 64-bit cores (fs/binfmt_elf.c, writenote). */
@@ -227,10 +234,27 @@ static int file_compare(const void *left, const void *right)
 	return a->start < b->start ? -1 : a->start > b->start;
 }
 
+/* Mappings do not overlap. Rows that do would have the same memory looked at once for each. */
+static void part_files(struct core *core)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < core->file_count; i++) {
+		struct core_file_mapping *file = &core->files[i];
+
+		if (i + 1 < core->file_count && core->files[i + 1].start < file->end)
+			file->end = core->files[i + 1].start;
+		if (file->start < file->end)
+			core->files[kept++] = *file;
+	}
+	core->file_count = kept;
+}
+
 void core_finish_notes(struct core *core)
 {
 	if (core->file_count > 0)
 		qsort(core->files, core->file_count, sizeof(*core->files), file_compare);
+	part_files(core);
 	if (core->signal.number != SIGSYS || core->signal.code <= 0)
 		core->signal.system_call = -1;
 	if (core->thread_count == 0)

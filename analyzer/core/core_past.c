@@ -68,8 +68,10 @@ static struct core *picture_create(size_t capacity)
 	picture->files = calloc(capacity, sizeof(*picture->files));
 	picture->modules = calloc(capacity, sizeof(*picture->modules));
 	picture->private_ = calloc(1, sizeof(*picture->private_));
-	if (picture->private_)
+	if (picture->private_) {
+		picture->private_->fd = -1;
 		picture->private_->promised_bytes = calloc(capacity, sizeof(*picture->private_->promised_bytes));
+	}
 	if (!picture->segments || !picture->files || !picture->modules || !picture->private_ ||
 	    !picture->private_->promised_bytes) {
 		picture_destroy(picture);

@@ -446,7 +446,9 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 	crash->core = request->core;
 	crash->host = request->host;
 	if (request->core) {
-		err = take_core(crash, request->core_name);
+		err = place_index_create(request->core, &crash->places);
+		if (!err)
+			err = take_core(crash, request->core_name);
 		if (!err && request->store) {
 			err = explain_match_core(request->core, request->store, &crash->space);
 			if (!err) {

@@ -2,6 +2,7 @@
 #include "analyzer/facts/place.h"
 
 #include <elf.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -108,12 +109,126 @@ static const struct core_segment *stack_of_thread(const struct core *core, const
 	return segment;
 }
 
-/* The thread whose stack is in that mapping around or nearest above `address`; 0 for none. */
-static uint32_t thread_on(const struct core *core, const struct core_segment *segment, uint64_t address)
+/* ---- the index ---- */
+
+struct place_stack {
+	const struct core_segment *segment;
+	uint64_t end;
+	uint32_t tid;
+	size_t order; /* of the thread in the core */
+};
+
+struct place_index {
+	struct place_stack *stacks; /* by segment, end, order */
+	size_t stack_count;
+	const struct core_module **modules; /* by end, then by start, as in the core */
+	size_t module_count;
+	bool has_executable;
+	uint64_t executable_start, executable_end;
+};
+
+static int compare_stacks(const void *left, const void *right)
 {
+	const struct place_stack *a = left, *b = right;
+
+	if (a->segment != b->segment)
+		return a->segment < b->segment ? -1 : 1;
+	if (a->end != b->end)
+		return a->end < b->end ? -1 : 1;
+	return a->order < b->order ? -1 : a->order > b->order;
+}
+
+static int compare_module_ends(const void *left, const void *right)
+{
+	const struct core_module *a = *(const struct core_module *const *)left;
+	const struct core_module *b = *(const struct core_module *const *)right;
+
+	if (a->end != b->end)
+		return a->end < b->end ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+static bool executable_range(const struct core *core, uint64_t *ret_start, uint64_t *ret_end);
+
+struct error *place_index_create(const struct core *core, struct place_index **ret)
+{
+	struct place_index *index = calloc(1, sizeof(*index));
+
+	if (!index)
+		return &error_no_memory;
+	index->stacks = calloc(core->thread_count + 1, sizeof(*index->stacks));
+	index->modules = calloc(core->module_count + 1, sizeof(const struct core_module *));
+	if (!index->stacks || !index->modules) {
+		place_index_destroy(index);
+		return &error_no_memory;
+	}
+	for (size_t i = 0; i < core->thread_count; i++) {
+		struct place_stack stack = {.tid = core->threads[i].tid, .order = i};
+
+		stack.segment = stack_of_thread(core, &core->threads[i], &stack.end);
+		if (stack.segment)
+			index->stacks[index->stack_count++] = stack;
+	}
+	qsort(index->stacks, index->stack_count, sizeof(*index->stacks), compare_stacks);
+	for (size_t i = 0; i < core->module_count; i++)
+		index->modules[index->module_count++] = &core->modules[i];
+	qsort(index->modules, index->module_count, sizeof(const struct core_module *), compare_module_ends);
+	index->has_executable = executable_range(core, &index->executable_start, &index->executable_end);
+	*ret = index;
+	return NULL;
+}
+
+void place_index_destroy(struct place_index *index)
+{
+	if (!index)
+		return;
+	free(index->stacks);
+	free(index->modules);
+	free(index);
+}
+
+/* The first stack in the mapping that ends above `address`. */
+static uint32_t indexed_thread(const struct place_index *index, const struct core_segment *segment, uint64_t address)
+{
+	size_t low = 0, high = index->stack_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct place_stack *stack = &index->stacks[middle];
+
+		if (stack->segment < segment || (stack->segment == segment && stack->end <= address))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < index->stack_count && index->stacks[low].segment == segment ? index->stacks[low].tid : 0;
+}
+
+/* Index of the first module that ends at or above `address`. */
+static size_t first_ending_at(const struct place_index *index, uint64_t address)
+{
+	size_t low = 0, high = index->module_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (index->modules[middle]->end < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The thread whose stack is in that mapping around or nearest above `address`; 0 for none. */
+static uint32_t thread_on(const struct crash *crash, const struct core_segment *segment, uint64_t address)
+{
+	const struct core *core = crash->core;
 	uint64_t best_end = UINT64_MAX;
 	uint32_t best = 0;
 
+	if (crash->places)
+		return indexed_thread(crash->places, segment, address);
 	for (size_t i = 0; i < core->thread_count; i++) {
 		uint64_t end = 0;
 
@@ -147,11 +262,14 @@ static bool executable_range(const struct core *core, uint64_t *ret_start, uint6
 	return true;
 }
 
-static bool is_heap(const struct core *core, const struct core_segment *segment)
+static bool is_heap(const struct crash *crash, const struct core_segment *segment)
 {
-	uint64_t start, end;
+	const struct core *core = crash->core;
+	const struct place_index *index = crash->places;
+	uint64_t start = index ? index->executable_start : 0, end = index ? index->executable_end : 0;
 
-	if (!is_writable(segment) || core_find_file(core, segment->start) || !executable_range(core, &start, &end))
+	if (!is_writable(segment) || core_find_file(core, segment->start) ||
+	    !(index ? index->has_executable : executable_range(core, &start, &end)))
 		return false;
 	if (segment->start < end || segment->start - end > BRK_REACH_BYTES)
 		return contains(LOADER_BRK_START, LOADER_BRK_END, segment->start) &&
@@ -188,30 +306,37 @@ static uint64_t memory_end(const struct core *core, const struct core_module *mo
 }
 
 /* The module whose zero-initialized data begins where its last file mapping ends. */
-static const struct core_module *module_of_zeroes(const struct core *core, const struct core_segment *segment,
+static const struct core_module *module_of_zeroes(const struct crash *crash, const struct core_segment *segment,
 						  uint64_t address)
 {
-	for (size_t i = 0; i < core->module_count; i++) {
-		const struct core_module *module = &core->modules[i];
+	const struct core *core = crash->core;
+	size_t count = crash->places ? crash->places->module_count : core->module_count;
+	size_t first = crash->places ? first_ending_at(crash->places, segment->start) : 0;
 
+	for (size_t i = first; i < count; i++) {
+		const struct core_module *module = crash->places ? crash->places->modules[i] : &core->modules[i];
+
+		if (crash->places && module->end != segment->start)
+			return NULL;
 		if (module->end == segment->start && address < ((memory_end(core, module) + PAGE - 1) & ~(PAGE - 1)))
 			return module;
 	}
 	return NULL;
 }
 
-static enum place_kind bare_kind(const struct core *core, const struct core_segment *segment, uint32_t *ret_tid)
+static enum place_kind bare_kind(const struct crash *crash, const struct core_segment *segment, uint32_t *ret_tid)
 {
-	const struct core_segment *stack = guarded_by(core, segment);
+	const struct core_segment *stack = guarded_by(crash->core, segment);
 
-	*ret_tid = stack ? thread_on(core, stack, stack->start) : 0;
+	*ret_tid = stack ? thread_on(crash, stack, stack->start) : 0;
 	return *ret_tid ? PLACE_GUARD : PLACE_RESERVED;
 }
 
 /* What an anonymous mapping is, at `address` of it. */
-static enum place_kind anonymous_kind(const struct core *core, const struct core_segment *segment, uint64_t address,
+static enum place_kind anonymous_kind(const struct crash *crash, const struct core_segment *segment, uint64_t address,
 				      struct place *place)
 {
+	const struct core *core = crash->core;
 	uint64_t vdso = core->has_auxv ? core->auxv_sysinfo_ehdr : 0;
 
 	if (segment->start == VSYSCALL_START)
@@ -221,25 +346,27 @@ static enum place_kind anonymous_kind(const struct core *core, const struct core
 	if (segment == main_stack(core))
 		return PLACE_MAIN_STACK;
 	if (is_bare(segment))
-		return bare_kind(core, segment, &place->tid);
+		return bare_kind(crash, segment, &place->tid);
 	if (!(segment->flags & (PF_R | PF_W)) && segment->flags & PF_X && segment->end - segment->start == PAGE)
 		return PLACE_UPROBES;
 	/* The kernel's data for the vdso: up to five read-only pages without bytes right below it. */
 	if (vdso && segment->end <= vdso && vdso - segment->start <= 16 * PAGE && !segment->dumped_bytes &&
 	    (segment->flags & (PF_R | PF_W | PF_X)) == PF_R)
 		return PLACE_VVAR;
-	place->module = module_of_zeroes(core, segment, address);
+	place->module = module_of_zeroes(crash, segment, address);
 	if (place->module)
 		return PLACE_BSS;
-	place->tid = thread_on(core, segment, address);
+	place->tid = thread_on(crash, segment, address);
 	if (place->tid)
 		return PLACE_STACK;
-	return is_heap(core, segment) ? PLACE_HEAP : PLACE_ANONYMOUS;
+	return is_heap(crash, segment) ? PLACE_HEAP : PLACE_ANONYMOUS;
 }
 
-static void fill_mapped(const struct core *core, const struct core_segment *segment,
+static void fill_mapped(const struct crash *crash, const struct core_segment *segment,
 			const struct core_file_mapping *file, struct place *place)
 {
+	const struct core *core = crash->core;
+
 	place->mapped = true;
 	if (segment) {
 		place->start = segment->start;
@@ -248,7 +375,7 @@ static void fill_mapped(const struct core *core, const struct core_segment *segm
 				    (segment->flags & PF_X ? PROT_EXEC : 0);
 	}
 	if (!file) {
-		place->kind = anonymous_kind(core, segment, place->address, place);
+		place->kind = anonymous_kind(crash, segment, place->address, place);
 		if (place->kind == PLACE_VDSO)
 			place->module = core_find_module(core, place->address);
 		return;
@@ -265,12 +392,12 @@ static void fill_mapped(const struct core *core, const struct core_segment *segm
 
 /* ---- holes ---- */
 
-static void describe_neighbour(const struct core *core, const struct core_segment *segment, uint64_t address,
+static void describe_neighbour(const struct crash *crash, const struct core_segment *segment, uint64_t address,
 			       struct place_neighbour *neighbour)
 {
 	struct place place = {.address = address};
 
-	fill_mapped(core, segment, core_find_file(core, address), &place);
+	fill_mapped(crash, segment, core_find_file(crash->core, address), &place);
 	*neighbour = (struct place_neighbour){.exists = true,
 					      .kind = place.kind,
 					      .start = segment->start,
@@ -279,8 +406,9 @@ static void describe_neighbour(const struct core *core, const struct core_segmen
 					      .tid = place.tid};
 }
 
-static void fill_hole(const struct core *core, struct place *place)
+static void fill_hole(const struct crash *crash, struct place *place)
 {
+	const struct core *core = crash->core;
 	const struct core_segment *below = NULL, *above = NULL;
 
 	for (size_t i = 0; i < core->segment_count && !above; i++) {
@@ -292,9 +420,9 @@ static void fill_hole(const struct core *core, struct place *place)
 	place->start = below ? below->end : 0;
 	place->end = above ? above->start : 1ULL << 47;
 	if (below)
-		describe_neighbour(core, below, below->end - 1, &place->below);
+		describe_neighbour(crash, below, below->end - 1, &place->below);
 	if (above && above->start != VSYSCALL_START)
-		describe_neighbour(core, above, above->start, &place->above);
+		describe_neighbour(crash, above, above->start, &place->above);
 }
 
 /* ---- the record ---- */
@@ -336,7 +464,7 @@ void place_of(const struct crash *crash, uint64_t address, struct place *ret_pla
 
 	*ret_place = (struct place){.address = address, .protection = -1};
 	if (segment || file) {
-		fill_mapped(core, segment, file, ret_place);
+		fill_mapped(crash, segment, file, ret_place);
 		return;
 	}
 	if (place_is_non_canonical(address)) {
@@ -350,6 +478,6 @@ void place_of(const struct crash *crash, uint64_t address, struct place *ret_pla
 	else if (core)
 		ret_place->kind = PLACE_UNMAPPED;
 	if (core && (int64_t)address >= 0)
-		fill_hole(core, ret_place);
+		fill_hole(crash, ret_place);
 	fill_end(crash, ret_place);
 }

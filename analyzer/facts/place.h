@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "analyzer/core/core.h"
+#include "common/error.h"
 #include "schema/record.h"
 
 struct crash;
@@ -97,6 +98,14 @@ struct place {
 struct timeline;
 bool place_read_end(const struct timeline *timeline, uint64_t address, struct place_end *ret_end);
 
+/* What place_of() would have to look for again at each address: whose stacks the mappings hold, where modules end,
+ * where the executable lies. A core can have 100,000 threads and as many mappings. The core and its modules must
+ * outlive it. */
+struct place_index;
+struct error *place_index_create(const struct core *core, struct place_index **ret) must_check;
+void place_index_destroy(struct place_index *index);
+
+/* With crash->places, the index of crash->core, or (NULL) without one, which only takes longer. */
 void place_of(const struct crash *crash, uint64_t address, struct place *ret_place);
 
 /* True when no program can have anything at `address` with four-level page tables. With five levels addresses up to

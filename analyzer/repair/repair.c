@@ -79,8 +79,13 @@ static struct error *note_probe(struct repair *repair, uint64_t address, unsigne
 	struct probe *probe = find_probe(repair, address);
 
 	if (!probe) {
-		struct probe *grown = reallocarray(repair->probes, repair->probe_count + 1, sizeof(*grown));
+		size_t room = 1;
+		struct probe *grown;
 
+		/* repair_find_probes() has left room up to a power of two. */
+		while (room <= repair->probe_count)
+			room *= 2;
+		grown = reallocarray(repair->probes, room, sizeof(*grown));
 		if (!grown)
 			return &error_no_memory;
 		repair->probes = grown;

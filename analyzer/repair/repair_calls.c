@@ -17,6 +17,9 @@
 
 #define TARGETS_MAX 64
 #define SITES_MAX 4096
+/* Of one mapping, and of all of them: Chromium has 200 MB of text. */
+#define MAPPING_BYTES_MAX (1ULL << 30)
+#define TEXT_BYTES_MAX (4ULL << 30)
 
 struct search {
 	const struct core *core;
@@ -66,24 +69,26 @@ static bool slot_leads_to(const struct search *search, uint64_t slot, uint64_t t
 
 typedef struct error *(*text_function)(struct search *search, uint64_t address, const uint8_t *bytes, size_t size);
 
-/* Calls `function` for the executable mappings of files, whole. */
+/* Calls `function` for the executable mappings of files, whole; one of more than MAPPING_BYTES_MAX is left out. */
 static struct error *each_text(struct search *search, text_function function)
 {
 	const struct core *core = search->core;
 	struct error *err = NULL;
+	uint64_t searched = 0;
 
-	for (size_t i = 0; i < core->file_count && !err; i++) {
+	for (size_t i = 0; i < core->file_count && !err && searched < TEXT_BYTES_MAX; i++) {
 		const struct core_file_mapping *file = &core->files[i];
 		const struct core_segment *segment = core_find_segment(core, file->start);
 		cleanup_free uint8_t *bytes = NULL;
 		size_t size;
 
-		if (!segment || !(segment->flags & PF_X) || file->end - file->start > 1ULL << 30)
+		if (!segment || !(segment->flags & PF_X) || file->end - file->start > MAPPING_BYTES_MAX)
 			continue;
 		bytes = malloc(file->end - file->start);
 		if (!bytes)
 			return &error_no_memory;
 		size = core_read(core, file->start, bytes, file->end - file->start);
+		searched += size;
 		if (size > 6)
 			err = function(search, file->start, bytes, size);
 	}

@@ -23,13 +23,23 @@ uint64_t repair_find_trampoline(const struct core *core)
 	return 0;
 }
 
+/* More than a tracer attaches to one process (bpftrace: 1,024 unless told otherwise). Where more bytes of text differ
+ * from the file, something else has changed them, and the rest is left. */
+#define PROBES_MAX 4096
+
 static struct error *add_probe(struct repair *repair, uint64_t address)
 {
-	struct probe *grown = reallocarray(repair->probes, repair->probe_count + 1, sizeof(*grown));
+	struct probe *grown = repair->probes;
 
-	if (!grown)
-		return &error_no_memory;
-	repair->probes = grown;
+	if (repair->probe_count == PROBES_MAX)
+		return NULL;
+	/* Grown at each power of two. */
+	if (!(repair->probe_count & (repair->probe_count - 1))) {
+		grown = reallocarray(repair->probes, repair->probe_count ? 2 * repair->probe_count : 1, sizeof(*grown));
+		if (!grown)
+			return &error_no_memory;
+		repair->probes = grown;
+	}
 	grown[repair->probe_count++] = (struct probe){.address = address, .sources = PROBE_IN_TEXT};
 	return NULL;
 }
@@ -61,24 +71,43 @@ static struct error *compare_page(struct repair *repair, uint64_t address, const
 	return err;
 }
 
+/* A page of the mapping as it was dumped, and as the file has it. */
+struct page {
+	uint64_t address;
+	uint8_t now[PAGE_BYTES], before[PAGE_BYTES];
+	size_t size; /* of both */
+};
+
+/* The first page at or above `address` of which anything was dumped. A mapping's range is the core's word, and can be
+ * of any size: what was dumped cannot. */
+static bool next_page(const struct core *core, const struct core_file_mapping *file, const struct core_module *module,
+		      uint64_t address, struct page *ret)
+{
+	uint64_t start, end;
+	ssize_t read;
+
+	if (!core_next_dumped(core, address, file->end, &start, &end))
+		return false;
+	/* A hole of the core's file ends where the file system wants it to. */
+	ret->address = start - (start - file->start) % PAGE_BYTES;
+	ret->size = core_read_dumped(core, ret->address, ret->now, sizeof(ret->now));
+	if (ret->size > file->end - ret->address)
+		ret->size = file->end - ret->address;
+	read = pread(module->elf_fd, ret->before, ret->size, (off_t)(file->offset + (ret->address - file->start)));
+	ret->size = read > 0 ? (size_t)read : 0;
+	return true;
+}
+
 /* Pages of text are dumped only when they were made private; the file of the same build-id says what they were. */
 static struct error *compare_mapping(const struct core *core, const struct core_file_mapping *file,
 				     const struct core_module *module, struct repair *repair)
 {
-	uint8_t now[PAGE_BYTES], before[PAGE_BYTES];
 	struct error *err = NULL;
+	struct page page;
 
-	for (uint64_t address = file->start; address < file->end && !err; address += PAGE_BYTES) {
-		uint64_t offset = file->offset + (address - file->start);
-		size_t dumped = core_read_dumped(core, address, now, sizeof(now));
-		ssize_t read;
-
-		if (!dumped)
-			continue;
-		read = pread(module->elf_fd, before, dumped, (off_t)offset);
-		if (read > 0)
-			err = compare_page(repair, address, now, before, (size_t)read);
-	}
+	for (uint64_t address = file->start; !err && next_page(core, file, module, address, &page);
+	     address = page.address + PAGE_BYTES)
+		err = compare_page(repair, page.address, page.now, page.before, page.size);
 	return err;
 }
 
@@ -89,19 +118,15 @@ static struct error *compare_mapping(const struct core *core, const struct core_
 static bool is_same_text(const struct core *core, const struct core_file_mapping *file,
 			 const struct core_module *module)
 {
-	uint8_t now[PAGE_BYTES], before[PAGE_BYTES];
 	size_t different = 0, compared = 0;
+	struct page page;
 
-	for (uint64_t address = file->start; address < file->end && different <= PROBED_BYTES_MAX;
-	     address += PAGE_BYTES) {
-		size_t dumped = core_read_dumped(core, address, now, sizeof(now));
-		ssize_t read =
-			dumped ? pread(module->elf_fd, before, dumped, (off_t)(file->offset + (address - file->start)))
-			       : 0;
-
-		for (ssize_t i = 0; i < read; i++)
-			different += now[i] != before[i];
-		compared += read > 0 ? (size_t)read : 0;
+	for (uint64_t address = file->start;
+	     different <= PROBED_BYTES_MAX && next_page(core, file, module, address, &page);
+	     address = page.address + PAGE_BYTES) {
+		for (size_t i = 0; i < page.size; i++)
+			different += page.now[i] != page.before[i];
+		compared += page.size;
 	}
 	return compared && different <= PROBED_BYTES_MAX;
 }
@@ -122,61 +147,107 @@ struct error *repair_find_probes(const struct core *core, struct repair *repair)
 	return err;
 }
 
-/* The thread whose stack reaches over `address`: it lies above the stack pointer, in the same segment. */
-static size_t thread_of_stack(const struct core *core, const struct core_segment *segment, uint64_t address)
+/* ---- words ---- */
+
+struct thread_place {
+	uint64_t sp;
+	size_t thread;
+};
+
+/* Of equal stack pointers the first thread's comes last. */
+static int compare_places(const void *left, const void *right)
 {
-	size_t best = SIZE_MAX;
+	const struct thread_place *a = left, *b = right;
 
-	for (size_t i = 0; i < core->thread_count; i++) {
-		uint64_t sp = core->threads[i].registers[CORE_RSP];
-
-		if (sp < segment->start || sp >= segment->end || sp > address + 8)
-			continue;
-		/* Goroutines' stacks share a segment: the nearest stack pointer below is the likeliest owner. */
-		if (best == SIZE_MAX || sp > core->threads[best].registers[CORE_RSP])
-			best = i;
-	}
-	return best;
+	if (a->sp != b->sp)
+		return a->sp < b->sp ? -1 : 1;
+	return a->thread > b->thread ? -1 : a->thread < b->thread;
 }
 
-static struct error *add_word(const struct core *core, const struct core_segment *segment, uint64_t address,
-			      struct repair *repair)
+static struct thread_place *sort_threads(const struct core *core)
 {
-	struct trampoline_word *grown = reallocarray(repair->words, repair->word_count + 1, sizeof(*grown));
+	struct thread_place *places = calloc(core->thread_count + 1, sizeof(*places));
 
-	if (!grown)
-		return &error_no_memory;
-	repair->words = grown;
-	grown[repair->word_count++] = (struct trampoline_word){
-		.address = address,
-		.thread = thread_of_stack(core, segment, address),
-	};
-	return NULL;
+	for (size_t i = 0; places && i < core->thread_count; i++)
+		places[i] = (struct thread_place){core->threads[i].registers[CORE_RSP], i};
+	if (places)
+		qsort(places, core->thread_count, sizeof(*places), compare_places);
+	return places;
+}
+
+/* The thread whose stack reaches over `address`: it lies above the stack pointer, in the same segment. Goroutines'
+ * stacks share a segment: the nearest stack pointer below is the likeliest owner. */
+static size_t thread_of_stack(const struct core *core, const struct thread_place *places,
+			      const struct core_segment *segment, uint64_t address)
+{
+	uint64_t highest = address + 8 < segment->end ? address + 8 : segment->end - 1;
+	size_t low = 0, high = core->thread_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (places[middle].sp <= highest)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && places[low - 1].sp >= segment->start ? places[low - 1].thread : SIZE_MAX;
 }
 
 #define WORDS_MAX 65536
 #define CHUNK_BYTES (1 << 20)
 
-struct error *repair_find_words(const struct core *core, struct repair *repair)
+static struct error *add_word(struct repair *repair, uint64_t address, size_t thread)
 {
-	cleanup_free uint64_t *chunk = malloc(CHUNK_BYTES);
+	struct trampoline_word *grown = repair->words;
+
+	/* Grown at each power of two. */
+	if (!(repair->word_count & (repair->word_count - 1))) {
+		grown = reallocarray(repair->words, repair->word_count ? 2 * repair->word_count : 1, sizeof(*grown));
+		if (!grown)
+			return &error_no_memory;
+		repair->words = grown;
+	}
+	grown[repair->word_count++] = (struct trampoline_word){.address = address, .thread = thread};
+	return NULL;
+}
+
+static struct error *search_chunk(const struct core *core, const struct thread_place *places,
+				  const struct core_segment *segment, uint64_t address, const uint64_t *words,
+				  size_t count, struct repair *repair)
+{
 	struct error *err = NULL;
 
-	if (!chunk)
+	for (size_t i = 0; i < count && !err && repair->word_count < WORDS_MAX; i++) {
+		uint64_t at = address + i * sizeof(*words);
+
+		if (words[i] == repair->trampoline)
+			err = add_word(repair, at, thread_of_stack(core, places, segment, at));
+	}
+	return err;
+}
+
+struct error *repair_find_words(const struct core *core, struct repair *repair)
+{
+	cleanup_free struct thread_place *places = sort_threads(core);
+	cleanup_free uint64_t *chunk = malloc(CHUNK_BYTES);
+	struct error *err = NULL;
+	uint64_t start, end;
+
+	if (!chunk || !places)
 		return &error_no_memory;
-	for (size_t i = 0; i < core->segment_count && !err; i++) {
-		const struct core_segment *segment = &core->segments[i];
+	for (uint64_t at = 0; !err && core_next_dumped(core, at, UINT64_MAX, &start, &end); at = end) {
+		const struct core_segment *segment = core_find_segment(core, start);
 
 		/* Text and constants are not stacks: Go's text holds the usual address as a constant. */
-		if (!(segment->flags & PF_W))
+		if (!segment || !(segment->flags & PF_W) || repair->word_count == WORDS_MAX)
 			continue;
-		for (uint64_t at = 0; at < segment->dumped_bytes && !err; at += CHUNK_BYTES) {
-			size_t got = core_read_dumped(core, segment->start + at, chunk, CHUNK_BYTES);
+		start -= (start - segment->start) % sizeof(*chunk);
+		for (uint64_t from = start; from < end && !err; from += CHUNK_BYTES) {
+			size_t wanted = end - from < CHUNK_BYTES ? end - from : CHUNK_BYTES;
+			size_t got = core_read_dumped(core, from, chunk, wanted);
 
-			for (size_t j = 0; j < got / sizeof(*chunk) && !err && repair->word_count < WORDS_MAX; j++) {
-				if (chunk[j] == repair->trampoline)
-					err = add_word(core, segment, segment->start + at + j * sizeof(*chunk), repair);
-			}
+			err = search_chunk(core, places, segment, from, chunk, got / sizeof(*chunk), repair);
 		}
 	}
 	return err;

@@ -30,11 +30,22 @@ bool address_list_add(struct address_list *list, uint64_t address)
 	return true;
 }
 
+/* Of all threads together: 10,000 threads of 52 frames each. A core can have as many threads as it says, on one stack
+ * that has no end. Threads that come later get one frame. */
+#define FRAMES_MAX (1u << 19)
+
 /* All stacks first: they matter most, should the symbols be what libdw dies of. */
 static bool write_stacks(struct unwinder *unwinder, struct unwind_writer *writer, struct address_list *list)
 {
+	const size_t frame_limit = unwinder->frame_limit;
+	size_t written = 0;
+
 	for (size_t i = 0; i < unwinder->core->thread_count; i++) {
+		size_t left = written < FRAMES_MAX ? FRAMES_MAX - written : 1;
+
+		unwinder->frame_limit = left < frame_limit ? left : frame_limit;
 		unwinder_run_thread(unwinder, &unwinder->core->threads[i]);
+		written += unwinder->frame_count;
 		unwind_write_stack(writer, i, unwinder->frames, unwinder->frame_count,
 				   unwinder->reason[0] ? unwinder->reason : NULL);
 		for (size_t j = 0; i == 0 && j < unwinder->kept_count; j++)

@@ -183,12 +183,95 @@ static void test_flipped_bytes(void **state)
 	}
 }
 
+/* Rows of NT_FILE that overlap are cut where the next begins, and those of which nothing is left are gone. */
+static void test_overlapping_files(void **state)
+{
+	const uint64_t words[] = {4, PAGE,    0x10000, 1ull << 60, 0,	    0x12000, 0x13000,
+				  2, 0x12000, 0x12800, 2,	   0x20000, 0x21000, 1};
+	static const char paths[] = "/a\0/a\0/b\0/c";
+	uint8_t note[sizeof(words) + sizeof(paths)];
+	struct core *core;
+
+	(void)state;
+	memcpy(note, words, sizeof(words));
+	memcpy(note + sizeof(words), paths, sizeof(paths));
+	begin_good();
+	add_note(NT_FILE, note, sizeof(note));
+	core = open_good(build());
+	assert_int_equal(core->file_count, 3);
+	assert_int_equal(core->files[0].end, 0x12000);
+	assert_int_equal(core->files[1].start, 0x12000);
+	assert_int_equal(core->files[2].start, 0x20000);
+	for (size_t i = 0; i + 1 < core->file_count; i++)
+		assert_true(core->files[i].end <= core->files[i + 1].start);
+	core_destroy(core);
+}
+
+/* The walk goes over dumped bytes, whatever a segment claims, and over no hole of the file. */
+static void test_next_dumped(void **state)
+{
+	uint64_t start = 0, end = 0, hole = 64u << 20;
+	struct core *core;
+	size_t size;
+	int fd;
+
+	(void)state;
+	begin_good();
+	builder.programs[3].p_memsz = 1ull << 60;
+	core = open_good(build());
+	assert_true(core_next_dumped(core, 0, UINT64_MAX, &start, &end));
+	assert_int_equal(start, 0x10000);
+	assert_int_equal(end, 0x12000);
+	assert_true(core_next_dumped(core, 0x10010, 0x10020, &start, &end));
+	assert_int_equal(start, 0x10010);
+	assert_int_equal(end, 0x10020);
+	assert_true(core_next_dumped(core, end = 0x12000, UINT64_MAX, &start, &end));
+	assert_int_equal(start, 0x12000);
+	assert_int_equal(end, 0x12010);
+	assert_false(core_next_dumped(core, end, UINT64_MAX, &start, &end));
+	assert_false(core_next_dumped(core, 0x30000, 1ull << 50, &start, &end));
+	core_destroy(core);
+
+	begin_good();
+	builder.programs[3].p_memsz = builder.programs[3].p_filesz = 2 * hole;
+	size = build();
+	save(size);
+	fd = open(core_path, O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "x", 1, (off_t)(size + hole)), 1);
+	assert_int_equal(ftruncate(fd, (off_t)(size + 2 * hole)), 0);
+	close(fd);
+	assert_null(core_open(core_path, &core));
+	assert_true(core_next_dumped(core, 0x20000 + 2 * PAGE, UINT64_MAX, &start, &end));
+	/* Where the file system tells of holes; else the whole of it is data. */
+	assert_true(start <= 0x20000 + hole && end > 0x20000 + hole);
+	if (start > 0x20000 + 2 * PAGE)
+		assert_true(start > 0x20000 + hole - PAGE && end <= 0x20000 + hole + PAGE + 1);
+	core_destroy(core);
+}
+
+/* What follows zeroes in the notes is none, and no walk goes through them. */
+static void test_hole_in_notes(void **state)
+{
+	struct core *core;
+
+	(void)state;
+	begin();
+	add_thread(1, SIGSEGV);
+	builder.note_bytes += 48;
+	add_thread(2, 0);
+	core = open_good(build());
+	assert_int_equal(core->thread_count, 1);
+	core_destroy(core);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lying_notes),   cmocka_unit_test(test_lying_segments),
 		cmocka_unit_test(test_many_segments), cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_flipped_bytes),
+		cmocka_unit_test(test_flipped_bytes), cmocka_unit_test(test_overlapping_files),
+		cmocka_unit_test(test_next_dumped),   cmocka_unit_test(test_hole_in_notes),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
