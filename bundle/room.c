@@ -16,6 +16,7 @@
 
 #include "bundle/bundle.h"
 #include "common/cleanup.h"
+#include "common/limits.h"
 
 struct bundle_room {
 	char *path;
@@ -68,6 +69,7 @@ static void keep_room(int tell_fd, int wait_fd)
 	struct made made = {0};
 	char byte;
 
+	limits_end();
 	setsid();
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);

@@ -12,6 +12,7 @@
 #include "analyzer/detect.h"
 #include "bundle/bundle.h"
 #include "cli/cli.h"
+#include "cli/limits.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 #include "common/output.h"
@@ -251,9 +252,10 @@ static struct error *fill_contents(struct bundling *bundling, bool with_core)
 static struct error *make_bundle(const struct cli_options *options, struct bundling *bundling,
 				 struct bundle_packed *packed)
 {
-	struct error *err =
-		cli_find_crash(options, options->arguments, (size_t)options->argument_count, &bundling->found);
+	struct error *err;
 
+	cli_limits_begin(options, options->arguments, (size_t)options->argument_count);
+	err = cli_find_crash(options, options->arguments, (size_t)options->argument_count, &bundling->found);
 	if (!err)
 		err = bundle_room_create(&bundling->room);
 	if (!err)
@@ -266,6 +268,8 @@ static struct error *make_bundle(const struct cli_options *options, struct bundl
 		err = explain(bundling);
 	if (!err)
 		err = look_at_files(bundling);
+	/* What follows copies. */
+	limits_end();
 	if (!err)
 		err = write_reports(bundling);
 	if (!err)
@@ -351,7 +355,7 @@ const struct cli_command cli_bundle = {
 		"owner alone (mode 0600). --no-core leaves the memory out; what the record and the report tell of it "
 		"(stack slices, registers, arguments of recorded calls) stays.\n\n"
 		"FILE is replaced when it is there, once the new one is whole.\n",
-	.flags = CLI_DB | CLI_MATCH | CLI_OUTPUT,
+	.flags = CLI_DB | CLI_MATCH | CLI_OUTPUT | CLI_LIMITS,
 	.most = CLI_ANY,
 	.options = own_options,
 	.option_count = sizeof(own_options) / sizeof(own_options[0]),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bundle/bundle.h"
+#include "common/limits.h"
 
 /* A store of an older version is brought to ours: it is a private copy. */
 static struct error *open_record(const char *path, struct store_reader **ret)
@@ -89,7 +90,9 @@ struct error *cli_open_bundle(const char *path, struct cli_crash *ret)
 	struct error *err;
 
 	*ret = (struct cli_crash){0};
+	limits_pause();
 	err = bundle_open(path, &ret->bundle);
+	limits_resume();
 	if (err)
 		return err;
 	ret->host = ret->bundle->host;

@@ -26,19 +26,20 @@ enum cli_status { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NOT_FOUND = 3, 
 
 /* What a verb takes; the options themselves: cli/options.c. */
 enum cli_flag {
-	CLI_DB = 1,	    /* --db PATH */
-	CLI_JSON = 2,	    /* --json */
-	CLI_ALL = 4,	    /* -a, --all */
-	CLI_RAW = 8,	    /* the verb reads its own command line */
-	CLI_OUTPUT = 16,    /* -o OUT */
-	CLI_DRY_RUN = 32,   /* --dry-run */
-	CLI_FORMAT = 64,    /* --format FORM */
-	CLI_PAGER = 128,    /* its text is long */
-	CLI_GROUP = 256,    /* --group, --limit N */
-	CLI_DEBUGGER = 512, /* --debugger, -A */
-	CLI_MATCH = 1024,   /* --since, --until */
-	CLI_LIST = 2048,    /* -1, -n, -r, -q, --no-legend */
-	CLI_CONFIG = 65536, /* --config FILE */
+	CLI_DB = 1,	     /* --db PATH */
+	CLI_JSON = 2,	     /* --json */
+	CLI_ALL = 4,	     /* -a, --all */
+	CLI_RAW = 8,	     /* the verb reads its own command line */
+	CLI_OUTPUT = 16,     /* -o OUT */
+	CLI_DRY_RUN = 32,    /* --dry-run */
+	CLI_FORMAT = 64,     /* --format FORM */
+	CLI_PAGER = 128,     /* its text is long */
+	CLI_GROUP = 256,     /* --group, --limit N */
+	CLI_DEBUGGER = 512,  /* --debugger, -A */
+	CLI_MATCH = 1024,    /* --since, --until */
+	CLI_LIST = 2048,     /* -1, -n, -r, -q, --no-legend */
+	CLI_CONFIG = 65536,  /* --config FILE */
+	CLI_LIMITS = 131072, /* --time-limit, --memory-limit: it reads cores */
 };
 
 enum cli_json { CLI_JSON_OFF, CLI_JSON_SHORT, CLI_JSON_PRETTY };
@@ -54,6 +55,9 @@ struct cli_options {
 	const char *limit;			   /* as given; NULL for none */
 	const char *debugger, *debugger_arguments; /* NULL for none */
 	bool dry_run;
+	const char *time_limit, *memory_limit; /* as given; NULL for none */
+	int64_t time_limit_ns;		       /* what they say, or the defaults (common/limits.h) */
+	uint64_t memory_limit_bytes;
 	const char *config;		 /* NULL: the system's */
 	const char *max_bytes, *max_age; /* as given; NULL for none */
 	const char *max_database_bytes, *max_database_age;
@@ -136,8 +140,7 @@ struct error *cli_match_query(const struct cli_options *options, char **names, s
 			      struct match_query *ret) must_check;
 
 /* `corelate list --group`: explains the crashes, newest first, and prints them by signature. */
-struct error *cli_list_groups(const struct cli_options *options, const struct crash_sources *sources,
-			      const struct crash_rows *rows) must_check;
+struct error *cli_list_groups(const struct cli_options *options, const struct crash_rows *rows) must_check;
 
 /* Everything from name to findings. */
 struct cli_explained {

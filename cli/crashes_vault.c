@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cli/progress.h"
+#include "common/limits.h"
 #include "common/cleanup.h"
 
 /* ---- which entry is which death ---- */
@@ -171,7 +172,9 @@ static struct error *unpack(int packed, const struct vault_entry *entry, int *re
 
 	progress_begin("unpacking the core of", entry->crash.comm);
 	progress_follow(packed, entry->crash.stored_bytes);
+	limits_pause();
 	err = vault_unpack(packed, entry->crash.core_bytes, ret_fd);
+	limits_resume();
 	progress_end();
 	return err;
 }

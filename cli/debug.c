@@ -250,7 +250,7 @@ const struct cli_command cli_debug = {
 		   "is\nremoved afterwards. The exit status is the debugger's. Nothing that lies with the crash's "
 		   "files or "
 		   "in\nthis directory is run by gdb; for a bundle gdb reads no init file either.\n",
-	.flags = CLI_DB | CLI_MATCH | CLI_DEBUGGER,
+	.flags = CLI_DB | CLI_MATCH | CLI_DEBUGGER | CLI_LIMITS,
 	.most = CLI_ANY,
 	.run = run_debug,
 };

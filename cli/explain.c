@@ -23,7 +23,7 @@ const struct cli_command cli_explain = {
 	.arguments = "[CRASH...]",
 	.summary = "say what killed a process, who did it, and how sure that is",
 	.details = "The verdict comes first, then the recorded time around the fault address, then the evidence.\n",
-	.flags = CLI_DB | CLI_MATCH | CLI_JSON | CLI_ALL | CLI_PAGER,
+	.flags = CLI_DB | CLI_MATCH | CLI_JSON | CLI_ALL | CLI_PAGER | CLI_LIMITS,
 	.most = CLI_ANY,
 	.run = run_explain,
 };

@@ -10,6 +10,7 @@
 #include "bundle/bundle.h"
 #include "cli/bundle_crash.h"
 #include "cli/cli.h"
+#include "cli/limits.h"
 #include "cli/progress.h"
 #include "common/cleanup.h"
 #include "vault/settings.h"
@@ -173,7 +174,9 @@ static struct error *open_packed_core(const char *path, struct crash_core_file *
 		return error_format(ERROR_UNSUPPORTED, "%s is not a file", path);
 	progress_begin("unpacking", path);
 	progress_follow(packed, (uint64_t)status.st_size);
+	limits_pause();
 	err = vault_unpack_foreign(packed, &ret->fd);
+	limits_resume();
 	progress_end();
 	if (err)
 		return error_prefix(err, "%s", path);
@@ -262,9 +265,12 @@ struct error *cli_explain_crash(const struct cli_options *options, char **names,
 	struct error *err;
 
 	*ret = (struct cli_explained){0};
+	cli_limits_begin(options, names, count);
 	err = cli_find_crash(options, names, count, &ret->found);
-	if (err)
+	if (err) {
+		limits_end();
 		return err;
+	}
 	request.core = ret->found.file.core;
 	request.core_name = ret->found.file.name;
 	request.store = ret->found.sources.store;
@@ -284,6 +290,8 @@ struct error *cli_explain_crash(const struct cli_options *options, char **names,
 	if (!err)
 		err = detect_all(&ret->crash, &ret->findings);
 	progress_end();
+	/* What is done with the answer may wait for a reader, or for a debugger. */
+	limits_end();
 	if (err) {
 		cli_explained_deinit(ret);
 		return err;

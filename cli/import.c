@@ -190,6 +190,10 @@ static struct error *begin(const struct cli_options *options, struct importer *i
 	    (size_t)snprintf(importer->settings.database, sizeof(importer->settings.database), "%s",
 			     options->database) >= sizeof(importer->settings.database))
 		return error_format(ERROR_INVALID, "the database's path is too long");
+	if (options->time_limit)
+		importer->settings.explain_time_ns = options->time_limit_ns;
+	if (options->memory_limit)
+		importer->settings.explain_memory_bytes = options->memory_limit_bytes;
 	umask(077);
 	err = vault_open(importer->settings.vault, true, &importer->vault);
 	if (!err)
@@ -248,7 +252,7 @@ const struct cli_command cli_import = {
 		"before is left as it is; a file that somebody still writes to is left for the next time. Each crash "
 		"is explained; hooks run only for those that come while --watch waits.\n",
 	.statuses = "0 success, 1 something could not be imported, 2 bad usage, 3 no such directory or journal",
-	.flags = CLI_DB | CLI_JSON | CLI_CONFIG,
+	.flags = CLI_DB | CLI_JSON | CLI_CONFIG | CLI_LIMITS,
 	.most = CLI_ANY,
 	.options = options,
 	.option_count = sizeof(options) / sizeof(options[0]),

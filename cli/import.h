@@ -70,7 +70,8 @@ struct import_look {
 	char executable[4096];
 };
 /* `packed` is core.zst, open for reading; `bytes` is its size unpacked. ERROR_INVALID says what is wrong with it. */
-struct error *import_look(int packed, uint64_t bytes, struct import_look *ret) must_check;
+struct error *import_look(int packed, uint64_t bytes, const struct vault_settings *settings,
+			  struct import_look *ret) must_check;
 
 /* The entry that is this crash; NULL for none. Without `core` only origin, boot, process and time are compared. */
 const struct vault_entry *import_find_known(const struct importer *importer, const struct vault_crash *crash,

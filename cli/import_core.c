@@ -240,7 +240,7 @@ static struct error *fill(struct importer *importer, int fd, struct vault_draft 
 	readable = open(path, O_RDONLY | O_CLOEXEC);
 	if (readable < 0)
 		return error_errno(errno, "cannot read what was packed");
-	err = import_look(readable, packed.core_bytes, &look);
+	err = import_look(readable, packed.core_bytes, &importer->settings, &look);
 	if (err)
 		return err;
 	crash->core_bytes = packed.core_bytes;
@@ -273,7 +273,10 @@ static char *explain(struct importer *importer, const char *name)
 			vault_entry_deinit(&entry);
 		}
 	}
-	error_destroy(err); /* the entry is there all the same, and can be explained later */
+	/* The entry is there all the same, and can be explained later. */
+	if (err)
+		log_write(LOG_LEVEL_WARNING, "%s", err->message);
+	error_destroy(err);
 	if (verdict.class[0] && asprintf(&text, "%s, %s", verdict.class, verdict.confidence) < 0)
 		text = NULL;
 	return text;

@@ -16,6 +16,7 @@
 #include "cli/privilege.h"
 #include "common/cleanup.h"
 #include "common/deadline.h"
+#include "common/limits.h"
 
 #define LOOK_SECONDS 300
 
@@ -45,7 +46,17 @@ static void take(const struct core *core, struct import_look *look)
 		snprintf(look->executable, sizeof(look->executable), "%s", file->path);
 }
 
-static struct error *look_at(int packed, uint64_t bytes, struct import_look *ret)
+static int answer_fd;
+
+static void __attribute__((noreturn)) stop(const char *sentence)
+{
+	struct answer answer = {.failed = true};
+
+	strncpy(answer.message, sentence, sizeof(answer.message) - 1);
+	_exit(write(answer_fd, &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1);
+}
+
+static struct error *look_at(int packed, uint64_t bytes, const struct limits *limits, struct import_look *ret)
 {
 	struct plain_user user;
 	struct core *core;
@@ -60,13 +71,15 @@ static struct error *look_at(int packed, uint64_t bytes, struct import_look *ret
 	if (err)
 		return err;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	limits_begin(limits, "the core");
 	err = core_open(path, &core);
+	limits_end();
 	if (!err)
 		take(core, ret);
 	return err; /* the process ends: nothing is freed */
 }
 
-static void __attribute__((noreturn)) work(int packed, uint64_t bytes, int output)
+static void __attribute__((noreturn)) work(int packed, uint64_t bytes, struct limits limits, int output)
 {
 	const struct rlimit limit = {LOOK_SECONDS, LOOK_SECONDS}, nothing = {0};
 	struct answer answer = {0};
@@ -82,7 +95,9 @@ static void __attribute__((noreturn)) work(int packed, uint64_t bytes, int outpu
 		_exit(1);
 	packed = 3;
 	output = 4;
-	err = look_at(packed, bytes, &answer.look);
+	answer_fd = output;
+	limits.stop = stop;
+	err = look_at(packed, bytes, &limits, &answer.look);
 	answer.failed = err != NULL;
 	if (err)
 		strncpy(answer.message, err->message, sizeof(answer.message) - 1);
@@ -112,8 +127,12 @@ static bool receive(int fd, struct answer *ret)
 	return true;
 }
 
-struct error *import_look(int packed, uint64_t bytes, struct import_look *ret)
+struct error *import_look(int packed, uint64_t bytes, const struct vault_settings *settings, struct import_look *ret)
 {
+	const struct limits limits = {.time_ns = settings->explain_time_ns,
+				      .memory_bytes = settings->explain_memory_bytes,
+				      .time_option = "--time-limit",
+				      .memory_option = "--memory-limit"};
 	struct answer answer = {0};
 	int ends[2];
 	bool spoken;
@@ -124,7 +143,7 @@ struct error *import_look(int packed, uint64_t bytes, struct import_look *ret)
 	fflush(NULL);
 	child = fork();
 	if (child == 0)
-		work(packed, bytes, ends[1]);
+		work(packed, bytes, limits, ends[1]);
 	close(ends[1]);
 	spoken = child > 0 && receive(ends[0], &answer);
 	close(ends[0]);

@@ -27,7 +27,7 @@ const struct cli_command cli_info = {
 	.name = "info",
 	.arguments = "[CRASH...]",
 	.summary = "show what is known of a crash: process, signal, record, stacks",
-	.flags = CLI_DB | CLI_MATCH | CLI_ALL | CLI_PAGER,
+	.flags = CLI_DB | CLI_MATCH | CLI_ALL | CLI_PAGER | CLI_LIMITS,
 	.most = CLI_ANY,
 	.run = run_info,
 };

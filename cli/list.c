@@ -98,7 +98,7 @@ static struct error *list(const struct cli_options *options, const struct crash_
 	if (!err)
 		err = crashes_collect(sources, &query, options->count, &rows);
 	if (!err && options->group && rows.count)
-		err = cli_list_groups(options, sources, &rows);
+		err = cli_list_groups(options, &rows);
 	else if (!err && (rows.count || options->json))
 		err = write_lines(options, &rows);
 	if (!err && !rows.count)
@@ -135,7 +135,7 @@ const struct cli_command cli_list = {
 		"COREFILE is present, truncated, missing, none, or error.\n",
 	.statuses = "0 success, also when there is no crash at all; 1 failure, 2 bad usage, 3 no crash is what was "
 		    "asked for",
-	.flags = CLI_DB | CLI_MATCH | CLI_LIST | CLI_JSON | CLI_PAGER | CLI_GROUP,
+	.flags = CLI_DB | CLI_MATCH | CLI_LIST | CLI_JSON | CLI_PAGER | CLI_GROUP | CLI_LIMITS,
 	.most = CLI_ANY,
 	.run = run_list,
 };

@@ -2,7 +2,7 @@
 /*
  * corelate list --group: recorded crashes by signature. Each crash is explained for it, with its core where that still
  * lies where core_pattern put it; nothing is kept, so that the answer is always that of today's detectors. What could
- * not be explained is said.
+ * not be explained is said. Each is explained by a process of its own, within --time-limit and --memory-limit.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +12,9 @@
 
 #include "analyzer/detect.h"
 #include "cli/json.h"
+#include "cli/limits.h"
 #include "cli/progress.h"
+#include "common/cleanup.h"
 #include "common/inert.h"
 
 #define DEFAULT_LIMIT 200
@@ -62,70 +64,144 @@ static struct error *find_group(struct grouping *grouping, const char *signature
 	return NULL;
 }
 
-static struct error *add_crash(struct grouping *grouping, const struct report *report)
+/* What the process that explained a crash says of it; the summary, without its NUL, follows. Both sides are the same
+ * program, so the layout is. */
+struct told {
+	char id[17], signature[17];
+	enum finding_class class;
+	enum finding_confidence confidence;
+	int64_t when_ns; /* date; 0 when not known */
+	bool without_core;
+};
+
+static struct error *add_crash(struct grouping *grouping, const struct told *told, const char *text)
 {
-	const struct finding *verdict = &report->findings->findings[0];
-	const struct crash *crash = report->crash;
 	struct group *group;
-	struct error *err = find_group(grouping, report->signature, &group);
-	int64_t when_ns;
+	struct error *err = find_group(grouping, told->signature, &group);
+	int64_t when_ns = told->when_ns;
 
 	if (err)
 		return err;
-	if (!crash_realtime_ns(&crash->recording, crash->time_ns, &when_ns))
-		when_ns = 0;
 	if (!group->count || when_ns < group->first_ns)
 		group->first_ns = when_ns;
 	if (!group->count || when_ns > group->last_ns)
 		group->last_ns = when_ns;
 	if (group->example_count < EXAMPLES)
-		memcpy(group->examples[group->example_count++], crash->id, sizeof(crash->id));
-	if (!group->count++ || verdict->confidence > group->confidence) {
-		char *summary = strdup(verdict->summary ?: "");
+		memcpy(group->examples[group->example_count++], told->id, sizeof(told->id));
+	if (!group->count++ || told->confidence > group->confidence) {
+		char *summary = strdup(text);
 
 		if (!summary)
 			return &error_no_memory;
 		free(group->summary);
 		group->summary = summary;
-		group->class = verdict->class;
-		group->confidence = verdict->confidence;
+		group->class = told->class;
+		group->confidence = told->confidence;
 	}
 	return NULL;
 }
 
-static struct error *explain_one(const struct crash_sources *sources, const struct crash_row *row,
-				 struct grouping *grouping)
+/* ---- in a process of its own ---- */
+
+struct task {
+	const struct cli_options *options;
+	const struct crash_row *row;
+};
+
+static struct error *write_told(const struct report *report, bool without_core, FILE *out)
 {
+	const struct finding *verdict = &report->findings->findings[0];
+	const struct crash *crash = report->crash;
+	struct told told;
+
+	memset(&told, 0, sizeof(told));
+	memcpy(told.id, crash->id, sizeof(told.id));
+	memcpy(told.signature, report->signature, sizeof(told.signature));
+	told.class = verdict->class;
+	told.confidence = verdict->confidence;
+	told.without_core = without_core;
+	if (!crash_realtime_ns(&crash->recording, crash->time_ns, &told.when_ns))
+		told.when_ns = 0;
+	fwrite(&told, sizeof(told), 1, out);
+	fputs(verdict->summary ?: "", out);
+	return NULL;
+}
+
+/* Nothing is freed: the process ends. */
+static struct error *explain_one(void *context, FILE *out)
+{
+	const struct task *task = context;
+	const struct crash_row *row = task->row;
 	struct explain_request request = {
-		.store = sources->store,
 		.signal = row->has_signal ? &row->signal_event : NULL,
 		.exit = row->has_exit ? &row->exit : NULL,
 	};
 	struct finding_list findings = {0};
+	struct crash_sources sources;
 	struct crash crash = {0};
 	struct report report;
 	struct crash_core_file file;
-	struct error *err = crash_row_open_core(sources, row, &file);
+	/* A connection to the database is not to be used by two processes. */
+	struct error *err = cli_open_sources(task->options, &sources);
 
+	if (err)
+		return err;
+	request.store = sources.store;
+	err = crash_row_open_core(&sources, row, &file);
 	request.core = file.core;
 	request.core_name = file.name;
-
 	if (!err && request.core)
 		err = core_find_modules(request.core, NULL);
 	if (!err)
 		err = explain_crash(&request, &crash);
-	if (!err) {
+	if (!err)
 		err = detect_all(&crash, &findings);
-		if (!err) {
-			report_init(&report, &crash, &findings);
-			err = add_crash(grouping, &report);
-		}
-		grouping->without_core += !err && !request.core;
-		finding_list_deinit(&findings);
-		crash_deinit(&crash);
-	}
-	crash_core_file_deinit(&file);
+	if (err)
+		return err;
+	report_init(&report, &crash, &findings);
+	return write_told(&report, !request.core, out);
+}
+
+/* ---- of all of them ---- */
+
+/* What the child says is no more to be trusted than the core. */
+static bool is_sane(const struct told *told)
+{
+	return memchr(told->id, 0, sizeof(told->id)) && memchr(told->signature, 0, sizeof(told->signature)) &&
+	       (unsigned)told->class < FINDING_CLASS_COUNT && (unsigned)told->confidence <= CONFIDENCE_PROVEN;
+}
+
+static struct error *group_one(const struct cli_options *options, const struct crash_row *row,
+			       struct grouping *grouping)
+{
+	struct task task = {.options = options, .row = row};
+	cleanup_free char *text = NULL;
+	struct told told;
+	size_t size = 0;
+	struct error *err = cli_limits_apart(options, row->id[0] ? row->id : row->entry ?: "a crash", explain_one, &task,
+					     &text, &size);
+
+	if (err)
+		return err;
+	if (size < sizeof(told))
+		return error_format(ERROR_INVALID, "the process that explained it makes no sense");
+	memcpy(&told, text, sizeof(told));
+	if (!is_sane(&told))
+		return error_format(ERROR_INVALID, "the process that explained it makes no sense");
+	err = add_crash(grouping, &told, text + sizeof(told));
+	grouping->without_core += !err && told.without_core;
 	return err;
+}
+
+/* One bad crash does not hide the others. */
+static void tell_failure(const struct crash_row *row, struct error *err)
+{
+	fputs("corelate: ", stderr);
+	inert_write(row->id[0] ? row->id : row->entry ?: "a crash", stderr);
+	fputs(" is not explained: ", stderr);
+	inert_write(err->message, stderr);
+	fputc('\n', stderr);
+	error_destroy(err);
 }
 
 static const char *date(int64_t real_ns, char *out, size_t size)
@@ -208,25 +284,32 @@ static struct error *read_limit(const struct cli_options *options, size_t *ret)
 	return NULL;
 }
 
-struct error *cli_list_groups(const struct cli_options *options, const struct crash_sources *sources,
-			      const struct crash_rows *rows)
+struct error *cli_list_groups(const struct cli_options *options, const struct crash_rows *rows)
 {
 	struct grouping grouping = {0};
+	struct error **failures;
 	size_t limit, wanted;
 	struct error *err = read_limit(options, &limit);
 
 	if (err)
 		return err;
 	wanted = rows->count < limit ? rows->count : limit;
+	failures = calloc(wanted + 1, sizeof(*failures));
+	if (!failures)
+		return &error_no_memory;
 	progress_begin("explaining", NULL);
 	for (size_t i = 0; i < wanted; i++) { /* newest first */
 		progress_count(i + 1, wanted);
-		err = explain_one(sources, &rows->rows[i], &grouping);
-		grouping.explained += !err;
-		grouping.failed += err != NULL;
-		error_destroy(err); /* one bad crash does not hide the others */
+		failures[i] = group_one(options, &rows->rows[i], &grouping);
+		grouping.explained += !failures[i];
+		grouping.failed += failures[i] != NULL;
 	}
 	progress_end();
+	for (size_t i = 0; i < wanted; i++) {
+		if (failures[i])
+			tell_failure(&rows->rows[i], failures[i]);
+	}
+	free(failures);
 	err = NULL;
 	if (options->json) {
 		err = write_json(options, &grouping, rows->count - wanted);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/limits.h"
 #include "cli/suggest.h"
 #include "cli/when.h"
 #include "common/inert.h"
@@ -124,6 +125,21 @@ static const struct option_row rows[] = {
 	 .needs = CLI_LIST,
 	 .store = OPTION_FLAG,
 	 AT(quiet)},
+	{.name = "time-limit",
+	 .argument = "SECONDS",
+	 .help = "end with an error when explaining one crash takes longer (default: 60); copying and unpacking do not "
+		 "count",
+	 .needs = CLI_LIMITS,
+	 .store = OPTION_TEXT,
+	 AT(time_limit)},
+	{.name = "memory-limit",
+	 .argument = "SIZE",
+	 .help = "likewise when it takes more memory in one process: 500M, 4G (default: 2G); the core's own size does "
+		 "not "
+		 "count",
+	 .needs = CLI_LIMITS,
+	 .store = OPTION_TEXT,
+	 AT(memory_limit)},
 	{.name = "no-pager", .help = "do not put long output through a pager", .store = OPTION_FLAG, AT(no_pager)},
 	{.name = "help", .letter = 'h', .help = "print this text"},
 };
@@ -316,6 +332,8 @@ static int read_values(const struct cli_command *command, struct cli_options *op
 		err = take_moment("--until", options->until, now_ns, &options->until_ns);
 	if (!err)
 		err = take_count(options);
+	if (!err)
+		err = cli_limits_read(options);
 	if (!err && options->since && options->until && options->since_ns > options->until_ns)
 		err = error_format(ERROR_INVALID, "--since is after --until");
 	if (!err)

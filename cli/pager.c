@@ -70,6 +70,15 @@ bool pager_is_on(void)
 	return pager_pid > 0;
 }
 
+void pager_leave(void)
+{
+	if (!pager_pid)
+		return;
+	close(STDOUT_FILENO);
+	while (waitpid(pager_pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 bool pager_end(void)
 {
 	bool written = fflush(stdout) == 0 && !ferror(stdout);

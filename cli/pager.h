@@ -17,6 +17,9 @@ void pager_begin(void);
 /* True since a pager_begin() that found one: what is written reaches a terminal. */
 bool pager_is_on(void);
 
+/* Ends the pager's input and waits for it, where nothing has been written yet. Async-signal-safe. */
+void pager_leave(void);
+
 /* Hands out what is left and waits until the reader is done. False when the output could not be written; a reader who
  * left early is no failure. */
 bool pager_end(void);

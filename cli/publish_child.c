@@ -148,6 +148,7 @@ static struct error *open_core(const struct publish_task *task, struct core_host
 	if (err)
 		return err;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	limits_begin(&task->limits, task->core_name ?: "it");
 	err = core_open(path, ret_core);
 	if (!err)
 		err = core_find_modules_of(*ret_core, host);
@@ -187,12 +188,14 @@ static struct error *explain(const struct publish_task *task, struct store_reade
 		return error_format(ERROR_NOT_FOUND, "there is neither a core nor a record of it");
 	if (!request.core)
 		request.signal = &signal;
+	limits_begin(&task->limits, task->core_name ?: "it");
 	if (!err)
 		err = explain_crash(&request, &crash);
 	if (!err && task->entry->crash.note)
 		err = crash_add_note(&crash, "%s", task->entry->crash.note);
 	if (!err)
 		err = detect_all(&crash, &findings);
+	limits_end();
 	if (!err) {
 		report_init(&report, &crash, &findings);
 		err = write_verdict(&report, out);
@@ -201,9 +204,23 @@ static struct error *explain(const struct publish_task *task, struct store_reade
 	return err;
 }
 
+unsigned publish_seconds(const struct publish_task *task)
+{
+	return (unsigned)(task->limits.time_ns / 1000000000 + PUBLISH_SECONDS);
+}
+
+static int answer_fd;
+
+/* As an error of explain(), but from where stdio cannot be used; nothing has been written yet. */
+static void __attribute__((noreturn)) stop(const char *sentence)
+{
+	_exit(write(answer_fd, sentence, strlen(sentence)) > 0 ? 2 : 1);
+}
+
 void publish_work(const struct publish_task *task, int output)
 {
-	const struct rlimit time_limit = {PUBLISH_SECONDS, PUBLISH_SECONDS};
+	const struct rlimit time_limit = {publish_seconds(task), publish_seconds(task)};
+	struct publish_task limited = *task;
 	struct store_reader *store;
 	struct plain_user user;
 	struct error *err;
@@ -220,7 +237,9 @@ void publish_work(const struct publish_task *task, int output)
 	err = privilege_drop(&user);
 	if (err || !out)
 		_exit(1);
-	err = explain(task, store, out);
+	answer_fd = output;
+	limited.limits.stop = stop;
+	err = explain(&limited, store, out);
 	if (err)
 		fprintf(out, "%s", err->message);
 	_exit(fclose(out) == 0 ? err ? 2 : 0 : 1);

@@ -48,16 +48,16 @@ static struct error *append(struct answer *answer, int fd, bool *ret_end)
 	return NULL;
 }
 
-static struct error *receive(struct answer *answer, int fd)
+static struct error *receive(struct answer *answer, int fd, unsigned seconds)
 {
-	const struct deadline end = deadline_in_ms(PUBLISH_SECONDS * 1000);
+	const struct deadline end = deadline_in_ms(seconds * 1000ull);
 	struct pollfd wanted = {.fd = fd, .events = POLLIN};
 	struct error *err = NULL;
 	bool at_end = false;
 
 	while (!err && !at_end) {
 		if (deadline_is_over(end))
-			return error_format(ERROR_SYSTEM, "explaining took over %d s", PUBLISH_SECONDS);
+			return error_format(ERROR_SYSTEM, "explaining took over %u s", seconds);
 		if (poll(&wanted, 1, deadline_left_ms(end, 1000)) > 0)
 			err = append(answer, fd, &at_end);
 	}
@@ -139,7 +139,8 @@ static struct error *run(const struct publish_task *task, struct verdict *verdic
 	if (child == 0)
 		publish_work(task, ends[1]);
 	close(ends[1]);
-	err = child < 0 ? error_errno(errno, "cannot start a process that explains") : receive(&answer, ends[0]);
+	err = child < 0 ? error_errno(errno, "cannot start a process that explains")
+			: receive(&answer, ends[0], publish_seconds(task));
 	close(ends[0]);
 	if (child > 0) {
 		if (err)
@@ -157,7 +158,15 @@ struct error *publish_explain(struct vault *vault, const struct vault_entry *ent
 			      struct verdict *ret_verdict, char **ret_report, size_t *ret_bytes)
 {
 	struct publish_task task = {
-		.entry = entry, .core_fd = -1, .database = settings->database, .files = files, .fresh = fresh};
+		.entry = entry,
+		.core_fd = -1,
+		.database = settings->database,
+		.files = files,
+		.fresh = fresh,
+		.limits = {.time_ns = settings->explain_time_ns,
+			   .memory_bytes = settings->explain_memory_bytes,
+			   .time_option = "--time-limit (or ExplainTime in " VAULT_SETTINGS_PATH ")",
+			   .memory_option = "--memory-limit (or ExplainMemory in " VAULT_SETTINGS_PATH ")"}};
 	cleanup_free char *name = NULL, *report = NULL;
 	struct verdict verdict = {0};
 	cleanup_fd int core = -1;

@@ -60,7 +60,7 @@ const struct cli_command cli_repair = {
 	.summary = "copy a core with the return addresses that uretprobes took put back",
 	.details = "The copy is for gdb, lldb, eu-stack. The core itself is never changed. Either "
 		   "-o or --dry-run is needed.\n",
-	.flags = CLI_DB | CLI_OUTPUT | CLI_DRY_RUN,
+	.flags = CLI_DB | CLI_OUTPUT | CLI_DRY_RUN | CLI_LIMITS,
 	.least = 1,
 	.most = 1,
 	.run = run_repair,

@@ -93,7 +93,7 @@ const struct cli_command cli_report = {
 	.name = "report",
 	.arguments = "[CRASH...]",
 	.summary = "write the explanation for a ticket, a browser or a service",
-	.flags = CLI_DB | CLI_MATCH | CLI_JSON | CLI_OUTPUT | CLI_FORMAT,
+	.flags = CLI_DB | CLI_MATCH | CLI_JSON | CLI_OUTPUT | CLI_FORMAT | CLI_LIMITS,
 	.most = CLI_ANY,
 	.run = run_report,
 };

@@ -24,7 +24,7 @@ const struct cli_command cli_stack = {
 	.arguments = "[CRASH...]",
 	.summary = "show the stacks of all threads",
 	.details = "A frame that is not from call frame information says in brackets how it is known.\n",
-	.flags = CLI_DB | CLI_MATCH | CLI_ALL | CLI_PAGER,
+	.flags = CLI_DB | CLI_MATCH | CLI_ALL | CLI_PAGER | CLI_LIMITS,
 	.most = CLI_ANY,
 	.run = run_stack,
 };

@@ -11,6 +11,7 @@
 #include <sys/statvfs.h>
 
 #include "common/cleanup.h"
+#include "common/limits.h"
 #include "common/paths.h"
 
 struct unit {
@@ -68,6 +69,8 @@ void vault_settings_default(struct vault_settings *ret)
 		.most_database_bytes = 3ull << 30,
 		.most_database_age_s = 30 * 86400,
 		.explain = true,
+		.explain_time_ns = LIMITS_TIME_NS,
+		.explain_memory_bytes = LIMITS_MEMORY_BYTES,
 		.hooks = "/etc/corelate/hooks.d",
 		.hook_timeout_s = 30,
 		.core_timeout_s = 300,
@@ -78,7 +81,7 @@ void vault_settings_default(struct vault_settings *ret)
 
 /* ---- the file ---- */
 
-enum key_kind { KEY_PATH, KEY_SIZE, KEY_TIME, KEY_FLAG };
+enum key_kind { KEY_PATH, KEY_SIZE, KEY_TIME, KEY_TIME_NS, KEY_FLAG };
 
 static const struct key {
 	const char *name;
@@ -93,6 +96,8 @@ static const struct key {
 	{"MaxAge", KEY_TIME, offsetof(struct vault_settings, most_age_s)},
 	{"MaxDatabaseSize", KEY_SIZE, offsetof(struct vault_settings, most_database_bytes)},
 	{"MaxDatabaseAge", KEY_TIME, offsetof(struct vault_settings, most_database_age_s)},
+	{"ExplainTime", KEY_TIME_NS, offsetof(struct vault_settings, explain_time_ns)},
+	{"ExplainMemory", KEY_SIZE, offsetof(struct vault_settings, explain_memory_bytes)},
 	{"Explain", KEY_FLAG, offsetof(struct vault_settings, explain)},
 	{"Hooks", KEY_PATH, offsetof(struct vault_settings, hooks)},
 	{"HookTimeout", KEY_TIME, offsetof(struct vault_settings, hook_timeout_s)},
@@ -119,6 +124,15 @@ static bool take_path(const char *value, char *ret)
 	return true;
 }
 
+static bool take_time_ns(const char *value, int64_t *ret_ns)
+{
+	uint64_t seconds = 0;
+
+	if (strcasecmp(value, "no") != 0 && !vault_parse_time(value, &seconds))
+		return false;
+	return !__builtin_mul_overflow(seconds, 1000000000LL, ret_ns);
+}
+
 static bool take_value(const struct key *key, const char *value, struct vault_settings *settings)
 {
 	void *place = (char *)settings + key->offset;
@@ -129,6 +143,8 @@ static bool take_value(const struct key *key, const char *value, struct vault_se
 		return take_path(value, place);
 	case KEY_FLAG:
 		return take_flag(value, place);
+	case KEY_TIME_NS:
+		return take_time_ns(value, place);
 	case KEY_SIZE:
 	case KEY_TIME:
 		if (is_off)

@@ -13,6 +13,8 @@
  *   MaxAge=30d
  *   MaxDatabaseSize=3G   of the record: what its pages in use take
  *   MaxDatabaseAge=30d   of what it tells of a process, since that ended
+ *   ExplainTime=60s      what explaining one crash may take
+ *   ExplainMemory=2G     likewise, in one process; the core's own size does not count
  *   Explain=yes       explain each crash at once, tell the journal, run the hooks
  *   Hooks=/etc/corelate/hooks.d
  *   HookTimeout=30s   of each hook
@@ -40,6 +42,8 @@ struct vault_settings {
 	uint64_t most_database_bytes;
 	uint64_t most_database_age_s;
 	bool explain;
+	int64_t explain_time_ns;
+	uint64_t explain_memory_bytes;
 	char hooks[PATH_MAX];
 	uint64_t hook_timeout_s;
 	uint64_t core_timeout_s; /* 0: no limit */

@@ -11,24 +11,18 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "common/cleanup.h"
+#include "common/limits.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define UNDER_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define UNDER_SANITIZER 1
-#endif
-#endif
-#ifndef UNDER_SANITIZER
-#define UNDER_SANITIZER 0
-#endif
+#define UNDER_SANITIZER LIMITS_UNDER_SANITIZER
 
-#define MEMORY_BYTES_MAX (8ull << 30)
-/* The child's exit status when it could not be locked in; any other failure is the work's own. */
+/* The child's exit status when it could not be locked in, and when it had no memory left; any other failure is the
+ * work's own. */
+#define STATUS_NO_MEMORY 4
 #define STATUS_NOT_CONFINED 3
 #define STATUS_WORK_FAILED 1
 
@@ -156,30 +150,29 @@ static void silence(void)
 	}
 }
 
-/* The mapped core counts as address space and may be larger than any limit, so the limit is on what comes on top. */
-static void limit_memory(void)
+/* libdw maps files privately and for writing, so they count. What they take on the disk is meant: a hole takes none. */
+static void limit_memory(const struct sandbox_task *task)
 {
-	unsigned long long pages = 0;
-	struct rlimit limit;
-	FILE *file;
+	uint64_t bytes = 0;
+	struct stat status;
 
-	if (UNDER_SANITIZER)
-		return;
-	file = fopen("/proc/self/statm", "re");
-	if (!file)
-		return;
-	if (fscanf(file, "%llu", &pages) == 1) {
-		limit.rlim_cur = pages * (unsigned long long)sysconf(_SC_PAGESIZE) + MEMORY_BYTES_MAX;
-		limit.rlim_max = limit.rlim_cur;
-		setrlimit(RLIMIT_AS, &limit);
+	for (size_t i = 0; i < task->descriptor_count; i++) {
+		if (fstat(task->descriptors[i], &status) == 0)
+			bytes += (uint64_t)status.st_blocks * 512;
 	}
-	fclose(file);
+	limits_confine_child(bytes, STATUS_NO_MEMORY);
+}
+
+static unsigned timeout_of(const struct sandbox_task *task)
+{
+	return limits_left_ms(task->timeout_ms ? task->timeout_ms : limits_child_ms());
 }
 
 static bool confine(const struct sandbox_task *task, int output_fd, pid_t parent)
 {
 	struct rlimit no_core = {0, 0};
-	struct rlimit cpu = {task->timeout_ms / 1000 + 1, task->timeout_ms / 1000 + 2};
+	unsigned timeout_ms = timeout_of(task);
+	struct rlimit cpu = {timeout_ms / 1000 + 1, timeout_ms / 1000 + 2};
 
 	/* The parent may have died before the first call. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
@@ -190,7 +183,7 @@ static bool confine(const struct sandbox_task *task, int output_fd, pid_t parent
 		return false;
 	setrlimit(RLIMIT_CORE, &no_core);
 	setrlimit(RLIMIT_CPU, &cpu);
-	limit_memory();
+	limit_memory(task);
 	silence();
 	return close_others(task, output_fd) && confine_calls(output_fd);
 }
@@ -228,7 +221,7 @@ static int64_t now_ms(void)
 /* Hands all that comes to the receiver. Returns NULL at the end of it, or why it was left. */
 static const char *receive_all(const struct sandbox_task *task, int input_fd)
 {
-	int64_t deadline = now_ms() + task->timeout_ms;
+	int64_t deadline = now_ms() + timeout_of(task);
 	static const char too_long[] = "it took too long";
 	uint8_t buffer[65536];
 
@@ -265,6 +258,8 @@ static int describe_status(int status, char **ret_failure)
 	if (WIFSIGNALED(status))
 		return asprintf(ret_failure, "it was ended by signal %d (%s)", WTERMSIG(status),
 				strsignal(WTERMSIG(status)));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_NO_MEMORY)
+		return asprintf(ret_failure, "%s", limits_child_failure());
 	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_NOT_CONFINED)
 		return asprintf(ret_failure, "the child process could not be confined by seccomp");
 	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
@@ -316,6 +311,9 @@ struct error *sandbox_run(const struct sandbox_task *task, char **ret_failure)
 	if (child == 0)
 		child_main(task, pipe_fds[1], parent);
 	close(pipe_fds[1]);
+	limits_watch_child(child);
 	reason = receive_all(task, input_fd);
+	/* Before it is waited for: its number may be another's afterwards. */
+	limits_watch_child(0);
 	return reap(child, reason, ret_failure);
 }

@@ -22,7 +22,8 @@ struct sandbox_task {
 	void *context;
 	const int *descriptors; /* to be left open in the child; standard input and output are /dev/null there */
 	size_t descriptor_count;
-	unsigned timeout_ms; /* of wall-clock time, for the whole task */
+	unsigned timeout_ms; /* of CLOCK_MONOTONIC, for the whole task; 0: what limits_child_ms() gives; never more than
+				is left to us (common/limits.h) */
 };
 
 /* Runs the task to its end. Sets *ret_failure (the caller frees it) to a sentence if the child crashed, failed, took

@@ -13,7 +13,6 @@
 
 #define FRAME_LIMIT_DEFAULT 4096u
 #define FRAME_LIMIT_MAX (1u << 20)
-#define TIMEOUT_MS_DEFAULT 30000u
 
 const char *frame_trust_name(enum frame_trust trust)
 {
@@ -266,7 +265,7 @@ static struct error *task_run(struct unwind_task *task, struct unwind_result *re
 		.receive = task_receive,
 		.context = task,
 		.descriptors = descriptors,
-		.timeout_ms = task->request->timeout_ms ? task->request->timeout_ms : TIMEOUT_MS_DEFAULT,
+		.timeout_ms = task->request->timeout_ms,
 	};
 	struct error *err;
 

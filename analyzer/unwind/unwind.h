@@ -109,7 +109,7 @@ struct unwind_request {
 	const uint64_t *addresses; /* to be looked up as they are (not decremented) */
 	size_t address_count;
 	size_t frame_limit;  /* frames a thread; 0 means 4096 */
-	unsigned timeout_ms; /* 0 means 30000 */
+	unsigned timeout_ms; /* as sandbox_task has it */
 };
 
 /* What a called function gives back as it was (System V ABI, AMD64), as call frame information has it for a frame of

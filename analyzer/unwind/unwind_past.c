@@ -10,7 +10,6 @@
 
 #define FRAME_LIMIT_DEFAULT 256u
 #define FRAME_LIMIT_MAX 65536u
-#define TIMEOUT_MS_DEFAULT 30000u
 
 struct past_task {
 	const struct past_request *request;
@@ -123,7 +122,7 @@ static struct error *task_run(struct past_task *task, struct past_result *result
 		.work = task_work,
 		.receive = task_receive,
 		.context = task,
-		.timeout_ms = task->request->timeout_ms ? task->request->timeout_ms : TIMEOUT_MS_DEFAULT,
+		.timeout_ms = task->request->timeout_ms,
 	};
 	const struct unwind_tail *tail;
 	struct error *err = number_pictures(task, &descriptors, &sandbox.descriptor_count);

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/limits.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/inert.h"
+
+#define SIGNAL SIGALRM
+
+static struct {
+	struct limits limits;
+	volatile sig_atomic_t begun;
+	bool has_timer;
+	timer_t timer;
+	struct itimerspec paused_at; /* what was left of the timer */
+	unsigned pauses;
+	int64_t deadline_ns; /* of CLOCK_MONOTONIC; while the clock stands still it is too early */
+	struct sigaction action_before;
+	struct rlimit data_before;
+	char time_sentence[512], memory_sentence[512], child_failure[160];
+	volatile pid_t child;
+	int child_status; /* in the child: to end with; 0: this is the parent */
+} state;
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+void limits_write_time(int64_t ns, char *out, unsigned size)
+{
+	snprintf(out, size, "%.6g s", (double)ns / 1e9);
+}
+
+void limits_write_memory(uint64_t bytes, char *out, unsigned size)
+{
+	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+	unsigned unit = 0;
+
+	while (unit < 4 && bytes >= 1024 && bytes % 1024 == 0) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(out, size, "%llu %s", (unsigned long long)bytes, units[unit]);
+}
+
+/* ---- the end ---- */
+
+static void __attribute__((noreturn)) stop(const char *sentence)
+{
+	pid_t child = state.child;
+
+	state.begun = 0;
+	if (child > 0) {
+		kill(child, SIGKILL);
+		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	state.limits.stop(sentence);
+}
+
+static void on_timer(int number)
+{
+	(void)number;
+	if (state.begun && !state.pauses)
+		stop(state.time_sentence);
+}
+
+void limits_out_of_memory(uint64_t bytes)
+{
+	if (!state.begun)
+		return;
+	if (!state.child_status)
+		stop(state.memory_sentence);
+	/* A size that a file claims: libraries refuse it themselves. */
+	if (bytes <= state.limits.memory_bytes)
+		_exit(state.child_status);
+}
+
+/* ---- begin and end ---- */
+
+static void write_sentences(const struct limits *limits, const char *subject)
+{
+	char time[32], memory[32], name[300] = "";
+	FILE *out = fmemopen(name, sizeof(name) - 1, "w");
+
+	if (out) {
+		inert_write(subject, out);
+		fclose(out);
+	}
+	limits_write_time(limits->time_ns, time, sizeof(time));
+	limits_write_memory(limits->memory_bytes, memory, sizeof(memory));
+	snprintf(state.time_sentence, sizeof(state.time_sentence),
+		 "explaining %s took more than %s; %s raises the limit", name, time, limits->time_option);
+	snprintf(state.memory_sentence, sizeof(state.memory_sentence),
+		 "explaining %s took more than %s of memory; %s raises the limit", name, memory, limits->memory_option);
+	snprintf(state.child_failure, sizeof(state.child_failure),
+		 "it needed more than %s of memory (%s raises the limit)", memory, limits->memory_option);
+}
+
+static struct timespec timespec_of(int64_t ns)
+{
+	return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+}
+
+static void start_timer(int64_t ns)
+{
+	struct sigaction action = {.sa_handler = on_timer};
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGNAL};
+	struct itimerspec when = {.it_value = timespec_of(ns)};
+	sigset_t signals;
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGNAL, &action, &state.action_before);
+	/* Whoever started us may have blocked it. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGNAL);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	state.has_timer = ns && timer_create(CLOCK_MONOTONIC, &event, &state.timer) == 0;
+	if (state.has_timer)
+		timer_settime(state.timer, 0, &when, NULL);
+}
+
+static void limit_data(uint64_t bytes)
+{
+	struct rlimit limit = state.data_before;
+
+	if (LIMITS_UNDER_SANITIZER)
+		return;
+	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > bytes)
+		limit.rlim_cur = bytes;
+	setrlimit(RLIMIT_DATA, &limit);
+}
+
+void limits_begin(const struct limits *limits, const char *subject)
+{
+	if (state.begun)
+		return;
+	state.limits = *limits;
+	state.pauses = 0;
+	state.child = 0;
+	write_sentences(limits, subject);
+	state.deadline_ns = limits->time_ns ? now_ns() + limits->time_ns : INT64_MAX;
+	if (getrlimit(RLIMIT_DATA, &state.data_before) != 0)
+		state.data_before = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
+	state.begun = 1;
+	start_timer(limits->time_ns);
+	if (limits->memory_bytes)
+		limit_data(limits->memory_bytes);
+}
+
+void limits_end(void)
+{
+	if (!state.begun)
+		return;
+	state.begun = 0;
+	if (state.has_timer)
+		timer_delete(state.timer);
+	state.has_timer = false;
+	sigaction(SIGNAL, &state.action_before, NULL);
+	if (!LIMITS_UNDER_SANITIZER)
+		setrlimit(RLIMIT_DATA, &state.data_before);
+}
+
+void limits_pause(void)
+{
+	if (!state.begun || state.pauses++ || !state.has_timer)
+		return;
+	timer_settime(state.timer, 0, &(struct itimerspec){0}, &state.paused_at);
+	/* It had just expired: the signal is ignored while it stands still, and comes again. */
+	if (!state.paused_at.it_value.tv_sec && !state.paused_at.it_value.tv_nsec)
+		state.paused_at.it_value.tv_nsec = 1;
+}
+
+void limits_resume(void)
+{
+	if (!state.begun || !state.pauses || --state.pauses || !state.has_timer)
+		return;
+	state.deadline_ns =
+		now_ns() + state.paused_at.it_value.tv_sec * 1000000000LL + state.paused_at.it_value.tv_nsec;
+	timer_settime(state.timer, 0, &state.paused_at, NULL);
+}
+
+/* ---- children ---- */
+
+unsigned limits_left_ms(unsigned most_ms)
+{
+	int64_t left_ms = state.begun ? (state.deadline_ns - now_ns()) / 1000000 : most_ms;
+
+	if (left_ms < 1)
+		left_ms = 1;
+	return left_ms < most_ms ? (unsigned)left_ms : most_ms;
+}
+
+unsigned limits_child_ms(void)
+{
+	int64_t half_ms = (state.begun && state.limits.time_ns ? state.limits.time_ns : LIMITS_TIME_NS) / 2 / 1000000;
+
+	return half_ms < 1 ? 1 : half_ms > INT32_MAX ? INT32_MAX : (unsigned)half_ms;
+}
+
+void limits_watch_child(pid_t child)
+{
+	state.child = child;
+}
+
+/* Private writable memory that the process has, the stack included. */
+static uint64_t data_bytes(void)
+{
+	unsigned long long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+
+	if (file && fscanf(file, "%*u %*u %*u %*u %*u %llu", &pages) != 1)
+		pages = 0;
+	if (file)
+		fclose(file);
+	return pages * (unsigned long long)sysconf(_SC_PAGESIZE);
+}
+
+void limits_confine_child(uint64_t files_bytes, int status)
+{
+	struct rlimit limit;
+
+	state.child = 0;
+	state.child_status = status;
+	if (!state.begun) {
+		state.limits.memory_bytes = LIMITS_MEMORY_BYTES;
+		state.begun = 1;
+	}
+	if (LIMITS_UNDER_SANITIZER || !state.limits.memory_bytes)
+		return;
+	limit.rlim_cur = data_bytes() + files_bytes + state.limits.memory_bytes;
+	/* Not above what the caller was given himself. */
+	if (getrlimit(RLIMIT_DATA, &state.data_before) == 0 && state.data_before.rlim_max < limit.rlim_cur)
+		limit.rlim_cur = state.data_before.rlim_max;
+	limit.rlim_max = limit.rlim_cur;
+	setrlimit(RLIMIT_DATA, &limit);
+}
+
+const char *limits_child_failure(void)
+{
+	return state.child_failure[0] ? state.child_failure : "it needed too much memory";
+}
