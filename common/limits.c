@@ -14,6 +14,8 @@
 #include "common/inert.h"
 
 #define SIGNAL SIGALRM
+/* A child is waited for a little longer than there is time: that is over is for the timer to say. */
+#define GRACE_MS 1000
 
 static struct {
 	struct limits limits;
@@ -196,7 +198,7 @@ void limits_resume(void)
 
 unsigned limits_left_ms(unsigned most_ms)
 {
-	int64_t left_ms = state.begun ? (state.deadline_ns - now_ns()) / 1000000 : most_ms;
+	int64_t left_ms = state.begun ? (state.deadline_ns - now_ns()) / 1000000 + GRACE_MS : most_ms;
 
 	if (left_ms < 1)
 		left_ms = 1;

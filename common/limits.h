@@ -54,7 +54,8 @@ void limits_end(void);
 void limits_pause(void);
 void limits_resume(void);
 
-/* How long a child may take that was given `most_ms`: what is left, where that is less. */
+/* How long a child may take that was given `most_ms`: what is left and a second, where that is less. (The timer comes
+ * first, where there is one.) */
 unsigned limits_left_ms(unsigned most_ms);
 /* What a child of the work is given where nobody says otherwise: half of the time. */
 unsigned limits_child_ms(void);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Cores whose headers and notes claim more than a process can have had, or more than the file holds.
 
-    make_cores.py OUT LIBRARY
+    make_cores.py OUT LIBRARY [CASE...]
 
 LIBRARY is an ELF file of this machine with a build-id. A good core, in which it is mapped, is made first (OUT/good);
 each other core differs from it in one claim. Files that are not small are sparse. Nothing here has ever run."""
@@ -393,9 +393,12 @@ CASES = (good, file_range_huge, file_range_huge_unverified, file_rows_overlap, m
 def main():
     directory, library = os.path.abspath(sys.argv[1]), os.path.realpath(sys.argv[2])
     for case in CASES:
+        name = case.__name__.replace("_", "-")
+        if sys.argv[3:] and name not in sys.argv[3:]:
+            continue
         core = Core(library)
         case(core)
-        core.write(os.path.join(directory, case.__name__.replace("_", "-")))
+        core.write(os.path.join(directory, name))
 
 
 if __name__ == "__main__":
