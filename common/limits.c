@@ -14,7 +14,7 @@
 #include "common/inert.h"
 
 #define SIGNAL SIGALRM
-/* A child is waited for a little longer than there is time: that is over is for the timer to say. */
+/* A child is waited for a little longer than there is time: that it is over is for the timer to say. */
 #define GRACE_MS 1000
 
 static struct {
