@@ -59,12 +59,13 @@ static const struct trampoline_word *find_orphan(const struct crash *crash)
 	return NULL;
 }
 
-/* The dying thread's stack breaks off at once, and no trampoline on it is the reason. */
+/* The dying thread's stack breaks off at once, and no trampoline on it is the reason. Without a single frame it was not
+ * unwound at all, which says nothing of it. */
 static bool stack_is_broken(const struct crash *crash)
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
 
-	if (!stack || !stack->end_reason || stack->frame_count > 2)
+	if (!stack || !stack->end_reason || !stack->frame_count || stack->frame_count > 2)
 		return false;
 	for (size_t i = 0; i < stack->frame_count; i++) {
 		if (stack->frames[i].pc == crash->repair.trampoline || stack->frames[i].trust == FRAME_LOST)

@@ -273,6 +273,10 @@ static void returned_to_another(void **state)
 	scene.crash.signal_event.tid = 1;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_WRONG_RETURN);
 	assert_int_equal(confidence, CONFIDENCE_LIKELY);
+	/* A stack that could not be unwound at all breaks off nowhere. */
+	scene.stack.frame_count = 0;
+	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
+	scene.stack.frame_count = 1;
 	/* The kernel still has it pending: nothing went wrong with it. */
 	scene.instance = (struct return_instance){.tid = 1, .stack = scene.word.address};
 	scene.crash.instances = &scene.instance;
