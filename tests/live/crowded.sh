@@ -73,11 +73,16 @@ equal "paths" "$(query "SELECT path FROM event JOIN file ON file.id = file_id WH
 equal "processes without an end" "$(query 'SELECT count(*) FROM process WHERE exit_ns = 0')" 0
 equal "programs" "$(query "SELECT count(*) FROM process WHERE comm = 'crowd'")" 3
 
-# ---- threads that end at the same moment ----
+# ---- threads that end at the same moment; calls that nobody returns from, of processes that are over in a moment ----
 
 DB=$TMP/end.db
 record "$CROWD" end 16 300
 equal "status of the ends" "$STATUS" 0
 check_books
 equal "processes, ends" "$(query 'SELECT count(*), count(nullif(exit_ns, 0)) FROM process')" "301|301"
+DB=$TMP/give-up.db
+"$CORELATE" record --db "$DB" --probe "$CROWD:hang_on" -- "$CROWD" give-up 12 300 2>"$TMP/log" 9>&- || fail "giving up: status $?"
+check_books
+equal "processes, ends of those that gave up" "$(query 'SELECT count(*), count(nullif(exit_ns, 0)) FROM process')" "301|301"
+holds "calls that were given up" "$(query 'SELECT count(*) FROM call WHERE duration_ns = -1')" -gt 0
 live_end

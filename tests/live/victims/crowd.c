@@ -10,6 +10,7 @@
  *     crowd victim RECORDER                             lets the recorder go on, and reads what it has unmapped
  *     crowd path FILE N                                 N calls, then maps FILE, then twenty more
  *     crowd end THREADS ROUNDS                          ROUNDS children whose THREADS threads end at the same moment
+ *     crowd give-up THREADS ROUNDS                      the same, while they are in hang_on(), by the exit of another
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -137,6 +138,43 @@ static int end_often(int threads, int rounds)
 	return 0;
 }
 
+__attribute__((noinline)) void hang_on(const volatile int *until);
+
+void hang_on(const volatile int *until)
+{
+	while (!*until)
+		pause();
+	__asm__ volatile("");
+}
+
+static void *hang_on_together(void *barrier)
+{
+	static int never;
+
+	pthread_barrier_wait(barrier);
+	hang_on(&never);
+	return NULL;
+}
+
+static int give_up_often(int threads, int rounds)
+{
+	for (; rounds; rounds--) {
+		if (fork() == 0) {
+			pthread_barrier_t barrier;
+			pthread_t thread;
+
+			pthread_barrier_init(&barrier, NULL, (unsigned)threads + 1);
+			for (int i = 0; i < threads; i++)
+				pthread_create(&thread, NULL, hang_on_together, &barrier);
+			pthread_barrier_wait(&barrier);
+			usleep(3000);
+			_exit(0);
+		}
+		wait(NULL);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -153,5 +191,7 @@ int main(int argc, char **argv)
 		return map_path(argv[2], atoi(argv[3]));
 	if (strcmp(what, "end") == 0 && argc == 4)
 		return end_often(atoi(argv[2]), atoi(argv[3]));
+	if (strcmp(what, "give-up") == 0 && argc == 4)
+		return give_up_often(atoi(argv[2]), atoi(argv[3]));
 	return 2;
 }
