@@ -396,9 +396,16 @@ BEFORE_SUM=$(cat "$KEPT"/* | cksum)
 MIB=20 "${big_crash[@]}" >/dev/null 2>&1 9>&- || true
 overflowed() { kernel_says | grep -qF 'No space left on device'; }
 within 20 overflowed || fail "a full disk is not told of: $(kernel_says | tail -3)"
+within 20 has_entries 2 || fail 'the crash that filled the disk was thrown away'
 nothing_half "$VAULT"
-equal 'entries after a full disk' "$(count)" 1
 equal 'the entry of before' "$(cat "$KEPT"/* | cksum)" "$BEFORE_SUM"
+# Its core is cut, with what tells of the signal.
+ENTRY=$(newest)
+equal 'a core that filled the disk is cut' "$(fact truncated)" True
+contains 'why it is' "$(fact note)" 'No space left on device'
+within 30 is_explained || fail 'no explanation of a core that filled the disk'
+contains 'its explanation' "$(told 'd["signal"]')" SIGSEGV
+rm -rf "$ENTRY"
 # With a reserve the core is cut in time, and kept.
 configure "$VAULT" KeepFree=1M MaxUse=no
 MIB=20 "${big_crash[@]}" >/dev/null 2>&1 9>&- || true
