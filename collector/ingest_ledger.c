@@ -139,6 +139,13 @@ static struct error *probe_of_record(const struct event_probe *record, const cha
 	return ret_probe->path ? NULL : &error_no_memory;
 }
 
+/* A look is as old as its beginning: what it finds may have been attached since, and its record may have been read first. */
+static void saw_at(struct ledger_row *row, uint64_t time_ns)
+{
+	if (row->probe.last_seen_ns < time_ns)
+		row->probe.last_seen_ns = time_ns;
+}
+
 struct error *ingest_take_probe(struct ingest *ingest, const struct event_probe *record)
 {
 	struct attached_probe probe;
@@ -163,8 +170,8 @@ struct error *ingest_take_probe(struct ingest *ingest, const struct event_probe 
 		err = add_row(ingest, &probe, &row);
 		if (err)
 			return err;
-		row->probe.last_seen_ns = record->header.time_ns;
 	}
+	saw_at(row, record->header.time_ns);
 	/* A look may have found it before its record came out of the queue. */
 	row->probe.attached_ns = record->header.time_ns;
 	row->probe.first_seen_ns = record->header.time_ns;
@@ -193,8 +200,7 @@ static void end_holder(const void *node, VISIT visit, void *closure)
 	/* A process that let go of a probe while it lived is not told apart from one that held it to its end, unless a
 	 * look lies between. */
 	probe->gone_ns = end->time_ns;
-	if (probe->last_seen_ns < end->time_ns)
-		probe->last_seen_ns = end->time_ns;
+	saw_at(row, end->time_ns);
 	row->changed = true;
 	end->count++;
 }
@@ -246,7 +252,7 @@ void ingest_look_probe(struct ingest *ingest, const struct attached_probe *probe
 		row->probe.first_seen_ns = ingest->look_began_ns;
 		row->probe.gone_ns = 0;
 	}
-	row->probe.last_seen_ns = ingest->look_began_ns;
+	saw_at(row, ingest->look_began_ns);
 	row->probe.enabled = probe->enabled;
 	if (probe->only_pid >= 0)
 		row->probe.only_pid = probe->only_pid;
