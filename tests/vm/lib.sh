@@ -40,7 +40,7 @@ vm_add() {
 	for file in "$@"; do
 		mkdir -p "$root$(dirname "$file")"
 		cp -L "$file" "$root$file"
-		{ ldd "$file" 2>/dev/null || true; } | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (0x.*/\1/p' |
+		{ ldd "$file" 2>/dev/null || true; } | sed -n 's/.*=> \(\/.*\) (0x[0-9a-f]*)$/\1/p; s/^[[:space:]]*\(\/.*\) (0x[0-9a-f]*)$/\1/p' |
 			while read -r library; do
 				[ -e "$root$library" ] && continue
 				mkdir -p "$root$(dirname "$library")"
