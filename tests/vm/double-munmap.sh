@@ -23,7 +23,7 @@ export NO_COLOR=1 PAGER=cat
 echo "kernel \$(uname -r)"
 $build/corelate record --db /tmp/t.db -- $build/examples/double-munmap
 echo "status \$?"
-$build/corelate explain --db /tmp/t.db || exit 1
+$build/corelate explain --db /tmp/t.db 2>/tmp/err || { cat /tmp/err; exit 1; }
 $build/corelate sql --db /tmp/t.db 'select emitted = stored + lost as balanced, lost from recording' || exit 1
 END
 vm_add "$work/root" "$build/corelate" "$build/corelated" "$build/examples/double-munmap" "$build/examples/libwalker.so" \
