@@ -195,6 +195,13 @@ struct event_exit {
 	u32 uid;      /* real user id */
 };
 
+/* Names an exit for which there was no room in either ring. */
+struct event_exit_key {
+	u64 start_ns;
+	u32 pid;
+	u32 padding;
+};
+
 /* From header.time_ns on calls of probed functions are seen in the process header.pid, or (0) in every one. Made by the
  * recorder, whose thread that attaches knows nothing of the ring: it can come before the process's announcement and
  * after its end. */

@@ -160,16 +160,30 @@ static __always_inline s32 exit_status_of(struct task_struct *task)
 	return task->exit_code;
 }
 
-static __always_inline void exit_tell(struct task_struct *task, u64 start_ns)
+static __always_inline void exit_fill(struct event_exit *record, struct task_struct *task, u64 start_ns)
 {
-	struct event_exit *record = event_reserve_kept(EVENT_EXIT, sizeof(*record));
-
-	if (!record)
-		return;
 	record->start_ns = start_ns;
 	record->status = exit_status_of(task);
 	record->uid = BPF_CORE_READ(task, cred, uid.val);
-	event_submit(record);
+}
+
+static __always_inline void exit_tell(struct task_struct *task, u64 start_ns)
+{
+	struct event_exit_key key = {.start_ns = start_ns, .pid = task->tgid};
+	struct event_exit *record = event_try_kept(EVENT_EXIT, sizeof(*record));
+	struct event_exit owed = {};
+
+	if (record) {
+		exit_fill(record, task, start_ns);
+		event_submit(record);
+		return;
+	}
+	event_begin(&owed.header, EVENT_EXIT, sizeof(owed));
+	exit_fill(&owed, task, start_ns);
+	if (bpf_map_update_elem(&owed_exits, &key, &owed, BPF_ANY))
+		event_count_loss(counters_here());
+	else
+		__sync_fetch_and_add(&owed_exit_count, 1);
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -27,6 +27,17 @@ struct {
 /* Records that went there, so that the recorder looks only when there are some. */
 u64 kept_count;
 
+/* Ends of processes that found no room there, either: nobody would tell them again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 14);
+	__type(key, struct event_exit_key);
+	__type(value, struct event_exit);
+} owed_exits SEC(".maps");
+
+u64 owed_exit_count;
+
 enum verdict { VERDICT_UNKNOWN = 0, VERDICT_RECORD = 1, VERDICT_IGNORE = 2 };
 
 /* Per thread: the system call that it is in, and the verdict on its process, so that the hot path is one lookup. */
@@ -173,25 +184,31 @@ static __always_inline void *event_reserve(u32 type, const u64 size)
 	return header;
 }
 
-/* The same for what is told once (see event_is_bulk). */
-static __always_inline void *event_reserve_kept(u32 type, const u64 size)
+/* The same for what is told once (see event_is_bulk). The loss is not in the books yet. */
+static __always_inline void *event_try_kept(u32 type, const u64 size)
 {
-	struct event_counters *here = counters_here();
 	struct event_header *header;
 
-	__sync_fetch_and_add(&here->emitted, 1);
+	__sync_fetch_and_add(&counters_here()->emitted, 1);
 	header = bpf_ringbuf_reserve(&ring, size, 0);
 	if (!header) {
 		header = bpf_ringbuf_reserve(&kept_ring, size, 0);
-		if (!header) {
-			event_count_loss(here);
+		if (!header)
 			return NULL;
-		}
 		/* Before any later record of this process is in the ring, so that the recorder looks here first. */
 		__sync_fetch_and_add(&kept_count, 1);
 	}
 	event_begin(header, type, size);
 	return header;
+}
+
+static __always_inline void *event_reserve_kept(u32 type, const u64 size)
+{
+	void *record = event_try_kept(type, size);
+
+	if (!record)
+		event_count_loss(counters_here());
+	return record;
 }
 
 /* An event was given up before a record could be made. */

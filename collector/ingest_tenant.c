@@ -5,20 +5,26 @@
  * store has it for good, and written again after a rollback.
  *
  * Records that can come in either order, because different threads make them, or because one of them had to wait for
- * room; each is put together here or where it says:
+ * room; each pair is put together here or where it says:
  *
- *	coverage, announcement   The thread that attaches probes knows nothing of the ring (ingest_call.c): coverage
- *	                         waits for the announcement.
- *	coverage, exit           Likewise: a short process has ended when its coverage comes. What began after the end
- *is dropped. child, parent            The announcement of the parent may be owed while the child's finds room: the
- *child's space is tied to its parent's when that comes. exit, calls given up     Threads that end at the same time: the
- *process is known for a while after its exit. exit, announcement of    Where the exit had no room at all: the start
- *tells the two apart. the pid's next owner announcement, the same   Two threads that find it owed: its time tells that
- *it is the same. path, what names a file  A path that had no room comes with the file's next use (ingest_file.c): the
- *row that was made without it gets it. deaths of two processes  Their signals and return instances mix: each process
- *has its own (struct death). text, call; slice, stack The second is made by the same thread: one order. What is lost of
- *the first is missing (ingest_call.c), or asked for again (ingest_stack.c). attaching, look          Of the ledger
- *(ingest_ledger.c). the ring, the kept ring  By their times (kernel_drain.c).
+ * - Coverage and announcement: the thread that attaches probes knows nothing of the ring, so coverage waits for the
+ *   announcement (ingest_call.c).
+ * - Coverage and exit: likewise. A short process has ended when its coverage comes; what began after the end is
+ * dropped.
+ * - Child and parent: the announcement of the parent may be owed while the child's finds room. The child's space is
+ * tied to its parent's when that comes.
+ * - Exit and calls that are given up, by threads that end at the same time: a process is known for a while after its
+ * exit.
+ * - Exit and announcement of the pid's next owner, where the exit had no room in time: the start tells them apart.
+ * - An announcement and the same once more, by two threads that find it owed: its time tells that it is the same.
+ * - A path and what names the file: a path that had no room comes with the file's next use, and the row that was made
+ *   without it gets it (ingest_file.c).
+ * - Deaths of two processes, whose signals and return instances mix: each process has its own (struct death).
+ * - The ring and the kept ring: by their times (kernel_drain.c).
+ * - Attaching and look, of the ledger (ingest_ledger.c).
+ *
+ * A text and its call, a slice and the stack that names it have one order, because the same thread makes both. What is
+ * lost of the first is missing (ingest_call.c), or asked for again (ingest_stack.c).
  */
 #include <search.h>
 #include <stdlib.h>
@@ -347,14 +353,26 @@ struct error *ingest_note_user(struct ingest *ingest, struct tenant *tenant, uin
 	return store_tenant(ingest, tenant);
 }
 
+/* One whose pid has had another owner since. */
+static struct tenant *find_replaced(struct ingest *ingest, const struct event_exit *record)
+{
+	struct tenant *tenant = ingest->ended;
+
+	while (tenant && (tenant->process.pid != record->header.pid || tenant->process.start_ns != record->start_ns))
+		tenant = tenant->next_ended;
+	return tenant;
+}
+
 struct error *ingest_take_exit(struct ingest *ingest, const struct event_exit *record)
 {
 	struct tenant *tenant = ingest_find_process(ingest, record->header.pid, record->start_ns);
 
 	if (!tenant)
+		tenant = find_replaced(ingest, record);
+	if (!tenant)
 		return error_format(ERROR_NOT_FOUND, "the end of process %u, which was not announced",
 				    record->header.pid);
-	if (tenant->ended)
+	if (tenant->process.exit_ns)
 		return NULL;
 	tenant->process.exit_ns = record->header.time_ns;
 	tenant->process.exit_status = record->status;
@@ -363,7 +381,8 @@ struct error *ingest_take_exit(struct ingest *ingest, const struct event_exit *r
 		tenant->space.to_ns = record->header.time_ns;
 	tenant->changed = true;
 	forget_orphan(ingest, tenant);
-	queue_ended(ingest, tenant);
+	if (!tenant->ended)
+		queue_ended(ingest, tenant);
 	return store_tenant(ingest, tenant);
 }
 
@@ -426,11 +445,12 @@ static void settle_node(const void *node, VISIT visit, void *closure)
 		settle_tenant(*(struct tenant *const *)node, *(bool *)closure);
 }
 
-/* Those that nobody will ask for, and those that are too many. */
+/* Those that nobody will ask for, and those that are too many. One whose exit has not come yet may still have it. */
 static void drop_ended(struct ingest *ingest)
 {
 	while (ingest->ended && ingest->ended->process_committed && ingest->ended->space_committed &&
-	       !ingest->ended->changed && (ingest->ended->out || ingest->ended_count > MAX_ENDED)) {
+	       !ingest->ended->changed &&
+	       ((ingest->ended->out && ingest->ended->process.exit_ns) || ingest->ended_count > MAX_ENDED)) {
 		struct tenant *tenant = ingest->ended;
 
 		take_out(ingest, tenant);

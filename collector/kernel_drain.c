@@ -82,6 +82,23 @@ int kernel_take_record(void *context, void *data, size_t size)
 	return hand_out(kernel, record) ? 0 : -EAGAIN;
 }
 
+/* Ends that had no room in either ring. The ring is empty, so that what came before them has been handed out. */
+static void take_owed_exits(struct kernel *kernel)
+{
+	struct bpf_map *owed = kernel->skeleton->maps.owed_exits;
+	struct event_exit_key key;
+	struct event_exit record;
+
+	if (__atomic_load_n(&kernel->skeleton->bss->owed_exit_count, __ATOMIC_ACQUIRE) == kernel->owed_taken)
+		return;
+	/* Taking an entry out restarts the walk from the beginning, so this ends when the table is empty. */
+	while (bpf_map__get_next_key(owed, NULL, &key, sizeof(key)) == 0 &&
+	       bpf_map__lookup_and_delete_elem(owed, &key, sizeof(key), &record, sizeof(record), 0) == 0) {
+		kernel->owed_taken++;
+		hand_out(kernel, &record.header);
+	}
+}
+
 struct error *kernel_drain(struct kernel *kernel, kernel_record_function function, void *context, bool *ret_emptied)
 {
 	int result;
@@ -92,8 +109,10 @@ struct error *kernel_drain(struct kernel *kernel, kernel_record_function functio
 	look_for_kept(kernel);
 	result = ring_buffer__consume(kernel->ring);
 	*ret_emptied = result >= 0;
-	if (*ret_emptied)
+	if (*ret_emptied) {
 		hand_out_kept(kernel, UINT64_MAX);
+		take_owed_exits(kernel);
+	}
 	if (result < 0 && result != -EAGAIN)
 		return error_errno(-result, "cannot read the ring buffer");
 	return NULL;

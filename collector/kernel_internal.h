@@ -19,6 +19,7 @@ struct kernel {
 	struct ring_buffer *ring, *kept_ring;
 	struct kept_record *kept, **last_kept; /* taken from the kept ring, oldest first, not handed out yet */
 	uint64_t kept_taken;
+	uint64_t owed_taken;
 	struct bpf_link *links[KERNEL_MAX_LINKS];
 	size_t link_count;
 	kernel_record_function function;

@@ -22,6 +22,9 @@ exec_in_a_crowd() {
 	holds "lost calls" "$(query 'SELECT lost FROM recording')" -gt 1000
 	equal "what it has become" "$(query "SELECT comm, executable, status FROM v_process ORDER BY id LIMIT 1")" \
 		"victim|$VICTIM|signal 11"
+	# Whoever was announced has ended, and once.
+	equal "ends" "$(query "SELECT count(*) FROM process WHERE exit_ns = 0")" 0
+	equal "ends of early children" "$(query "SELECT count(*) FROM v_process WHERE status = 'exit 7'")" 8
 	# What it does afterwards is the new program's.
 	equal "whose the calls are" "$(query "SELECT space.comm, origin, process_id FROM event JOIN space ON space.id = space_id
 		WHERE a1 = 1048576 AND kind IN (2, 3) GROUP BY kind" | paste -sd,)" "victim|1|1,victim|1|1"

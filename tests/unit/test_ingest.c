@@ -225,10 +225,15 @@ static void a_pid_is_used_again(void **state)
 	tell_munmap(&desk, 100, 6);
 	tell_exit(&desk, 100, 5, 7);
 	tell_process(&desk, process(EVENT_PROCESS_FORK, 100, 8, 8));
+	ingest_commit(desk.ingest, 8 * SECOND);
+	tell_process(&desk, process(EVENT_PROCESS_FORK, 100, 9, 9));
+	tell_exit(&desk, 100, 8, 9); /* which had to wait for room */
+	assert_lost(&desk, 0);
 	desk_close(&desk);
 	assert_rows(*state, identity,
-		    "100|1100|2|0|0|1|0|5|victim\n100|1100|2|0|65534|5|7|5|victim\n100|1100|2|0|0|8|0|5|victim\n");
-	assert_rows(*state, spaces, "1|0|2|1|5\n2|0|2|5|7\n3|0|2|8|0\n");
+		    "100|1100|2|0|0|1|0|5|victim\n100|1100|2|0|65534|5|7|5|victim\n100|1100|2|0|65534|8|9|5|"
+		    "victim\n100|1100|2|0|0|9|0|5|victim\n");
+	assert_rows(*state, spaces, "1|0|2|1|5\n2|0|2|5|7\n3|0|2|8|9\n4|0|2|9|0\n");
 	assert_rows(*state, "SELECT space_id FROM event", "2\n");
 	assert_rows(*state, "SELECT process_id FROM probe_coverage", "1\n");
 }

@@ -3,10 +3,9 @@
  * Crowds the recorder's buffers: stops the recorder (a pid), fills its ring, and lets something happen that is told
  * once.
  *
- *     crowd exec RECORDER CHILDREN PROGRAM ARGUMENT...  fills the ring, then makes CHILDREN children that end at once,
- *                                                       then becomes PROGRAM
- *     crowd relay PROGRAM ARGUMENT...                   becomes PROGRAM
- *     crowd hand-over RECORDER RELAY PROGRAM ARGUMENT...  fills the ring; a child becomes RELAY relay PROGRAM...
+ *     crowd exec RECORDER CHILDREN PROGRAM ARGUMENT...  has some children, fills the ring, makes CHILDREN more that end
+ * at once, lets the first ones end, then becomes PROGRAM crowd relay PROGRAM ARGUMENT...                   becomes
+ * PROGRAM crowd hand-over RECORDER RELAY PROGRAM ARGUMENT...  fills the ring; a child becomes RELAY relay PROGRAM...
  *     crowd victim RECORDER                             lets the recorder go on, and reads what it has unmapped
  *     crowd path FILE N                                 N calls, then maps FILE, then twenty more
  *     crowd end THREADS ROUNDS                          ROUNDS children whose THREADS threads end at the same moment
@@ -26,6 +25,7 @@
 #include <unistd.h>
 
 #define BLOCK_BYTES (1 << 20)
+#define EARLY_CHILDREN 8
 
 static pid_t recorder(const char *text)
 {
@@ -49,12 +49,28 @@ static int become(char **words)
 
 static int fill_and_become(char **words)
 {
+	int gate[2];
+	char byte;
+
+	if (pipe2(gate, O_CLOEXEC))
+		return 1;
+	for (int i = 0; i < EARLY_CHILDREN; i++) {
+		if (fork() == 0) {
+			close(gate[1]);
+			_exit(read(gate[0], &byte, 1) == 0 ? 7 : 1);
+		}
+	}
 	stop_and_fill(recorder(words[0]));
 	for (int left = atoi(words[1]); left; left--) {
-		if (fork() == 0)
+		pid_t child = fork();
+
+		if (child == 0)
 			_exit(0);
-		wait(NULL);
+		waitpid(child, NULL, 0);
 	}
+	close(gate[1]);
+	for (int i = 0; i < EARLY_CHILDREN; i++)
+		wait(NULL);
 	return become(words + 2);
 }
 
