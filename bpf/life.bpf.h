@@ -41,12 +41,14 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	return 0;
 }
 
-/* include/linux/mm.h */
-static __always_inline bool mapping_emit(u32 pid, const struct vma_found *vma, u32 reason)
+/* False when there was no room. Not static: the verifier then reads it once, and not once a mapping of its callers. */
+__noinline int mapping_emit(u32 pid, const struct vma_found *vma, u32 reason)
 {
 	struct event_file_id id = {};
 	struct event_mapping *record;
 
+	if (!vma)
+		return true;
 	if (vma->file)
 		file_announce(vma->file, &id);
 	record = event_reserve_kept(EVENT_MAPPING, sizeof(*record));
@@ -111,6 +113,23 @@ static __always_inline u64 auxv_value(struct mm_struct *mm, u64 wanted)
 	return 0;
 }
 
+/* What exec lays out itself; false when some of it found no room. */
+static __always_inline bool exec_mappings_tell(struct task_struct *task, struct mm_struct *mm)
+{
+	/* The interpreter and the vdso often touch each other: one walk takes both then. */
+	u64 base = auxv_value(mm, AT_BASE), vdso = auxv_value(mm, AT_SYSINFO_EHDR), end;
+
+	if (!exec_mappings_around(task, BPF_CORE_READ(mm, start_code)))
+		return false;
+	end = exec_mappings_around(task, base && base < vdso ? base : vdso);
+	if (!end)
+		return false;
+	if (base && (base < vdso ? vdso : base) >= end &&
+	    !exec_mappings_around(task, base < vdso ? vdso : base))
+		return false;
+	return exec_mappings_around(task, BPF_CORE_READ(mm, start_stack)) != 0;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task)
 {
@@ -121,25 +140,16 @@ int BPF_PROG(process_exec, struct task_struct *task)
 	struct process_state *before = bpf_map_lookup_elem(&processes, &pid);
 	bool was_recorded = before && before->verdict == VERDICT_RECORD && before->start_ns == leader_start(task);
 	u32 verdict = process_judge(task, EVENT_PROCESS_EXEC, parent_pid, false, was_recorded);
-	bool told = true;
-	u64 base, vdso, end;
 
 	bpf_task_storage_delete(&calls, task);
 	if (thread)
 		thread->verdict = verdict;
 	if (verdict != VERDICT_RECORD)
 		return 0;
-	told &= exec_mappings_around(task, BPF_CORE_READ(mm, start_code)) != 0;
-	/* The interpreter and the vdso often touch each other: one walk takes both then. */
-	base = auxv_value(mm, AT_BASE);
-	vdso = auxv_value(mm, AT_SYSINFO_EHDR);
-	end = exec_mappings_around(task, base && base < vdso ? base : vdso);
-	told &= end != 0;
-	if (base && (base < vdso ? vdso : base) >= end)
-		told &= exec_mappings_around(task, base < vdso ? vdso : base) != 0;
-	told &= exec_mappings_around(task, BPF_CORE_READ(mm, start_stack)) != 0;
+	if (exec_mappings_tell(task, mm))
+		return 0;
 	/* Announced again, late, with the next event: the recorder then looks for the mappings itself. */
-	before = told ? NULL : bpf_map_lookup_elem(&processes, &pid);
+	before = bpf_map_lookup_elem(&processes, &pid);
 	if (before) {
 		before->owed = 1;
 		if (thread)
