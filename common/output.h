@@ -9,8 +9,8 @@
  *   /dev/fd/N, /proc/self/fd/N), where it stands.
  * - The target of a symbolic link is what is replaced; the link stays.
  * - Root writes in a directory where other users may write only if the file is new, and follows no link that lies in
- *   one. "Other users": the directory is not root's, or its permissions let a group other than root's or everybody
- *   write, sticky or not.
+ *   one. "Other users": the directory is not root's, or its permissions let a group other than root's, somebody named
+ *   in an access control list, or everybody write, sticky or not.
  */
 #ifndef COMMON_OUTPUT_H
 #define COMMON_OUTPUT_H

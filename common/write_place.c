@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -32,8 +34,17 @@ struct error *write_place_failure(const char *path, int system_errno)
 	return err;
 }
 
-/* Root's own directories are root's, and nobody else's by permission. A group other than root's is somebody. (An access
- * control list shows in the group's bits.) */
+/* acl(5): with a list the group's bits are its mask, the most that anybody named in it may do. */
+static bool has_access_list(int directory_fd)
+{
+	char path[64];
+
+	/* A descriptor of O_PATH has no attributes to ask for. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", directory_fd);
+	return getxattr(path, "system.posix_acl_access", NULL, 0) >= 0 || (errno != ENODATA && errno != EOPNOTSUPP);
+}
+
+/* Root's own directories are root's, and nobody else's by permission. A group other than root's is somebody. */
 static bool others_may_write(int directory_fd)
 {
 	struct stat status;
@@ -42,7 +53,8 @@ static bool others_may_write(int directory_fd)
 		return false;
 	if (fstat(directory_fd, &status) != 0)
 		return true;
-	return status.st_uid != 0 || status.st_mode & S_IWOTH || (status.st_mode & S_IWGRP && status.st_gid != 0);
+	return status.st_uid != 0 || status.st_mode & S_IWOTH ||
+	       (status.st_mode & S_IWGRP && (status.st_gid != 0 || has_access_list(directory_fd)));
 }
 
 static struct error *enter(struct walk *walk, int fd)

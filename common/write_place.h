@@ -28,7 +28,7 @@ struct write_place {
 	int descriptor;
 	struct stat status; /* of what is there; of WRITE_PLACE_NEW nothing */
 	/* This is root, and the directory is not root's alone: another user owns it, or its permissions let a group
-	 * other than root's or everybody write, sticky or not. */
+	 * other than root's, somebody named in an access control list, or everybody write, sticky or not. */
 	bool others_may_write;
 };
 
