@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* corelate debug: a debugger on the core, with the return addresses that uretprobes took put back. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -74,9 +75,8 @@ static size_t split(char *text, const char **ret, size_t most)
 
 /* What gdb is told for every crash, after its init files and before it opens one of the crash's: whoever made those
  * files, or the directory that we are in, has nothing to say. What a file brings along is run only from gdb's own
- * directories
- * ("Auto-loading safe path" in gdb's manual), and its index, which goes by a build-id that the file itself tells, is
- * not kept for others. */
+ * directories ("Auto-loading safe path" in gdb's manual), and its index, which goes by a build-id that the file itself
+ * tells, is not kept for others. */
 static const char *const gdb_guards[] = {
 	"set auto-load local-gdbinit off",
 	"set auto-load safe-path $datadir/auto-load",
@@ -151,44 +151,73 @@ static void make_line(struct command_line *line, const char *debugger, const cha
 	line->words[line->count] = NULL;
 }
 
-/* `sysroot`: where the dead process's files are, a stranger's; NULL: in their places. Only gdb is told. */
-static struct error *run_debugger(const struct cli_options *options, const char *sysroot, const char *executable,
-				  const char *core, int *ret_status)
+static void __attribute__((noreturn)) become(const struct command_line *line, bool is_bundle, int failure_fd)
 {
-	const char *debugger = options->debugger ?: DEBUGGER;
-	cleanup_free char *given = options->debugger_arguments ? strdup(options->debugger_arguments) : NULL;
-	cleanup_free struct command_line *line = calloc(1, sizeof(*line));
+	int number;
+
+	/* No server is asked for what a stranger's files name. */
+	if (is_bundle)
+		unsetenv("DEBUGINFOD_URLS");
+	execvp(line->words[0], (char *const *)line->words);
+	number = errno;
+	_exit(write(failure_fd, &number, sizeof(number)) == sizeof(number) ? 127 : 126);
+}
+
+/* 0 when it runs: then the pipe was closed by execve(2). A status would not tell, since all are the debugger's. */
+static int start_failure(int failure_fd)
+{
+	int number = 0;
+	ssize_t got;
+
+	do
+		got = read(failure_fd, &number, sizeof(number));
+	while (got < 0 && errno == EINTR);
+	return got == sizeof(number) ? number : 0;
+}
+
+static struct error *run_line(const struct command_line *line, bool is_bundle, int *ret_status)
+{
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
-	int status;
+	int ends[2], status = 0, number;
 	pid_t pid;
 
-	if (!line)
-		return &error_no_memory;
-	make_line(line, debugger, sysroot, given, executable, core);
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return error_errno(errno, "cannot make a pipe");
 	/* Ctrl-C is the debugger's. */
 	sigaction(SIGINT, &ignore, &before);
 	fflush(NULL);
 	pid = fork();
-	if (pid < 0) {
-		sigaction(SIGINT, &before, NULL);
-		return error_errno(errno, "cannot start %s", debugger);
-	}
+	number = pid < 0 ? errno : 0;
 	if (pid == 0) {
 		sigaction(SIGINT, &before, NULL);
-		/* No server is asked for what a stranger's files name. */
-		if (sysroot)
-			unsetenv("DEBUGINFOD_URLS");
-		execvp(debugger, (char *const *)line->words);
-		_exit(errno == ENOENT ? 127 : 126);
+		become(line, is_bundle, ends[1]);
 	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	close(ends[1]);
+	if (pid > 0) {
+		number = start_failure(ends[0]);
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	close(ends[0]);
 	sigaction(SIGINT, &before, NULL);
-	if (WIFEXITED(status) && WEXITSTATUS(status) >= 126)
-		return error_format(ERROR_INVALID, "cannot run %s%s", debugger,
-				    WEXITSTATUS(status) == 127 ? ": there is no such program" : "");
+	if (number)
+		return error_format(ERROR_INVALID, "cannot run %s: %s", line->words[0],
+				    number == ENOENT ? "there is no such program" : strerror(number));
 	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : CLI_FAILED;
 	return NULL;
+}
+
+/* `sysroot`: where the dead process's files are, a stranger's; NULL: in their places. Only gdb is told. */
+static struct error *run_debugger(const struct cli_options *options, const char *sysroot, const char *executable,
+				  const char *core, int *ret_status)
+{
+	cleanup_free char *given = options->debugger_arguments ? strdup(options->debugger_arguments) : NULL;
+	cleanup_free struct command_line *line = calloc(1, sizeof(*line));
+
+	if (!line)
+		return &error_no_memory;
+	make_line(line, options->debugger ?: DEBUGGER, sysroot, given, executable, core);
+	return run_line(line, sysroot != NULL, ret_status);
 }
 
 /* The program is this host's, or, for a bundle, the bundle's: never one of the same name. */
