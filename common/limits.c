@@ -2,6 +2,7 @@
 #include "common/limits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 #define SIGNAL SIGALRM
 /* A child is waited for a little longer than there is time: that it is over is for the timer to say. */
 #define GRACE_MS 1000
+/* What malloc(3) asks the kernel for may be so much more than what it was asked for. */
+#define ALLOCATOR_SLACK (2u << 20)
 
 static struct {
 	struct limits limits;
@@ -27,7 +30,7 @@ static struct {
 	int64_t deadline_ns; /* of CLOCK_MONOTONIC; while the clock stands still it is too early */
 	struct sigaction action_before;
 	struct rlimit data_before;
-	char time_sentence[512], memory_sentence[512], child_failure[160];
+	char time_sentence[512], memory_sentence[512], shortage_sentence[512], child_failure[160];
 	volatile pid_t child;
 	int child_status; /* in the child: to end with; 0: this is the parent */
 } state;
@@ -72,11 +75,47 @@ static void __attribute__((noreturn)) stop(const char *sentence)
 	state.limits.stop(sentence);
 }
 
-static void on_timer(int number)
+/* alarm(2) outlives execve(2), and anybody may send one: what it would have done without us. */
+static void hand_on(int number)
 {
-	(void)number;
-	if (state.begun && !state.pauses)
+	if (state.action_before.sa_handler == SIG_IGN)
+		return;
+	sigaction(number, &state.action_before, NULL);
+	raise(number); /* it is blocked until we return */
+}
+
+static void on_timer(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (info->si_code != SI_TIMER)
+		hand_on(number);
+	else if (state.begun && !state.pauses)
 		stop(state.time_sentence);
+}
+
+/* Private writable memory that the process has, the stack included; 0 where /proc does not tell. Async-signal-safe. */
+static uint64_t data_bytes(void)
+{
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	char text[256] = "", *at = text;
+	unsigned long long pages = 0;
+
+	/* size resident shared text lib data dt (proc(5)) */
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0) {
+		for (int i = 0; i < 6; i++)
+			pages = strtoull(at, &at, 10);
+	}
+	if (fd >= 0)
+		close(fd);
+	return pages * (unsigned long long)sysconf(_SC_PAGESIZE);
+}
+
+/* Or is it that the system gave no more: ulimit, or a machine that does not overcommit? */
+static bool is_own_limit(uint64_t bytes)
+{
+	uint64_t most = state.limits.memory_bytes, now = data_bytes();
+
+	return most && (!now || bytes > most || now + bytes + ALLOCATOR_SLACK > most);
 }
 
 void limits_out_of_memory(uint64_t bytes)
@@ -84,13 +123,21 @@ void limits_out_of_memory(uint64_t bytes)
 	if (!state.begun)
 		return;
 	if (!state.child_status)
-		stop(state.memory_sentence);
+		stop(is_own_limit(bytes) ? state.memory_sentence : state.shortage_sentence);
 	/* A size that a file claims: libraries refuse it themselves. */
 	if (bytes <= state.limits.memory_bytes)
 		_exit(state.child_status);
 }
 
 /* ---- begin and end ---- */
+
+static bool is_bound_by_caller(void)
+{
+	struct rlimit space;
+
+	return state.data_before.rlim_cur != RLIM_INFINITY ||
+	       (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY);
+}
 
 static void write_sentences(const struct limits *limits, const char *subject)
 {
@@ -107,8 +154,14 @@ static void write_sentences(const struct limits *limits, const char *subject)
 		 "explaining %s took more than %s; %s raises the limit", name, time, limits->time_option);
 	snprintf(state.memory_sentence, sizeof(state.memory_sentence),
 		 "explaining %s took more than %s of memory; %s raises the limit", name, memory, limits->memory_option);
-	snprintf(state.child_failure, sizeof(state.child_failure),
-		 "it needed more than %s of memory (%s raises the limit)", memory, limits->memory_option);
+	snprintf(state.shortage_sentence, sizeof(state.shortage_sentence),
+		 "explaining %s took more memory than the system gives this process (ulimit -d, ulimit -v)", name);
+	if (is_bound_by_caller())
+		snprintf(state.child_failure, sizeof(state.child_failure),
+			 "it needed more memory than it may have (%s, ulimit -d, ulimit -v)", limits->memory_option);
+	else
+		snprintf(state.child_failure, sizeof(state.child_failure),
+			 "it needed more than %s of memory (%s raises the limit)", memory, limits->memory_option);
 }
 
 static struct timespec timespec_of(int64_t ns)
@@ -118,7 +171,7 @@ static struct timespec timespec_of(int64_t ns)
 
 static void start_timer(int64_t ns)
 {
-	struct sigaction action = {.sa_handler = on_timer};
+	struct sigaction action = {.sa_sigaction = on_timer, .sa_flags = SA_SIGINFO};
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGNAL};
 	struct itimerspec when = {.it_value = timespec_of(ns)};
 	sigset_t signals;
@@ -152,10 +205,10 @@ void limits_begin(const struct limits *limits, const char *subject)
 	state.limits = *limits;
 	state.pauses = 0;
 	state.child = 0;
-	write_sentences(limits, subject);
-	state.deadline_ns = limits->time_ns ? now_ns() + limits->time_ns : INT64_MAX;
 	if (getrlimit(RLIMIT_DATA, &state.data_before) != 0)
 		state.data_before = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
+	write_sentences(limits, subject);
+	state.deadline_ns = limits->time_ns ? now_ns() + limits->time_ns : INT64_MAX;
 	state.begun = 1;
 	start_timer(limits->time_ns);
 	if (limits->memory_bytes)
@@ -215,19 +268,6 @@ unsigned limits_child_ms(void)
 void limits_watch_child(pid_t child)
 {
 	state.child = child;
-}
-
-/* Private writable memory that the process has, the stack included. */
-static uint64_t data_bytes(void)
-{
-	unsigned long long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "re");
-
-	if (file && fscanf(file, "%*u %*u %*u %*u %*u %llu", &pages) != 1)
-		pages = 0;
-	if (file)
-		fclose(file);
-	return pages * (unsigned long long)sysconf(_SC_PAGESIZE);
 }
 
 void limits_confine_child(uint64_t files_bytes, int status)

@@ -7,8 +7,8 @@
  *
  * Memory: private writable memory counts (RLIMIT_DATA, Linux 4.7), so a core that is mapped for reading may be larger
  * than the limit. It is reached when the allocator can give no more: then cli/limits_memory.c calls
- * limits_out_of_memory(). An AddressSanitizer build has no memory limit, because its shadow takes terabytes of address
- * space.
+ * limits_out_of_memory(), and where the caller's own limits were reached first the sentence says so. An
+ * AddressSanitizer build has no memory limit, because its shadow takes terabytes of address space.
  *
  * State of the process, as its resource limits are. A child that is forked in between has neither the timer nor (until
  * limits_confine_child()) another limit.
@@ -66,7 +66,7 @@ void limits_watch_child(pid_t child);
 /* In that child: it may have as much memory as its parent may, on top of what it got from it and of `files_bytes`, the
  * size of files that its libraries map privately. Then it ends with `status`. */
 void limits_confine_child(uint64_t files_bytes, int status);
-/* "it needed more than 2 GiB of memory (--memory-limit)" */
+/* "it needed more than 2 GiB of memory (--memory-limit raises the limit)" */
 const char *limits_child_failure(void);
 
 /* No memory for `bytes` more. Returns when nothing was begun, and in a child to which no more than one absurd request

@@ -34,6 +34,13 @@ refuse 1 "$time_sentence" "$corelate" repair --time-limit=0.01 --dry-run "$slow"
 $sanitized || refuse 1 "$memory_sentence" "$corelate" why --memory-limit=1M 0x1000 ./cores/good
 $sanitized || refuse 1 "$memory_sentence" "$corelate" debug --memory-limit 1M --debugger=true ./cores/good
 
+# The caller's own limits are not ours.
+shortage='took more memory than the system gives this process (ulimit -d, ulimit -v)'
+for limit in '-d 10000' '-v 150000'; do
+	# shellcheck disable=SC2016,SC2086
+	$sanitized || refuse 1 "$shortage" bash -c 'ulimit '"$limit"' && exec "$@"' bash "$corelate" explain "$slow"
+done
+
 # ---- nothing half-written ----
 for verb in 'repair' 'bundle' 'report --format=html'; do
 	# shellcheck disable=SC2086 # words on purpose

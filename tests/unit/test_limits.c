@@ -123,6 +123,40 @@ static void no_time_limit(void)
 	nap(300 * MS);
 }
 
+static void alarm_of_another(void)
+{
+	struct limits limits = defaults;
+
+	limits.time_ns = 60000 * MS;
+	limits_begin(&limits, "./core");
+	raise(SIGALRM);
+}
+
+static void ignored_alarm_of_another(void)
+{
+	signal(SIGALRM, SIG_IGN);
+	alarm_of_another();
+}
+
+/* It is no word of ours: timeout -s ALRM, or an alarm(2) that was set before execve(2). */
+static void test_alarm_of_another(void **state)
+{
+	char sentence[600];
+	int status;
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		alarm_of_another();
+		_exit(WENT_ON);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGALRM);
+	assert_int_equal(run(ignored_alarm_of_another, sentence, sizeof(sentence)), WENT_ON);
+	assert_string_equal(sentence, "");
+}
+
 static void test_time(void **state)
 {
 	char sentence[600];
@@ -283,9 +317,8 @@ static void test_child_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_time),
-		cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_child_memory),
+		cmocka_unit_test(test_time),	   cmocka_unit_test(test_alarm_of_another),
+		cmocka_unit_test(test_memory),	   cmocka_unit_test(test_child_memory),
 		cmocka_unit_test(test_child_time),
 	};
 
