@@ -175,10 +175,24 @@ static struct error *begin(const struct cli_options *options, struct installatio
 	return err;
 }
 
+/* The links and the memory belong to the pattern that the kernel has had so far. */
+static void take_back(const struct installation *installation, const struct install_links *links)
+{
+	error_destroy(write_line(PATTERN_PATH, installation->now.pattern));
+	if (strcmp(installation->now.limit, "0") == 0)
+		error_destroy(write_line(LIMIT_PATH, installation->now.limit));
+	install_pattern_restore_links(links);
+	if (installation->has_memory)
+		error_destroy(write_memory(installation->path, &installation->memory));
+	else
+		unlink(installation->path);
+}
+
 /* Remembered before anything is changed, so that a failure in between loses nothing. */
 static struct error *change(struct installation *installation, const struct install_pattern *pattern)
 {
 	struct memory memory = installation->memory;
+	struct install_links links;
 	struct vault *vault;
 	struct error *err = vault_open(installation->settings.vault, true, &vault);
 
@@ -192,6 +206,7 @@ static struct error *change(struct installation *installation, const struct inst
 	/* Nobody remembers what was there: the kernel's own default (fs/coredump.c). */
 	if (capture_is_pattern(memory.before.pattern))
 		snprintf(memory.before.pattern, sizeof(memory.before.pattern), "core");
+	install_pattern_read_links(&links);
 	err = write_memory(installation->path, &memory);
 	if (!err)
 		err = install_pattern_link(pattern);
@@ -199,11 +214,8 @@ static struct error *change(struct installation *installation, const struct inst
 		err = write_line(LIMIT_PATH, PIPE_LIMIT);
 	if (!err)
 		err = write_line(PATTERN_PATH, pattern->text);
-	if (err && !installation->has_memory) {
-		error_destroy(write_line(LIMIT_PATH, installation->now.limit) ?: NULL);
-		unlink(installation->path);
-		install_pattern_unlink();
-	}
+	if (err)
+		take_back(installation, &links);
 	return err;
 }
 

@@ -141,18 +141,49 @@ struct error *install_pattern_link(const struct install_pattern *pattern)
 	return err;
 }
 
+/* "" where there is no such link. */
+static void read_link(const char *link, char ret[PATH_MAX])
+{
+	ssize_t length = readlink(link, ret, PATH_MAX - 1);
+
+	ret[length > 0 ? length : 0] = 0;
+}
+
 static bool leads_to(const char *link, const char *target)
 {
 	char found[PATH_MAX];
-	ssize_t length = readlink(link, found, sizeof(found));
 
-	return length >= 0 && (size_t)length == strlen(target) && memcmp(found, target, (size_t)length) == 0;
+	read_link(link, found);
+	return found[0] && strcmp(found, target) == 0;
 }
 
 bool install_pattern_is_linked(const struct install_pattern *pattern)
 {
 	return !pattern->has_links || (leads_to(PROGRAM_LINK, pattern->program) &&
 				       (!pattern->config[0] || leads_to(CONFIG_LINK, pattern->config)));
+}
+
+void install_pattern_read_links(struct install_links *ret)
+{
+	read_link(PROGRAM_LINK, ret->program);
+	read_link(CONFIG_LINK, ret->config);
+}
+
+static void restore_link(const char *target, const char *link)
+{
+	if (target[0])
+		error_destroy(make_link(target, link));
+	else
+		unlink(link);
+}
+
+void install_pattern_restore_links(const struct install_links *links)
+{
+	if (!is_roots_alone())
+		return;
+	restore_link(links->program, PROGRAM_LINK);
+	restore_link(links->config, CONFIG_LINK);
+	rmdir(INSTALL_LINKS);
 }
 
 void install_pattern_unlink(void)

@@ -36,6 +36,15 @@ struct error *install_pattern_link(const struct install_pattern *pattern) must_c
 /* Whether the links that it needs are there and lead where they should. */
 bool install_pattern_is_linked(const struct install_pattern *pattern);
 
+/* What the links led to at some time; empty: there was none. */
+struct install_links {
+	char program[PATH_MAX], config[PATH_MAX];
+};
+
+/* Where they lead now, and back there: the kernel may be using them. */
+void install_pattern_read_links(struct install_links *ret);
+void install_pattern_restore_links(const struct install_links *links);
+
 /* Removes the links, if there are any. Nothing else in their directory is touched. */
 void install_pattern_unlink(void);
 
