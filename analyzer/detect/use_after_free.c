@@ -149,10 +149,17 @@ static bool is_copied_about(uint64_t value)
 	return corruption_is_text(value) || (low >= 0x20 && low < 0x7f && high >= 0x20 && high < 0x7f);
 }
 
-/* Do the instructions in front say that it was read from that very word? */
-static bool was_read_from(const struct crash *crash, const struct heap_subject *subject)
+/* Where in the block the value stands: where the instructions in front say that it was read from, if they do. A block
+ * that was filled when it was freed holds it many times. */
+static uint64_t place_of_value(const struct crash *crash, const struct heap_subject *subject, uint64_t start,
+			       uint64_t end, bool *ret_was_read)
 {
-	return crash->path.end == PATH_WORD && crash->path.count && crash->path.words[0].address == subject->holds_at;
+	uint64_t word =
+		crash->path.end == PATH_WORD && crash->path.count ? crash->path.words[0].address : subject->holds_at;
+
+	*ret_was_read = crash->path.end == PATH_WORD && crash->path.count && word >= start && word < end &&
+			crash->path.words[0].value == subject->held;
+	return *ret_was_read ? word : subject->holds_at;
 }
 
 /* What was used as an address stands in a block that is free. */
@@ -160,6 +167,9 @@ static struct error *tell_derived(const struct crash *crash, const struct heap_s
 				  const struct heap_life *life, struct finding_list *findings)
 {
 	uint64_t start = life ? life->start : subject->spot.chunk.address + GLIBC_CHUNK_HEADER_BYTES;
+	uint64_t end = life ? life->start + life->size : subject->spot.chunk.address + subject->spot.chunk.size;
+	bool was_read;
+	uint64_t held_at = place_of_value(crash, subject, start, end, &was_read);
 	struct words block, freed, site, run;
 	struct finding *finding;
 	struct error *err;
@@ -177,7 +187,7 @@ static struct error *tell_derived(const struct crash *crash, const struct heap_s
 		evidence_lower(finding, CONFIDENCE_POSSIBLE);
 	if (life)
 		err = weigh(crash, finding, subject, life);
-	if (!err && is_copied_about(subject->held) && !was_read_from(crash, subject)) {
+	if (!err && is_copied_about(subject->held) && !was_read) {
 		evidence_lower(finding, CONFIDENCE_POSSIBLE);
 		err = finding_add_counter(finding, "the value is text, which is copied about: that the block holds the "
 						   "same does not show that it was read there");
@@ -209,9 +219,8 @@ static struct error *tell_derived(const struct crash *crash, const struct heap_s
 		err = add_lives(crash, finding, subject, life);
 	if (!err)
 		err = finding_add_evidence(
-			finding, EVIDENCE_MEMORY, 0, subject->holds_at,
-			"0x%" PRIx64 " stands %" PRIu64 " bytes into that block%s", subject->held,
-			subject->holds_at - start,
+			finding, EVIDENCE_MEMORY, 0, held_at,
+			"0x%" PRIx64 " stands %" PRIu64 " bytes into that block%s", subject->held, held_at - start,
 			subject->kind == HEAP_SUBJECT_REGISTER ? ", and a register still points to it" : "");
 	if (!err && seems_free(crash, subject))
 		err = finding_add_evidence(
