@@ -3,204 +3,55 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-/* Lives of the past and present in one growing array; `alive` holds the indices of the living ones by address. */
-struct replay {
+#include "replay/effect.h"
+#include "replay/space.h"
+
+/* Calls that are not among the timeline's events are named by numbers from here on. */
+#define AROUND_FIRST (INT64_C(1) << 60)
+
+struct builder {
 	struct timeline *timeline;
 	size_t life_room;
-	size_t *alive;
-	size_t alive_count, alive_room;
 };
 
-static struct error *grow(void **array, size_t count, size_t *room, size_t element)
+static size_t index_of(int64_t call)
 {
-	size_t wanted = *room ? *room * 2 : 16;
-	void *grown;
-
-	if (count < *room)
-		return NULL;
-	grown = reallocarray(*array, wanted, element);
-	if (!grown)
-		return &error_no_memory;
-	*array = grown;
-	*room = wanted;
-	return NULL;
+	return call >= 0 && call < AROUND_FIRST ? (size_t)call : TIMELINE_ALIVE;
 }
 
-/* Index in `alive` of the first living piece that ends above `address`. */
-static size_t first_alive_above(const struct replay *replay, uint64_t address)
+static struct error *take_life(void *context, const struct replay_life *found)
 {
-	size_t low = 0, high = replay->alive_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (replay->timeline->lives[replay->alive[middle]].end > address)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
-}
-
-static struct error *add_life(struct replay *replay, const struct life *life, size_t position)
-{
-	struct timeline *timeline = replay->timeline;
-	struct error *err = grow((void **)&timeline->lives, timeline->life_count, &replay->life_room, sizeof(*life));
-
-	if (!err)
-		err = grow((void **)&replay->alive, replay->alive_count, &replay->alive_room, sizeof(*replay->alive));
-	if (err)
-		return err;
-	memmove(replay->alive + position + 1, replay->alive + position,
-		(replay->alive_count - position) * sizeof(*replay->alive));
-	replay->alive[position] = timeline->life_count;
-	replay->alive_count++;
-	timeline->lives[timeline->life_count++] = *life;
-	return NULL;
-}
-
-/* Splits the living piece at alive[position] at `address`, which lies inside it: the upper part becomes a life of its
- * own. */
-static struct error *split(struct replay *replay, size_t position, uint64_t address)
-{
-	struct life upper = replay->timeline->lives[replay->alive[position]];
-	struct error *err;
-
-	upper.start = address;
-	err = add_life(replay, &upper, position + 1);
-	if (!err)
-		replay->timeline->lives[replay->alive[position]].end = address;
-	return err;
-}
-
-/* Cuts living pieces at both ends of [start, end), so that each lies wholly inside or outside. */
-static struct error *cut(struct replay *replay, uint64_t start, uint64_t end)
-{
-	const uint64_t edges[2] = {start, end};
-
-	for (int i = 0; i < 2; i++) {
-		size_t position = first_alive_above(replay, edges[i]);
-
-		if (position < replay->alive_count &&
-		    replay->timeline->lives[replay->alive[position]].start < edges[i]) {
-			struct error *err = split(replay, position, edges[i]);
-
-			if (err)
-				return err;
-		}
-	}
-	return NULL;
-}
-
-static struct error *remove_range(struct replay *replay, uint64_t start, uint64_t end, size_t index)
-{
-	struct error *err = cut(replay, start, end);
-	size_t first, last;
-
-	if (err)
-		return err;
-	first = last = first_alive_above(replay, start);
-	while (last < replay->alive_count && replay->timeline->lives[replay->alive[last]].start < end)
-		replay->timeline->lives[replay->alive[last++]].died = index;
-	if (last > first)
-		memmove(replay->alive + first, replay->alive + last,
-			(replay->alive_count - last) * sizeof(*replay->alive));
-	replay->alive_count -= last - first;
-	return NULL;
-}
-
-static int protection_of(const struct memory_event *event)
-{
-	switch (event->kind) {
-	case MEMORY_SEEN:
-	case MEMORY_MMAP:
-		return (int)event->args[2];
-	case MEMORY_BRK:
-		return PROT_READ | PROT_WRITE;
-	default:
-		return -1;
-	}
-}
-
-/* Fills the parts of [start, end) that no life covers. */
-static struct error *add_range(struct replay *replay, uint64_t start, uint64_t end, size_t index)
-{
+	struct builder *builder = context;
+	struct timeline *timeline = builder->timeline;
 	struct life life = {
-		.born = index,
-		.died = TIMELINE_ALIVE,
-		.protection = protection_of(&replay->timeline->events[index]),
-		.protected_by = index,
+		.start = found->start > timeline->start ? found->start : timeline->start,
+		.end = found->end < timeline->end ? found->end : timeline->end,
+		.born = index_of(found->made),
+		.died = index_of(found->gone),
+		.protection = found->content.protection,
+		.protected_by = index_of(found->protected_by),
+		.is_open = found->is_open,
+		.other_end = found->other_end == REPLAY_STANDING ? TIMELINE_ALIVE : index_of(found->other_end),
 	};
 
-	while (start < end) {
-		size_t position = first_alive_above(replay, start);
-		const struct life *next =
-			position < replay->alive_count ? &replay->timeline->lives[replay->alive[position]] : NULL;
-		struct error *err;
+	life.has_other_end = found->other_end == REPLAY_STANDING || life.other_end != TIMELINE_ALIVE;
+	/* What the calls around the window made of other memory. */
+	if (life.start >= life.end || life.born == TIMELINE_ALIVE)
+		return NULL;
+	if (life.protected_by == TIMELINE_ALIVE)
+		life.protected_by = life.born;
+	if (timeline->life_count == builder->life_room) {
+		size_t room = builder->life_room ? 2 * builder->life_room : 16;
+		struct life *grown = reallocarray(timeline->lives, room, sizeof(*grown));
 
-		if (next && next->start <= start) {
-			start = next->end;
-			continue;
-		}
-		life.start = start;
-		life.end = next && next->start < end ? next->start : end;
-		start = life.end;
-		err = add_life(replay, &life, position);
-		if (err)
-			return err;
+		if (!grown)
+			return &error_no_memory;
+		timeline->lives = grown;
+		builder->life_room = room;
 	}
+	timeline->lives[timeline->life_count++] = life;
 	return NULL;
-}
-
-static struct error *protect_range(struct replay *replay, uint64_t start, uint64_t end, size_t index)
-{
-	struct error *err = cut(replay, start, end);
-
-	for (size_t i = first_alive_above(replay, start); !err && i < replay->alive_count; i++) {
-		struct life *life = &replay->timeline->lives[replay->alive[i]];
-
-		if (life->start >= end)
-			break;
-		life->protection = (int)replay->timeline->events[index].args[2];
-		life->protected_by = index;
-	}
-	return err;
-}
-
-static bool clip(const struct timeline *timeline, uint64_t *start, uint64_t *end)
-{
-	if (*start < timeline->start)
-		*start = timeline->start;
-	if (*end > timeline->end)
-		*end = timeline->end;
-	return *start < *end;
-}
-
-static struct error *replay_event(struct replay *replay, size_t index)
-{
-	const struct memory_event *event = &replay->timeline->events[index];
-	struct memory_effect effect = memory_event_effect(event);
-	struct error *err = NULL;
-
-	if (clip(replay->timeline, &effect.removed_start, &effect.removed_end))
-		err = remove_range(replay, effect.removed_start, effect.removed_end, index);
-	if (!err && clip(replay->timeline, &effect.removed2_start, &effect.removed2_end))
-		err = remove_range(replay, effect.removed2_start, effect.removed2_end, index);
-	if (!err && clip(replay->timeline, &effect.added_start, &effect.added_end)) {
-		/* The kernel gives out free addresses only. A living piece there means that its end was not seen (it
-		 * was lost, or it ran beside this call): the new mapping is what counts. What a snapshot saw is the
-		 * same mapping. */
-		if (event->kind != MEMORY_SEEN)
-			err = remove_range(replay, effect.added_start, effect.added_end, index);
-		if (!err)
-			err = add_range(replay, effect.added_start, effect.added_end, index);
-	}
-	if (!err && (event->kind == MEMORY_MPROTECT || event->kind == MEMORY_PKEY_MPROTECT) &&
-	    clip(replay->timeline, &effect.touched_start, &effect.touched_end))
-		err = protect_range(replay, effect.touched_start, effect.touched_end, index);
-	return err;
 }
 
 static int compare_lives(const void *a, const void *b)
@@ -212,21 +63,89 @@ static int compare_lives(const void *a, const void *b)
 	return (left->start > right->start) - (left->start < right->start);
 }
 
-struct error *timeline_build(const struct memory_event *events, size_t event_count, uint64_t start, uint64_t end,
-			     struct timeline *ret_timeline)
+struct error *timeline_build_among(const struct memory_event *events, size_t event_count,
+				   const struct memory_event *around, size_t around_count, uint64_t start, uint64_t end,
+				   struct timeline *ret_timeline)
 {
-	struct replay replay = {.timeline = ret_timeline};
+	struct builder builder = {.timeline = ret_timeline};
+	const struct replay_sink sink = {.take_life = take_life, .context = &builder};
+	struct replay replay;
 	struct error *err = NULL;
+	size_t next = 0;
 
 	*ret_timeline = (struct timeline){.events = events, .event_count = event_count, .start = start, .end = end};
-	for (size_t i = 0; i < event_count && !err; i++)
-		err = replay_event(&replay, i);
-	free(replay.alive);
-	/* Splitting left the upper parts at the end. */
+	replay_init(&replay, &sink);
+	for (size_t i = 0; i < event_count && !err; i++) {
+		for (; next < around_count && around[next].id < events[i].id && !err; next++)
+			err = replay_take(&replay, &around[next], AROUND_FIRST + (int64_t)next, NULL);
+		if (!err)
+			err = replay_take(&replay, &events[i], (int64_t)i, NULL);
+	}
+	if (!err)
+		err = replay_finish(&replay);
+	replay_deinit(&replay);
 	if (ret_timeline->life_count)
 		qsort(ret_timeline->lives, ret_timeline->life_count, sizeof(*ret_timeline->lives), compare_lives);
 	if (err)
 		timeline_deinit(ret_timeline);
+	return err;
+}
+
+struct error *timeline_build(const struct memory_event *events, size_t event_count, uint64_t start, uint64_t end,
+			     struct timeline *ret_timeline)
+{
+	return timeline_build_among(events, event_count, NULL, 0, start, end, ret_timeline);
+}
+
+static struct error *drop_life(void *context, const struct replay_life *life)
+{
+	(void)context;
+	(void)life;
+	return NULL;
+}
+
+static bool has_overlaps(const struct memory_event *events, size_t count)
+{
+	uint64_t latest = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (i && events[i].enter_ns <= latest)
+			return true;
+		latest = events[i].exit_ns > latest ? events[i].exit_ns : latest;
+	}
+	return false;
+}
+
+/* Puts the event at `from` in front of the one that has that id. */
+static void move_before(struct memory_event *events, size_t from, int64_t id)
+{
+	const struct memory_event moved = events[from];
+	size_t to = from;
+
+	for (size_t i = from; i-- > 0;)
+		if (events[i].id == id)
+			to = i;
+	memmove(events + to + 1, events + to, (from - to) * sizeof(*events));
+	events[to] = moved;
+}
+
+struct error *timeline_sort(struct memory_event *events, size_t event_count)
+{
+	const struct replay_sink sink = {.take_life = drop_life};
+	struct replay replay;
+	struct error *err = NULL;
+
+	if (!has_overlaps(events, event_count))
+		return NULL;
+	replay_init(&replay, &sink);
+	for (size_t i = 0; i < event_count && !err; i++) {
+		int64_t before;
+
+		err = replay_take(&replay, &events[i], events[i].id, &before);
+		if (!err && before >= 0)
+			move_before(events, i, before);
+	}
+	replay_deinit(&replay);
 	return err;
 }
 

@@ -2,13 +2,14 @@
 /*
  * The address space over time, rebuilt from recorded events. A pure module: plain data in, plain data out.
  *
- * A window [start, end) of addresses is replayed. The result is a list of lives: a life is a piece of a mapping, from
- * the event that made it to the event that took it away. Pieces split where a part is unmapped or replaced.
+ * A window [start, end) of addresses is replayed (replay/space.h has the rules). The result is a list of lives: a life is
+ * a piece of a mapping, from the event that made it to the event that took it away. Pieces split where a part is unmapped
+ * or replaced.
  *
- * Events are taken in the order of their ids, which is the order in which the calls returned. Two calls whose intervals
- * [enter_ns, exit_ns] overlap have no known order: timeline_ordered() says whether two events have one.
- * A MEMORY_SEEN event over a range that is known to be mapped already confirms it and makes no new life; that is how a
- * snapshot and the calls that ran beside it fold together.
+ * Records come in the order in which the calls returned. timeline_sort() puts them into the order in which they took
+ * effect, as far as their times and the kernel's rules tell; what they leave open is marked in the lives.
+ * timeline_ordered() goes by the times alone. A MEMORY_SEEN event over a range that is known to be mapped already
+ * confirms it and makes no new life; that is how a snapshot and the calls that ran beside it fold together.
  */
 #ifndef ANALYZER_TIMELINE_H
 #define ANALYZER_TIMELINE_H
@@ -28,7 +29,13 @@ struct life {
 	size_t born;	     /* index of the event that made it */
 	size_t died;	     /* index of the event that took it away, or TIMELINE_ALIVE */
 	int protection;	     /* PROT_* at the end of its life; -1 when it was never told */
-	size_t protected_by; /* index of the last event that changed its protection; equal to `born` when none did */
+	size_t protected_by; /* index of the last event that changed its protection; equal to `born` when none did, or
+				when it was done before mremap brought the piece here */
+	/* Its end or its protection might be others: calls ran at the same time, or one that failed may have acted, or
+	 * its end was not seen. Nothing that hangs on it is proven. */
+	bool is_open;
+	bool has_other_end;
+	size_t other_end; /* if so: the event that may have ended it instead, or TIMELINE_ALIVE */
 };
 
 struct timeline {
@@ -39,9 +46,17 @@ struct timeline {
 	size_t life_count;
 };
 
-/* Replays `events` (by rising id, none failed) over the window. The events must outlive the timeline. */
+/* Puts events, which come by rising id, into the order in which they took effect. */
+struct error *timeline_sort(struct memory_event *events, size_t event_count) must_check;
+
+/* Replays `events` over the window. The events must outlive the timeline. */
 struct error *timeline_build(const struct memory_event *events, size_t event_count, uint64_t start, uint64_t end,
 			     struct timeline *ret_timeline) must_check;
+/* The same with events that touch the window through others alone, by rising id: they tell what mremap brought in, and
+ * how far a call came that failed. */
+struct error *timeline_build_among(const struct memory_event *events, size_t event_count,
+				   const struct memory_event *around, size_t around_count, uint64_t start, uint64_t end,
+				   struct timeline *ret_timeline) must_check;
 void timeline_deinit(struct timeline *timeline);
 
 /* The life that covered `address` last, dead or alive, or NULL. */

@@ -247,24 +247,6 @@ void truncation_deinit(struct truncation *truncation);
 /* "ftruncate" and so on; "unknown" for others. */
 const char *truncation_how_name(enum truncation_how how);
 
-/* What a memory event did to the address space, as ranges of whole pages. An empty range has start == end. */
-struct memory_effect {
-	uint64_t removed_start, removed_end;   /* whatever was mapped here is gone */
-	uint64_t removed2_start, removed2_end; /* the same for the second range: what mremap's MREMAP_FIXED covered */
-	uint64_t added_start, added_end;       /* a mapping stands here now (after the removal) */
-	uint64_t touched_start, touched_end;   /* permissions or contents changed, the mappings stay */
-};
-
-/* The effect of `event`; all ranges empty for a failed call. Pure. Sources: mm/mmap.c, mm/mremap.c, ipc/shm.c:
- * lengths round up to pages; MAP_FIXED replaces; mremap of old size 0 duplicates; MREMAP_DONTUNMAP leaves the old range
- * mapped (and empty), so it is touched, not removed; mremap and brk in place add or remove the tail alone; madvise
- * touches where the advice discards contents or sets guards. Numbers that no kernel accepts (an unaligned start, an
- * address or a length of 2^62 and more) give an empty range. The view v_effect says the same in SQL. */
-struct memory_effect memory_event_effect(const struct memory_event *event);
-
-/* True when any range of the effect overlaps [start, end). */
-bool memory_effect_overlaps(const struct memory_effect *effect, uint64_t start, uint64_t end);
-
 /* A name such as "munmap" for a kind; "unknown" for others. */
 const char *memory_kind_name(enum memory_kind kind);
 

@@ -3,12 +3,12 @@
  * The lives of mappings and of heap blocks over a whole recording, for SQL: events go in by rising id, rows come out.
  * Not for other modules; a detector looks at one address and uses the analyzer's timeline and heap, which know more.
  *
- * Mappings are followed in pieces: a part that is unmapped, replaced or protected is a piece of its own from then on.
- * Ranges are half-open and of whole pages; addresses are those of the recorded process.
+ * Mappings are replay/space.h's; this makes rows of what it reports. Ranges are half-open and of whole pages; addresses
+ * are those of the recorded process.
  *
- * Events come in the order in which the calls returned. A call that got memory which another thread was just giving
- * back may return first: a mapping (or block) that appears where one still stands, without having replaced it, tells
- * that the one below has gone, and a call that was under way at the same time and returns later is taken to be its end.
+ * Heap calls come in the order in which they returned. A call that got a block which another thread was just giving back
+ * may return first: a block that appears where one still stands tells that the one below has gone, and a call that was
+ * under way at the same time and returns later is taken to be its end.
  *
  * What it does not know: whether an event was lost. Memory grows with the number of addresses that were ever used.
  */
@@ -20,9 +20,10 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "replay/space.h"
 #include "schema/record.h"
 
-#define REPLAY_COLUMNS 7
+#define REPLAY_COLUMNS 8
 
 /* Rows that are ready, first in first out. The meaning of the columns is that of the table (store_replay_table.c). */
 struct replay_rows {
@@ -42,19 +43,20 @@ enum replay_want {
 		       */
 };
 
-/* More pieces or blocks than this are an error: about 1 GiB. */
-#define REPLAY_PIECES_MAX (8U << 20)
+/* More blocks than this are an error: about 1 GiB. */
+#define REPLAY_BLOCKS_MAX (8U << 20)
 
 /* Rows of REPLAY_LIVES: space, start, end, protection (PROT_*, -1 not known), file (0 none), event that made it, event
- * that took it away (0: still there at the end). Rows of REPLAY_AGAIN: space, start, end, event that took it away,
- * munmap event that did so again, 0, 0. */
+ * that took it away (0: still there at the end), 1 when end or protection might be others (replay_life.is_open). Rows of
+ * REPLAY_AGAIN: space, start, end, event that took it away, munmap event that did so again, 0, 0, 0. */
 struct mapping_replay {
 	enum replay_want want;
 	struct replay_rows rows;
-	void *tree; /* of struct piece, by space and address */
-	size_t piece_count;
+	struct replay replay;
 };
 
+/* The struct must not be moved afterwards. */
+void mapping_replay_init(struct mapping_replay *replay, enum replay_want want);
 struct error *mapping_replay_take(struct mapping_replay *replay, const struct memory_event *event) must_check;
 /* After the last event: what is still there. */
 struct error *mapping_replay_finish(struct mapping_replay *replay) must_check;

@@ -89,7 +89,7 @@ static struct error *find_or_add(struct heap_replay *replay, int64_t space_id, u
 		free(block);
 	if (!node)
 		return &error_no_memory;
-	if (*ret_is_new && ++replay->block_count > REPLAY_PIECES_MAX)
+	if (*ret_is_new && ++replay->block_count > REPLAY_BLOCKS_MAX)
 		return error_format(ERROR_INVALID, "too many heap blocks to follow");
 	return NULL;
 }

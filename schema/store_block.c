@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/effect.h"
 #include "schema/store_internal.h"
 
 #define LEVEL_SHIFT 2
@@ -115,7 +116,7 @@ void block_add_event(struct block *block, int64_t id, int64_t space_id, uint64_t
 
 void block_add(struct block *block, const struct memory_event *event)
 {
-	struct memory_effect effect = memory_event_effect(event);
+	struct memory_effect effect = memory_event_reach(event);
 
 	block_add_event(block, event->id, event->space_id, event->enter_ns);
 	block_add_range(block, event->space_id, effect.removed_start, effect.removed_end);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "replay/effect.h"
 #include "schema/store.h"
 #include "schema/store_internal.h"
 
@@ -107,7 +108,7 @@ static struct error *take_event(struct store_scan *scan, sqlite3_stmt *row)
 	read_event(row, &event);
 	if (!store_lineage_holds(scan->steps, scan->step_count, event.space_id, event.enter_ns))
 		return NULL;
-	effect = memory_event_effect(&event);
+	effect = memory_event_reach(&event);
 	if (!memory_effect_overlaps(&effect, history->range.start, history->range.end))
 		return NULL;
 	return keep(history, &event);

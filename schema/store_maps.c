@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "common/cleanup.h"
+#include "replay/effect.h"
 #include "schema/store.h"
 #include "schema/store_internal.h"
 

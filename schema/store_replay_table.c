@@ -24,8 +24,8 @@ struct table_kind {
 static const struct table_kind kinds[] = {
 	{"mapping_life",
 	 "CREATE TABLE mapping_life (space_id INTEGER, start INTEGER, \"end\" INTEGER, protection INTEGER, "
-	 "file_id INTEGER, made_event INTEGER, gone_event INTEGER, of_space HIDDEN)",
-	 7, 1 << 4 | 1 << 6, false, REPLAY_LIVES},
+	 "file_id INTEGER, made_event INTEGER, gone_event INTEGER, is_open INTEGER, of_space HIDDEN)",
+	 8, 1 << 4 | 1 << 6, false, REPLAY_LIVES},
 	{"unmap_again",
 	 "CREATE TABLE unmap_again (space_id INTEGER, start INTEGER, \"end\" INTEGER, earlier_event INTEGER, "
 	 "event INTEGER, of_space HIDDEN)",
@@ -221,7 +221,8 @@ static int begin_reading(sqlite3_vtab_cursor *base, int plan, const char *plan_t
 
 	(void)plan_text;
 	reset_cursor(cursor);
-	cursor->mappings.want = cursor->heap.want = module->kind->want;
+	mapping_replay_init(&cursor->mappings, module->kind->want);
+	cursor->heap.want = module->kind->want;
 	cursor->space_id = plan == 1 && count == 1 ? sqlite3_value_int64(values[0]) : 0;
 	if (plan == 1 && cursor->space_id <= 0)
 		return SQLITE_OK; /* there is no such space: no row */

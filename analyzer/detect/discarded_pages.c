@@ -23,6 +23,7 @@
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence_mapping.h"
+#include "replay/effect.h"
 
 enum { ADVICE_REMOVE = 9, ADVICE_GUARD_INSTALL = 102, ADVICE_GUARD_REMOVE = 103 };
 

@@ -24,6 +24,7 @@
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/words.h"
+#include "replay/effect.h"
 
 struct story {
 	size_t first;  /* D1 */

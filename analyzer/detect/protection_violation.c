@@ -21,6 +21,7 @@
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence_mapping.h"
+#include "replay/effect.h"
 
 /* Without a core that shows what lies by the stack: how far from the stack pointer a fault is still taken for one of
  * its guard page. */

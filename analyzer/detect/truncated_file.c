@@ -20,6 +20,7 @@
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence_mapping.h"
+#include "replay/effect.h"
 
 #define MAP_HUGETLB_FLAG 0x40000ULL
 

@@ -18,6 +18,7 @@
 #include "analyzer/evidence/evidence_heap.h"
 #include "analyzer/evidence/evidence_mapping.h"
 #include "analyzer/words.h"
+#include "replay/effect.h"
 
 static bool takes_away(enum memory_kind kind)
 {

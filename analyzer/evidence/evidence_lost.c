@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "analyzer/evidence/evidence_mapping.h"
+#include "replay/effect.h"
 
 struct loss {
 	size_t call;	  /* among the events of the view's biography */

@@ -11,6 +11,7 @@
 #include "analyzer/evidence/evidence_mapping.h"
 #include "analyzer/facts/explain_internal.h"
 #include "common/cleanup.h"
+#include "replay/effect.h"
 
 static const char deleted_suffix[] = " (deleted)";
 

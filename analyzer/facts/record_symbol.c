@@ -12,6 +12,7 @@
 
 #include "analyzer/core/core_elf.h"
 #include "common/cleanup.h"
+#include "replay/effect.h"
 #include "schema/store.h"
 
 /* Each holds a file's symbol table, and each the code events of a space. */

@@ -14,6 +14,7 @@
 #include "analyzer/report/report_stack.h"
 #include "analyzer/words.h"
 #include "common/inert.h"
+#include "replay/effect.h"
 
 #define SHOWN_EVENTS 12
 #define SHOWN_FRAMES 24

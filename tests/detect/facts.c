@@ -16,6 +16,7 @@
 
 #include "analyzer/facts/fault.h"
 #include "common/cleanup.h"
+#include "replay/effect.h"
 #include "tests/detect/facts_core.h"
 #include "tests/detect/facts_parser.h"
 

@@ -103,7 +103,7 @@ static size_t reference(const struct life *life, const struct history_query *que
 	}
 	for (size_t n = 0; n < life->count; n++) {
 		const struct memory_event *event = &life->events[n];
-		struct memory_effect effect = memory_event_effect(event);
+		struct memory_effect effect = memory_event_reach(event);
 
 		for (int i = 0; i < SPACES; i++)
 			if (event->space_id == life->spaces[i] && event->enter_ns < until_of[i] &&

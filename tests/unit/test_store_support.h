@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "common/cleanup.h"
+#include "replay/effect.h"
 #include "schema/store.h"
 
 /* A directory and the path of a store in it; removed by the teardown. */

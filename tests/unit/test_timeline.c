@@ -17,6 +17,7 @@
 #include <sys/shm.h>
 
 #include "analyzer/timeline.h"
+#include "replay/effect.h"
 
 #define PAGE RECORD_PAGE_BYTES
 #define BASE 0x7f0000000000ULL
@@ -34,7 +35,8 @@ struct page_life {
 
 struct page_history {
 	struct page_life lives[MAX_EVENTS];
-	size_t count; /* the last one may be alive */
+	size_t count;  /* the last one may be alive */
+	bool is_freed; /* known to be free, not only unknown */
 };
 
 struct sequence {
@@ -71,7 +73,15 @@ static void end_pages(struct sequence *sequence, uint64_t first, uint64_t end)
 
 		if (life)
 			life->died = sequence->event_count;
+		sequence->pages[page].is_freed = true;
 	}
+}
+
+static int protection_at(struct sequence *sequence, uint64_t page)
+{
+	const struct page_life *life = living(sequence, page);
+
+	return life ? life->protection : -1;
 }
 
 /* Whatever is alive there is gone first: that is what MAP_FIXED does, and for other calls it means that an end was
@@ -79,16 +89,22 @@ static void end_pages(struct sequence *sequence, uint64_t first, uint64_t end)
 static void make_pages(struct sequence *sequence, uint64_t first, uint64_t end, int protection)
 {
 	end_pages(sequence, first, end);
-	for (uint64_t page = first; page < end; page++)
+	for (uint64_t page = first; page < end; page++) {
 		sequence->pages[page].lives[sequence->pages[page].count++] =
 			(struct page_life){sequence->event_count, TIMELINE_ALIVE, protection, sequence->event_count};
+		sequence->pages[page].is_freed = false;
+	}
 }
 
 static void confirm_pages(struct sequence *sequence, uint64_t first, uint64_t end, int protection)
 {
 	for (uint64_t page = first; page < end; page++) {
-		if (!living(sequence, page))
+		struct page_life *life = living(sequence, page);
+
+		if (!life)
 			make_pages(sequence, page, page + 1, protection);
+		else if (life->protection < 0)
+			life->protection = protection;
 	}
 }
 
@@ -140,11 +156,39 @@ static struct memory_event draw_mremap_in_place(struct sequence *sequence, uint6
 	uint64_t new_pages = draw(sequence, room) + 1;
 
 	if (new_pages > pages)
-		make_pages(sequence, first + pages, first + new_pages, -1);
+		make_pages(sequence, first + pages, first + new_pages, protection_at(sequence, first + pages - 1));
 	else
 		end_pages(sequence, first + new_pages, first + pages);
 	return call(MEMORY_MREMAP, (int64_t)address_of(first), address_of(first), bytes_of(sequence, pages),
 		    bytes_of(sequence, new_pages), draw(sequence, 2), 0);
+}
+
+/* Each page goes with its permissions; one that is known to be free leaves what stands at its target alone, unless it is
+ * the first, which then cannot have been free. What is more of the new size is like the last page of the old. */
+static void move_pages(struct sequence *sequence, uint64_t first, uint64_t pages, uint64_t new_first, uint64_t new_pages,
+		       bool leaves)
+{
+	bool first_is_mapped = living(sequence, first) != NULL;
+	uint64_t moved = pages < new_pages ? pages : new_pages;
+	int protections[SPACE_PAGES];
+	bool stays[SPACE_PAGES];
+
+	if (!leaves)
+		end_pages(sequence, first + moved, first + pages);
+	for (uint64_t i = 0; i < moved; i++) {
+		protections[i] = first + i < SPACE_PAGES ? protection_at(sequence, first + i) : -1;
+		stays[i] = first_is_mapped && first + i < SPACE_PAGES && sequence->pages[first + i].is_freed;
+	}
+	for (uint64_t i = 0; i < moved; i++) {
+		if (stays[i])
+			continue;
+		make_pages(sequence, new_first + i, new_first + i + 1, protections[i]);
+		if (!leaves)
+			end_pages(sequence, first + i, first + i + 1);
+	}
+	if (new_pages > pages)
+		make_pages(sequence, new_first + pages, new_first + new_pages,
+			   protection_at(sequence, new_first + pages - 1));
 }
 
 /* Old and new place do not overlap: the kernel refuses that. */
@@ -172,9 +216,7 @@ static struct memory_event draw_mremap_away(struct sequence *sequence, uint64_t 
 	}
 	if (draw(sequence, 2))
 		flags |= MREMAP_FIXED;
-	if (!leaves && !duplicates)
-		end_pages(sequence, first, first + pages);
-	make_pages(sequence, new_first, new_first + new_pages, -1);
+	move_pages(sequence, first, duplicates ? new_pages : pages, new_first, new_pages, leaves || duplicates);
 	return call(MEMORY_MREMAP, (int64_t)address_of(new_first), address_of(first),
 		    duplicates ? 0 : bytes_of(sequence, pages), bytes_of(sequence, new_pages), flags,
 		    address_of(new_first));
@@ -226,7 +268,7 @@ static struct memory_event draw_event(struct sequence *sequence)
 	case 10:
 		return draw_brk(sequence);
 	case 11:
-		make_pages(sequence, first, first + pages, -1);
+		make_pages(sequence, first, first + pages, PROT_READ | PROT_WRITE);
 		return call(MEMORY_SHMAT, (int64_t)start, 7, start, draw(sequence, 2) ? SHM_REMAP : 0, bytes, 0);
 	case 12:
 		end_pages(sequence, first, first + pages);
@@ -419,10 +461,20 @@ static void random_bytes_removed(void **state)
 	call(MEMORY_MMAP, (int64_t)address_of(first), address_of(first), (pages)*PAGE, PROT_READ, flags, UINT64_MAX)
 #define MUNMAP(first, pages) call(MEMORY_MUNMAP, 0, address_of(first), (pages)*PAGE, 0, 0, 0)
 
+/* One after the other. */
 static struct timeline build(const struct memory_event *events, size_t count)
 {
+	static struct memory_event timed[MAX_EVENTS];
 	struct timeline timeline;
-	struct error *err = timeline_build(events, count, address_of(0), address_of(SPACE_PAGES), &timeline);
+	struct error *err;
+
+	for (size_t i = 0; i < count; i++) {
+		timed[i] = events[i];
+		timed[i].id = (int64_t)i + 1;
+		timed[i].enter_ns = 10 * i;
+		timed[i].exit_ns = 10 * i + 5;
+	}
+	err = timeline_build(timed, count, address_of(0), address_of(SPACE_PAGES), &timeline);
 
 	assert_null(err);
 	return timeline;

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What calls did to one piece of an address space, in the order in which they took effect. Pure; no addresses.
+ *
+ * A record of a call says when it began and when it returned; it took effect at some moment in between, and records come
+ * by the return. Two calls whose times do not overlap have an order. Of two that do, the kernel's own rules may tell:
+ * memory that mmap gave out without MAP_FIXED was free at that moment, so that an munmap of what stood there came
+ * before, however late it returned; what mprotect changed or mremap moved was mapped. All orders that the times allow
+ * are tried, and those count that break the fewest of these rules (a lost event may make every order break one). The
+ * first of them is taken; where others give a life another end or protection, the life is "open".
+ *
+ * A call that failed and may have acted (`failed`) is tried both ways, by the same count.
+ *
+ * A history keeps the newest HISTORY_STEPS calls; older ones are settled and reported (struct history_sink). A call that
+ * comes later still, and began before the settled ones had ended, makes the lives that it may concern open, unless it is
+ * the end that a mapping made over a live one had shown to be missing.
+ */
+#ifndef REPLAY_ORDER_H
+#define REPLAY_ORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+/* Names a call to whoever asked for the replay: an id or an index, 0 or more. */
+#define REPLAY_STANDING (-1) /* instead of the call that ended a life: it has not ended */
+#define REPLAY_NO_CALL (-2)
+
+#define HISTORY_STEPS 5
+
+struct history_content {
+	int32_t protection; /* PROT_*; -1: not known */
+	uint32_t flags;	    /* MAP_*, as the call that made it had them */
+	int64_t file_id;    /* 0: none */
+	/* Offset in the file minus address, of every byte (modulo 2^64). */
+	uint64_t file_shift;
+};
+
+enum history_act {
+	ACT_MAP,     /* a mapping stands here now */
+	ACT_UNMAP,   /* nothing does */
+	ACT_PROTECT, /* content.protection is that of what stands here */
+	ACT_FIND,    /* a mapping was found: the one that is known, or, where none is, another */
+};
+
+struct history_step {
+	int64_t call;
+	uint64_t enter_ns, exit_ns;
+	enum history_act act;
+	bool wants_free;   /* the kernel would not have done this over a mapping */
+	bool wants_mapped; /* nor this over a hole */
+	bool failed;	   /* it may not have acted */
+	bool is_munmap;	   /* of ACT_UNMAP: a call whose repetition is worth reporting */
+	struct history_content content;
+	/* Not the caller's. */
+	bool acted;
+	bool is_open, is_clouded; /* of the life that it made: as the orders have it; for good */
+	int64_t other;		  /* the call that ends that life in another order, or REPLAY_STANDING, or _NO_CALL */
+};
+
+enum history_kind { PIECE_UNKNOWN, PIECE_FREE, PIECE_MAPPED };
+
+struct history_state {
+	enum history_kind kind;
+	bool is_open, is_clouded;
+	int64_t call; /* that mapped it, or made it free */
+	int64_t other;
+	int64_t protected_by; /* the last call that set its protection; `call` when none has since */
+	struct history_content content;
+};
+
+struct history {
+	struct history_state base; /* before the steps */
+	struct history_step *steps;
+	unsigned char count, room;
+	bool is_ambiguous;   /* more than one order counts, or one that breaks a rule */
+	uint64_t newest_ns;  /* the latest return among the steps */
+	uint64_t settled_ns; /* and among those that were settled */
+	/* A settled mapping was made over a live one, whose end had not been seen; when that call returned. 0: none. */
+	uint64_t owed_ns;
+};
+
+/* What is reported of a piece when it is settled. `life` is the state before its end; gone: the call, or
+ * REPLAY_STANDING. */
+struct history_sink {
+	struct error *(*take_life)(struct history_sink *sink, const struct history_state *life, int64_t gone);
+	/* `call` unmapped what `earlier` had taken away and nothing had been mapped in since. NULL: not wanted. */
+	struct error *(*take_again)(struct history_sink *sink, int64_t earlier, int64_t call);
+};
+
+/* Trials that may still be made, over all histories of a replay: a hostile record could ask for any number. When it is
+ * used up, calls that overlap make their lives open without further thought. */
+struct history_budget {
+	uint64_t trials;
+};
+
+/* Adds a call; calls come by their return. May settle. *ret_before, if not NULL: the call that this one turned out to
+ * come right before, or REPLAY_NO_CALL when it came last. */
+struct error *history_add(struct history *history, const struct history_step *step, struct history_budget *budget,
+			  struct history_sink *sink, int64_t *ret_before) must_check;
+
+/* Settles what returned before `time_ns`. UINT64_MAX: all of it. */
+struct error *history_settle(struct history *history, uint64_t time_ns, struct history_sink *sink) must_check;
+
+/* After all steps. */
+struct history_state history_now(const struct history *history);
+
+struct error *history_copy(const struct history *history, struct history *ret_copy) must_check;
+void history_deinit(struct history *history);
+
+/* The same calls made the same of both: they differ at most in which call set the protection last. */
+bool history_is_alike(const struct history *left, const struct history *right);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a list of memory calls makes of address spaces: the lives of their mappings. The one place that knows it; SQL's
+ * tables, the maps at a moment and the analyzer's timeline all ask here. Pure: calls in, lives out.
+ *
+ * Memory is followed in pieces: what is unmapped, replaced, protected or moved in part is a piece of its own from then
+ * on. What a call does to a piece, and when, is replay/order.h's; what it does by its arguments, replay/effect.h's. Here
+ * is what depends on more than one piece: mremap takes permissions and file of each piece along, and leaves holes where
+ * holes were (6.17 moves several mappings at once; what stood at the target of a hole stays); a failed mprotect has
+ * changed what lies before the first hole.
+ *
+ * Ranges are half-open and of whole pages; addresses are those of the recorded processes. Several spaces are kept apart
+ * by their ids. What it does not know: whether a record was lost. Memory grows with the number of addresses that were
+ * ever used.
+ */
+#ifndef REPLAY_SPACE_H
+#define REPLAY_SPACE_H
+
+#include "common/error.h"
+#include "replay/order.h"
+#include "schema/record.h"
+
+/* More pieces than this are an error: about 2 GiB. */
+#define REPLAY_PIECES_MAX (8U << 20)
+
+/* A piece of a mapping from its making to its end. Calls are named as replay_take() was told. */
+struct replay_life {
+	int64_t space_id;
+	uint64_t start, end;
+	int64_t made;
+	int64_t gone; /* or REPLAY_STANDING */
+	/* Its end, or its protection at the end, might be another: calls ran at the same time, or one failed and may have
+	 * acted, or its end was not seen at all. */
+	bool is_open;
+	int64_t other_end;	/* when open, and if one is known: a call that may have ended it instead, or
+				   REPLAY_STANDING; else REPLAY_NO_CALL */
+	int64_t protected_by;	/* the call that set its protection last; `made` when none did since */
+	struct history_content content; /* at its end */
+};
+
+struct replay_sink {
+	struct error *(*take_life)(void *context, const struct replay_life *life);
+	/* [start, end) was unmapped by `call`, after `earlier` had taken it away and nothing had come since. NULL: not
+	 * wanted. */
+	struct error *(*take_again)(void *context, int64_t space_id, uint64_t start, uint64_t end, int64_t earlier,
+				    int64_t call);
+	void *context;
+};
+
+struct replay {
+	struct replay_sink sink;
+	/* Pieces that differ only in which call protected them are made one: an arena that is made accessible bit by
+	 * bit stays a few pieces. Lives then say only one of these calls. */
+	bool joins;
+	/* Not the caller's. */
+	void *tree; /* of struct piece, by space and address */
+	size_t piece_count;
+	struct history_budget budget;
+};
+
+void replay_init(struct replay *replay, const struct replay_sink *sink);
+/* Calls come by their return; `call` is 0 or more. *ret_before, if not NULL: the call that this one turned out to come
+ * right before somewhere, or REPLAY_NO_CALL. */
+struct error *replay_take(struct replay *replay, const struct memory_event *event, int64_t call,
+			  int64_t *ret_before) must_check;
+/* After the last call: the lives that have not been reported, by rising address; what stands is REPLAY_STANDING. */
+struct error *replay_finish(struct replay *replay) must_check;
+void replay_deinit(struct replay *replay);
+
+#endif
