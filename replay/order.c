@@ -80,7 +80,8 @@ static struct error *settle_first(struct history *history, struct history_sink *
 	if (step->exit_ns > history->settled_ns)
 		history->settled_ns = step->exit_ns;
 	/* The orders in which this call stood elsewhere will not be tried again. */
-	history->base.is_clouded |= history->base.is_open;
+	history->base.is_clouded |= history->base.is_open ||
+				    (history->has_orders && history->base.kind == PIECE_FREE);
 	for (unsigned i = 1; i < history->count; i++)
 		history->steps[i].is_clouded |= history->steps[i].is_open;
 	history->count--;
@@ -195,7 +196,8 @@ static void search_orders(struct search *search, const struct trial *before, uns
 	for (unsigned i = 0; i < history->count; i++) {
 		if (placed & 1U << i || must_wait(search, i, placed))
 			continue;
-		for (unsigned acted = history->steps[i].failed ? 0 : 1; acted < 2 && search->budget->trials; acted++) {
+		for (unsigned way = 0; way < (history->steps[i].failed ? 2 : 1) && search->budget->trials; way++) {
+			bool acted = !history->steps[i].failed || (way == 0) == history->steps[i].is_probable;
 			struct trial trial = try_step(search, before, i, acted);
 
 			search->budget->trials--;
@@ -208,7 +210,7 @@ static void search_orders(struct search *search, const struct trial *before, uns
 	}
 }
 
-static void cloud(struct history *history)
+void history_cloud(struct history *history)
 {
 	history->base.is_clouded = true;
 	for (unsigned i = 0; i < history->count; i++)
@@ -234,10 +236,11 @@ static void order_steps(struct history *history, struct history_budget *budget)
 	if (budget->trials)
 		search_orders(&search, &start, 0, 0);
 	if (!budget->trials) {
-		cloud(history);
+		history_cloud(history);
 		return;
 	}
-	history->is_ambiguous = search.counting > 1 || search.fewest > 0;
+	history->has_orders = search.counting > 1;
+	history->breaks_rules = search.fewest > 0;
 	history->base.is_open = search.differs[0];
 	history->base.other = search.other[0];
 	for (unsigned i = 0; i < history->count; i++) {
@@ -296,19 +299,19 @@ struct error *history_add(struct history *history, const struct history_step *st
 		return NULL;
 	}
 	history->steps[history->count] = *step;
-	history->steps[history->count].acted = !step->failed;
-	history->steps[history->count].is_open = history->steps[history->count].is_clouded = false;
+	history->steps[history->count].acted = !step->failed || step->is_probable;
+	history->steps[history->count].is_open = false;
 	history->steps[history->count++].other = REPLAY_NO_CALL;
 	if (step->exit_ns > history->newest_ns)
 		history->newest_ns = step->exit_ns;
 	if (is_late)
-		cloud(history);
-	if (!overlaps && !history->is_ambiguous && !step->failed)
+		history_cloud(history);
+	if (!overlaps && !history->has_orders && !history->breaks_rules && !step->failed)
 		return NULL;
 	if (budget->trials)
 		order_steps(history, budget);
 	else
-		cloud(history);
+		history_cloud(history);
 	if (ret_before)
 		*ret_before = follower(history, step->call);
 	return NULL;
@@ -348,7 +351,7 @@ bool history_is_alike(const struct history *left, const struct history *right)
 {
 	const struct history_state *a = &left->base, *b = &right->base;
 
-	if (left->count != right->count || left->is_ambiguous || right->is_ambiguous || a->kind != b->kind ||
+	if (left->count != right->count || left->has_orders || right->has_orders || a->kind != b->kind ||
 	    a->call != b->call || a->is_open != b->is_open || a->is_clouded != b->is_clouded ||
 	    !is_same_content(&a->content, &b->content))
 		return false;

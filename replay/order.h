@@ -31,7 +31,7 @@
 #define HISTORY_STEPS 5
 
 struct history_content {
-	int32_t protection; /* PROT_*; -1: not known */
+	int32_t protection; /* PROT_*; -1: not known, and then file and flags are not either */
 	uint32_t flags;	    /* MAP_*, as the call that made it had them */
 	int64_t file_id;    /* 0: none */
 	/* Offset in the file minus address, of every byte (modulo 2^64). */
@@ -51,13 +51,15 @@ struct history_step {
 	enum history_act act;
 	bool wants_free;   /* the kernel would not have done this over a mapping */
 	bool wants_mapped; /* nor this over a hole */
-	bool failed;	   /* it may not have acted */
+	bool failed;	   /* it may not have acted; that is tried first, unless it is */
+	bool is_probable;  /* to have acted all the same */
 	bool is_munmap;	   /* of ACT_UNMAP: a call whose repetition is worth reporting */
 	struct history_content content;
+	bool is_clouded; /* the life that it makes is open for good */
 	/* Not the caller's. */
 	bool acted;
-	bool is_open, is_clouded; /* of the life that it made: as the orders have it; for good */
-	int64_t other;		  /* the call that ends that life in another order, or REPLAY_STANDING, or _NO_CALL */
+	bool is_open;  /* the life that it made is, as the orders have it */
+	int64_t other; /* the call that ends that life in another order, or REPLAY_STANDING, or _NO_CALL */
 };
 
 enum history_kind { PIECE_UNKNOWN, PIECE_FREE, PIECE_MAPPED };
@@ -75,7 +77,8 @@ struct history {
 	struct history_state base; /* before the steps */
 	struct history_step *steps;
 	unsigned char count, room;
-	bool is_ambiguous;   /* more than one order counts, or one that breaks a rule */
+	bool has_orders;     /* more than one counts */
+	bool breaks_rules;   /* each of them; a call that comes late may mend it */
 	uint64_t newest_ns;  /* the latest return among the steps */
 	uint64_t settled_ns; /* and among those that were settled */
 	/* A settled mapping was made over a live one, whose end had not been seen; when that call returned. 0: none. */
@@ -103,6 +106,9 @@ struct error *history_add(struct history *history, const struct history_step *st
 
 /* Settles what returned before `time_ns`. UINT64_MAX: all of it. */
 struct error *history_settle(struct history *history, uint64_t time_ns, struct history_sink *sink) must_check;
+
+/* Makes all lives that are not settled open for good: something that this piece alone does not show may have happened. */
+void history_cloud(struct history *history);
 
 /* After all steps. */
 struct history_state history_now(const struct history *history);

@@ -25,6 +25,9 @@
  * unmaps and maps all of it again and again would cost pages times calls. */
 #define MERGE_PIECES 16
 
+/* Of no architecture; below it no sum of an address and a length can overflow. */
+#define ADDRESS_MAX (1ULL << 62)
+
 #define FLAG_MREMAP_DONTUNMAP 4ULL
 #define FLAG_MREMAP_FIXED 2ULL
 #define FLAG_SHM_EXEC 0100000
@@ -176,7 +179,6 @@ struct act {
 	const struct memory_event *event;
 	struct history_step step;
 	uint64_t start, end;
-	bool mapped_only; /* leaves alone what is not known to be mapped */
 	int64_t *before;  /* or NULL */
 };
 
@@ -199,7 +201,7 @@ static struct error *act_on_gap(const struct act *act, uint64_t start, uint64_t 
 	struct piece *piece;
 	struct error *err;
 
-	if (start >= end || act->mapped_only)
+	if (start >= end)
 		return NULL;
 	err = insert(act->replay, act->event->space_id, start, end, (struct history){0}, &piece);
 	return err ? err : act_on_piece(act, piece);
@@ -256,8 +258,7 @@ static struct error *run(const struct act *act)
 	if (act->start >= act->end)
 		return NULL;
 	/* The usual case: the same range again. */
-	if (piece && piece->start == act->start && piece->end == act->end &&
-	    (!act->mapped_only || history_now(&piece->history).kind == PIECE_MAPPED)) {
+	if (piece && piece->start == act->start && piece->end == act->end) {
 		err = act_on_piece(act, piece);
 		if (!err && act->replay->joins && act->step.act == ACT_PROTECT)
 			join(act->replay, piece);
@@ -272,8 +273,6 @@ static struct error *run(const struct act *act)
 		if (!piece || err)
 			break;
 		cursor = piece->end;
-		if (act->mapped_only && history_now(&piece->history).kind != PIECE_MAPPED)
-			continue;
 		count++;
 		err = act_on_piece(act, piece);
 		if (!err && act->replay->joins && act->step.act == ACT_PROTECT)
@@ -356,13 +355,101 @@ static uint64_t first_hole(const struct replay *replay, int64_t space_id, uint64
 		if (!piece)
 			break;
 		now = history_now(&piece->history);
-		if (now.kind == PIECE_FREE)
-			return piece->start > start ? piece->start : start;
-		if (now.kind != PIECE_MAPPED || now.is_open || now.is_clouded)
+		if (piece->history.has_orders || now.kind == PIECE_UNKNOWN || now.is_open || now.is_clouded)
 			*ret_known = false;
+		else if (now.kind == PIECE_FREE)
+			return piece->start > start ? piece->start : start;
 		start = piece->end;
 	}
 	return end;
+}
+
+/* ---- calls whose effect depends on several pieces ---- */
+
+static uint64_t page_up(uint64_t bytes)
+{
+	return (bytes + RECORD_PAGE_BYTES - 1) & ~(RECORD_PAGE_BYTES - 1);
+}
+
+static void cloud_range(const struct replay *replay, int64_t space_id, uint64_t start, uint64_t end)
+{
+	struct piece *piece;
+
+	for (; start < end && (piece = find_lowest(replay, space_id, start, end)); start = piece->end)
+		history_cloud(&piece->history);
+}
+
+static void cloud_call(const struct replay *replay, const struct replay_wide_call *call)
+{
+	for (int i = 0; i < 2; i++)
+		cloud_range(replay, call->space_id, call->ranges[i][0], call->ranges[i][1]);
+}
+
+static bool was_busy(const struct replay *replay, int64_t space_id, uint64_t start, uint64_t end, uint64_t since_ns)
+{
+	const struct piece *piece;
+
+	for (; start < end && (piece = find_lowest(replay, space_id, start, end)); start = piece->end)
+		if ((piece->history.count && piece->history.newest_ns >= since_ns) ||
+		    (piece->history.settled_ns && piece->history.settled_ns >= since_ns))
+			return true;
+	return false;
+}
+
+/* Another call was under way in its ranges when it was. */
+static bool had_company(const struct replay *replay, const struct memory_event *event,
+			const struct replay_wide_call *call)
+{
+	for (int i = 0; i < 2; i++)
+		if (was_busy(replay, call->space_id, call->ranges[i][0], call->ranges[i][1], event->enter_ns))
+			return true;
+	return false;
+}
+
+static bool is_wide(const struct memory_event *event, const struct memory_effect *reach,
+		    struct replay_wide_call *ret_call)
+{
+	*ret_call = (struct replay_wide_call){.space_id = event->space_id, .exit_ns = event->exit_ns};
+	switch (event->kind) {
+	case MEMORY_MPROTECT:
+	case MEMORY_PKEY_MPROTECT:
+		ret_call->ranges[0][0] = reach->touched_start;
+		ret_call->ranges[0][1] = reach->touched_end;
+		return memory_event_failed(event) && reach->touched_start < reach->touched_end;
+	case MEMORY_MREMAP:
+		ret_call->ranges[0][0] = reach->added_start < reach->added_end ? reach->added_start
+									       : reach->removed2_start;
+		ret_call->ranges[0][1] = reach->added_start < reach->added_end ? reach->added_end
+									       : reach->removed2_end;
+		if (event->args[0] < ADDRESS_MAX && event->args[1] < ADDRESS_MAX) {
+			ret_call->ranges[1][0] = event->args[0];
+			ret_call->ranges[1][1] = event->args[0] + page_up(event->args[1] ?: event->args[2]);
+		}
+		return ret_call->ranges[0][0] < ret_call->ranges[0][1];
+	default:
+		return false;
+	}
+}
+
+static bool touches(const struct memory_effect *reach, const struct replay_wide_call *call)
+{
+	for (int i = 0; i < 2; i++)
+		if (memory_effect_overlaps(reach, call->ranges[i][0], call->ranges[i][1]))
+			return true;
+	return false;
+}
+
+/* After the call has been taken. */
+static void doubt_wide_calls(const struct replay *replay, const struct memory_event *event,
+			     const struct memory_effect *reach)
+{
+	for (size_t i = 0; i < REPLAY_WIDE_CALLS; i++) {
+		const struct replay_wide_call *call = &replay->wide_calls[i];
+
+		if (call->exit_ns >= event->enter_ns && call->exit_ns && call->space_id == event->space_id &&
+		    touches(reach, call))
+			cloud_call(replay, call);
+	}
 }
 
 static struct error *protect(struct act act, const struct memory_effect *reach)
@@ -373,9 +460,8 @@ static struct error *protect(struct act act, const struct memory_effect *reach)
 
 	act.step.act = ACT_PROTECT;
 	act.step.content.protection = (int32_t)(event->args[2] & (PROT_READ | PROT_WRITE | PROT_EXEC));
-	act.mapped_only = true;
 	if (memory_event_failed(event)) {
-		end = first_hole(act.replay, event->space_id, reach->touched_start, end, &known);
+			end = first_hole(act.replay, event->space_id, reach->touched_start, end, &known);
 		/* It stopped there, or else was refused somewhere on the way. */
 		act.step.failed = event->result != -ENOMEM || !known || end == reach->touched_end;
 	} else {
@@ -388,15 +474,16 @@ static struct error *protect(struct act act, const struct memory_effect *reach)
 struct part {
 	uint64_t start, end;
 	struct history_state state;
+	bool is_sure;
 };
 
 struct parts {
 	struct part *parts;
 	size_t count, room;
-	bool has_hole;
 };
 
-static struct error *add_part(struct parts *parts, uint64_t start, uint64_t end, const struct history_state *state)
+static struct error *add_part(struct parts *parts, uint64_t start, uint64_t end, const struct history_state *state,
+			      bool is_sure)
 {
 	if (parts->count == parts->room) {
 		size_t room = parts->room ? 2 * parts->room : 4;
@@ -407,8 +494,7 @@ static struct error *add_part(struct parts *parts, uint64_t start, uint64_t end,
 		parts->parts = grown;
 		parts->room = room;
 	}
-	parts->parts[parts->count++] = (struct part){start, end, *state};
-	parts->has_hole |= state->kind == PIECE_FREE;
+	parts->parts[parts->count++] = (struct part){start, end, *state, is_sure};
 	return NULL;
 }
 
@@ -425,32 +511,38 @@ static struct error *read_parts(const struct replay *replay, int64_t space_id, u
 		struct history_state now;
 
 		if (piece_start > start)
-			err = add_part(ret, start, piece_start, &unknown);
+			err = add_part(ret, start, piece_start, &unknown, true);
 		if (err || !piece)
 			break;
 		now = history_now(&piece->history);
 		piece_end = piece->end < end ? piece->end : end;
-		err = add_part(ret, piece_start > start ? piece_start : start, piece_end, &now);
+		err = add_part(ret, piece_start > start ? piece_start : start, piece_end, &now,
+			       !piece->history.has_orders && !now.is_open && !now.is_clouded);
 		start = piece_end;
 	}
 	return err;
 }
 
-static struct error *move_part(struct act act, const struct part *part, uint64_t shift, bool leaves)
+/* Of another part than the first a hole may have been there. */
+static struct error *move_part(struct act act, const struct part *part, bool is_first, uint64_t shift, bool leaves)
 {
-	struct act source = act;
+	struct act source;
 	struct error *err;
 
+	act.step.failed = !is_first && !part->is_sure;
+	act.step.is_probable = part->state.kind == PIECE_MAPPED;
+	source = act;
 	act.step.act = ACT_MAP;
 	act.step.wants_free = !(act.event->args[3] & FLAG_MREMAP_FIXED);
 	act.step.content = part->state.kind == PIECE_MAPPED ? part->state.content
 							    : (struct history_content){.protection = -1};
+	act.step.is_clouded = !part->is_sure;
 	act.step.content.file_shift -= shift;
 	err = run_on(act, part->start + shift, part->end + shift);
 	if (err || leaves)
 		return err;
 	source.step.act = ACT_UNMAP;
-	source.step.wants_mapped = true;
+	source.step.wants_mapped = is_first;
 	return run_on(source, part->start, part->end);
 }
 
@@ -464,12 +556,8 @@ static struct error *grow(struct act act, uint64_t from, uint64_t start, uint64_
 	act.step.wants_free = !(act.event->args[3] & FLAG_MREMAP_FIXED);
 	act.step.content =
 		now.kind == PIECE_MAPPED ? now.content : (struct history_content){.protection = -1};
+	act.step.is_clouded = now.is_open || now.is_clouded;
 	return run_on(act, start, end);
-}
-
-static uint64_t page_up(uint64_t bytes)
-{
-	return (bytes + RECORD_PAGE_BYTES - 1) & ~(RECORD_PAGE_BYTES - 1);
 }
 
 /* mm/mremap.c: what the new size leaves out goes first; then each mapping is moved by itself, and what stood at its
@@ -479,13 +567,11 @@ static struct error *move(struct act act, const struct memory_effect *effect)
 	const struct memory_event *event = act.event;
 	uint64_t old_start = event->args[0], old_bytes = page_up(event->args[1]), new_bytes = page_up(event->args[2]);
 	uint64_t shift = (uint64_t)event->result - old_start, bytes = old_bytes < new_bytes ? old_bytes : new_bytes;
-	bool leaves = event->args[3] & FLAG_MREMAP_DONTUNMAP, duplicates = old_bytes == 0;
+	bool leaves = event->args[3] & FLAG_MREMAP_DONTUNMAP;
 	struct parts parts = {0};
 	struct error *err = NULL;
 
-	if (duplicates)
-		bytes = new_bytes;
-	if (!duplicates && !leaves && old_bytes > new_bytes)
+	if (!leaves && old_bytes > new_bytes)
 		err = unmap(act, old_start + new_bytes, old_start + old_bytes);
 	if (!err)
 		err = read_parts(act.replay, event->space_id, old_start, old_start + bytes, &parts);
@@ -493,14 +579,30 @@ static struct error *move(struct act act, const struct memory_effect *effect)
 		struct part *part = &parts.parts[i];
 
 		/* One that begins in a hole is refused, so that the record lacks what was mapped there. */
-		if (part->state.kind == PIECE_FREE && parts.parts[0].state.kind == PIECE_MAPPED)
+		if (part->state.kind == PIECE_FREE && part->is_sure && parts.parts[0].state.kind == PIECE_MAPPED)
 			continue;
-		err = move_part(act, part, shift, leaves || duplicates);
+		part->is_sure &= parts.parts[0].is_sure || part->state.kind == PIECE_MAPPED;
+		err = move_part(act, part, i == 0, shift, leaves);
 	}
 	free(parts.parts);
-	if (!err && !duplicates && new_bytes > old_bytes)
+	if (!err && new_bytes > old_bytes)
 		err = grow(act, effect->added_start + old_bytes - RECORD_PAGE_BYTES, effect->added_start + old_bytes,
 			   effect->added_end);
+	return err;
+}
+
+/* An old size of 0: the mapping at the old address once more, at the new one. */
+static struct error *duplicate(struct act act, const struct memory_effect *effect)
+{
+	uint64_t old_start = act.event->args[0];
+	struct parts parts = {0};
+	struct error *err = read_parts(act.replay, act.event->space_id, old_start, old_start + RECORD_PAGE_BYTES, &parts);
+
+	if (!err && parts.count) {
+		parts.parts[0].end = old_start + (effect->added_end - effect->added_start);
+		err = move_part(act, &parts.parts[0], true, effect->added_start - old_start, true);
+	}
+	free(parts.parts);
 	return err;
 }
 
@@ -511,7 +613,6 @@ static struct error *move_failed(struct act act, const struct memory_effect *rea
 	struct error *err;
 	bool several;
 
-	act.mapped_only = true;
 	act.step.failed = true;
 	err = unmap(act, reach->removed2_start, reach->removed2_end);
 	if (!err)
@@ -527,15 +628,15 @@ static struct error *take_mremap(struct act act, const struct memory_effect *rea
 
 	if (memory_event_failed(event))
 		return move_failed(act, reach);
-	if ((uint64_t)event->result != event->args[0] || event->args[1] == 0) {
+	if (event->args[1] == 0)
+		return reach->added_start < reach->added_end ? duplicate(act, reach) : NULL;
+	if ((uint64_t)event->result != event->args[0])
 		return reach->added_start < reach->added_end ? move(act, reach) : NULL;
-	}
 	if (reach->added_start < reach->added_end)
 		return grow(act, reach->added_start - RECORD_PAGE_BYTES, reach->added_start, reach->added_end);
 	return unmap(act, reach->removed_start, reach->removed_end);
 }
 
-/* What failed is not known to have found anything mapped. */
 static struct error *take_plain(struct act act, const struct memory_effect *reach)
 {
 	struct error *err = NULL;
@@ -543,11 +644,23 @@ static struct error *take_plain(struct act act, const struct memory_effect *reac
 
 	if (memory_event_failed(act.event)) {
 		act.step.failed = true;
-		act.mapped_only = true;
-	}
+		}
 	if (!replaces)
 		err = unmap(act, reach->removed_start, reach->removed_end);
 	return err ? err : add(act, reach);
+}
+
+static struct error *take_call(struct act act, const struct memory_effect *reach)
+{
+	switch (act.event->kind) {
+	case MEMORY_MREMAP:
+		return take_mremap(act, reach);
+	case MEMORY_MPROTECT:
+	case MEMORY_PKEY_MPROTECT:
+		return protect(act, reach);
+	default:
+		return take_plain(act, reach);
+	}
 }
 
 struct error *replay_take(struct replay *replay, const struct memory_event *event, int64_t call, int64_t *ret_before)
@@ -563,19 +676,25 @@ struct error *replay_take(struct replay *replay, const struct memory_event *even
 			 .content = {.protection = -1}},
 	};
 
+	struct replay_wide_call wide;
+	bool wide_call, had;
+	struct error *err;
+
 	if (ret_before)
 		*ret_before = REPLAY_NO_CALL;
-	switch (event->kind) {
-	case MEMORY_MREMAP:
-		return take_mremap(act, &reach);
-	case MEMORY_MPROTECT:
-	case MEMORY_PKEY_MPROTECT:
-		return protect(act, &reach);
-	case MEMORY_MADVISE:
+	if (event->kind == MEMORY_MADVISE)
 		return NULL;
-	default:
-		return take_plain(act, &reach);
-	}
+	wide_call = is_wide(event, &reach, &wide);
+	had = wide_call && had_company(replay, event, &wide);
+	err = take_call(act, &reach);
+	if (err)
+		return err;
+	doubt_wide_calls(replay, event, &reach);
+	if (had)
+		cloud_call(replay, &wide);
+	if (wide_call)
+		replay->wide_calls[replay->next_wide_call++ % REPLAY_WIDE_CALLS] = wide;
+	return NULL;
 }
 
 void replay_init(struct replay *replay, const struct replay_sink *sink)

@@ -7,7 +7,8 @@
  * on. What a call does to a piece, and when, is replay/order.h's; what it does by its arguments, replay/effect.h's. Here
  * is what depends on more than one piece: mremap takes permissions and file of each piece along, and leaves holes where
  * holes were (6.17 moves several mappings at once; what stood at the target of a hole stays); a failed mprotect has
- * changed what lies before the first hole.
+ * changed what lies before the first hole. Where another call ran in the same ranges while such a call did, the lives
+ * there are open.
  *
  * Ranges are half-open and of whole pages; addresses are those of the recorded processes. Several spaces are kept apart
  * by their ids. What it does not know: whether a record was lost. Memory grows with the number of addresses that were
@@ -47,6 +48,14 @@ struct replay_sink {
 	void *context;
 };
 
+/* A call whose effect on one piece depends on what stood elsewhere. */
+struct replay_wide_call {
+	int64_t space_id;
+	uint64_t exit_ns;
+	uint64_t ranges[2][2]; /* start, end */
+};
+#define REPLAY_WIDE_CALLS 16
+
 struct replay {
 	struct replay_sink sink;
 	/* Pieces that differ only in which call protected them are made one: an arena that is made accessible bit by
@@ -56,6 +65,9 @@ struct replay {
 	void *tree; /* of struct piece, by space and address */
 	size_t piece_count;
 	struct history_budget budget;
+	/* The newest ones: where a call comes later that began before they ended, all that they did is open. */
+	struct replay_wide_call wide_calls[REPLAY_WIDE_CALLS];
+	size_t next_wide_call;
 };
 
 void replay_init(struct replay *replay, const struct replay_sink *sink);

@@ -9,46 +9,28 @@
 
 #include "common/cleanup.h"
 #include "replay/effect.h"
+#include "replay/space.h"
 #include "schema/store.h"
 #include "schema/store_internal.h"
 
 /* vm.max_map_count is 65530 by default; some raise it to a million. */
 #define MAX_MAPPINGS (1U << 20)
 
-/* Half-open pieces by rising start, none overlapping. */
+/* Mappings by rising start, none overlapping, each as a MEMORY_SEEN event. */
 struct maps {
+	const struct memory_event *events; /* the replay names calls by their index here */
 	struct memory_event *pieces;
 	size_t count, capacity;
 };
 
-static uint64_t start_of(const struct memory_event *piece)
+static struct error *take_life(void *context, const struct replay_life *life)
 {
-	return piece->args[0];
-}
+	struct maps *maps = context;
+	const struct memory_event *made = &maps->events[life->made];
+	struct memory_event *piece;
 
-static uint64_t end_of(const struct memory_event *piece)
-{
-	return piece->args[0] + piece->args[1];
-}
-
-/* The first piece that ends above `address`. */
-static size_t find_piece(const struct maps *maps, uint64_t address)
-{
-	size_t low = 0, high = maps->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (end_of(&maps->pieces[middle]) <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static struct error *insert_at(struct maps *maps, size_t index, const struct memory_event *piece)
-{
+	if (life->gone != REPLAY_STANDING)
+		return NULL;
 	if (maps->count >= MAX_MAPPINGS)
 		return error_format(ERROR_INVALID, "more mappings than a kernel allows");
 	if (maps->count == maps->capacity) {
@@ -60,142 +42,22 @@ static struct error *insert_at(struct maps *maps, size_t index, const struct mem
 		maps->pieces = pieces;
 		maps->capacity = capacity;
 	}
-	memmove(maps->pieces + index + 1, maps->pieces + index, (maps->count - index) * sizeof(*maps->pieces));
-	maps->pieces[index] = *piece;
-	maps->count++;
-	return NULL;
-}
-
-static void cut_front(struct memory_event *piece, uint64_t start)
-{
-	uint64_t gone = start - start_of(piece);
-
-	piece->args[0] += gone;
-	piece->args[1] -= gone;
-	if (piece->file_id)
-		piece->args[5] += gone;
-}
-
-/* Makes `address` the border of two pieces, if it lies inside one. */
-static struct error *split(struct maps *maps, uint64_t address)
-{
-	size_t index = find_piece(maps, address);
-	struct memory_event *piece = maps->pieces + index;
-	struct memory_event upper;
-
-	if (index == maps->count || start_of(piece) >= address)
-		return NULL;
-	upper = *piece;
-	cut_front(&upper, address);
-	piece->args[1] = address - start_of(piece);
-	return insert_at(maps, index + 1, &upper);
-}
-
-/* The pieces in [start, end) become *ret_first to *ret_end of the array. */
-static struct error *isolate(struct maps *maps, uint64_t start, uint64_t end, size_t *ret_first, size_t *ret_end)
-{
-	struct error *err = split(maps, start);
-
-	if (!err)
-		err = split(maps, end);
-	if (err)
-		return err;
-	*ret_first = find_piece(maps, start);
-	for (*ret_end = *ret_first; *ret_end < maps->count && start_of(&maps->pieces[*ret_end]) < end; ++*ret_end)
-		;
-	return NULL;
-}
-
-static struct error *remove_range(struct maps *maps, uint64_t start, uint64_t end)
-{
-	size_t first, last;
-	struct error *err;
-
-	if (start >= end)
-		return NULL;
-	err = isolate(maps, start, end, &first, &last);
-	if (err)
-		return err;
-	if (first == last)
-		return NULL; /* of no pieces at all there is no array either */
-	memmove(maps->pieces + first, maps->pieces + last, (maps->count - last) * sizeof(*maps->pieces));
-	maps->count -= last - first;
-	return NULL;
-}
-
-static struct error *add_piece(struct maps *maps, const struct memory_event *piece)
-{
-	struct error *err = remove_range(maps, start_of(piece), end_of(piece));
-
-	return err ? err : insert_at(maps, find_piece(maps, start_of(piece)), piece);
-}
-
-static struct error *protect(struct maps *maps, uint64_t start, uint64_t end, uint64_t protection)
-{
-	size_t first, last;
-	struct error *err = isolate(maps, start, end, &first, &last);
-
-	for (size_t i = first; !err && i < last; i++)
-		maps->pieces[i].args[2] = protection;
-	return err;
-}
-
-/* What stands at [start, end) after an event that adds: of a call that moves or grows, more of what was there. */
-static struct memory_event added_piece(const struct maps *maps, const struct memory_event *event,
-				       const struct memory_effect *effect)
-{
-	struct memory_event piece = {
-		.id = event->id,
-		.space_id = event->space_id,
-		.tid = event->tid,
+	piece = &maps->pieces[maps->count++];
+	*piece = (struct memory_event){
+		.id = made->id,
+		.space_id = made->space_id,
+		.tid = made->tid,
 		.kind = MEMORY_SEEN,
-		.enter_ns = event->enter_ns,
-		.exit_ns = event->exit_ns,
-		.args = {effect->added_start, effect->added_end - effect->added_start, 3},
+		.enter_ns = made->enter_ns,
+		.exit_ns = made->exit_ns,
+		.args = {life->start, life->end - life->start, PROT_READ | PROT_WRITE, life->content.flags},
+		.file_id = life->content.file_id,
 	};
-	size_t old;
-
-	switch (event->kind) {
-	case MEMORY_SEEN:
-	case MEMORY_MMAP:
-		piece.file_id = event->file_id;
-		piece.args[2] = event->args[2];
-		piece.args[3] = event->args[3];
-		piece.args[5] = event->args[5];
-		break;
-	case MEMORY_MREMAP:
-		old = find_piece(maps, event->args[0]);
-		if (old == maps->count || start_of(&maps->pieces[old]) > event->args[0])
-			break;
-		piece.file_id = maps->pieces[old].file_id;
-		piece.args[2] = maps->pieces[old].args[2];
-		piece.args[3] = maps->pieces[old].args[3];
-		if (piece.file_id)
-			piece.args[5] = maps->pieces[old].args[5] + (event->args[0] - start_of(&maps->pieces[old]));
-		/* Growth in place adds the tail alone. */
-		if (piece.file_id && event->result == (int64_t)event->args[0])
-			piece.args[5] += effect->added_start - event->args[0];
-		break;
-	default:
-		break;
-	}
-	return piece;
-}
-
-static struct error *replay(struct maps *maps, const struct memory_event *event)
-{
-	struct memory_effect effect = memory_event_effect(event);
-	struct memory_event piece = added_piece(maps, event, &effect);
-	struct error *err = remove_range(maps, effect.removed_start, effect.removed_end);
-
-	if (!err)
-		err = remove_range(maps, effect.removed2_start, effect.removed2_end);
-	if (!err && effect.added_start < effect.added_end)
-		err = add_piece(maps, &piece);
-	if (!err && effect.touched_start < effect.touched_end &&
-	    (event->kind == MEMORY_MPROTECT || event->kind == MEMORY_PKEY_MPROTECT))
-		err = protect(maps, effect.touched_start, effect.touched_end, event->args[2]);
-	return err;
+	if (life->content.protection >= 0)
+		piece->args[2] = (uint64_t)life->content.protection;
+	if (piece->file_id)
+		piece->args[5] = life->start + life->content.file_shift;
+	return NULL;
 }
 
 /* ---- which places, and their events ---- */
@@ -297,7 +159,7 @@ static struct error *take_event(struct store_scan *scan, sqlite3_stmt *row)
 	read_event(row, &event);
 	if (!store_lineage_holds(scan->steps, scan->step_count, event.space_id, event.enter_ns))
 		return NULL;
-	effect = memory_event_effect(&event);
+	effect = memory_event_reach(&event);
 	if (!concerns(places, &effect))
 		return NULL;
 	if (places->event_count == places->event_capacity) {
@@ -340,6 +202,29 @@ static struct error *load_events(struct store_reader *reader, int64_t space_id, 
 	return err;
 }
 
+static int compare_starts(const void *a, const void *b)
+{
+	const struct memory_event *first = a, *second = b;
+
+	return (first->args[0] > second->args[0]) - (first->args[0] < second->args[0]);
+}
+
+/* `events` newest first. */
+static struct error *replay_events(const struct memory_event *events, size_t count, struct maps *maps)
+{
+	const struct replay_sink sink = {.take_life = take_life, .context = maps};
+	struct replay replay;
+	struct error *err = NULL;
+
+	replay_init(&replay, &sink);
+	for (size_t i = count; !err && i-- > 0;)
+		err = replay_take(&replay, &events[i], (int64_t)i, NULL);
+	if (!err)
+		err = replay_finish(&replay);
+	replay_deinit(&replay);
+	return err;
+}
+
 struct error *store_reader_maps_at(struct store_reader *reader, int64_t space_id, uint64_t time_ns,
 				   struct memory_event **ret_mappings, size_t *ret_count)
 {
@@ -347,13 +232,19 @@ struct error *store_reader_maps_at(struct store_reader *reader, int64_t space_id
 	struct maps maps = {0};
 	struct error *err = load_events(reader, space_id, time_ns, &places);
 
-	while (!err && places.event_count)
-		err = replay(&maps, &places.events[--places.event_count]);
+	/* An ancestor's events are the space's own. */
+	for (size_t i = 0; !err && i < places.event_count; i++)
+		places.events[i].space_id = space_id;
+	maps.events = places.events;
+	if (!err)
+		err = replay_events(places.events, places.event_count, &maps);
 	free(places.events);
 	if (err) {
 		free(maps.pieces);
 		return err;
 	}
+	if (maps.count)
+		qsort(maps.pieces, maps.count, sizeof(*maps.pieces), compare_starts);
 	*ret_mappings = maps.pieces;
 	*ret_count = maps.count;
 	return NULL;

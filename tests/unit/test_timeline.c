@@ -216,7 +216,10 @@ static struct memory_event draw_mremap_away(struct sequence *sequence, uint64_t 
 	}
 	if (draw(sequence, 2))
 		flags |= MREMAP_FIXED;
-	move_pages(sequence, first, duplicates ? new_pages : pages, new_first, new_pages, leaves || duplicates);
+	if (duplicates)
+		make_pages(sequence, new_first, new_first + new_pages, protection_at(sequence, first));
+	else
+		move_pages(sequence, first, pages, new_first, new_pages, leaves);
 	return call(MEMORY_MREMAP, (int64_t)address_of(new_first), address_of(first),
 		    duplicates ? 0 : bytes_of(sequence, pages), bytes_of(sequence, new_pages), flags,
 		    address_of(new_first));
