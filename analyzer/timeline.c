@@ -20,6 +20,16 @@ static size_t index_of(int64_t call)
 	return call >= 0 && call < AROUND_FIRST ? (size_t)call : TIMELINE_ALIVE;
 }
 
+/* What an ancestor recorded is the space's own. */
+static struct error *take_event(struct replay *replay, const struct memory_event *event, int64_t call,
+				int64_t *ret_before)
+{
+	struct memory_event own = *event;
+
+	own.space_id = 0;
+	return replay_take(replay, &own, call, ret_before);
+}
+
 static struct error *take_life(void *context, const struct replay_life *found)
 {
 	struct builder *builder = context;
@@ -35,6 +45,7 @@ static struct error *take_life(void *context, const struct replay_life *found)
 		.other_end = found->other_end == REPLAY_STANDING ? TIMELINE_ALIVE : index_of(found->other_end),
 	};
 
+	life.other_protector = index_of(found->other_protector);
 	life.has_other_end = found->other_end == REPLAY_STANDING || life.other_end != TIMELINE_ALIVE;
 	/* What the calls around the window made of other memory. */
 	if (life.start >= life.end || life.born == TIMELINE_ALIVE)
@@ -77,9 +88,9 @@ struct error *timeline_build_among(const struct memory_event *events, size_t eve
 	replay_init(&replay, &sink);
 	for (size_t i = 0; i < event_count && !err; i++) {
 		for (; next < around_count && around[next].id < events[i].id && !err; next++)
-			err = replay_take(&replay, &around[next], AROUND_FIRST + (int64_t)next, NULL);
+			err = take_event(&replay, &around[next], AROUND_FIRST + (int64_t)next, NULL);
 		if (!err)
-			err = replay_take(&replay, &events[i], (int64_t)i, NULL);
+			err = take_event(&replay, &events[i], (int64_t)i, NULL);
 	}
 	if (!err)
 		err = replay_finish(&replay);
@@ -141,12 +152,31 @@ struct error *timeline_sort(struct memory_event *events, size_t event_count)
 	for (size_t i = 0; i < event_count && !err; i++) {
 		int64_t before;
 
-		err = replay_take(&replay, &events[i], events[i].id, &before);
+		err = take_event(&replay, &events[i], events[i].id, &before);
 		if (!err && before >= 0)
 			move_before(events, i, before);
 	}
 	replay_deinit(&replay);
 	return err;
+}
+
+void timeline_note_state(struct timeline *timeline, uint64_t address, bool is_mapped, int protection)
+{
+	struct life *life = (struct life *)timeline_last_life(timeline, address);
+
+	if (!life || !life->is_open)
+		return;
+	if (life->has_other_end && (life->died == TIMELINE_ALIVE) != is_mapped &&
+	    (life->other_end == TIMELINE_ALIVE) == is_mapped) {
+		life->died = life->other_end;
+		life->has_other_end = false;
+	}
+	if (is_mapped && life->died == TIMELINE_ALIVE && life->protection != protection &&
+	    life->other_protector != TIMELINE_ALIVE &&
+	    (int)timeline->events[life->other_protector].args[2] == protection) {
+		life->protection = protection;
+		life->protected_by = life->other_protector;
+	}
 }
 
 void timeline_deinit(struct timeline *timeline)
@@ -231,7 +261,7 @@ void timeline_mapping_range(const struct timeline *timeline, const struct life *
 
 void timeline_removed_range(const struct memory_event *event, uint64_t *ret_start, uint64_t *ret_end)
 {
-	struct memory_effect effect = memory_event_effect(event);
+	struct memory_effect effect = memory_event_reach(event);
 
 	*ret_start = effect.removed_start;
 	*ret_end = effect.removed_end;
@@ -239,7 +269,7 @@ void timeline_removed_range(const struct memory_event *event, uint64_t *ret_star
 
 bool timeline_touches_page(const struct memory_event *event, uint64_t address)
 {
-	struct memory_effect effect = memory_event_effect(event);
+	struct memory_effect effect = memory_event_reach(event);
 	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
 
 	return memory_effect_overlaps(&effect, page, page + RECORD_PAGE_BYTES);

@@ -2,9 +2,9 @@
 /*
  * The address space over time, rebuilt from recorded events. A pure module: plain data in, plain data out.
  *
- * A window [start, end) of addresses is replayed (replay/space.h has the rules). The result is a list of lives: a life is
- * a piece of a mapping, from the event that made it to the event that took it away. Pieces split where a part is unmapped
- * or replaced.
+ * A window [start, end) of addresses is replayed (replay/space.h has the rules). The result is a list of lives: a life
+ * is a piece of a mapping, from the event that made it to the event that took it away. Pieces split where a part is
+ * unmapped or replaced.
  *
  * Records come in the order in which the calls returned. timeline_sort() puts them into the order in which they took
  * effect, as far as their times and the kernel's rules tell; what they leave open is marked in the lives.
@@ -35,7 +35,8 @@ struct life {
 	 * its end was not seen. Nothing that hangs on it is proven. */
 	bool is_open;
 	bool has_other_end;
-	size_t other_end; /* if so: the event that may have ended it instead, or TIMELINE_ALIVE */
+	size_t other_end;	/* if so: the event that may have ended it instead, or TIMELINE_ALIVE */
+	size_t other_protector; /* the event that may have set its protection last instead; else TIMELINE_ALIVE */
 };
 
 struct timeline {
@@ -57,6 +58,9 @@ struct error *timeline_build(const struct memory_event *events, size_t event_cou
 struct error *timeline_build_among(const struct memory_event *events, size_t event_count,
 				   const struct memory_event *around, size_t around_count, uint64_t start, uint64_t end,
 				   struct timeline *ret_timeline) must_check;
+/* The dead process shows whether the address is mapped, and how: of what is open about its last life, that is taken
+ * which agrees. It stays open. `protection`: PROT_* when it is mapped. */
+void timeline_note_state(struct timeline *timeline, uint64_t address, bool is_mapped, int protection);
 void timeline_deinit(struct timeline *timeline);
 
 /* The life that covered `address` last, dead or alive, or NULL. */
@@ -81,7 +85,7 @@ void timeline_mapping_range(const struct timeline *timeline, const struct life *
 void timeline_added_range(const struct memory_event *event, uint64_t *ret_start, uint64_t *ret_end);
 void timeline_removed_range(const struct memory_event *event, uint64_t *ret_start, uint64_t *ret_end);
 
-/* True when the event made, took away or changed something in the page of `address`. */
+/* True when the event made, took away or changed something in the page of `address`, or may have before it failed. */
 bool timeline_touches_page(const struct memory_event *event, uint64_t address);
 
 #endif

@@ -27,13 +27,14 @@ static unsigned advance(struct history_state *state, const struct history_step *
 			.is_clouded = step->is_clouded,
 			.call = step->call,
 			.other = step->other,
+			.other_protector = step->other_protector,
 			.protected_by = step->call,
 			.content = step->content,
 		};
 		return step->act == ACT_FIND ? was_free : was_mapped && step->wants_free;
 	case ACT_UNMAP:
 		*ret_ended = was_mapped;
-		*state = (struct history_state){.kind = PIECE_FREE, .call = step->call, .other = REPLAY_NO_CALL};
+		*state = (struct history_state){.kind = PIECE_FREE, .call = step->call};
 		return was_free && step->wants_mapped;
 	case ACT_PROTECT:
 		if (was_mapped) {
@@ -80,8 +81,7 @@ static struct error *settle_first(struct history *history, struct history_sink *
 	if (step->exit_ns > history->settled_ns)
 		history->settled_ns = step->exit_ns;
 	/* The orders in which this call stood elsewhere will not be tried again. */
-	history->base.is_clouded |= history->base.is_open ||
-				    (history->has_orders && history->base.kind == PIECE_FREE);
+	history->base.is_clouded |= history->base.is_open || (history->has_orders && history->base.kind == PIECE_FREE);
 	for (unsigned i = 1; i < history->count; i++)
 		history->steps[i].is_clouded |= history->steps[i].is_open;
 	history->count--;
@@ -105,6 +105,7 @@ struct outcome {
 	bool made;
 	int64_t gone;
 	int32_t protection;
+	int64_t protected_by;
 };
 
 struct trial {
@@ -126,7 +127,7 @@ struct search {
 	bool best_acted[HISTORY_STEPS];
 	struct outcome best[HISTORY_STEPS + 1];
 	bool differs[HISTORY_STEPS + 1];
-	int64_t other[HISTORY_STEPS + 1];
+	int64_t other[HISTORY_STEPS + 1], other_protector[HISTORY_STEPS + 1];
 };
 
 static void take_outcome(struct search *search, const struct trial *trial)
@@ -150,6 +151,9 @@ static void take_outcome(struct search *search, const struct trial *trial)
 		search->differs[i] = true;
 		if (best->gone != outcome->gone && outcome->made && search->other[i] == REPLAY_NO_CALL)
 			search->other[i] = outcome->gone;
+		if (best->protection != outcome->protection && outcome->made &&
+		    search->other_protector[i] == REPLAY_NO_CALL)
+			search->other_protector[i] = outcome->protected_by;
 	}
 }
 
@@ -172,6 +176,7 @@ static struct trial try_step(const struct search *search, const struct trial *be
 		trial.outcomes[trial.life] = (struct outcome){.made = true, .gone = REPLAY_STANDING};
 	}
 	trial.outcomes[trial.life].protection = trial.state.content.protection;
+	trial.outcomes[trial.life].protected_by = trial.state.protected_by;
 	return trial;
 }
 
@@ -228,9 +233,10 @@ static void order_steps(struct history *history, struct history_budget *budget)
 		.made = history->base.kind == PIECE_MAPPED,
 		.gone = REPLAY_STANDING,
 		.protection = history->base.content.protection,
+		.protected_by = history->base.protected_by,
 	};
 	for (unsigned i = 0; i <= HISTORY_STEPS; i++)
-		search.other[i] = REPLAY_NO_CALL;
+		search.other[i] = search.other_protector[i] = REPLAY_NO_CALL;
 	search_orders(&search, &start, 0, 0);
 	search.compares = true;
 	if (budget->trials)
@@ -243,11 +249,13 @@ static void order_steps(struct history *history, struct history_budget *budget)
 	history->breaks_rules = search.fewest > 0;
 	history->base.is_open = search.differs[0];
 	history->base.other = search.other[0];
+	history->base.other_protector = search.other_protector[0];
 	for (unsigned i = 0; i < history->count; i++) {
 		steps[i] = history->steps[search.best_order[i]];
 		steps[i].acted = search.best_acted[i];
 		steps[i].is_open = search.differs[search.best_order[i] + 1];
 		steps[i].other = search.other[search.best_order[i] + 1];
+		steps[i].other_protector = search.other_protector[search.best_order[i] + 1];
 	}
 	memcpy(history->steps, steps, history->count * sizeof(steps[0]));
 }
@@ -301,6 +309,7 @@ struct error *history_add(struct history *history, const struct history_step *st
 	history->steps[history->count] = *step;
 	history->steps[history->count].acted = !step->failed || step->is_probable;
 	history->steps[history->count].is_open = false;
+	history->steps[history->count].other_protector = REPLAY_NO_CALL;
 	history->steps[history->count++].other = REPLAY_NO_CALL;
 	if (step->exit_ns > history->newest_ns)
 		history->newest_ns = step->exit_ns;

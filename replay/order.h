@@ -2,18 +2,18 @@
 /*
  * What calls did to one piece of an address space, in the order in which they took effect. Pure; no addresses.
  *
- * A record of a call says when it began and when it returned; it took effect at some moment in between, and records come
- * by the return. Two calls whose times do not overlap have an order. Of two that do, the kernel's own rules may tell:
- * memory that mmap gave out without MAP_FIXED was free at that moment, so that an munmap of what stood there came
+ * A record of a call says when it began and when it returned; it took effect at some moment in between, and records
+ * come by the return. Two calls whose times do not overlap have an order. Of two that do, the kernel's own rules may
+ * tell: memory that mmap gave out without MAP_FIXED was free at that moment, so that an munmap of what stood there came
  * before, however late it returned; what mprotect changed or mremap moved was mapped. All orders that the times allow
  * are tried, and those count that break the fewest of these rules (a lost event may make every order break one). The
  * first of them is taken; where others give a life another end or protection, the life is "open".
  *
  * A call that failed and may have acted (`failed`) is tried both ways, by the same count.
  *
- * A history keeps the newest HISTORY_STEPS calls; older ones are settled and reported (struct history_sink). A call that
- * comes later still, and began before the settled ones had ended, makes the lives that it may concern open, unless it is
- * the end that a mapping made over a live one had shown to be missing.
+ * A history keeps the newest HISTORY_STEPS calls; older ones are settled and reported (struct history_sink). A call
+ * that comes later still, and began before the settled ones had ended, makes the lives that it may concern open, unless
+ * it is the end that a mapping made over a live one had shown to be missing.
  */
 #ifndef REPLAY_ORDER_H
 #define REPLAY_ORDER_H
@@ -58,8 +58,9 @@ struct history_step {
 	bool is_clouded; /* the life that it makes is open for good */
 	/* Not the caller's. */
 	bool acted;
-	bool is_open;  /* the life that it made is, as the orders have it */
-	int64_t other; /* the call that ends that life in another order, or REPLAY_STANDING, or _NO_CALL */
+	bool is_open;		 /* the life that it made is, as the orders have it */
+	int64_t other;		 /* the call that ends that life in another order, or REPLAY_STANDING, or _NO_CALL */
+	int64_t other_protector; /* the call that gives it another protection in another order, or _NO_CALL */
 };
 
 enum history_kind { PIECE_UNKNOWN, PIECE_FREE, PIECE_MAPPED };
@@ -68,7 +69,7 @@ struct history_state {
 	enum history_kind kind;
 	bool is_open, is_clouded;
 	int64_t call; /* that mapped it, or made it free */
-	int64_t other;
+	int64_t other, other_protector;
 	int64_t protected_by; /* the last call that set its protection; `call` when none has since */
 	struct history_content content;
 };
@@ -107,7 +108,8 @@ struct error *history_add(struct history *history, const struct history_step *st
 /* Settles what returned before `time_ns`. UINT64_MAX: all of it. */
 struct error *history_settle(struct history *history, uint64_t time_ns, struct history_sink *sink) must_check;
 
-/* Makes all lives that are not settled open for good: something that this piece alone does not show may have happened. */
+/* Makes all lives that are not settled open for good: something that this piece alone does not show may have happened.
+ */
 void history_cloud(struct history *history);
 
 /* After all steps. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One tree holds the pieces of all address spaces; two pieces compare as equal when they overlap, so that looking one up
- * by a range finds any piece in it.
+ * One tree holds the pieces of all address spaces; two pieces compare as equal when they overlap, so that looking one
+ * up by a range finds any piece in it.
  */
 #include "replay/space.h"
 
@@ -56,6 +56,7 @@ static struct error *take_life(struct history_sink *sink, const struct history_s
 		.gone = gone,
 		.is_open = state->is_open || state->is_clouded,
 		.other_end = state->is_open && state->other != gone ? state->other : REPLAY_NO_CALL,
+		.other_protector = state->is_open ? state->other_protector : REPLAY_NO_CALL,
 		.protected_by = state->protected_by,
 		.content = state->content,
 	};
@@ -179,19 +180,21 @@ struct act {
 	const struct memory_event *event;
 	struct history_step step;
 	uint64_t start, end;
-	int64_t *before;  /* or NULL */
+	int64_t *before; /* or NULL */
 };
 
 static struct error *act_on_piece(const struct act *act, struct piece *piece)
 {
 	struct piece_sink sink = sink_of(act->replay, piece);
 	uint64_t enter_ns = act->step.enter_ns;
-	struct error *err = history_settle(&piece->history, enter_ns > SETTLE_NS ? enter_ns - SETTLE_NS : 0, &sink.base);
+	struct error *err =
+		history_settle(&piece->history, enter_ns > SETTLE_NS ? enter_ns - SETTLE_NS : 0, &sink.base);
 	int64_t before;
 
 	if (!err)
 		err = history_add(&piece->history, &act->step, &act->replay->budget, &sink.base, &before);
-	if (!err && act->before && before != REPLAY_NO_CALL && (*act->before == REPLAY_NO_CALL || before < *act->before))
+	if (!err && act->before && before != REPLAY_NO_CALL &&
+	    (*act->before == REPLAY_NO_CALL || before < *act->before))
 		*act->before = before;
 	return err;
 }
@@ -224,8 +227,7 @@ static struct error *merge_pieces(const struct act *act)
 			merged.owed_ns = piece->history.owed_ns;
 		drop(act->replay, piece);
 	}
-	return err ? err
-		   : insert(act->replay, act->event->space_id, act->start, act->end, merged, &piece);
+	return err ? err : insert(act->replay, act->event->space_id, act->start, act->end, merged, &piece);
 }
 
 /* Grows into neighbours that are alike. */
@@ -417,10 +419,9 @@ static bool is_wide(const struct memory_event *event, const struct memory_effect
 		ret_call->ranges[0][1] = reach->touched_end;
 		return memory_event_failed(event) && reach->touched_start < reach->touched_end;
 	case MEMORY_MREMAP:
-		ret_call->ranges[0][0] = reach->added_start < reach->added_end ? reach->added_start
-									       : reach->removed2_start;
-		ret_call->ranges[0][1] = reach->added_start < reach->added_end ? reach->added_end
-									       : reach->removed2_end;
+		ret_call->ranges[0][0] =
+			reach->added_start < reach->added_end ? reach->added_start : reach->removed2_start;
+		ret_call->ranges[0][1] = reach->added_start < reach->added_end ? reach->added_end : reach->removed2_end;
 		if (event->args[0] < ADDRESS_MAX && event->args[1] < ADDRESS_MAX) {
 			ret_call->ranges[1][0] = event->args[0];
 			ret_call->ranges[1][1] = event->args[0] + page_up(event->args[1] ?: event->args[2]);
@@ -461,7 +462,7 @@ static struct error *protect(struct act act, const struct memory_effect *reach)
 	act.step.act = ACT_PROTECT;
 	act.step.content.protection = (int32_t)(event->args[2] & (PROT_READ | PROT_WRITE | PROT_EXEC));
 	if (memory_event_failed(event)) {
-			end = first_hole(act.replay, event->space_id, reach->touched_start, end, &known);
+		end = first_hole(act.replay, event->space_id, reach->touched_start, end, &known);
 		/* It stopped there, or else was refused somewhere on the way. */
 		act.step.failed = event->result != -ENOMEM || !known || end == reach->touched_end;
 	} else {
@@ -534,8 +535,8 @@ static struct error *move_part(struct act act, const struct part *part, bool is_
 	source = act;
 	act.step.act = ACT_MAP;
 	act.step.wants_free = !(act.event->args[3] & FLAG_MREMAP_FIXED);
-	act.step.content = part->state.kind == PIECE_MAPPED ? part->state.content
-							    : (struct history_content){.protection = -1};
+	act.step.content =
+		part->state.kind == PIECE_MAPPED ? part->state.content : (struct history_content){.protection = -1};
 	act.step.is_clouded = !part->is_sure;
 	act.step.content.file_shift -= shift;
 	err = run_on(act, part->start + shift, part->end + shift);
@@ -554,8 +555,7 @@ static struct error *grow(struct act act, uint64_t from, uint64_t start, uint64_
 
 	act.step.act = ACT_MAP;
 	act.step.wants_free = !(act.event->args[3] & FLAG_MREMAP_FIXED);
-	act.step.content =
-		now.kind == PIECE_MAPPED ? now.content : (struct history_content){.protection = -1};
+	act.step.content = now.kind == PIECE_MAPPED ? now.content : (struct history_content){.protection = -1};
 	act.step.is_clouded = now.is_open || now.is_clouded;
 	return run_on(act, start, end);
 }
@@ -596,7 +596,8 @@ static struct error *duplicate(struct act act, const struct memory_effect *effec
 {
 	uint64_t old_start = act.event->args[0];
 	struct parts parts = {0};
-	struct error *err = read_parts(act.replay, act.event->space_id, old_start, old_start + RECORD_PAGE_BYTES, &parts);
+	struct error *err =
+		read_parts(act.replay, act.event->space_id, old_start, old_start + RECORD_PAGE_BYTES, &parts);
 
 	if (!err && parts.count) {
 		parts.parts[0].end = old_start + (effect->added_end - effect->added_start);
@@ -644,7 +645,7 @@ static struct error *take_plain(struct act act, const struct memory_effect *reac
 
 	if (memory_event_failed(act.event)) {
 		act.step.failed = true;
-		}
+	}
 	if (!replaces)
 		err = unmap(act, reach->removed_start, reach->removed_end);
 	return err ? err : add(act, reach);

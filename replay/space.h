@@ -4,11 +4,11 @@
  * tables, the maps at a moment and the analyzer's timeline all ask here. Pure: calls in, lives out.
  *
  * Memory is followed in pieces: what is unmapped, replaced, protected or moved in part is a piece of its own from then
- * on. What a call does to a piece, and when, is replay/order.h's; what it does by its arguments, replay/effect.h's. Here
- * is what depends on more than one piece: mremap takes permissions and file of each piece along, and leaves holes where
- * holes were (6.17 moves several mappings at once; what stood at the target of a hole stays); a failed mprotect has
- * changed what lies before the first hole. Where another call ran in the same ranges while such a call did, the lives
- * there are open.
+ * on. What a call does to a piece, and when, is replay/order.h's; what it does by its arguments, replay/effect.h's.
+ * Here is what depends on more than one piece: mremap takes permissions and file of each piece along, and leaves holes
+ * where holes were (6.17 moves several mappings at once; what stood at the target of a hole stays); a failed mprotect
+ * has changed what lies before the first hole. Where another call ran in the same ranges while such a call did, the
+ * lives there are open.
  *
  * Ranges are half-open and of whole pages; addresses are those of the recorded processes. Several spaces are kept apart
  * by their ids. What it does not know: whether a record was lost. Memory grows with the number of addresses that were
@@ -30,12 +30,14 @@ struct replay_life {
 	uint64_t start, end;
 	int64_t made;
 	int64_t gone; /* or REPLAY_STANDING */
-	/* Its end, or its protection at the end, might be another: calls ran at the same time, or one failed and may have
-	 * acted, or its end was not seen at all. */
+	/* Its end, or its protection at the end, might be another: calls ran at the same time, or one failed and may
+	 * have acted, or its end was not seen at all. */
 	bool is_open;
-	int64_t other_end;	/* when open, and if one is known: a call that may have ended it instead, or
-				   REPLAY_STANDING; else REPLAY_NO_CALL */
-	int64_t protected_by;	/* the call that set its protection last; `made` when none did since */
+	int64_t other_end;	 /* when open, and if one is known: a call that may have ended it instead, or
+				    REPLAY_STANDING; else REPLAY_NO_CALL */
+	int64_t other_protector; /* when open: a call that may have set its protection last instead, or REPLAY_NO_CALL
+				  */
+	int64_t protected_by;	 /* the call that set its protection last; `made` when none did since */
 	struct history_content content; /* at its end */
 };
 

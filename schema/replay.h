@@ -6,9 +6,9 @@
  * Mappings are replay/space.h's; this makes rows of what it reports. Ranges are half-open and of whole pages; addresses
  * are those of the recorded process.
  *
- * Heap calls come in the order in which they returned. A call that got a block which another thread was just giving back
- * may return first: a block that appears where one still stands tells that the one below has gone, and a call that was
- * under way at the same time and returns later is taken to be its end.
+ * Heap calls come in the order in which they returned. A call that got a block which another thread was just giving
+ * back may return first: a block that appears where one still stands tells that the one below has gone, and a call that
+ * was under way at the same time and returns later is taken to be its end.
  *
  * What it does not know: whether an event was lost. Memory grows with the number of addresses that were ever used.
  */
@@ -47,8 +47,8 @@ enum replay_want {
 #define REPLAY_BLOCKS_MAX (8U << 20)
 
 /* Rows of REPLAY_LIVES: space, start, end, protection (PROT_*, -1 not known), file (0 none), event that made it, event
- * that took it away (0: still there at the end), 1 when end or protection might be others (replay_life.is_open). Rows of
- * REPLAY_AGAIN: space, start, end, event that took it away, munmap event that did so again, 0, 0, 0. */
+ * that took it away (0: still there at the end), 1 when end or protection might be others (replay_life.is_open). Rows
+ * of REPLAY_AGAIN: space, start, end, event that took it away, munmap event that did so again, 0, 0, 0. */
 struct mapping_replay {
 	enum replay_want want;
 	struct replay_rows rows;

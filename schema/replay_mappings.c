@@ -41,7 +41,8 @@ void replay_rows_deinit(struct replay_rows *rows)
 
 enum life_column { LIFE_SPACE, LIFE_START, LIFE_END };
 
-/* A row that goes on where the one before ends, and says the same, is one with it: pieces are a matter of the replay. */
+/* A row that goes on where the one before ends, and says the same, is one with it: pieces are a matter of the replay.
+ */
 static struct error *add_joined(struct replay_rows *rows, const int64_t row[REPLAY_COLUMNS])
 {
 	int64_t *before = rows->count > rows->next ? rows->rows[rows->count - 1] : NULL;

@@ -43,7 +43,7 @@ static size_t last_advice(const struct crash *crash, const struct life *life, bo
 
 	for (size_t i = biography->event_count; i-- > life->born + 1;) {
 		const struct memory_event *event = &biography->events[i];
-		struct memory_effect effect = memory_event_effect(event);
+		struct memory_effect effect = memory_event_reach(event);
 		bool guards = event->args[2] == ADVICE_GUARD_INSTALL || event->args[2] == ADVICE_GUARD_REMOVE;
 
 		if (event->kind == MEMORY_MADVISE && biography->address >= effect.touched_start &&
@@ -101,6 +101,14 @@ static bool by_allocator(const struct crash *crash, size_t index)
 	return stack->frame_count > 1 && event_stack_is_library(&stack->frames[1]);
 }
 
+/* It failed at a mapping that refused, not for a hole, which it would have passed over. */
+static bool may_have_stopped(const struct memory_event *event)
+{
+	const struct memory_effect effect = memory_event_effect(event);
+
+	return memory_event_failed(event) && effect.touched_start == effect.touched_end;
+}
+
 static struct error *judge(const struct crash *crash, const struct story *story, struct finding *finding)
 {
 	enum evidence_parties parties;
@@ -114,6 +122,8 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 	finding->confidence = story->view ? CONFIDENCE_LIKELY : CONFIDENCE_PROVEN;
 	err = evidence_weigh_gaps(crash, finding, crash->biography.events[story->call].enter_ns,
 				  "the page may have been changed again unseen");
+	if (!err && may_have_stopped(&crash->biography.events[story->call]))
+		err = evidence_doubt(finding, "the call failed: how far it came is not known");
 	if (err || !story->view)
 		return err;
 	parties = evidence_parties(crash, story->life->born, story->call);

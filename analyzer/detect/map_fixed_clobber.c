@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 
 #include "analyzer/detect.h"
+#include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_mapping.h"
 
 struct story {
@@ -79,6 +80,8 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 
 	finding->confidence = story->view ? CONFIDENCE_LIKELY : CONFIDENCE_PROVEN;
 	err = evidence_weigh_gaps(crash, finding, over->enter_ns, "something else may have been put there unseen");
+	if (!err)
+		err = evidence_doubt_order(crash, finding, story->under->is_open ? story->under : story->over);
 	if (!err && story->view && story->view->role == VIEW_SOURCE) {
 		err = finding_add_missing(finding, "what stood at 0x%" PRIx64 " before the call", story->view->address);
 		if (!err && !story->view->page_is_zero &&

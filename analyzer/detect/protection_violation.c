@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 
 #include "analyzer/detect.h"
+#include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_mapping.h"
 #include "replay/effect.h"
 
@@ -191,6 +192,8 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 	finding->confidence = CONFIDENCE_PROVEN;
 	err = evidence_weigh_gaps(crash, finding, crash->biography.events[story->taker].enter_ns,
 				  "the permission may have been given back and taken by somebody else");
+	if (!err && story->life)
+		err = evidence_doubt_order(crash, finding, story->life);
 	if (!err && !crash->mapping.known)
 		err = evidence_doubt(finding, "no core shows what permissions the page had in the end");
 	return err;

@@ -3,7 +3,8 @@
  * use-after-munmap: the fault address lies where a mapping was until somebody unmapped it.
  *
  * What is seen: the page is not mapped in the dead process, and the last recorded thing about it is a call that took
- * its mapping away (munmap, shmdt, an mremap that moved it, or a brk that shrank the heap).
+ * its mapping away (munmap, shmdt, an mremap that moved it, a brk that shrank the heap, or an mmap with MAP_FIXED that
+ * failed when it had unmapped its range).
  *
  * What it could be mistaken for: double-munmap, when the call named another range than the mapping's, or when another
  * mapping had stood and ended there before: then whoever used the memory may have been in the right; both lower the
@@ -12,6 +13,7 @@
  * apart, and the finding says so.
  */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence.h"
@@ -20,9 +22,10 @@
 #include "analyzer/words.h"
 #include "replay/effect.h"
 
-static bool takes_away(enum memory_kind kind)
+static bool takes_away(const struct memory_event *event)
 {
-	return kind == MEMORY_MUNMAP || kind == MEMORY_MREMAP || kind == MEMORY_SHMDT || kind == MEMORY_BRK;
+	return event->kind == MEMORY_MUNMAP || event->kind == MEMORY_MREMAP || event->kind == MEMORY_SHMDT ||
+	       event->kind == MEMORY_BRK || memory_event_failed(event);
 }
 
 /* Why the pointer may belong to an earlier mapping at the address than the one that ended last. */
@@ -56,26 +59,6 @@ static struct error *doubt_earlier_lives(const struct crash *crash, const struct
 	return NULL;
 }
 
-/* Another call took memory away from the address while the mapping was made or ended. */
-static bool ran_beside_another(const struct biography *biography, const struct life *life)
-{
-	for (size_t i = 0; i < biography->event_count; i++) {
-		const struct memory_event *event = &biography->events[i];
-		struct memory_effect effect = memory_event_effect(event);
-		bool removes = biography->address >= effect.removed_start && biography->address < effect.removed_end;
-
-		if (!removes || i == life->born || i == life->died)
-			continue;
-		for (int j = 0; j < 2; j++) {
-			const struct memory_event *other = &biography->events[j ? life->died : life->born];
-
-			if (!timeline_ordered(event, other) && !timeline_ordered(other, event))
-				return true;
-		}
-	}
-	return false;
-}
-
 static struct error *judge(const struct crash *crash, const struct life *life, struct finding *finding)
 {
 	const struct biography *biography = &crash->biography;
@@ -94,41 +77,54 @@ static struct error *judge(const struct crash *crash, const struct life *life, s
 				     ", which is more than this mapping: it may have been "
 				     "meant for something else",
 				     died_start, died_end);
-	if (!err && (!timeline_ordered(born, died) || ran_beside_another(biography, life)))
-		err = evidence_doubt(finding, "two of the calls ran at the same time: their order is not known");
+	if (!err)
+		err = evidence_doubt_order(crash, finding, life);
 	if (!err)
 		err = doubt_earlier_lives(crash, life, finding);
 	return err;
 }
 
+static struct error *summarize(const struct crash *crash, const struct life *life, struct finding *finding)
+{
+	const struct memory_event *events = crash->biography.events;
+	const struct memory_event *born = &events[life->born], *died = &events[life->died];
+	struct words when, lived, caller, other;
+	uint64_t start, end;
+	char or_other[sizeof(other.text) + 32] = "";
+
+	timeline_mapping_range(&crash->biography.timeline, life, &start, &end);
+	if (life->has_other_end && life->other_end != TIMELINE_ALIVE)
+		snprintf(or_other, sizeof(or_other), " or thread %" PRIu32 " in %s", events[life->other_end].tid,
+			 words_caller(&other, crash, life->other_end));
+	return finding_set_summary(
+		finding,
+		"Thread %" PRIu32 " used 0x%" PRIx64 ", in a mapping of %" PRIu64 " bytes at 0x%" PRIx64
+		" that thread %" PRIu32 " had unmapped in %s%s, %s, after a life of %s.",
+		evidence_dead_thread(crash), crash->fault.address, end - start, start, died->tid,
+		words_caller(&caller, crash, life->died), or_other, words_before_crash(&when, crash, died->exit_ns),
+		words_duration(&lived, died->exit_ns > born->exit_ns ? died->exit_ns - born->exit_ns : 0));
+}
+
 struct error *detect_use_after_munmap(const struct crash *crash, struct finding_list *findings)
 {
 	const struct biography *biography = &crash->biography;
-	const struct memory_event *born, *died;
 	const struct life *life;
-	uint64_t born_start, born_end;
-	struct words when, lived, caller;
+	struct words caller;
 	struct finding *finding;
 	struct error *err;
+	bool is_one;
 
 	life = evidence_ended_life(crash);
-	if (!life || !takes_away(biography->events[life->died].kind) || evidence_unmapped_by_free(crash, life))
+	if (!life || !takes_away(&biography->events[life->died]) || evidence_unmapped_by_free(crash, life))
 		return NULL;
-	born = &biography->events[life->born];
-	died = &biography->events[life->died];
-	timeline_mapping_range(&biography->timeline, life, &born_start, &born_end);
+	is_one = !life->has_other_end || life->other_end == TIMELINE_ALIVE;
 	err = finding_append(findings, FINDING_USE_AFTER_MUNMAP, &finding);
 	if (!err)
 		err = judge(crash, life, finding);
 	if (!err)
-		err = finding_set_summary(
-			finding,
-			"Thread %" PRIu32 " used 0x%" PRIx64 ", in a mapping of %" PRIu64 " bytes at 0x%" PRIx64
-			" that thread %" PRIu32 " had unmapped in %s, %s, after a life of %s.",
-			evidence_dead_thread(crash), crash->fault.address, born_end - born_start, born_start, died->tid,
-			words_caller(&caller, crash, life->died), words_before_crash(&when, crash, died->exit_ns),
-			words_duration(&lived, died->exit_ns - born->exit_ns));
-	if (!err && words_offender(&caller, crash, life->died))
+		err = summarize(crash, life, finding);
+	/* Where another call may have been the end, neither is accused. */
+	if (!err && is_one && words_offender(&caller, crash, life->died))
 		err = finding_set_offender(finding, "%s", caller.text);
 	if (!err)
 		err = evidence_add_call(crash, finding, life->born, "mapped");
@@ -143,6 +139,7 @@ struct error *detect_use_after_munmap(const struct crash *crash, struct finding_
 			"its use after free");
 	if (!err)
 		err = finding_set_next_step(finding, "look at who still holds 0x%" PRIx64 " after %s unmapped it",
-					    crash->fault.address, words_caller(&caller, crash, life->died));
+					    crash->fault.address,
+					    is_one ? words_caller(&caller, crash, life->died) : "one of them");
 	return err;
 }

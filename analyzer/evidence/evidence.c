@@ -10,6 +10,7 @@
 
 #include "analyzer/words.h"
 #include "common/cleanup.h"
+#include "replay/effect.h"
 
 const struct life *evidence_ended_life(const struct crash *crash)
 {
@@ -84,6 +85,28 @@ struct error *evidence_doubt(struct finding *finding, const char *format, ...)
 	}
 	lower(finding);
 	return finding_add_counter(finding, "%s", text);
+}
+
+struct error *evidence_doubt_order(const struct crash *crash, struct finding *finding, const struct life *life)
+{
+	const struct memory_event *events = crash->biography.events;
+	size_t other =
+		life->has_other_end && life->other_end != TIMELINE_ALIVE ? life->other_end : life->other_protector;
+	struct words call, caller;
+
+	if (!life->is_open)
+		return NULL;
+	if (life->died != TIMELINE_ALIVE && memory_event_failed(&events[life->died]))
+		return evidence_doubt(finding, "%s failed: that it unmapped the range first is told by the end alone",
+				      words_call(&call, &events[life->died]));
+	if (life->protected_by != life->born && memory_event_failed(&events[life->protected_by]))
+		return evidence_doubt(finding, "%s failed: how far it came is not known",
+				      words_call(&call, &events[life->protected_by]));
+	if (other == TIMELINE_ALIVE)
+		return evidence_doubt(finding, "some of the calls ran at the same time: their order is not known");
+	return evidence_doubt(finding, "%s by thread %" PRIu32 " in %s ran at the same time%s: the order is not known",
+			      words_call(&call, &events[other]), events[other].tid, words_caller(&caller, crash, other),
+			      memory_event_failed(&events[other]) ? " or failed, and may have acted" : "");
 }
 
 struct error *evidence_weigh(const struct crash *crash, struct finding *finding, uint64_t from_ns,

@@ -30,6 +30,10 @@ struct error *evidence_add_fault(const struct crash *crash, struct finding *find
 struct error *evidence_weigh(const struct crash *crash, struct finding *finding, uint64_t from_ns,
 			     const char *consequence) must_check;
 
+/* What the record leaves open about the end or the protection of a life (struct life): nothing then is proven. */
+struct error *evidence_doubt_order(const struct crash *crash, struct finding *finding,
+				   const struct life *life) must_check;
+
 /* Lowers to `likely` and adds what speaks against the finding. */
 struct error *evidence_doubt(struct finding *finding, const char *format, ...)
 	__attribute__((format(printf, 2, 3))) must_check;

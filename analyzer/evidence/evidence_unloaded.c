@@ -51,12 +51,12 @@ struct error *evidence_add_unloading(const struct crash *crash, struct finding *
 struct error *evidence_weigh_unloading(const struct crash *crash, struct finding *finding, const struct life *life)
 {
 	const struct biography *biography = &crash->biography;
-	const struct memory_event *born = &biography->events[life->born], *died = &biography->events[life->died];
+	const struct memory_event *born = &biography->events[life->born];
 	struct error *err =
 		evidence_weigh(crash, finding, born->enter_ns, "something else may have come and gone there unseen");
 
-	if (!err && !timeline_ordered(born, died))
-		err = evidence_doubt(finding, "two of the calls ran at the same time: their order is not known");
+	if (!err)
+		err = evidence_doubt_order(crash, finding, life);
 	if (!err && !evidence_by_dynamic_linker(crash, life->died))
 		err = evidence_doubt(finding, "it was not the dynamic linker that unmapped the file");
 	return err;

@@ -16,15 +16,24 @@ static struct error *read_history(struct store_reader *store, struct crash *cras
 		.until_ns = crash->time_ns ?: UINT64_MAX,
 		.limit = HISTORY_LIMIT,
 	};
-	struct error *err;
 
 	timeline_deinit(&biography->timeline);
 	free(biography->events);
 	biography->events = NULL;
-	err = store_reader_history(store, &query, &biography->events, &biography->event_count, &biography->truncated);
-	if (err)
-		return err;
-	return timeline_build(biography->events, biography->event_count, start, end, &biography->timeline);
+	biography->event_count = 0;
+	return explain_read_lives(store, &query, &biography->events, &biography->event_count, &biography->truncated,
+				  &biography->timeline);
+}
+
+/* What the dead process shows decides between what the record leaves open. */
+static void take_dead_state(struct crash *crash, uint64_t address)
+{
+	struct timeline *timeline = &crash->biography.timeline;
+	const struct core_segment *segment = crash->core ? core_find_segment(crash->core, address) : NULL;
+
+	if (!crash->core)
+		return;
+	timeline_note_state(timeline, address, segment != NULL, segment ? explain_protection(segment) : -1);
 }
 
 /* First the page alone; then, if a call took its mapping away, all that this call covered: what else it hit tells whose
@@ -44,12 +53,15 @@ struct error *explain_load_biography(struct store_reader *store, struct crash *c
 	err = read_history(store, crash, page, page + RECORD_PAGE_BYTES);
 	if (err)
 		return err;
+	take_dead_state(crash, address);
 	life = timeline_last_life(&biography->timeline, address);
 	if (!life || life->died == TIMELINE_ALIVE)
 		return NULL;
 	timeline_removed_range(&biography->events[life->died], &start, &end);
 	if (address >= start && address < end && end - start > RECORD_PAGE_BYTES)
 		err = read_history(store, crash, start, end);
+	if (!err)
+		take_dead_state(crash, address);
 	return err;
 }
 

@@ -4,9 +4,16 @@
 #define ANALYZER_EXPLAIN_INTERNAL_H
 
 #include "analyzer/facts/explain.h"
+#include "schema/store.h"
 
 /* Events near the fault whose caller and markers are looked up: the newest ones. */
 #define EXPLAIN_CONTEXT_LIMIT 64
+
+/* explain_lives.c: the events of a range in the order in which they took effect, and their replay, which points into
+ * *ret_events; the caller frees both. */
+struct error *explain_read_lives(struct store_reader *store, const struct history_query *query,
+				 struct memory_event **ret_events, size_t *ret_count, bool *ret_truncated,
+				 struct timeline *ret_timeline) must_check;
 
 /* explain_history.c: the recorded life of an address, and for its events the nearest markers and files. */
 struct error *explain_load_biography(struct store_reader *store, struct crash *crash, uint64_t address) must_check;
@@ -25,7 +32,9 @@ struct error *explain_find_overrun(struct crash *crash) must_check;
 /* explain_views.c: the lives of what the faulting pointer was read from, and of code that is no file's. */
 struct error *explain_take_views(struct store_reader *store, struct crash *crash) must_check;
 
-/* explain_mapping.c: the mapping at the fault's address; the file that was mapped where the biography's last life
+/* explain_mapping.c: PROT_* of a segment of the core. */
+int explain_protection(const struct core_segment *segment);
+/* The mapping at the fault's address; the file that was mapped where the biography's last life
  * ended.
  */
 struct error *explain_take_mapping(struct crash *crash) must_check;

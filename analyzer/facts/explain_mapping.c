@@ -96,7 +96,7 @@ static struct error *describe_module(const struct core_module *module, uint64_t 
 	return complete ? NULL : &error_no_memory;
 }
 
-static int protection_of(const struct core_segment *segment)
+int explain_protection(const struct core_segment *segment)
 {
 	return (segment->flags & PF_R ? PROT_READ : 0) | (segment->flags & PF_W ? PROT_WRITE : 0) |
 	       (segment->flags & PF_X ? PROT_EXEC : 0);
@@ -153,7 +153,7 @@ struct error *explain_take_mapping(struct crash *crash)
 	if (!segment)
 		return NULL;
 	mapping->known = true;
-	mapping->protection = protection_of(segment);
+	mapping->protection = explain_protection(segment);
 	mapping->start = segment->start;
 	mapping->end = segment->end;
 	mapping->guards_stack = guards_stack(crash, segment);

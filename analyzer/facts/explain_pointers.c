@@ -53,10 +53,8 @@ static struct error *load_page(struct store_reader *store, struct crash *crash, 
 	struct timeline timeline = {0};
 	bool truncated;
 	size_t count = 0;
-	struct error *err = store_reader_history(store, &query, &events, &count, &truncated);
+	struct error *err = explain_read_lives(store, &query, &events, &count, &truncated, &timeline);
 
-	if (!err)
-		err = timeline_build(events, count, query.start, query.end, &timeline);
 	if (!err) {
 		record->page = page;
 		crash->place_record_count += place_read_end(&timeline, page, &record->end);

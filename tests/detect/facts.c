@@ -65,6 +65,9 @@ static const struct named_value constants[] = {
 	{"ok", 0},
 	{"EINVAL", EINVAL},
 	{"ENOMEM", ENOMEM},
+	{"EACCES", EACCES},
+	{"ENODEV", ENODEV},
+	{"EFAULT", EFAULT},
 };
 
 static void bad(const struct parser *parser, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
@@ -901,9 +904,9 @@ static void read_line(struct parser *parser)
 
 static bool in_window(const struct memory_event *event, uint64_t start, uint64_t end)
 {
-	struct memory_effect effect = memory_event_effect(event);
+	struct memory_effect reach = memory_event_reach(event);
 
-	return memory_effect_overlaps(&effect, start, end);
+	return memory_effect_overlaps(&reach, start, end);
 }
 
 /* As the store answers: the events that changed something in [start, end) and began before the death. Contexts are
@@ -913,6 +916,8 @@ static void load_window(struct parser *parser, uint64_t start, uint64_t end)
 	struct biography *biography = &parser->crash->biography;
 	uint64_t page = biography->address & ~(RECORD_PAGE_BYTES - 1);
 	uint64_t until_ns = parser->crash->time_ns ?: UINT64_MAX;
+	cleanup_free struct memory_event *around = calloc(MAX_EVENTS, sizeof(*around));
+	size_t around_count = 0;
 	struct error *err;
 
 	timeline_deinit(&biography->timeline);
@@ -920,20 +925,30 @@ static void load_window(struct parser *parser, uint64_t start, uint64_t end)
 	free(biography->contexts);
 	biography->events = calloc(parser->event_count + 1, sizeof(*biography->events));
 	biography->contexts = calloc(parser->event_count + 1, sizeof(*biography->contexts));
-	if (!biography->events || !biography->contexts)
+	if (!biography->events || !biography->contexts || !around)
 		abort();
 	biography->event_count = 0;
 	for (size_t i = 0; i < parser->event_count; i++) {
-		if (parser->events[i].enter_ns >= until_ns || !in_window(&parser->events[i], start, end))
+		if (parser->events[i].enter_ns >= until_ns)
 			continue;
-		biography->events[biography->event_count] = parser->events[i];
-		if (in_window(&parser->events[i], page, page + RECORD_PAGE_BYTES))
-			biography->contexts[biography->event_count] = parser->contexts[i];
-		biography->event_count++;
+		if (in_window(&parser->events[i], start, end))
+			biography->events[biography->event_count++] = parser->events[i];
+		else
+			around[around_count++] = parser->events[i];
 	}
-	err = timeline_build(biography->events, biography->event_count, start, end, &biography->timeline);
+	/* As explain does: in the order in which they took effect. */
+	err = timeline_sort(biography->events, biography->event_count);
+	for (size_t i = 0; i < biography->event_count; i++)
+		if (in_window(&biography->events[i], page, page + RECORD_PAGE_BYTES))
+			biography->contexts[i] = parser->contexts[biography->events[i].id - 1];
+	if (!err)
+		err = timeline_build_among(biography->events, biography->event_count, around, around_count, start, end,
+					   &biography->timeline);
 	if (err)
 		bad(parser, "timeline_build: %s", err->message);
+	if (parser->crash->fault_mapping_known)
+		timeline_note_state(&biography->timeline, biography->address, parser->crash->fault_mapped,
+				    parser->crash->mapping.known ? parser->crash->mapping.protection : -1);
 }
 
 /* The page first; when its mapping was taken away, all that this call took: the analyzer asks the store in these two

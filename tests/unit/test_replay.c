@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The replay against the kernel. Random calls, failing ones among them, are made on a small arena; what the replay makes
- * of their records must be what /proc/self/maps says. Then the same records with times as two or three threads could have
- * had them: wider, overlapping, handed over by their return. What the replay then claims without calling it open must be
- * true in the order in which the calls were made.
+ * The replay against the kernel. Random calls, failing ones among them, are made on a small arena; what the replay
+ * makes of their records must be what /proc/self/maps says. Then the same records with times as two or three threads
+ * could have had them: wider, overlapping, handed over by their return. What the replay then claims without calling it
+ * open must be true in the order in which the calls were made.
  *
  * REPLAY_SEED=N runs the one sequence that a failure named.
  */
@@ -68,11 +68,12 @@ static void print_sequence(const struct sequence *sequence)
 		print_error("%" PRId64 ": %" PRIu64 "-%" PRIu64 " %s(", event->id, event->enter_ns, event->exit_ns,
 			    memory_kind_name(event->kind));
 		for (int j = 0; j < 6; j++)
-			print_error("%" PRIx64 " ", event->args[j] >= sequence->arena && event->args[j] < sequence->arena * 2
-							    ? (event->args[j] - sequence->arena) / PAGE
-							    : event->args[j]);
-		print_error(") = %" PRIx64 "\n", event->result > 0 ? (event->result - (int64_t)sequence->arena) / 4096
-								   : event->result);
+			print_error("%" PRIx64 " ",
+				    event->args[j] >= sequence->arena && event->args[j] < sequence->arena * 2
+					    ? (event->args[j] - sequence->arena) / PAGE
+					    : event->args[j]);
+		print_error(") = %" PRIx64 "\n",
+			    event->result > 0 ? (event->result - (int64_t)sequence->arena) / 4096 : event->result);
 	}
 }
 
@@ -147,7 +148,8 @@ static struct memory_event do_mmap(struct sequence *sequence, uint64_t start, ui
 static struct memory_event do_mremap(struct sequence *sequence, uint64_t start, uint64_t bytes)
 {
 	uint64_t new_page = draw(sequence, ARENA_PAGES), room = ARENA_PAGES - new_page;
-	uint64_t target = sequence->arena + new_page * PAGE, new_bytes = (draw(sequence, room < 6 ? room : 6) + 1) * PAGE;
+	uint64_t target = sequence->arena + new_page * PAGE,
+		 new_bytes = (draw(sequence, room < 6 ? room : 6) + 1) * PAGE;
 	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
 	struct memory_event event = {.kind = MEMORY_MREMAP};
 
@@ -348,15 +350,16 @@ static bool holds(const struct lives *lives, uint64_t address, const struct repl
 		/* Where the call that made the true life may have ended early, nothing is claimed. */
 		if (address >= life->start && address < life->end && life->made == wanted->made &&
 		    (life->is_open ||
-		     (life->gone == wanted->gone && (wanted->content.protection < 0 ||
-						     life->content.protection == wanted->content.protection))))
+		     (life->gone == wanted->gone &&
+		      (wanted->content.protection < 0 || life->content.protection == wanted->content.protection))))
 			return true;
 	}
 	return false;
 }
 
 /* Each life that is claimed is one of the true ones, page by page. */
-static void check_against_truth(struct sequence *sequence, const struct lives *claimed, uint64_t *closed, uint64_t *open)
+static void check_against_truth(struct sequence *sequence, const struct lives *claimed, uint64_t *closed,
+				uint64_t *open)
 {
 	for (size_t i = 0; i < claimed->count; i++) {
 		const struct replay_life *life = &claimed->lives[i];
@@ -428,8 +431,8 @@ static int run_sequences(void)
 	require(&sequence, !ftruncate(sequence.file, FILE_PAGES * PAGE));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", sequence.file);
 	sequence.read_only = open(path, O_RDONLY);
-	sequence.arena = (uint64_t)(uintptr_t)mmap(NULL, 4 * ARENA_PAGES * PAGE, PROT_NONE,
-						   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sequence.arena =
+		(uint64_t)(uintptr_t)mmap(NULL, 4 * ARENA_PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	for (uint64_t seed = first; seed < first + (wanted ? 1 : SEQUENCES); seed++) {
 		struct memory_event wide[CALLS_MAX];
 		struct page pages[ARENA_PAGES];

@@ -163,10 +163,10 @@ static struct memory_event draw_mremap_in_place(struct sequence *sequence, uint6
 		    bytes_of(sequence, new_pages), draw(sequence, 2), 0);
 }
 
-/* Each page goes with its permissions; one that is known to be free leaves what stands at its target alone, unless it is
- * the first, which then cannot have been free. What is more of the new size is like the last page of the old. */
-static void move_pages(struct sequence *sequence, uint64_t first, uint64_t pages, uint64_t new_first, uint64_t new_pages,
-		       bool leaves)
+/* Each page goes with its permissions; one that is known to be free leaves what stands at its target alone, unless it
+ * is the first, which then cannot have been free. What is more of the new size is like the last page of the old. */
+static void move_pages(struct sequence *sequence, uint64_t first, uint64_t pages, uint64_t new_first,
+		       uint64_t new_pages, bool leaves)
 {
 	bool first_is_mapped = living(sequence, first) != NULL;
 	uint64_t moved = pages < new_pages ? pages : new_pages;
