@@ -20,6 +20,7 @@ struct tenant {
 	struct event_file_id executable;
 	struct death death;
 	bool shares_space;			 /* the space's row belongs to the parent (vfork) */
+	bool share_stored, share_committed;	 /* the row that says so is in the store; outlives a rollback */
 	bool process_committed, space_committed; /* the row outlives a rollback */
 	bool changed;				 /* the rows have older values */
 	bool written;				 /* values of the rows were changed since the last commit */

@@ -97,10 +97,25 @@ static struct error *end_space(struct ingest *ingest, struct tenant *tenant)
 	return store_writer_end_space(ingest->writer, tenant->space.id, tenant->space.to_ns);
 }
 
+static struct error *add_share(struct ingest *ingest, struct tenant *tenant)
+{
+	struct error *err;
+
+	if (!tenant->shares_space || tenant->share_stored)
+		return NULL;
+	err = store_writer_add_space_sharer(ingest->writer, tenant->space.id, tenant->process.id,
+					    tenant->process.first_seen_ns);
+	tenant->share_stored = !err;
+	return err;
+}
+
 /* Brings the rows of a tenant up to what is known. */
 static struct error *store_tenant(struct ingest *ingest, struct tenant *tenant)
 {
 	struct error *err = add_rows(ingest, tenant);
+
+	if (!err)
+		err = add_share(ingest, tenant);
 
 	if (!err && tenant->changed) {
 		err = store_writer_update_process(ingest->writer, &tenant->process);
@@ -267,7 +282,7 @@ static void adopt(const void *node, VISIT visit, void *closure)
 static void begin_space(struct tenant *tenant, const struct event_process *record)
 {
 	tenant->executable = record->executable;
-	tenant->shares_space = false;
+	tenant->shares_space = tenant->share_stored = tenant->share_committed = false;
 	tenant->space = (struct space){
 		.origin = origin_of(record->reason),
 		.from_ns = record->since_ns,
@@ -395,7 +410,8 @@ struct owing {
 
 static void store_owed(struct owing *owing, struct tenant *tenant)
 {
-	if (!owing->err && (tenant->changed || !tenant->process.id || !tenant->space.id))
+	if (!owing->err && (tenant->changed || !tenant->process.id || !tenant->space.id ||
+			     (tenant->shares_space && !tenant->share_stored)))
 		owing->err = store_tenant(owing->ingest, tenant);
 }
 
@@ -424,6 +440,7 @@ static void settle_tenant(struct tenant *tenant, bool kept)
 	if (kept) {
 		tenant->process_committed |= tenant->process.id != 0;
 		tenant->space_committed |= tenant->space.id != 0;
+		tenant->share_committed |= tenant->share_stored;
 		tenant->written = false;
 		return;
 	}
@@ -434,6 +451,7 @@ static void settle_tenant(struct tenant *tenant, bool kept)
 		/* What came before is lost with the rollback: the space is no longer known from its beginning. */
 		tenant->space.origin = SPACE_SEEN;
 	}
+	tenant->share_stored = tenant->share_committed;
 	tenant->changed |= tenant->written;
 	tenant->written = false;
 	tenant->death = (struct death){0};

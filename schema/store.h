@@ -68,6 +68,9 @@ struct error *store_writer_add_return_instance(struct store_writer *, const stru
 struct error *store_writer_add_exit_state(struct store_writer *, const struct exit_state *, int64_t *ret_id) must_check;
 struct error *store_writer_add_attached_probe(struct store_writer *, const struct attached_probe *,
 					      int64_t *ret_id) must_check;
+/* A process that uses a space of another one from that moment on. */
+struct error *store_writer_add_space_sharer(struct store_writer *, int64_t space_id, int64_t process_id,
+					    uint64_t from_ns) must_check;
 struct error *store_writer_add_gap(struct store_writer *, const struct gap *, int64_t *ret_id) must_check;
 /* Stores the slice once: the same bytes again share a row, compressed. */
 struct error *store_writer_add_stack(struct store_writer *, const struct recorded_stack *, int64_t *ret_id) must_check;
@@ -231,6 +234,11 @@ void marker_deinit(struct marker *marker);
  * caller. */
 struct error *store_reader_gaps(struct store_reader *, int64_t recording_id, uint32_t pid, uint64_t from_ns,
 				uint64_t to_ns, struct gap **ret_gaps, size_t *ret_count) must_check;
+
+/* The gaps up to `until_ns` that concern an address space: those of nobody in particular, of the processes that use it,
+ * and of its ancestors and their sharers before the fork. Freed by the caller. */
+struct error *store_reader_space_gaps(struct store_reader *, int64_t space_id, uint64_t until_ns,
+				      struct gap **ret_gaps, size_t *ret_count) must_check;
 
 /* Pending uretprobes recorded with a fatal signal, by thread and depth; freed by the caller. */
 struct error *store_reader_return_instances(struct store_reader *, int64_t signal_id, struct return_instance **ret,

@@ -95,6 +95,11 @@ static struct error *copy_space(struct extract *extract, const struct lineage_st
 	} parts[] = {
 		{"space", "SELECT * FROM space WHERE id = ?1"},
 		{"process", "SELECT * FROM process WHERE id = (SELECT process_id FROM space WHERE id = ?1)"},
+		{"space_sharer", "SELECT * FROM space_sharer WHERE space_id = ?1"},
+		{"process", "SELECT * FROM process WHERE id IN (SELECT process_id FROM space_sharer WHERE space_id = ?1)"},
+		{"gap", "SELECT gap.* FROM gap JOIN process USING (recording_id, pid) WHERE process.id IN "
+			"(SELECT process_id FROM space WHERE id = ?1 "
+			"UNION SELECT process_id FROM space_sharer WHERE space_id = ?1)"},
 		{"thread_start",
 		 "SELECT * FROM thread_start WHERE process_id = (SELECT process_id FROM space WHERE id = ?1) "
 		 "AND time_ns < ?2"},
@@ -125,8 +130,8 @@ static struct error *copy_surroundings(struct extract *extract, const struct pro
 		copy(extract, "recording", "SELECT * FROM recording WHERE id = ?", VALUES(process->recording_id));
 
 	if (!err)
-		err = copy(extract, "gap", "SELECT * FROM gap WHERE recording_id = ? AND pid IN (0, ?)",
-			   VALUES(process->recording_id, process->pid));
+		err = copy(extract, "gap", "SELECT * FROM gap WHERE recording_id = ? AND pid = 0",
+			   VALUES(process->recording_id));
 	if (!err)
 		err = copy(extract, "pruned", "SELECT * FROM pruned WHERE recording_id = ?",
 			   VALUES(process->recording_id));

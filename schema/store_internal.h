@@ -144,6 +144,7 @@ enum statement {
 	ADD_EVENT,
 	ADD_MARKER,
 	ADD_THREAD_START,
+	ADD_SPACE_SHARER,
 	ADD_RETURN_INSTANCE,
 	ADD_SIGNAL_SENDER,
 	ADD_GAP,
@@ -289,6 +290,8 @@ struct store_reader {
 
 /* What every query has: store_functions.c, store_replay_table.c. */
 struct error *store_functions_add(struct store_reader *reader) must_check;
+/* store_gap.c: what SQL can ask about losses. */
+struct error *store_gap_functions_add(struct store_reader *) must_check;
 struct error *store_replay_tables_add(struct store_reader *reader) must_check;
 
 /* store_select.c: all rows of a query, or the first (else error_not_found). */

@@ -140,6 +140,8 @@ static struct error *sweep_rows(struct pruning *pruning)
 		{"signal", "id", OF_SPACES},
 		{"signal", "id", OF_PROCESSES},
 		{"thread_start", "id", OF_PROCESSES},
+		{"space_sharer", "id", OF_SPACES},
+		{"space_sharer", "id", OF_PROCESSES},
 	};
 	struct error *err = NULL;
 
@@ -237,9 +239,13 @@ static struct error *forget_rest(struct pruning *pruning)
 			      "UNION ALL SELECT space_id FROM heap WHERE id = (SELECT max(id) FROM heap) "
 			      "UNION ALL SELECT space_id FROM call WHERE id = (SELECT max(id) FROM call) "
 			      "UNION ALL SELECT space_id FROM marker WHERE id = (SELECT max(id) FROM marker) "
+			      "UNION ALL SELECT space_id FROM space_sharer "
+			      "WHERE id = (SELECT max(id) FROM space_sharer) "
 			      "UNION ALL SELECT space_id FROM signal WHERE id = (SELECT max(id) FROM signal))) "
 			      "OR (what = 1 AND id NOT IN ("
 			      "SELECT process_id FROM thread_start WHERE id = (SELECT max(id) FROM thread_start) "
+			      "UNION ALL SELECT process_id FROM space_sharer "
+			      "WHERE id = (SELECT max(id) FROM space_sharer) "
 			      "UNION ALL SELECT process_id FROM signal WHERE id = (SELECT max(id) FROM signal)))",
 			      NULL, 0, NULL);
 	return store_prune_commit(pruning, err);

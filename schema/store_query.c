@@ -227,6 +227,8 @@ static struct error *add_functions(struct store_reader *reader)
 		return NULL;
 	err = store_functions_add(reader);
 	if (!err)
+		err = store_gap_functions_add(reader);
+	if (!err)
 		err = store_replay_tables_add(reader);
 	reader->has_functions = !err;
 	return err;

@@ -324,6 +324,18 @@ struct error *store_writer_add_return_instance(struct store_writer *writer, cons
 	return store_finish_event_row(writer, ADD_RETURN_INSTANCE, ret_id);
 }
 
+struct error *store_writer_add_space_sharer(struct store_writer *writer, int64_t space_id, int64_t process_id,
+					    uint64_t from_ns)
+{
+	struct values row = store_start_row(writer, ADD_SPACE_SHARER);
+	int64_t id;
+
+	store_put(&row, space_id);
+	store_put(&row, process_id);
+	store_put_time(&row, from_ns);
+	return store_finish_row(writer, ADD_SPACE_SHARER, &id);
+}
+
 struct error *store_writer_add_gap(struct store_writer *writer, const struct gap *gap, int64_t *ret_id)
 {
 	struct values row = store_start_row(writer, ADD_GAP);

@@ -147,8 +147,8 @@ static struct error *load_record(struct store_reader *store, bool is_exit, struc
 	if (!err)
 		err = store_reader_count_events(store, crash->space.id, &crash->event_count);
 	if (!err)
-		err = store_reader_gaps(store, crash->recording.id, crash->process.pid, 0, crash->time_ns ?: UINT64_MAX,
-					&crash->gaps, &crash->gap_count);
+		err = store_reader_space_gaps(store, crash->space.id, crash->time_ns ?: UINT64_MAX, &crash->gaps,
+					      &crash->gap_count);
 	if (crash->space.origin == SPACE_SNAPSHOT || crash->space.origin == SPACE_SEEN)
 		crash->known_from_ns = crash->space.from_ns;
 	return err;

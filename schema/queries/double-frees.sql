@@ -27,9 +27,7 @@ SELECT date_of(second.enter_ns, process.recording_id) AS date,
 	date_of(first.enter_ns, process.recording_id) AS first_date,
 	first.tid AS first_tid,
 	coalesce(symbol(first.space_id, first.top_word, first.enter_ns), addr(first.top_word)) AS first_caller,
-	coalesce((SELECT CASE WHEN min(gap.lost) = 0 THEN -1 ELSE sum(gap.lost) END FROM gap
-		WHERE gap.recording_id = process.recording_id AND gap.pid IN (0, process.pid)
-			AND gap.from_ns <= second.enter_ns AND gap.to_ns >= first.enter_ns), 0) AS lost_between,
+	lost_between(second.space_id, first.enter_ns, second.enter_ns) AS lost_between,
 	(SELECT function.hole FROM function WHERE function.recording_id = process.recording_id
 		AND function.role BETWEEN 1 AND 9 AND function.hole <> '' LIMIT 1) AS hole,
 	first.id AS first_call,

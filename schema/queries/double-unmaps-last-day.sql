@@ -64,9 +64,7 @@ SELECT date_of(second.enter_ns, worst.recording_id) AS date,
 	coalesce(symbol(first.space_id, first.top_word, first.enter_ns),
 		symbol(first.space_id, first.ip, first.enter_ns), addr(first.ip)) AS first_caller,
 	first.enter_ns + first.duration_ns < second.enter_ns AS ordered,
-	coalesce((SELECT CASE WHEN min(gap.lost) = 0 THEN -1 ELSE sum(gap.lost) END FROM gap
-		WHERE gap.recording_id = worst.recording_id AND gap.pid IN (0, worst.pid)
-			AND gap.from_ns <= second.enter_ns AND gap.to_ns >= first.enter_ns), 0) AS lost_between,
+	lost_between(second.space_id, first.enter_ns, second.enter_ns) AS lost_between,
 	first.id AS first_event,
 	second.id AS event
 FROM worst
