@@ -5,6 +5,7 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,11 +23,18 @@ static char *map(size_t bytes, int protection)
 	return mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
-/* More records than a small ring takes. */
+static pid_t recorder;
+
+/* More records than the ring takes, while the recorder does not empty it. What came before is in the store; what comes
+ * after will be. */
 static void make_noise(void)
 {
+	usleep(300000);
+	kill(recorder, SIGSTOP);
 	for (int i = 0; i < NOISE; i++)
 		prctl(PR_GET_DUMPABLE, i, 0, 0, 0);
+	kill(recorder, SIGCONT);
+	usleep(700000);
 }
 
 __attribute__((noinline)) static void owner_close(char *block)
@@ -49,7 +57,6 @@ static int inherited(void)
 
 	block[8] = 1;
 	make_noise();
-	usleep(200000);
 	child = fork();
 	if (child == 0) {
 		usleep(100000);
@@ -100,7 +107,6 @@ static int sibling(void)
 	}
 	usleep(200000);
 	make_noise();
-	usleep(200000);
 	if (write(pipes[1], "x", 1) != 1)
 		return 3;
 	waitpid(child, &status, 0);
@@ -189,7 +195,7 @@ static volatile int stop;
 __attribute__((noinline)) static void stranger_close(char *block)
 {
 	munmap(block, BLOCK);
-	__asm__ volatile("" ::: "memory");
+	__asm__ volatile("nop" ::: "memory"); /* or it is one with owner_close() */
 }
 
 static void share_processor(void)
@@ -257,6 +263,7 @@ int main(int argc, char **argv)
 		{"sealed", sealed},	  {"unseated", unseated}, {"moved", moved}, {"late", late},
 	};
 
+	recorder = getppid();
 	for (size_t i = 0; argc > 1 && i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (strcmp(argv[1], ways[i].name) == 0)
 			return ways[i].run();
