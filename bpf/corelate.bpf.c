@@ -5,6 +5,7 @@
 #include "process.bpf.h" /* who is recorded */
 #include "stack.bpf.h"   /* copies of user stacks */
 #include "memory.bpf.h"  /* memory calls and prctl */
+#include "result.bpf.h"  /* calls that failed, and those of descriptors */
 #include "call.bpf.h"    /* calls of probed functions */
 #include "life.bpf.h"    /* fork, exec, exit, snapshot */
 #include "sender.bpf.h"  /* who sends signals, and in which handler */

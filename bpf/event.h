@@ -39,6 +39,7 @@ enum event_type {
 	EVENT_PROBE = 11,	   /* struct event_probe */
 	EVENT_HOLDER_EXIT = 12,	   /* struct event_holder_exit */
 	EVENT_COVERAGE = 16,	   /* struct event_coverage; made by the recorder */
+	EVENT_RESULT = 21,	   /* struct event_result */
 	EVENT_TRUNCATION = 20,	   /* struct event_truncation */
 	EVENT_STACK_SLICE = 13,	   /* struct event_stack_slice */
 	EVENT_CALL = 14,	   /* struct event_call */
@@ -102,6 +103,19 @@ struct event_syscall {
 	u64 top_word; /* the word at sp, 0 when unreadable */
 	u64 args[6];
 	struct event_file_id file; /* mmap of a file descriptor */
+	u32 number;
+	u32 padding;
+};
+
+/* A system call that failed, or one that makes or closes a descriptor; complete. */
+struct event_result {
+	struct event_header header;
+	u64 enter_ns; /* 0: it was under way when the recording began */
+	s64 result;
+	u64 ip; /* just after the syscall instruction */
+	u64 sp;
+	u64 top_word; /* the word at sp, 0 when unreadable */
+	u64 args[3];
 	u32 number;
 	u32 padding;
 };
@@ -438,6 +452,7 @@ struct event_function {
 #endif
 EVENT_ASSERT_SIZE(event_header, 24);
 EVENT_ASSERT_SIZE(event_syscall, 136);
+EVENT_ASSERT_SIZE(event_result, 96);
 EVENT_ASSERT_SIZE(event_prctl, 224);
 EVENT_ASSERT_SIZE(event_file, 1072);
 EVENT_ASSERT_SIZE(event_mapping, 80);
@@ -464,7 +479,7 @@ EVENT_ASSERT_SIZE(event_function, 176);
  * a process is, what a file is called, what an exec has mapped, what a process died of. */
 static inline int event_is_bulk(u32 type)
 {
-	return type == EVENT_SYSCALL || type == EVENT_PRCTL || type == EVENT_THREAD || type == EVENT_CALL ||
+	return type == EVENT_SYSCALL || type == EVENT_RESULT || type == EVENT_PRCTL || type == EVENT_THREAD || type == EVENT_CALL ||
 	       type == EVENT_CALL_TEXT;
 }
 

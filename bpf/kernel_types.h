@@ -297,6 +297,10 @@ struct trace_event_raw_sys_enter {
 	unsigned long args[6];
 };
 
+struct bpf_raw_tracepoint_args {
+	u64 args[0];
+};
+
 struct trace_event_raw_sys_exit {
 	long id;
 	long ret;

@@ -44,6 +44,7 @@ enum verdict { VERDICT_UNKNOWN = 0, VERDICT_RECORD = 1, VERDICT_IGNORE = 2 };
 struct thread_state {
 	u64 enter_ns;
 	u64 extra; /* break before brk; size of the segment before shmdt */
+	u64 any_enter_ns; /* of whatever call it is in; only with record --calls */
 	struct event_file_id file;
 	u32 number;
 	u32 verdict;

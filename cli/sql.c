@@ -210,7 +210,8 @@ const struct cli_command cli_sql = {
 		"Views for people begin with v_; corelate sql --dictionary tells what each table and column holds.\n"
 		"Every query may use addr(x), address(text), page_floor(x), page_ceil(x), overlaps(a, b, c, d),\n"
 		"errno_name(n), signal_name(n), protection(prot), map_flags(flags), date_of(ns, recording) and\n"
-		"symbol(space, address, ns), lost_between(space, ns, ns), and the tables mapping_life, unmap_again, heap_life and free_again (of "
+		"symbol(space, address, ns), lost_between(space, ns, ns), and the tables mapping_life, unmap_again, "
+		"heap_life and free_again (of "
 		"all\n"
 		"address spaces, or of one and what it inherited: mapping_life(7)); the named queries show them in "
 		"use.\n",

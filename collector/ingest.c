@@ -130,6 +130,8 @@ static struct error *take_record(struct ingest *ingest, const struct event_heade
 	switch (record->type) {
 	case EVENT_SYSCALL:
 		return ingest_take_syscall(ingest, (const void *)record);
+	case EVENT_RESULT:
+		return ingest_take_result(ingest, (const void *)record);
 	case EVENT_PRCTL:
 		return ingest_take_prctl(ingest, (const void *)record);
 	case EVENT_FILE:

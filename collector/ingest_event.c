@@ -67,6 +67,28 @@ struct error *ingest_take_syscall(struct ingest *ingest, const struct event_sysc
 	return store_writer_add_memory_event(ingest->writer, &event, &id);
 }
 
+struct error *ingest_take_result(struct ingest *ingest, const struct event_result *record)
+{
+	struct call_result result = {
+		.tid = record->header.tid,
+		.enter_ns = record->enter_ns ? record->enter_ns : ingest->started_ns,
+		.exit_ns = record->header.time_ns,
+		.number = record->number,
+		.result = record->result,
+		.ip = record->ip,
+		.sp = record->sp,
+		.top_word = record->top_word,
+	};
+	struct tenant *tenant;
+	struct error *err = ingest_tenant_of(ingest, &record->header, &tenant);
+
+	if (err)
+		return err;
+	result.space_id = tenant->space.id;
+	memcpy(result.args, record->args, sizeof(result.args));
+	return store_writer_add_call_result(ingest->writer, &result);
+}
+
 /* include/linux/mm.h */
 enum { VM_READ = 1, VM_WRITE = 2, VM_EXEC = 4, VM_SHARED = 8, VM_GROWSDOWN = 0x100 };
 

@@ -132,6 +132,7 @@ void ingest_free_tenants(struct ingest *ingest);
 /* ingest_event.c: what happens to processes. */
 struct error *ingest_take_syscall(struct ingest *ingest, const struct event_syscall *record) must_check;
 struct error *ingest_take_mapping(struct ingest *ingest, const struct event_mapping *record) must_check;
+struct error *ingest_take_result(struct ingest *ingest, const struct event_result *record) must_check;
 struct error *ingest_take_prctl(struct ingest *ingest, const struct event_prctl *record) must_check;
 struct error *ingest_take_thread(struct ingest *ingest, const struct event_thread *record) must_check;
 struct error *ingest_take_signal(struct ingest *ingest, const struct event_signal *record) must_check;

@@ -213,6 +213,9 @@ struct error *kernel_create(const struct kernel_options *options, struct kernel 
 		return kernel_failure(result, "cannot open the BPF programs");
 	}
 	configure_calls(kernel, options->function_count > 0);
+	kernel->calls = options->calls;
+	bpf_program__set_autoload(kernel->skeleton->progs.any_enter, options->calls);
+	bpf_program__set_autoload(kernel->skeleton->progs.any_exit, options->calls);
 	result = configure(kernel->skeleton, options);
 	if (!result)
 		result = corelate_bpf__load(kernel->skeleton);
@@ -316,6 +319,10 @@ struct error *kernel_attach(struct kernel *kernel)
 	for (size_t i = 0; !err && i < SYSCALL_HOOKS; i++)
 		if (syscall_hooks[i].enter_program)
 			err = attach_one(kernel, syscall_hooks[i].enter_program, syscall_hooks[i].name, "enter");
+	if (!err && kernel->calls)
+		err = attach_one(kernel, "any_exit", NULL, NULL);
+	if (!err && kernel->calls)
+		err = attach_one(kernel, "any_enter", NULL, NULL);
 	return err;
 }
 

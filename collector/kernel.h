@@ -22,6 +22,7 @@ struct kernel_options {
 	uint32_t
 		stack_bytes; /* most of a stack that is copied: 0 or a power of two from 512 to EVENT_STACK_MAX_BYTES */
 	bool stack_at_mmap;  /* stacks of mmap that replaces nothing, too */
+	bool calls;	     /* results of system calls: bpf/result.bpf.h */
 	bool stack_at_malloc; /* and of the heap functions that give back nothing */
 	/* Probed functions, and results that are not where a return leaves them; kernel_attach_site() names them by
 	 * their index. */

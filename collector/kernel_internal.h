@@ -22,6 +22,7 @@ struct kernel {
 	uint64_t owed_taken;
 	struct bpf_link *links[KERNEL_MAX_LINKS];
 	size_t link_count;
+	bool calls; /* see struct kernel_options */
 	kernel_record_function function;
 	void *context;
 	int uprobe_type; /* of perf_event_open(); -1: not known yet */

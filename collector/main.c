@@ -243,6 +243,7 @@ static struct error *create_kernel(struct recorder *recorder)
 		.ring_bytes = options->ring_bytes,
 		.stack_bytes = options->stack_bytes,
 		.stack_at_mmap = options->stack_at_mmap,
+		.calls = options->calls,
 		.stack_at_malloc = options->stack_at_malloc,
 		.functions = recorder->plan.codes,
 		.function_count = recorder->plan.function_count,

@@ -211,6 +211,9 @@ static struct error *parse_one(struct recorder_options *options, int option, con
 		return parse_stack_bytes(options, argument);
 	case RECORD_OPTION_STACK_EVENTS:
 		return parse_stack_events(options, argument);
+	case RECORD_OPTION_CALLS:
+		options->calls = true;
+		return NULL;
 	case RECORD_OPTION_LIST_PROBES:
 		options->list_probes = true;
 		return NULL;

@@ -23,6 +23,7 @@ struct recorder_options {
 	size_t queue_bytes;
 	uint32_t stack_bytes; /* most of a stack that is kept with an event; 0: none */
 	bool stack_at_mmap;   /* see struct kernel_options */
+	bool calls;	      /* results of system calls */
 	bool stack_at_malloc;
 	uint64_t quota_bytes;	/* 0: no limit */
 	const char *probe_plan; /* path of the functions to probe, as corelate record wrote it; or NULL */

@@ -38,6 +38,10 @@ const struct option_row record_options[RECORD_OPTION_COUNT] = {
 	 .argument = "LIST",
 	 .words = "mmap|malloc|mmap,malloc",
 	 .help = "also at mmap, malloc or both (\"mmap,malloc\")"},
+	{.name = "calls",
+	 .id = RECORD_OPTION_CALLS,
+	 .help = "also record system calls that fail, and those that duplicate or close descriptors; "
+		 "slows every system call of the host"},
 	{.name = "user",
 	 .id = RECORD_OPTION_USER,
 	 .argument = "USER",

@@ -18,6 +18,7 @@ enum record_option {
 	RECORD_OPTION_QUEUE,
 	RECORD_OPTION_STACK_BYTES,
 	RECORD_OPTION_STACK_EVENTS,
+	RECORD_OPTION_CALLS,
 	RECORD_OPTION_LIST_PROBES,
 	RECORD_OPTION_VERSION,
 	RECORD_OPTION_HEAP,	  /* for the command line alone: becomes a plan */
@@ -27,7 +28,7 @@ enum record_option {
 				   */
 };
 
-#define RECORD_OPTION_COUNT 19
+#define RECORD_OPTION_COUNT 20
 extern const struct option_row record_options[RECORD_OPTION_COUNT];
 
 /* For getopt_long(); the first word that is no option begins the command. */

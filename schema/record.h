@@ -270,6 +270,20 @@ bool marker_has_number(const struct marker *marker);
 /* Third prctl argument of the macros in include/corelate/marker.h ("corelate" in ASCII, first letter lowest). */
 #define MARKER_MAGIC 0x6574616c65726f63ULL
 
+/* A system call that failed, or one that duplicates or closes a descriptor; other than memory calls and prctl, which
+ * have rows of their own. Only where it was asked for. */
+struct call_result {
+	int64_t id;
+	int64_t space_id;
+	uint32_t tid;
+	uint32_t number; /* as the kernel of x86-64 has them */
+	uint64_t enter_ns;
+	uint64_t exit_ns;
+	int64_t result; /* negative errno on failure */
+	uint64_t args[3];
+	uint64_t ip, sp, top_word; /* as in memory_event */
+};
+
 /* A thread's birth. */
 struct thread_start {
 	int64_t id;

@@ -68,6 +68,7 @@ struct error *store_writer_add_return_instance(struct store_writer *, const stru
 struct error *store_writer_add_exit_state(struct store_writer *, const struct exit_state *, int64_t *ret_id) must_check;
 struct error *store_writer_add_attached_probe(struct store_writer *, const struct attached_probe *,
 					      int64_t *ret_id) must_check;
+struct error *store_writer_add_call_result(struct store_writer *, const struct call_result *) must_check;
 /* A process that uses a space of another one from that moment on. */
 struct error *store_writer_add_space_sharer(struct store_writer *, int64_t space_id, int64_t process_id,
 					    uint64_t from_ns) must_check;
@@ -229,11 +230,6 @@ struct error *store_reader_marker_before(struct store_reader *, int64_t space_id
 struct error *store_reader_marker_after(struct store_reader *, int64_t space_id, uint32_t tid, uint64_t time_ns,
 					struct marker *ret) must_check;
 void marker_deinit(struct marker *marker);
-
-/* Gaps of a recording that concern `pid` (or any process) and overlap [from_ns, to_ns], oldest first; freed by the
- * caller. */
-struct error *store_reader_gaps(struct store_reader *, int64_t recording_id, uint32_t pid, uint64_t from_ns,
-				uint64_t to_ns, struct gap **ret_gaps, size_t *ret_count) must_check;
 
 /* The gaps up to `until_ns` that concern an address space: those of nobody in particular, of the processes that use it,
  * and of its ancestors and their sharers before the fork. Freed by the caller. */

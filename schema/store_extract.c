@@ -96,7 +96,8 @@ static struct error *copy_space(struct extract *extract, const struct lineage_st
 		{"space", "SELECT * FROM space WHERE id = ?1"},
 		{"process", "SELECT * FROM process WHERE id = (SELECT process_id FROM space WHERE id = ?1)"},
 		{"space_sharer", "SELECT * FROM space_sharer WHERE space_id = ?1"},
-		{"process", "SELECT * FROM process WHERE id IN (SELECT process_id FROM space_sharer WHERE space_id = ?1)"},
+		{"process",
+		 "SELECT * FROM process WHERE id IN (SELECT process_id FROM space_sharer WHERE space_id = ?1)"},
 		{"gap", "SELECT gap.* FROM gap JOIN process USING (recording_id, pid) WHERE process.id IN "
 			"(SELECT process_id FROM space WHERE id = ?1 "
 			"UNION SELECT process_id FROM space_sharer WHERE space_id = ?1)"},
@@ -108,6 +109,7 @@ static struct error *copy_space(struct extract *extract, const struct lineage_st
 		{"exit_state", "SELECT * FROM exit_state WHERE space_id = ?1 AND time_ns < ?2"},
 		{"heap", "SELECT * FROM heap WHERE space_id = ?1 AND enter_ns < ?2"},
 		{"call", "SELECT * FROM call WHERE space_id = ?1 AND enter_ns < ?2"},
+		{"syscall", "SELECT * FROM syscall WHERE space_id = ?1 AND enter_ns < ?2"},
 		{"probe_coverage", "SELECT probe_coverage.* FROM probe_coverage JOIN process USING (recording_id) "
 				   "JOIN space ON space.process_id = process.id "
 				   "WHERE space.id = ?1 AND probe_coverage.process_id IN (0, process.id)"},

@@ -6,7 +6,8 @@
 #include "schema/store.h"
 #include "schema/store_internal.h"
 
-/* ?1 space, ?2 until, ?3 from. A parent was stored before its child; anything else is no truth, and could be a circle. */
+/* ?1 space, ?2 until, ?3 from. A parent was stored before its child; anything else is no truth, and could be a circle.
+ */
 #define GAPS_OF_SPACE                                                                                                  \
 	"WITH RECURSIVE line (space_id, until_ns, depth) AS ("                                                         \
 	"SELECT ?1, ?2, 0 UNION ALL "                                                                                  \

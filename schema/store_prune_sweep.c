@@ -137,6 +137,7 @@ static struct error *sweep_rows(struct pruning *pruning)
 		 "NOT EXISTS (SELECT 1 FROM heap WHERE heap.id BETWEEN first_event_id AND last_event_id)"},
 		{"call", "id", OF_SPACES},
 		{"marker", "id", OF_SPACES},
+		{"syscall", "id", OF_SPACES},
 		{"signal", "id", OF_SPACES},
 		{"signal", "id", OF_PROCESSES},
 		{"thread_start", "id", OF_PROCESSES},
@@ -239,6 +240,7 @@ static struct error *forget_rest(struct pruning *pruning)
 			      "UNION ALL SELECT space_id FROM heap WHERE id = (SELECT max(id) FROM heap) "
 			      "UNION ALL SELECT space_id FROM call WHERE id = (SELECT max(id) FROM call) "
 			      "UNION ALL SELECT space_id FROM marker WHERE id = (SELECT max(id) FROM marker) "
+			      "UNION ALL SELECT space_id FROM syscall WHERE id = (SELECT max(id) FROM syscall) "
 			      "UNION ALL SELECT space_id FROM space_sharer "
 			      "WHERE id = (SELECT max(id) FROM space_sharer) "
 			      "UNION ALL SELECT space_id FROM signal WHERE id = (SELECT max(id) FROM signal))) "

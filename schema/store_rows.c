@@ -324,6 +324,25 @@ struct error *store_writer_add_return_instance(struct store_writer *writer, cons
 	return store_finish_event_row(writer, ADD_RETURN_INSTANCE, ret_id);
 }
 
+struct error *store_writer_add_call_result(struct store_writer *writer, const struct call_result *result)
+{
+	struct values row = store_start_row(writer, ADD_CALL_RESULT);
+	int64_t id;
+
+	store_put(&row, result->space_id);
+	store_put(&row, result->tid);
+	store_put(&row, result->number);
+	store_put_time(&row, result->enter_ns);
+	store_put(&row, (int64_t)(result->exit_ns > result->enter_ns ? result->exit_ns - result->enter_ns : 0));
+	store_put(&row, result->result);
+	for (int i = 0; i < 3; i++)
+		put_word(&row, result->args[i]);
+	put_word(&row, result->ip);
+	put_word(&row, result->sp);
+	put_word(&row, result->top_word);
+	return store_finish_event_row(writer, ADD_CALL_RESULT, &id);
+}
+
 struct error *store_writer_add_space_sharer(struct store_writer *writer, int64_t space_id, int64_t process_id,
 					    uint64_t from_ns)
 {

@@ -262,16 +262,6 @@ struct error *store_reader_marker_after(struct store_reader *reader, int64_t spa
 				VALUES(space_id, tid, store_time(time_ns)), ret);
 }
 
-struct error *store_reader_gaps(struct store_reader *reader, int64_t recording_id, uint32_t pid, uint64_t from_ns,
-				uint64_t to_ns, struct gap **ret_gaps, size_t *ret_count)
-{
-	return store_select_all(reader, &store_gap_type,
-				"SELECT * FROM gap WHERE recording_id = ? AND (pid = 0 OR pid = ?) AND to_ns >= ? "
-				"AND from_ns <= ? ORDER BY from_ns, id",
-				VALUES(recording_id, pid, store_time(from_ns), store_time(to_ns)), (void **)ret_gaps,
-				ret_count);
-}
-
 struct error *store_reader_return_instances(struct store_reader *reader, int64_t signal_id,
 					    struct return_instance **ret, size_t *ret_count)
 {

@@ -32,6 +32,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 	[ADD_MARKER] = "INSERT INTO marker VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_THREAD_START] = "INSERT INTO thread_start VALUES (NULL,?,?,?)",
 	[ADD_SPACE_SHARER] = "INSERT INTO space_sharer VALUES (NULL,?,?,?)",
+	[ADD_CALL_RESULT] = "INSERT INTO syscall VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_RETURN_INSTANCE] = "INSERT INTO return_instance VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_SIGNAL_SENDER] = "INSERT INTO signal_sender VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_GAP] = "INSERT INTO gap VALUES (NULL,?,?,?,?,?,?)",

@@ -90,6 +90,10 @@ static const struct effect_case cases[] = {
 	{"madvise dontneed locked", MEMORY_MADVISE, 0, {BASE, 4096, 24}, {TOUCHED(BASE, BASE + 0x1000)}},
 	{"madvise guard", MEMORY_MADVISE, 0, {BASE, 4096, 102}, {TOUCHED(BASE, BASE + 0x1000)}},
 	{"madvise no guard", MEMORY_MADVISE, 0, {BASE, 4096, 103}, {TOUCHED(BASE, BASE + 0x1000)}},
+	{"madvise passes over a hole", MEMORY_MADVISE, -12, {BASE, 8192, 4}, {TOUCHED(BASE, BASE + 0x2000)}},
+	{"madvise remove has no room", MEMORY_MADVISE, -12, {BASE, 8192, 9}, {0}},
+	{"madvise refused", MEMORY_MADVISE, -22, {BASE, 8192, 4}, {0}},
+	{"mprotect over a hole", MEMORY_MPROTECT, -12, {BASE, 8192, 1}, {0}},
 	{"madvise willneed", MEMORY_MADVISE, 0, {BASE, 4096, 3}, {0}},
 	{"brk grows",
 	 MEMORY_BRK,
@@ -114,6 +118,32 @@ static const struct effect_case cases[] = {
 	{"shmdt", MEMORY_SHMDT, 0, {BASE, 5000}, {REMOVED(BASE, BASE + 0x2000)}},
 	{"shmdt failed", MEMORY_SHMDT, -22, {BASE, 5000}, {0}},
 	{"unknown kind", (enum memory_kind)99, 0, {BASE, 4096, 4, 0x10}, {0}},
+};
+
+/* What a call that failed may have done all the same. */
+static const struct effect_case reaches[] = {
+	{"mprotect over a hole", MEMORY_MPROTECT, -12, {BASE, 8192, 1}, {TOUCHED(BASE, BASE + 0x2000)}},
+	{"mprotect refused on its way", MEMORY_MPROTECT, -13, {BASE, 8192, 1}, {TOUCHED(BASE, BASE + 0x2000)}},
+	{"mprotect of wrong numbers", MEMORY_MPROTECT, -22, {BASE, 8192, 1}, {0}},
+	{"madvise refused on its way", MEMORY_MADVISE, -22, {BASE, 8192, 4}, {TOUCHED(BASE, BASE + 0x2000)}},
+	{"mmap fixed of a file that refuses",
+	 MEMORY_MMAP,
+	 -19,
+	 {BASE, 8192, 1, 0x11, 5},
+	 {REMOVED(BASE, BASE + 0x2000)}},
+	{"mmap fixed of no file", MEMORY_MMAP, -9, {BASE, 8192, 1, 0x11, 5}, {0}},
+	{"mmap fixed without memory", MEMORY_MMAP, -12, {BASE, 8192, 1, 0x32}, {REMOVED(BASE, BASE + 0x2000)}},
+	{"mmap fixed of anonymous memory, refused", MEMORY_MMAP, -22, {BASE, 8192, 1, 0x32}, {0}},
+	{"mmap fixed without replacing", MEMORY_MMAP, -17, {BASE, 8192, 1, 0x100032}, {0}},
+	{"mmap anywhere", MEMORY_MMAP, -19, {BASE, 8192, 1, 0x1, 5}, {0}},
+	{"munmap", MEMORY_MUNMAP, -12, {BASE, 8192}, {0}},
+	{"mremap fixed",
+	 MEMORY_MREMAP,
+	 -14,
+	 {BASE, 0x3000, 0x2000, 3, BASE + 0x100000},
+	 {REMOVED(BASE, BASE + 0x3000), REMOVED2(BASE + 0x100000, BASE + 0x102000)}},
+	{"mremap that may move", MEMORY_MREMAP, -14, {BASE, 0x3000, 0x2000, 1, BASE + 0x100000}, {0}},
+	{"one that succeeded", MEMORY_MUNMAP, 0, {BASE, 8192}, {REMOVED(BASE, BASE + 0x2000)}},
 };
 
 #define CASE_COUNT (sizeof(cases) / sizeof(cases[0]))
@@ -284,9 +314,24 @@ static void names_agree_with_tables(void **state)
 	store_reader_destroy(reader);
 }
 
+static void reaches_by_table(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(reaches) / sizeof(reaches[0]); i++) {
+		struct memory_event event = {.kind = reaches[i].kind, .result = reaches[i].result};
+		struct memory_effect reach;
+
+		memcpy(event.args, reaches[i].args, sizeof(event.args));
+		reach = memory_event_reach(&event);
+		if (memcmp(&reach, &reaches[i].expected, sizeof(reach)) != 0)
+			fail_msg("%s", reaches[i].name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reaches_by_table),
 		cmocka_unit_test(effects_are_those_of_the_kernel),
 		cmocka_unit_test(overlaps_are_half_open),
 		cmocka_unit_test_setup_teardown(view_agrees_with_function, place_setup, place_teardown),

@@ -114,6 +114,10 @@ static void add_death(struct store_writer *writer, struct life *life, int64_t pr
 	assert_no_error(store_writer_add_attached_probe(writer, &probe, &id));
 	assert_no_error(store_writer_add_marker(writer, &marker, &id));
 	assert_no_error(store_writer_add_thread_start(writer, &thread, &id));
+	assert_no_error(store_writer_add_space_sharer(writer, space, life->killer, 5));
+	assert_no_error(store_writer_add_call_result(
+		writer,
+		&(struct call_result){.space_id = space, .tid = 100, .number = 3, .enter_ns = 9, .exit_ns = 10}));
 	assert_no_error(store_writer_add_gap(writer, &gap, &id));
 	assert_no_error(store_writer_add_truncation(writer, &truncation, &id));
 }

@@ -359,37 +359,84 @@ static void markers_come_back(void **state)
 	store_reader_destroy(reader);
 }
 
-static void gaps_come_back(void **state)
+static void add_gap(struct store_writer *writer, int64_t recording_id, uint32_t pid, uint64_t from_ns, uint64_t to_ns,
+		    uint64_t lost)
 {
-	const struct place *place = *state;
-	struct store_writer *writer = open_writer(place->path);
-	struct gap gap = {.recording_id = 1, .pid = 7, .cause = GAP_QUOTA, .from_ns = 100, .to_ns = 200, .lost = 3};
-	struct thread_start start = {.process_id = 1, .tid = 2, .time_ns = 3};
-	struct store_reader *reader;
-	struct gap *gaps = NULL;
-	size_t count = 0;
+	const struct gap gap = {.recording_id = recording_id,
+				.pid = pid,
+				.cause = GAP_RING_FULL,
+				.from_ns = from_ns,
+				.to_ns = to_ns,
+				.lost = lost};
 	int64_t id;
 
 	assert_no_error(store_writer_add_gap(writer, &gap, &id));
-	gap = (struct gap){.recording_id = 1, .cause = GAP_RING_FULL, .from_ns = 50, .to_ns = UINT64_MAX, .lost = 9};
-	assert_no_error(store_writer_add_gap(writer, &gap, &id));
+}
+
+/* The numbers of lost events, which name the gaps. */
+static void assert_gaps(struct store_reader *reader, int64_t space_id, uint64_t until_ns, const char *expected)
+{
+	struct gap *gaps = NULL;
+	size_t count = 0, used = 0;
+	char text[256] = "";
+
+	assert_no_error(store_reader_space_gaps(reader, space_id, until_ns, &gaps, &count));
+	for (size_t i = 0; i < count; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%d", i ? " " : "", (int)gaps[i].lost);
+	assert_string_equal(text, expected);
+	free(gaps);
+}
+
+/* A parent, a fork of it at 200, a fork of that at 400, and a process that shares the parent's space from 100 on. */
+static void gaps_follow_the_lineage(void **state)
+{
+	const struct place *place = *state;
+	struct store_writer *writer = open_writer(place->path);
+	int64_t recording = add_recording(writer), other = add_recording(writer);
+	int64_t parent = add_process(writer, recording, 7), child = add_process(writer, recording, 8);
+	int64_t grandchild = add_process(writer, recording, 9), sharer = add_process(writer, recording, 10);
+	int64_t parent_space = add_space(writer, parent, 0, 1),
+		child_space = add_space(writer, child, parent_space, 200);
+	int64_t grandchild_space = add_space(writer, grandchild, child_space, 400);
+	struct store_reader *reader;
+
+	assert_no_error(store_writer_add_space_sharer(writer, parent_space, sharer, 100));
+	add_gap(writer, recording, 7, 10, 20, 1);
+	add_gap(writer, recording, 10, 50, 60, 2); /* before it shared anything */
+	add_gap(writer, recording, 10, 110, 120, 3);
+	add_gap(writer, recording, 7, 190, 250, 4); /* goes on after the fork */
+	add_gap(writer, recording, 7, 300, 310, 5); /* after the fork */
+	add_gap(writer, recording, 8, 320, 330, 6);
+	add_gap(writer, recording, 8, 500, 510, 7);
+	add_gap(writer, recording, 0, 520, 530, 8);
+	add_gap(writer, recording, 9, 540, 550, 9);
+	add_gap(writer, recording, 11, 560, 570, 10);
+	add_gap(writer, other, 7, 10, UINT64_MAX, 11);
+	store_writer_destroy(writer);
+	reader = open_reader(place->path);
+	assert_gaps(reader, parent_space, UINT64_MAX, "1 3 4 5 8");
+	assert_gaps(reader, child_space, UINT64_MAX, "1 3 4 6 7 8");
+	assert_gaps(reader, grandchild_space, UINT64_MAX, "1 3 4 6 8 9");
+	assert_gaps(reader, grandchild_space, 15, "1");
+	assert_gaps(reader, 99, UINT64_MAX, "");
+	assert_query(reader,
+		     "SELECT lost_between(2, 0, 15), lost_between(2, 195, 400), lost_between(2, 21, 30), "
+		     "lost_between(NULL, 1, 2)",
+		     "1|10|0|-\n");
+	store_reader_destroy(reader);
+}
+
+static void births_come_back(void **state)
+{
+	const struct place *place = *state;
+	struct store_writer *writer = open_writer(place->path);
+	struct thread_start start = {.process_id = 1, .tid = 2, .time_ns = 3};
+	struct store_reader *reader;
+	int64_t id;
+
 	assert_no_error(store_writer_add_thread_start(writer, &start, &id));
 	store_writer_destroy(writer);
 	reader = open_reader(place->path);
-	assert_no_error(store_reader_gaps(reader, 1, 7, 200, 300, &gaps, &count));
-	assert_int_equal(count, 2);
-	assert_int_equal(gaps[0].cause, GAP_RING_FULL);
-	assert_int_equal(gaps[0].to_ns, INT64_MAX);
-	assert_int_equal(gaps[1].pid, 7);
-	assert_int_equal(gaps[1].from_ns, 100);
-	assert_int_equal(gaps[1].lost, 3);
-	free(gaps);
-	assert_no_error(store_reader_gaps(reader, 1, 8, 0, UINT64_MAX, &gaps, &count));
-	assert_int_equal(count, 1);
-	free(gaps);
-	assert_no_error(store_reader_gaps(reader, 2, 7, 0, UINT64_MAX, &gaps, &count));
-	assert_int_equal(count, 0);
-	free(gaps);
 	assert_query(reader, "SELECT process_id, tid, time_ns FROM thread_start", "1|2|3\n");
 	store_reader_destroy(reader);
 }
@@ -607,7 +654,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(processes_come_back, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(signals_come_back, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(markers_come_back, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(gaps_come_back, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(gaps_follow_the_lineage, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(births_come_back, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(views_tell_the_story, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(abandoned_recordings_get_a_gap, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(a_full_disk_loses_no_count, place_setup, place_teardown),

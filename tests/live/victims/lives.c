@@ -259,8 +259,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(void);
 	} ways[] = {
-		{"inherited", inherited}, {"shared", shared}, {"sibling", sibling}, {"emptied", emptied},
-		{"sealed", sealed},	  {"unseated", unseated}, {"moved", moved}, {"late", late},
+		{"inherited", inherited}, {"shared", shared},	  {"sibling", sibling}, {"emptied", emptied},
+		{"sealed", sealed},	  {"unseated", unseated}, {"moved", moved},	{"late", late},
 	};
 
 	recorder = getppid();
