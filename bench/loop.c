@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The work whose recording is measured: maps and unmaps one anonymous page, PAIRS times. The page is never touched, so
- * that the pair is as short as the kernel can make it. Or takes and gives back a block of the heap.
+ * that the pair is as short as the kernel can make it. Or takes and gives back a block of the heap, or duplicates and
+ * closes a descriptor, or makes a system call that succeeds and is of no interest (one, not a pair).
  *
- *     bench-loop PAIRS [heap]
+ *     bench-loop PAIRS [heap|descriptors|quiet]
  *
  * Prints the nanoseconds of a pair twice: the median over short stretches, which a busy machine that takes the CPU away
  * now and then hardly moves, and the mean over all of them, which has everything in it.
@@ -12,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #define STRETCH_PAIRS 50 /* shorter than what a scheduler gives at a time, even where a pair takes 20 us */
 
@@ -48,6 +51,21 @@ static int take_and_give(void)
 	return 0;
 }
 
+static int duplicate_and_close(void)
+{
+	for (int i = 0; i < STRETCH_PAIRS; i++)
+		if (close(dup(0)))
+			return -1;
+	return 0;
+}
+
+static int call_quietly(void)
+{
+	for (int i = 0; i < STRETCH_PAIRS; i++)
+		syscall(SYS_getppid);
+	return 0;
+}
+
 static int compare(const void *a, const void *b)
 {
 	double left = *(const double *)a, right = *(const double *)b;
@@ -57,18 +75,30 @@ static int compare(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-	int heap = argc == 3 && strcmp(argv[2], "heap") == 0;
-	unsigned long count = argc == 2 || heap ? strtoul(argv[1], NULL, 10) / STRETCH_PAIRS : 0;
+	static const struct {
+		const char *name;
+		int (*run)(void);
+	} works[] = {
+		{"maps", map_and_unmap},
+		{"heap", take_and_give},
+		{"descriptors", duplicate_and_close},
+		{"quiet", call_quietly},
+	};
+	unsigned long count = argc > 1 ? strtoul(argv[1], NULL, 10) / STRETCH_PAIRS : 0;
+	int (*work)(void) = argc == 2 ? map_and_unmap : NULL;
 	double *stretches = calloc(count + 1, sizeof(*stretches));
 	double started, before, after;
 
-	if (!count || !stretches) {
-		fprintf(stderr, "usage: bench-loop PAIRS [heap] (%d or more)\n", STRETCH_PAIRS);
+	for (size_t i = 0; argc == 3 && i < sizeof(works) / sizeof(works[0]); i++)
+		if (strcmp(argv[2], works[i].name) == 0)
+			work = works[i].run;
+	if (!count || !stretches || !work) {
+		fprintf(stderr, "usage: bench-loop PAIRS [heap|descriptors|quiet] (%d or more)\n", STRETCH_PAIRS);
 		return 2;
 	}
 	started = before = now_ns();
 	for (unsigned long i = 0; i < count; i++) {
-		if (heap ? take_and_give() : map_and_unmap()) {
+		if (work()) {
 			perror("bench-loop");
 			return 1;
 		}

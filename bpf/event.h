@@ -479,8 +479,8 @@ EVENT_ASSERT_SIZE(event_function, 176);
  * a process is, what a file is called, what an exec has mapped, what a process died of. */
 static inline int event_is_bulk(u32 type)
 {
-	return type == EVENT_SYSCALL || type == EVENT_RESULT || type == EVENT_PRCTL || type == EVENT_THREAD || type == EVENT_CALL ||
-	       type == EVENT_CALL_TEXT;
+	return type == EVENT_SYSCALL || type == EVENT_RESULT || type == EVENT_PRCTL || type == EVENT_THREAD ||
+	       type == EVENT_CALL || type == EVENT_CALL_TEXT;
 }
 
 /* What the kernel side counts for itself. */
