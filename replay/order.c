@@ -78,6 +78,8 @@ static struct error *settle_first(struct history *history, struct history_sink *
 	}
 	if (!err && sink->take_again && step->acted && step->is_munmap && before.kind == PIECE_FREE)
 		err = sink->take_again(sink, before.call, step->call);
+	history->settled_by_many |= history->settled_ns && history->settled_thread != step->thread;
+	history->settled_thread = step->thread;
 	if (step->exit_ns > history->settled_ns)
 		history->settled_ns = step->exit_ns;
 	/* The orders in which this call stood elsewhere will not be tried again. */
@@ -95,6 +97,11 @@ struct error *history_settle(struct history *history, uint64_t time_ns, struct h
 
 	while (!err && history->count && (history->steps[0].exit_ns < time_ns || time_ns == UINT64_MAX))
 		err = settle_first(history, sink);
+	if (!history->count) {
+		free(history->steps);
+		history->steps = NULL;
+		history->room = 0;
+	}
 	return err;
 }
 
@@ -185,7 +192,9 @@ static bool must_wait(const struct search *search, unsigned number, unsigned pla
 	const struct history_step *steps = search->history->steps;
 
 	for (unsigned i = 0; i < search->history->count; i++)
-		if (i != number && !(placed & 1U << i) && steps[i].exit_ns < steps[number].enter_ns)
+		if (i != number && !(placed & 1U << i) &&
+		    (steps[i].exit_ns < steps[number].enter_ns ||
+		     (i < number && steps[i].thread == steps[number].thread)))
 			return true;
 	return false;
 }
@@ -287,10 +296,24 @@ static int64_t follower(const struct history *history, int64_t call)
 	return REPLAY_NO_CALL;
 }
 
+static bool is_late_for(const struct history *history, uint32_t thread, uint64_t enter_ns)
+{
+	return history->settled_ns && enter_ns <= history->settled_ns &&
+	       (history->settled_by_many || history->settled_thread != thread);
+}
+
+bool history_was_busy(const struct history *history, uint32_t thread, uint64_t enter_ns)
+{
+	for (unsigned i = 0; i < history->count; i++)
+		if (history->steps[i].thread != thread && history->steps[i].exit_ns >= enter_ns)
+			return true;
+	return is_late_for(history, thread, enter_ns);
+}
+
 struct error *history_add(struct history *history, const struct history_step *step, struct history_budget *budget,
 			  struct history_sink *sink, int64_t *ret_before)
 {
-	bool is_late, overlaps = history->count && step->enter_ns <= history->newest_ns;
+	bool is_late, overlaps = history_was_busy(history, step->thread, step->enter_ns);
 	struct error *err = NULL;
 
 	if (ret_before)
@@ -301,7 +324,7 @@ struct error *history_add(struct history *history, const struct history_step *st
 		err = make_room(history);
 	if (err)
 		return err;
-	is_late = history->settled_ns && step->enter_ns <= history->settled_ns;
+	is_late = is_late_for(history, step->thread, step->enter_ns);
 	if (is_late && step->act == ACT_UNMAP && !step->failed && step->enter_ns <= history->owed_ns) {
 		history->owed_ns = 0;
 		return NULL;
@@ -311,8 +334,6 @@ struct error *history_add(struct history *history, const struct history_step *st
 	history->steps[history->count].is_open = false;
 	history->steps[history->count].other_protector = REPLAY_NO_CALL;
 	history->steps[history->count++].other = REPLAY_NO_CALL;
-	if (step->exit_ns > history->newest_ns)
-		history->newest_ns = step->exit_ns;
 	if (is_late)
 		history_cloud(history);
 	if (!overlaps && !history->has_orders && !history->breaks_rules && !step->failed)

@@ -48,7 +48,8 @@ enum history_act {
 struct history_step {
 	int64_t call;
 	uint64_t enter_ns, exit_ns;
-	enum history_act act;
+	uint32_t thread;   /* makes one call after another, whatever the clock says */
+	uint8_t act;	   /* enum history_act */
 	bool wants_free;   /* the kernel would not have done this over a mapping */
 	bool wants_mapped; /* nor this over a hole */
 	bool failed;	   /* it may not have acted; that is tried first, unless it is */
@@ -78,10 +79,11 @@ struct history {
 	struct history_state base; /* before the steps */
 	struct history_step *steps;
 	unsigned char count, room;
-	bool has_orders;     /* more than one counts */
-	bool breaks_rules;   /* each of them; a call that comes late may mend it */
-	uint64_t newest_ns;  /* the latest return among the steps */
-	uint64_t settled_ns; /* and among those that were settled */
+	bool has_orders;	 /* more than one counts */
+	bool breaks_rules;	 /* each of them; a call that comes late may mend it */
+	bool settled_by_many;	 /* threads */
+	uint32_t settled_thread; /* else the one */
+	uint64_t settled_ns;	 /* the latest return among those that were settled; 0: none was */
 	/* A settled mapping was made over a live one, whose end had not been seen; when that call returned. 0: none. */
 	uint64_t owed_ns;
 };
@@ -104,6 +106,9 @@ struct history_budget {
  * come right before, or REPLAY_NO_CALL when it came last. */
 struct error *history_add(struct history *history, const struct history_step *step, struct history_budget *budget,
 			  struct history_sink *sink, int64_t *ret_before) must_check;
+
+/* Another thread's call had not returned by `enter_ns`. */
+bool history_was_busy(const struct history *history, uint32_t thread, uint64_t enter_ns);
 
 /* Settles what returned before `time_ns`. UINT64_MAX: all of it. */
 struct error *history_settle(struct history *history, uint64_t time_ns, struct history_sink *sink) must_check;

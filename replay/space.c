@@ -17,13 +17,16 @@
 /* What a hostile or very busy record may ask for: about a second's work. */
 #define TRIALS_MAX 20000000U
 
-/* A call that comes later than this after another has returned, and yet began before, is a rare one: the lives that it
- * concerns are open. */
+/* A call that comes later than this, or than some ten thousand others, after another has returned, and yet began
+ * before, is a rare one: the lives that it concerns are open. */
 #define SETTLE_NS 1000000000ULL
 
 /* A call that maps or unmaps more pieces than this makes one of them: else a program that maps page by page and then
  * unmaps and maps all of it again and again would cost pages times calls. */
 #define MERGE_PIECES 16
+
+#define SWEEP_PIECES 65536
+#define SWEEP_EVENTS 8192
 
 /* Of no architecture; below it no sum of an address and a length can overflow. */
 #define ADDRESS_MAX (1ULL << 62)
@@ -150,6 +153,14 @@ static void drop(struct replay *replay, struct piece *piece)
 	replay->piece_count--;
 }
 
+/* What returned before this moment is long over. */
+static uint64_t horizon(const struct replay *replay, uint64_t enter_ns)
+{
+	uint64_t ns = enter_ns > SETTLE_NS ? enter_ns - SETTLE_NS : 0;
+
+	return ns > replay->older_ns ? ns : replay->older_ns;
+}
+
 /* Makes `address` the border of two pieces, if it lies inside one. */
 static struct error *cut(struct replay *replay, const struct memory_event *event, uint64_t address)
 {
@@ -162,8 +173,7 @@ static struct error *cut(struct replay *replay, const struct memory_event *event
 	if (!piece || piece->start == address)
 		return NULL;
 	/* Undivided, what is long over is one row. */
-	err = history_settle(&piece->history, event->enter_ns > SETTLE_NS ? event->enter_ns - SETTLE_NS : 0,
-			     &sink.base);
+	err = history_settle(&piece->history, horizon(replay, event->enter_ns), &sink.base);
 	if (!err)
 		err = history_copy(&piece->history, &copy);
 	if (err)
@@ -186,9 +196,7 @@ struct act {
 static struct error *act_on_piece(const struct act *act, struct piece *piece)
 {
 	struct piece_sink sink = sink_of(act->replay, piece);
-	uint64_t enter_ns = act->step.enter_ns;
-	struct error *err =
-		history_settle(&piece->history, enter_ns > SETTLE_NS ? enter_ns - SETTLE_NS : 0, &sink.base);
+	struct error *err = history_settle(&piece->history, horizon(act->replay, act->step.enter_ns), &sink.base);
 	int64_t before;
 
 	if (!err)
@@ -221,6 +229,9 @@ static struct error *merge_pieces(const struct act *act)
 
 		err = history_settle(&piece->history, UINT64_MAX, &sink.base);
 		merged.base = piece->history.base;
+		merged.settled_by_many |= piece->history.settled_by_many ||
+					  (merged.settled_ns && merged.settled_thread != piece->history.settled_thread);
+		merged.settled_thread = piece->history.settled_thread;
 		if (piece->history.settled_ns > merged.settled_ns)
 			merged.settled_ns = piece->history.settled_ns;
 		if (piece->history.owed_ns > merged.owed_ns)
@@ -387,13 +398,13 @@ static void cloud_call(const struct replay *replay, const struct replay_wide_cal
 		cloud_range(replay, call->space_id, call->ranges[i][0], call->ranges[i][1]);
 }
 
-static bool was_busy(const struct replay *replay, int64_t space_id, uint64_t start, uint64_t end, uint64_t since_ns)
+static bool was_busy(const struct replay *replay, int64_t space_id, uint64_t start, uint64_t end, uint32_t thread,
+		     uint64_t since_ns)
 {
 	const struct piece *piece;
 
 	for (; start < end && (piece = find_lowest(replay, space_id, start, end)); start = piece->end)
-		if ((piece->history.count && piece->history.newest_ns >= since_ns) ||
-		    (piece->history.settled_ns && piece->history.settled_ns >= since_ns))
+		if (history_was_busy(&piece->history, thread, since_ns))
 			return true;
 	return false;
 }
@@ -403,7 +414,8 @@ static bool had_company(const struct replay *replay, const struct memory_event *
 			const struct replay_wide_call *call)
 {
 	for (int i = 0; i < 2; i++)
-		if (was_busy(replay, call->space_id, call->ranges[i][0], call->ranges[i][1], event->enter_ns))
+		if (was_busy(replay, call->space_id, call->ranges[i][0], call->ranges[i][1], event->tid,
+			     event->enter_ns))
 			return true;
 	return false;
 }
@@ -411,7 +423,8 @@ static bool had_company(const struct replay *replay, const struct memory_event *
 static bool is_wide(const struct memory_event *event, const struct memory_effect *reach,
 		    struct replay_wide_call *ret_call)
 {
-	*ret_call = (struct replay_wide_call){.space_id = event->space_id, .exit_ns = event->exit_ns};
+	*ret_call =
+		(struct replay_wide_call){.space_id = event->space_id, .thread = event->tid, .exit_ns = event->exit_ns};
 	switch (event->kind) {
 	case MEMORY_MPROTECT:
 	case MEMORY_PKEY_MPROTECT:
@@ -448,7 +461,7 @@ static void doubt_wide_calls(const struct replay *replay, const struct memory_ev
 		const struct replay_wide_call *call = &replay->wide_calls[i];
 
 		if (call->exit_ns >= event->enter_ns && call->exit_ns && call->space_id == event->space_id &&
-		    touches(reach, call))
+		    call->thread != event->tid && touches(reach, call))
 			cloud_call(replay, call);
 	}
 }
@@ -651,6 +664,42 @@ static struct error *take_plain(struct act act, const struct memory_effect *reac
 	return err ? err : add(act, reach);
 }
 
+/* ---- sweeping ---- */
+
+struct sweep {
+	struct replay *replay;
+	uint64_t before_ns;
+	struct error *err;
+};
+
+static void sweep_piece(const void *node, VISIT visit, void *context)
+{
+	struct piece *piece = *(struct piece *const *)node;
+	struct sweep *sweep = context;
+	struct piece_sink sink = sink_of(sweep->replay, piece);
+
+	if ((visit == postorder || visit == leaf) && !sweep->err)
+		sweep->err = history_settle(&piece->history, sweep->before_ns, &sink.base);
+}
+
+/* Each time that the pieces have doubled: their number pays for the walk. What a call may still come late for that so
+ * many others have overtaken is little. */
+static struct error *sweep(struct replay *replay, const struct memory_event *event)
+{
+	struct sweep sweep = {.replay = replay};
+
+	if (++replay->events % SWEEP_EVENTS == 0) {
+		replay->older_ns = replay->recent_ns;
+		replay->recent_ns = event->exit_ns;
+	}
+	if (replay->piece_count < SWEEP_PIECES || replay->piece_count < 2 * replay->swept_pieces)
+		return NULL;
+	replay->swept_pieces = replay->piece_count;
+	sweep.before_ns = replay->older_ns;
+	twalk_r(replay->tree, sweep_piece, &sweep);
+	return sweep.err;
+}
+
 static struct error *take_call(struct act act, const struct memory_effect *reach)
 {
 	switch (act.event->kind) {
@@ -672,6 +721,7 @@ struct error *replay_take(struct replay *replay, const struct memory_event *even
 		.event = event,
 		.before = ret_before,
 		.step = {.call = call,
+			 .thread = event->tid,
 			 .enter_ns = event->enter_ns,
 			 .exit_ns = event->exit_ns,
 			 .content = {.protection = -1}},
@@ -688,6 +738,8 @@ struct error *replay_take(struct replay *replay, const struct memory_event *even
 	wide_call = is_wide(event, &reach, &wide);
 	had = wide_call && had_company(replay, event, &wide);
 	err = take_call(act, &reach);
+	if (!err)
+		err = sweep(replay, event);
 	if (err)
 		return err;
 	doubt_wide_calls(replay, event, &reach);

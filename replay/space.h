@@ -53,6 +53,7 @@ struct replay_sink {
 /* A call whose effect on one piece depends on what stood elsewhere. */
 struct replay_wide_call {
 	int64_t space_id;
+	uint32_t thread;
 	uint64_t exit_ns;
 	uint64_t ranges[2][2]; /* start, end */
 };
@@ -70,6 +71,9 @@ struct replay {
 	/* The newest ones: where a call comes later that began before they ended, all that they did is open. */
 	struct replay_wide_call wide_calls[REPLAY_WIDE_CALLS];
 	size_t next_wide_call;
+	/* Now and then what is long over is settled everywhere, so that memory that is not used again costs little. */
+	size_t events, swept_pieces;
+	uint64_t recent_ns, older_ns; /* when some of the last calls returned */
 };
 
 void replay_init(struct replay *replay, const struct replay_sink *sink);

@@ -403,7 +403,7 @@ static void widen(struct sequence *sequence, struct memory_event *events)
 		events[i] = sequence->events[i];
 		events[i].tid = (uint32_t)thread;
 		if (free_from[thread] >= moment) {
-			events[i].tid = 99; /* a thread of its own */
+			events[i].tid = (uint32_t)(1000 + i); /* a thread of its own */
 			free_from[thread] = 0;
 		}
 		events[i].enter_ns = enter > free_from[thread] || enter > moment ? enter : free_from[thread] + 1;
