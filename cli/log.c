@@ -20,18 +20,27 @@
 
 static bool to_kernel, to_stderr = true;
 
+/* Then main() has put something there that children do not get. */
+static bool is_closed(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	return flags < 0 || flags & FD_CLOEXEC;
+}
+
 void log_begin(bool *ret_by_kernel)
 {
-	int fd;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	to_kernel = fcntl(STDERR_FILENO, F_GETFD) < 0;
+	to_kernel = is_closed(STDERR_FILENO);
 	to_stderr = !to_kernel;
 	*ret_by_kernel = to_kernel;
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++) {
+		if (is_closed(fd))
+			dup2(null, fd);
+	}
+	if (null > STDERR_FILENO)
+		close(null);
 }
 
 void log_quiet(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* corelate: explains why a process crashed. Dispatch; the verbs are in cli/commands.c, their options in cli/options.c.
  */
+#include <fcntl.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,8 +86,20 @@ static int dispatch(int argc, char **argv)
 	return command ? run(command, argc - 1, argv + 1) : cli_help_refuse_verb(argv[1]);
 }
 
+/* Where the caller has closed one of the streams, no file of ours may get its number: a child that silences itself
+ * would close the core. It stays as good as closed: what O_PATH has opened can be neither read nor written (EBADF), and
+ * a program that we start finds it closed. */
+static void hold_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) < 0)
+			return;
+	}
+}
+
 int main(int argc, char **argv)
 {
+	hold_streams();
 	setlocale(LC_TIME, "");
 	return written(dispatch(argc, argv));
 }

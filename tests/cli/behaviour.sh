@@ -148,4 +148,18 @@ for verb in "explain --db story.db ./core" "explain --json --db story.db ./core"
 	"$corelate" $verb >again
 	[ "$status" -eq 0 ] && cmp -s out again || fail "corelate $verb <&- 2>&-: status $status, or another output"
 done
+# With all three of them closed an explanation is the same: it has children that silence themselves. Of a core alone, since
+# SQLite takes the numbers below 3 for itself.
+mkdir lone
+"$python" "$here/../hostile/make_cores.py" lone "$(ldd "$BASH" | awk '$1 ~ /^libc\.so/ { print $3 }')" good
+"$corelate" report -o told lone/good
+checks=$((checks + 2))
+status=0
+timeout 20 "$corelate" report -o told-nobody lone/good <&- >&- 2>&- || status=$?
+[ "$status" -le 1 ] && cmp -s told told-nobody || fail "corelate report <&- >&- 2>&-: status $status, or another report"
+# What it starts finds them closed, as the caller has left them.
+printf '#!/usr/bin/env bash\nls /proc/$$/fd >%q\n' "$work/open" >debugger
+chmod 755 debugger
+timeout 20 "$corelate" debug --db story.db --debugger "$work/debugger" ./core <&- >&- 2>&- || true
+[ -s open ] && ! grep -qx '[012]' open || fail "a debugger of which all streams are closed has $(tr '\n' ' ' <open)"
 finish
