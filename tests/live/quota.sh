@@ -47,7 +47,7 @@ holds "gaps in the report" "$(json "$EXPLAINED" 'len(d["coverage"]["gaps"])')" -
 # A database that is over its limit from the beginning takes no events, and still the crash.
 record_again() {
 	STATUS=0
-	"$CORELATE" record --quota 1M --db "$DB" -- "$BUILD/examples/double-munmap" own 2>"$TMP/log" || STATUS=$?
+	"$CORELATE" record --quota 256K --db "$DB" -- "$BUILD/examples/double-munmap" own 2>"$TMP/log" || STATUS=$?
 }
 before=$(query 'SELECT count(*) FROM event')
 record_again
