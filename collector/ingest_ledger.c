@@ -139,7 +139,8 @@ static struct error *probe_of_record(const struct event_probe *record, const cha
 	return ret_probe->path ? NULL : &error_no_memory;
 }
 
-/* A look is as old as its beginning: what it finds may have been attached since, and its record may have been read first. */
+/* A look is as old as its beginning: what it finds may have been attached since, and its record may have been read
+ * first. */
 static void saw_at(struct ledger_row *row, uint64_t time_ns)
 {
 	if (row->probe.last_seen_ns < time_ns)

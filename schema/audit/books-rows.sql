@@ -4,6 +4,7 @@ WITH counted (space_id, number) AS (
 	SELECT space_id, count(*) FROM event GROUP BY 1
 	UNION ALL SELECT space_id, count(*) FROM heap GROUP BY 1
 	UNION ALL SELECT space_id, count(*) FROM call GROUP BY 1
+	UNION ALL SELECT space_id, count(*) FROM syscall GROUP BY 1
 	UNION ALL SELECT space_id, count(*) FROM marker GROUP BY 1
 	UNION ALL SELECT space_id, count(*) FROM signal GROUP BY 1)
 SELECT recording.id, 'recording', recording.id,

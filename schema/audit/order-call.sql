@@ -8,5 +8,6 @@ JOIN space ON space.id = space_id
 JOIN process ON process.id = process_id
 JOIN recording ON recording.id = recording_id
 -- -1: its return was not seen
-WHERE duration_ns < -1 OR enter_ns < start_ns OR (to_ns > 0 AND enter_ns > to_ns)
+-- a space with a sharer is in use after the end of the process that it was made for
+WHERE duration_ns < -1 OR enter_ns < start_ns OR (to_ns > 0 AND enter_ns > to_ns AND space.id NOT IN (SELECT space_id FROM space_sharer))
 	OR (recording.ended_ns > 0 AND enter_ns + duration_ns > recording.ended_ns)

@@ -13,6 +13,8 @@ sqlite3 whole.db "
 		abi_version = 6;
 	UPDATE process SET cgroup_id = 77;
 	INSERT INTO thread_start VALUES (1, 1, 4243, 1001400000000);
+	INSERT INTO syscall VALUES (1, 1, 4242, 3, 1001400000000, 5, -9, 4, 0, 0, 0, 0, 0);
+	INSERT INTO space_sharer VALUES (1, 2, 1, 1001500000000);
 	INSERT INTO stack_slice VALUES (901, 0, x'');
 	INSERT INTO stack VALUES (901, 1, 0, 0, 0, 0, 0, 0, 4096, 901);
 	UPDATE event SET stack_id = 901 WHERE id = (SELECT max(id) FROM event);
@@ -106,6 +108,7 @@ plant order-event 'UPDATE event SET enter_ns = 1002346678902 WHERE id = 1'
 plant order-event 'UPDATE event SET enter_ns = 1000000000001, duration_ns = 5 WHERE id = 1'
 plant order-heap 'UPDATE heap SET enter_ns = 1002346678902 WHERE id = 1'
 plant order-call 'UPDATE call SET duration_ns = -5 WHERE id = 1'
+plant order-syscall 'UPDATE syscall SET enter_ns = 1002346678902'
 plant order-marker 'UPDATE marker SET exit_ns = enter_ns - 1 WHERE id = 1'
 plant order-signal 'UPDATE signal SET time_ns = 1002346678902'
 plant order-gap 'UPDATE gap SET to_ns = from_ns - 1'
@@ -141,12 +144,15 @@ probe_coverage recording_id recording
 truncation recording_id recording
 thread_start process_id process
 exit_state process_id process
+space_sharer process_id process
 signal process_id process
 probe_coverage process_id process
 event space_id space
 heap space_id space
 call space_id space
 marker space_id space
+syscall space_id space
+space_sharer space_id space
 signal space_id space
 exit_state space_id space
 space parent_space_id space
@@ -169,10 +175,12 @@ sed -n 's/^	{"\([a-z_]*\)", "[a-z_]*", "\([a-z_]*\)", "\([a-z_]*\)", .*/\1 \2 \3
 plant 'reference-recording' 'INSERT INTO gap VALUES (NULL, 4711, 0, 1, 1001695678901, 1001695678902, 0)'
 plant 'reference-recording' 'UPDATE process SET recording_id = 4711 WHERE id = 2'
 plant 'reference-process' 'UPDATE space SET process_id = 4711 WHERE id = 2'
-[ "$(wc -l <listed)" -eq 31 ] || fail "columns that lead to rows: $(wc -l <listed); plant a fault for the new one"
+[ "$(wc -l <listed)" -eq 34 ] || fail "columns that lead to rows: $(wc -l <listed); plant a fault for the new one"
 plant reference-death 'UPDATE return_instance SET signal_id = 0 WHERE signal_id = 1'
 
 # ---- what is none ----
+
+innocent 'UPDATE event SET enter_ns = 1002346678902 WHERE id = 1; UPDATE space_sharer SET space_id = 1'
 
 innocent 'UPDATE recording SET abi_version = 5; UPDATE process SET last_uid = NULL'
 innocent 'UPDATE recording SET ended_ns = 0'
