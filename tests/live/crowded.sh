@@ -7,7 +7,8 @@
 live_begin "$@"
 
 CROWD=$VICTIMS/crowd
-VICTIM=$TMP/victim
+# No other test has a program of that name.
+VICTIM=$TMP/crowd-victim
 cp "$CROWD" "$VICTIM"
 
 # ---- an exec that finds the ring full ----
@@ -21,17 +22,17 @@ exec_in_a_crowd() {
 	check_books
 	holds "lost calls" "$(query 'SELECT lost FROM recording')" -gt 1000
 	equal "what it has become" "$(query "SELECT comm, executable, status FROM v_process ORDER BY id LIMIT 1")" \
-		"victim|$VICTIM|signal 11"
+		"crowd-victim|$VICTIM|signal 11"
 	# Whoever was announced has ended, and once.
 	equal "ends" "$(query "SELECT count(*) FROM process WHERE exit_ns = 0")" 0
 	equal "ends of early children" "$(query "SELECT count(*) FROM v_process WHERE status = 'exit 7'")" 8
 	# What it does afterwards is the new program's.
 	equal "whose the calls are" "$(query "SELECT space.comm, origin, process_id FROM event JOIN space ON space.id = space_id
-		WHERE a1 = 1048576 AND kind IN (2, 3) GROUP BY kind" | paste -sd,)" "victim|1|1,victim|1|1"
+		WHERE a1 = 1048576 AND kind IN (2, 3) GROUP BY kind" | paste -sd,)" "crowd-victim|1|1,crowd-victim|1|1"
 	# All that exec lays out itself is there, and no more than once.
 	equal "what exec maps" "$(query "SELECT count(*) >= 4, count(*) = count(DISTINCT a0) FROM event
 		JOIN file ON file.id = file_id JOIN space ON space.id = space_id
-		WHERE kind = 1 AND path = '$VICTIM' AND space.comm = 'victim'")" "1|1"
+		WHERE kind = 1 AND path = '$VICTIM' AND space.comm = 'crowd-victim'")" "1|1"
 	explain
 	equal "verdict" "$(verdict)" "use-after-munmap likely"
 	contains "the frame" "$(json "$EXPLAINED" 'd["findings"][0]["summary"]')" "take_away"
@@ -45,11 +46,11 @@ holds "announcements that found room" "$(query 'SELECT count(*) FROM process')" 
 # ---- one that the filter takes only after its exec ----
 
 DB=$TMP/comm.db
-recorder_start --ring 4K --comm victim
+recorder_start --ring 4K --comm crowd-victim
 "$VICTIM" hand-over "$RECORDER" "$CROWD" "$VICTIM" victim "$RECORDER" 9>&- || fail "the crowd has lost its victim"
 recorder_stop
 check_books
-equal "processes" "$(query "SELECT comm, status FROM v_process ORDER BY id" | paste -sd,)" "victim|exit 0,victim|signal 11"
+equal "processes" "$(query "SELECT comm, status FROM v_process ORDER BY id" | paste -sd,)" "crowd-victim|exit 0,crowd-victim|signal 11"
 equal "crashes" "$(query 'SELECT signal FROM v_crash')" SIGSEGV
 
 # ---- a path that finds the queue full ----
