@@ -176,9 +176,6 @@ struct error *ingest_take_probe(struct ingest *ingest, const struct event_probe 
 	/* A look may have found it before its record came out of the queue. */
 	row->probe.attached_ns = record->header.time_ns;
 	row->probe.first_seen_ns = record->header.time_ns;
-	/* That look had begun before it was attached. */
-	if (row->probe.last_seen_ns < record->header.time_ns)
-		row->probe.last_seen_ns = record->header.time_ns;
 	row->changed = true;
 	return NULL;
 }
