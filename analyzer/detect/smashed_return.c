@@ -8,7 +8,8 @@
  * return address above. Text in the word, or in the frame pointer that is saved beside it, says what overran it.
  * Which function it was, the words below the stack pointer tell, where they are left (returned.h).
  * Also: a function that overran its frame up to the registers that it had saved, but not to the return address; it came
- * back, gave them back to its caller, and the caller used one as an address.
+ * back, gave them back to its caller, and the caller used one as an address (`possible` where one register alone was
+ * reached: an array that is full, and a register that held that value before, look the same).
  * Less surely: the crash is elsewhere, but the unwinder meets a return address that is no code, so the stack is
  * corrupted above the crash; what crashed may have been a local of the same frames.
  *
@@ -42,6 +43,14 @@ static bool near_code(const struct crash *crash, uint64_t target)
 	return false;
 }
 
+/* True also where stacks are not known. */
+static bool on_own_stack(const struct crash *crash)
+{
+	enum stack_kind kind = crash->stack_use_count ? crash->stack_uses[0].area.kind : STACK_MAIN;
+
+	return kind == STACK_MAIN || kind == STACK_THREAD || kind == STACK_SIGNAL;
+}
+
 static struct error *weigh(const struct crash *crash, const struct smashed *smashed, struct finding *finding)
 {
 	const struct fault_jump *jump = &crash->fault.jump;
@@ -65,6 +74,12 @@ static struct error *weigh(const struct crash *crash, const struct smashed *smas
 		err = finding_add_missing(finding,
 					  "what was mapped there before: code that was unloaded would look the "
 					  "same");
+	}
+	if (!err && !crash->overrun.run.make && !smashed->refused && !on_own_stack(crash)) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_counter(finding,
+					  "the stack pointer is on no thread's own stack: a switch to a stack that "
+					  "was not made ready looks the same");
 	}
 	if (!err && !crash->overrun.run.make && evidence_return_probes_seen(crash)) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
@@ -174,7 +189,7 @@ static struct error *report_register(const struct crash *crash, struct finding_l
 
 	if (err)
 		return err;
-	finding->confidence = CONFIDENCE_LIKELY;
+	finding->confidence = overrun_is_of_registers(overrun) ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
 	err = finding_set_summary(finding,
 				  "The frame of %s was overrun: it gave %s back to its caller as %s, and the caller "
 				  "used that as an address. The stack is corrupted.",
@@ -189,6 +204,10 @@ static struct error *report_register(const struct crash *crash, struct finding_l
 		err = evidence_add_signal(crash, finding);
 	if (!err)
 		err = set_offender(finding, &overrun->owner.symbol);
+	if (!err && !overrun_is_of_registers(overrun))
+		err = finding_add_counter(finding,
+					  "an array that is just full ends where the register was saved, which "
+					  "may have held that value before");
 	if (!err)
 		err = finding_add_missing(finding, "what the register held when that function was called");
 	return err

@@ -125,6 +125,18 @@ struct stack_run overrun_around(const struct core *core, uint64_t slot)
 	return (struct stack_run){0};
 }
 
+static size_t count_saved(const struct core *core, uint64_t callee, uint64_t return_slot, const struct stack_run *run)
+{
+	size_t count = 0;
+
+	for (int i = 0; i < CORE_REGISTERS; i++) {
+		uint64_t at = returned_saved_at(core, callee, (enum core_register)i, return_slot);
+
+		count += at && at >= run->start && at < run->end;
+	}
+	return count;
+}
+
 /* The function that was called last has saved the register, and gave back what it found there. */
 static bool find_register(const struct crash *crash, int number, struct overrun *ret)
 {
@@ -140,6 +152,7 @@ static bool find_register(const struct crash *crash, int number, struct overrun 
 	*ret = (struct overrun){
 		.by = TAKEN_REGISTER, .number = (enum core_register)number, .slot = saved, .value = word};
 	ret->run = overrun_around(crash->core, saved);
+	ret->saved_count = count_saved(crash->core, callee, slot, &ret->run);
 	ret->owner.slot = slot;
 	ret->owner.function = callee;
 	return ret->run.make != RUN_NONE;
@@ -181,11 +194,16 @@ void overrun_find(const struct crash *crash, struct overrun *ret)
 	*ret = (struct overrun){0};
 }
 
+bool overrun_is_of_registers(const struct overrun *overrun)
+{
+	return overrun->by == TAKEN_REGISTER && overrun->saved_count > 1;
+}
+
 bool overrun_gave(const struct crash *crash, uint64_t value)
 {
 	const struct overrun *overrun = &crash->overrun;
 
-	return (overrun->by == TAKEN_RETURN || overrun->by == TAKEN_REGISTER) && overrun->value == value;
+	return (overrun->by == TAKEN_RETURN || overrun_is_of_registers(overrun)) && overrun->value == value;
 }
 
 const char *words_run(struct words *words, const struct stack_run *run)

@@ -48,6 +48,7 @@ struct overrun {
 	enum core_register number; /* TAKEN_REGISTER: which */
 	uint64_t slot;		   /* the word of the stack */
 	uint64_t value;		   /* in it */
+	size_t saved_count;	   /* TAKEN_REGISTER: how many registers the run reaches where they were saved */
 	struct stack_run run;	   /* around it; RUN_NONE, for a return alone: nothing else shows what overwrote it */
 	/* Whose frame the slot was in, where it is left: who returned, or was called last. */
 	struct returned owner;
@@ -58,6 +59,10 @@ struct stack_run overrun_around(const struct core *core, uint64_t slot);
 
 /* Fills all but the owner, from what is known of the fault and of the pointer's way. Needs the core. */
 void overrun_find(const struct crash *crash, struct overrun *ret);
+
+/* Did an overrun change the register? A run that reaches one saved register alone may also be a full array, right below
+ * a value that the caller had before: a name and the pointer behind it, the first copied by the function. */
+bool overrun_is_of_registers(const struct overrun *overrun);
 
 /* Was that value, which the crash used as an address, taken from the stack by a return, or given back to a register
  * from an overwritten frame? Then no block of the heap gave it. A local variable may have been copied from such a

@@ -6,6 +6,23 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "analyzer/unwind/call_site.h"
+
+#define PUSHED_WORDS_MAX 16
+
+/* Is the return address there after all, a few words further up? Hand-written code that pushes without saying so in its
+ * call frame information makes the unwinder read what was pushed. Seen only of a function that was called directly. */
+static bool is_further_up(const struct crash *crash, const struct frame *callee, uint64_t slot)
+{
+	uint64_t entry = callee->symbol.function ? callee->pc - callee->symbol.function_offset : 0, word;
+
+	for (unsigned i = 1; crash->core && entry && i <= PUSHED_WORDS_MAX; i++) {
+		if (core_read_word(crash->core, slot + 8 * i, &word) && call_site_target(crash->core, word) == entry)
+			return true;
+	}
+	return false;
+}
+
 size_t corruption_first_lost(const struct crash *crash)
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
@@ -15,6 +32,8 @@ size_t corruption_first_lost(const struct crash *crash)
 
 		if (frame->trust != FRAME_LOST)
 			continue;
+		if (is_further_up(crash, callee, frame->sp - 8))
+			return SIZE_MAX;
 		if (!frame->pc || (crash->repair.trampoline && frame->pc == crash->repair.trampoline) ||
 		    (callee->trust != FRAME_CFI && callee->trust != FRAME_REGISTERS) || !callee->symbol.module)
 			return SIZE_MAX;
