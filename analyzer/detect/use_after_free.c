@@ -162,6 +162,22 @@ static uint64_t place_of_value(const struct crash *crash, const struct heap_subj
 	return *ret_was_read ? word : subject->holds_at;
 }
 
+/* Do they say that it was read from a block that is in use? */
+static bool was_read_from_live(const struct crash *crash, const struct heap_subject *subject)
+{
+	const struct pointer_path *path = &crash->path;
+
+	if (path->end != PATH_WORD || !path->count || !path->is_exact || path->words[0].value != subject->held)
+		return false;
+	for (size_t i = 0; i < crash->heap.subject_count; i++) {
+		const struct heap_subject *other = &crash->heap.subjects[i];
+
+		if (other->holds && other->holds_at == path->words[0].address)
+			return !ended_life(other) && !seems_free(crash, other);
+	}
+	return false;
+}
+
 /* What was used as an address stands in a block that is free. */
 static struct error *tell_derived(const struct crash *crash, const struct heap_subject *subject,
 				  const struct heap_life *life, struct finding_list *findings)
@@ -192,12 +208,18 @@ static struct error *tell_derived(const struct crash *crash, const struct heap_s
 		err = finding_add_counter(finding, "the value is text, which is copied about: that the block holds the "
 						   "same does not show that it was read there");
 	}
-	if (!err && crash->overrun.by == TAKEN_LOCAL && crash->overrun.value == subject->held) {
+	if (!err && was_read_from_live(crash, subject)) {
 		evidence_lower(finding, CONFIDENCE_POSSIBLE);
-		err = finding_add_counter(finding,
-					  "it was read from 0x%" PRIx64
-					  " on the stack, and %s: an array below may have been overrun",
-					  crash->overrun.slot, words_run(&run, &crash->overrun.run));
+		err = finding_add_counter(
+			finding, "the instructions in front read it from 0x%" PRIx64 ", in a block that is in use",
+			crash->path.words[0].address);
+	}
+	if (!err && crash->overrun.by != TAKEN_RETURN && crash->overrun.run.make &&
+	    crash->overrun.value == subject->held) {
+		evidence_lower(finding, CONFIDENCE_POSSIBLE);
+		err = finding_add_counter(
+			finding, "it lies at 0x%" PRIx64 " on the stack, and %s: an array below may have been overrun",
+			crash->overrun.slot, words_run(&run, &crash->overrun.run));
 	}
 	words_crash_site(&site, crash);
 	if (!err && life)

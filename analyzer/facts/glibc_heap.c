@@ -114,7 +114,7 @@ bool glibc_heap_find(const struct core *core, uint64_t break_start, uint64_t bre
 static enum chunk_state state_of(const struct core *core, const struct glibc_heap *heap,
 				 const struct glibc_chunk *chunk)
 {
-	uint64_t next = chunk->address + chunk->size, word;
+	uint64_t next = chunk->address + chunk->size, word, foot;
 
 	if (next >= heap->end)
 		return CHUNK_TOP;
@@ -122,7 +122,13 @@ static enum chunk_state state_of(const struct core *core, const struct glibc_hea
 		return CHUNK_FREE_CACHED;
 	if (!read_size(core, next, &word))
 		return CHUNK_UNKNOWN;
-	return word & GLIBC_PREVIOUS_IN_USE ? CHUNK_NOT_FREE : CHUNK_FREE_BINNED;
+	if (word & GLIBC_PREVIOUS_IN_USE)
+		return CHUNK_NOT_FREE;
+	/* free() writes the size a second time, behind the block (malloc.c, set_foot). A header that was overwritten,
+	 * by the end of a text above all, has that flag clear, too. */
+	return is_size(word, next, heap->end) && core_read_word(core, next, &foot) && foot == chunk->size
+		       ? CHUNK_FREE_BINNED
+		       : CHUNK_UNKNOWN;
 }
 
 void glibc_heap_walk(const struct core *core, const struct glibc_heap *heap, uint64_t address,
