@@ -283,7 +283,8 @@ struct crash {
 	const struct core *core;
 	struct place_index *places; /* of that core, for place_of() */
 	/* from the core, else from the record */
-	uint32_t pid, tid; /* as the process itself saw them */
+	uint32_t pid, tid;   /* as the process itself saw them */
+	uint32_t parent_pid; /* likewise, when it died; 0: not known */
 	char comm[17];
 	char *executable; /* path; NULL when not known */
 	char *core_path;

@@ -136,16 +136,21 @@ int BPF_PROG(signal_generate, int number, struct kernel_siginfo *info, struct ta
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct event_signal_sender sending = {};
 	struct handling *handling;
+	/* Compared with 1, and before anything else: the verifier takes the pointer for one that is never 0. */
+	u64 has_info = (u64)info > 1;
 	u32 tid = task->pid;
 	u64 key;
 	s32 code;
 
+	barrier_var(has_info);
 	if (result != SIGNAL_GENERATED || signal_bit(number) & HARMLESS_SIGNALS)
 		return 0;
 	key = sending_key(BPF_CORE_READ(target, tgid), number);
 	code = signal_code(info);
-	/* From the kernel or a timer: whoever sent the last one of that number did not send this one. */
-	if ((u64)info == 1 || !is_sent_code(code)) {
+	/* From the kernel or a timer: whoever sent the last one of that number did not send this one. In another
+	 * process's name the kernel sends, too: at the end of a parent (PR_SET_PDEATHSIG). A system call always has a
+	 * siginfo. */
+	if ((u64)info == 1 || !is_sent_code(code) || (!has_info && BPF_CORE_READ(target, tgid) != task->tgid)) {
 		bpf_map_delete_elem(&sendings, &key);
 		return 0;
 	}

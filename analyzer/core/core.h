@@ -130,7 +130,9 @@ struct core {
 	struct core_module *modules; /* by rising start; filled by core_find_modules() */
 	size_t module_count;
 	struct core_signal signal;
-	uint32_t pid; /* NT_PRPSINFO, else of the first thread */
+	uint32_t pid;	     /* NT_PRPSINFO, else of the first thread */
+	uint32_t parent_pid; /* NT_PRPSINFO; at the death, when another process may have taken the place of one that
+				ended */
 	uint32_t uid;
 	char comm[17];	    /* NT_PRPSINFO pr_fname; "" when absent */
 	char arguments[81]; /* pr_psargs */

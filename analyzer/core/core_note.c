@@ -47,6 +47,7 @@ static void read_prpsinfo(struct core *core, const uint8_t *bytes, size_t size)
 		return;
 	memcpy(&info, bytes, sizeof(info));
 	core->pid = (uint32_t)info.pr_pid;
+	core->parent_pid = (uint32_t)info.pr_ppid;
 	core->uid = info.pr_uid;
 	memcpy(core->comm, info.pr_fname, sizeof(info.pr_fname));
 	memcpy(core->arguments, info.pr_psargs, sizeof(info.pr_psargs));

@@ -9,10 +9,10 @@
  * whoever sent it may have run on, and then it is not known (`likely`).
  *
  * Near misses, left to their own classes: an assertion, a canary, a complaint about the heap, std::terminate and panics
- * abort too, so that a caller of abort() without a name leaves them open (`possible`), and one in a library that is
- * gone, or a way without any name, leaves the class unknown. A handler that sends a signal on is forwarded-signal, and
- * one that aborts because of a fault is only the messenger (`possible`); SIGPIPE and SIGXFSZ carry the process's own id
- * though the kernel sends them.
+ * abort too, and so does a sanitizer, whose finding is the cause (`possible`), so that a caller of abort() without a
+ * name leaves them open (`possible`), and one in a library that is gone, or a way without any name, leaves the class
+ * unknown. A handler that sends a signal on is forwarded-signal, and one that aborts because of a fault is only the
+ * messenger (`possible`); SIGPIPE and SIGXFSZ carry the process's own id though the kernel sends them.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -23,13 +23,6 @@
 #include "analyzer/evidence/evidence_probe.h"
 #include "analyzer/evidence/evidence_process.h"
 #include "analyzer/facts/system_call.h"
-
-/* Linux fs/pipe.c, mm/filemap.c: send_sig(…, current, 0) */
-static bool is_kernels_own(const struct crash *crash)
-{
-	return (crash->signal.number == SIGPIPE || crash->signal.number == SIGXFSZ) && crash->signal.code == SI_USER &&
-	       !crash->sending.crashed;
-}
 
 static bool is_fault_signal(int number)
 {
@@ -120,6 +113,10 @@ static struct error *report_other_thread(const struct crash *crash, struct findi
 		return report_calling_thread(crash, index, finding);
 	err = finding_set_summary(finding, "The process sent %s to itself; which of its threads did so is not known.",
 				  words_signal(&signal, crash->signal.number));
+	if (!err && crash->signal.code == SI_QUEUE) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_missing(finding, "the sending: with sigqueue the sender says itself who it is");
+	}
 	return err
 		       ?: finding_add_missing(finding,
 					      "the thread that sent the signal: none is in such a system call any "
@@ -144,6 +141,9 @@ static struct error *set_summary(const struct crash *crash, const struct ending 
 					   crash->panic_message ? " (\"" : "", crash->panic_message ?: "",
 					   crash->panic_message ? "\")" : "", caller.text[0] ? ", called in " : "",
 					   caller.text);
+	if (ending->kind == ENDING_SANITIZER)
+		return finding_set_summary(finding, "A sanitizer ended the program: it had found an error%s%s.",
+					   caller.text[0] ? " in " : "", caller.text);
 	if (ending->kind == ENDING_LIBRARY)
 		return finding_set_summary(finding, "The C library ended the program%s%s%s%s.",
 					   crash->abort_message ? ": " : "", crash->abort_message ?: "",
@@ -170,6 +170,11 @@ static struct error *weigh(const struct crash *crash, const struct ending *endin
 	if (ending->kind == ENDING_GO_THROW && evidence_return_probes_seen(crash)) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		return finding_add_counter(finding, "uretprobes were at work, which Go's runtime stumbles over");
+	}
+	if (ending->kind == ENDING_SANITIZER) {
+		finding->confidence = CONFIDENCE_POSSIBLE;
+		return finding_add_missing(finding, "what the sanitizer had found: its report is on standard error, or "
+						    "where log_path says");
 	}
 	if (ending->kind == ENDING_LIBRARY) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
@@ -242,7 +247,7 @@ struct error *detect_deliberate_abort(const struct crash *crash, struct finding_
 			err = report_timer(crash, finding);
 		return err ?: evidence_add_signal(crash, finding);
 	}
-	if (!ending.own || is_kernels_own(crash) || crash->has_exit_state)
+	if (!ending.own || evidence_kernels_own(crash) != KERNEL_OWN_NO || crash->has_exit_state)
 		return NULL;
 	switch (ending.kind) {
 	case ENDING_PLAIN:
@@ -262,6 +267,7 @@ struct error *detect_deliberate_abort(const struct crash *crash, struct finding_
 			return NULL;
 		break;
 	case ENDING_LIBRARY:
+	case ENDING_SANITIZER:
 	case ENDING_GO_THROW:
 		break;
 	default:

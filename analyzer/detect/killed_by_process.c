@@ -5,7 +5,8 @@
  *
  * What is seen: the recorder saw a process send that signal to this one; or the signal's siginfo says that a process
  * sent it (SI_USER, SI_TKILL), and its id is not the dead process's own. The kernel fills that in; of SI_QUEUE the
- * sender chooses it, so it is only `likely`. SI_KERNEL is the kernel's: for SIGQUIT and SIGINT a key of the terminal,
+ * sender chooses it, so it is only `likely`; so is a signal in the name of a process that may have been the parent and
+ * have ended. SI_KERNEL is the kernel's: for SIGQUIT and SIGINT a key of the terminal,
  * for SIGXCPU the processor time.
  *
  * No sender was seen: a core without NT_SIGINFO; an id of 0, which stands for a process outside the pid namespace and
@@ -14,7 +15,8 @@
  * of the sending is all there is.
  *
  * Near misses: a fault has a positive code and an address; a signal that the process sent to itself is
- * deliberate-abort; SI_KERNEL with SIGSEGV or SIGBUS is a fault whose address the processor does not tell; the OOM
+ * deliberate-abort, SIGPIPE and SIGXFSZ too, unless the call that the thread comes from failed as the kernel then lets
+ * it fail; SI_KERNEL with SIGSEGV or SIGBUS is a fault whose address the processor does not tell; the OOM
  * killer's SIGKILL comes from no process.
  */
 #include <inttypes.h>
@@ -34,8 +36,12 @@ static const struct kernel_reason {
 } kernel_reasons[] = {
 	{SIGQUIT, SI_KERNEL, CONFIDENCE_LIKELY, "the terminal's quit key (Ctrl-\\) was pressed"},
 	{SIGINT, SI_KERNEL, CONFIDENCE_LIKELY, "the terminal's interrupt key (Ctrl-C) was pressed"},
-	{SIGHUP, SI_KERNEL, CONFIDENCE_LIKELY, "its terminal was closed"},
-	{SIGXCPU, SI_KERNEL, CONFIDENCE_PROVEN, "it had used up the processor time that it may have (RLIMIT_CPU)"},
+	{SIGHUP, SI_KERNEL, CONFIDENCE_LIKELY,
+	 "its terminal was closed, or the leader of its session or job had ended"},
+	{SIGXCPU, SI_KERNEL, CONFIDENCE_PROVEN,
+	 "it had used up the processor time that it may have (RLIMIT_CPU, or under real-time scheduling RLIMIT_RTTIME "
+	 "or "
+	 "the time before its deadline)"},
 	{SIGXFSZ, SI_USER, CONFIDENCE_LIKELY, "it wrote past the size that a file of its may have (RLIMIT_FSIZE)"},
 	{SIGPIPE, SI_USER, CONFIDENCE_LIKELY, "it wrote to a pipe or socket that nobody reads any more"},
 };
@@ -64,7 +70,7 @@ static struct error *report_kernel(const struct crash *crash, const struct kerne
 	if (err)
 		return err;
 	finding->confidence = reason->confidence;
-	if (reason->number == SIGXFSZ && is_writing(crash))
+	if (reason->number == SIGXFSZ && is_writing(crash) && evidence_kernels_own(crash) == KERNEL_OWN_FAILED)
 		finding->confidence = CONFIDENCE_PROVEN;
 	err = finding_set_summary(finding, "The kernel ended the process with %s: %s.",
 				  words_signal(&signal, crash->signal.number), reason->text);
@@ -85,7 +91,7 @@ static const struct kernel_reason *find_kernel_reason(const struct crash *crash)
 
 		if (signal->number != reason->number)
 			continue;
-		if (reason->code == SI_USER ? ending.own && !ending.sends && signal->code == SI_USER
+		if (reason->code == SI_USER ? ending.own && evidence_kernels_own(crash) != KERNEL_OWN_NO
 					    : !signal->only_number && signal->code == reason->code)
 			return reason;
 	}
@@ -126,6 +132,16 @@ static const char *sender_words(struct words *words, const struct crash *crash, 
 	return words->text;
 }
 
+/* With PR_SET_PDEATHSIG the kernel sends a signal in the name of the parent that ends (Linux kernel/exit.c,
+ * forget_original_parent). The recorder sees that nobody made a call for it; a parent that is still there in the core
+ * has not ended. */
+static bool may_have_ended(const struct crash *crash, const struct sender *sender)
+{
+	if (sender->is_recorded || crash->signal.code != SI_USER || !sender->pid || crash->parent_pid == sender->pid)
+		return false;
+	return crash->has_signal_event || crash->parent_pid;
+}
+
 static struct error *weigh(const struct crash *crash, const struct sender *sender, struct finding *finding)
 {
 	const struct crash_signal *sent = &crash->signal;
@@ -140,6 +156,12 @@ static struct error *weigh(const struct crash *crash, const struct sender *sende
 					   words_before_crash(&words, crash, crash->sender.time_ns));
 	if (!err && !sender->comm[0])
 		err = finding_add_missing(finding, "the sender's name: nobody recorded it");
+	if (!err && may_have_ended(crash, sender)) {
+		finding->confidence = CONFIDENCE_LIKELY;
+		err = finding_add_missing(
+			finding, "whether that process sent it, or was the parent and ended: a process can ask "
+				 "for a signal at its parent's end (PR_SET_PDEATHSIG)");
+	}
 	if (!err && !sender->is_recorded && (sent->code == SI_QUEUE || !sender->pid)) {
 		finding->confidence = CONFIDENCE_LIKELY;
 		err = finding_add_missing(finding, "%s",
@@ -164,8 +186,9 @@ static struct error *report_sender(const struct crash *crash, const struct sende
 
 	if (err)
 		return err;
-	err = finding_set_summary(finding, "%s was sent to the process by %s.",
-				  words_signal(&signal, crash->signal.number), sender_words(&words, crash, sender));
+	err = finding_set_summary(finding, "%s was sent to the process by %s%s.",
+				  words_signal(&signal, crash->signal.number), sender_words(&words, crash, sender),
+				  may_have_ended(crash, sender) ? ", or at its end" : "");
 	if (!err && crash->signal.number == SIGABRT)
 		err = finding_set_next_step(finding,
 					    "SIGABRT from outside is what watchdogs send: see what the process "

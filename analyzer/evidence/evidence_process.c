@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/evidence/evidence_process.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 
 static const struct frame *frame_at(const struct crash *crash, size_t frame)
 {
@@ -55,6 +57,33 @@ bool evidence_is_passed_on(const struct crash *crash)
 		return false;
 	return sender->pid == crash->process.pid || sender->first_pid != sender->pid ||
 	       !is_timer(sender->first_number, sender->first_code);
+}
+
+/* A write beyond the limit of RLIMIT_FSIZE is cut short without a signal; these calls write piece by piece, and the
+ * second piece may get one. Which call it is, registers of the record do not have. */
+static bool may_stop_halfway(const struct crash *crash)
+{
+	uint64_t call = crash->registers[CORE_ORIG_RAX];
+
+	return !crash->core || call == SYS_sendfile || call == SYS_splice || call == SYS_copy_file_range;
+}
+
+enum kernel_own evidence_kernels_own(const struct crash *crash)
+{
+	int number = crash->signal.number;
+	int64_t result = (int64_t)crash->registers[CORE_RAX];
+	bool by_another = crash->has_sender && (crash->sender.pid != crash->process.pid ||
+						(crash->has_signal_event && crash->signal_event.tid &&
+						 crash->sender.tid && crash->sender.tid != crash->signal_event.tid));
+
+	if ((number != SIGPIPE && number != SIGXFSZ) || (!crash->signal.only_number && crash->signal.code != SI_USER) ||
+	    crash->sending.crashed || by_another)
+		return KERNEL_OWN_NO;
+	if (!crash->has_registers)
+		return KERNEL_OWN_MAYBE;
+	if (result == (number == SIGPIPE ? -EPIPE : -EFBIG))
+		return KERNEL_OWN_FAILED;
+	return result > 0 && (number == SIGPIPE || may_stop_halfway(crash)) ? KERNEL_OWN_MAYBE : KERNEL_OWN_NO;
 }
 
 const char *evidence_frame_words(struct words *words, const struct crash *crash, size_t frame)

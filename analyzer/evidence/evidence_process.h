@@ -25,6 +25,16 @@ const char *evidence_frame_words(struct words *words, const struct crash *crash,
 /* Sets the offender to the code of that frame; nothing for SIZE_MAX. */
 struct error *evidence_set_frame_offender(const struct crash *crash, struct finding *finding, size_t frame) must_check;
 
+/* Did the kernel send SIGPIPE or SIGXFSZ to the thread itself, from within a call that writes? It does so in the
+ * process's own name (send_sig(…, current, 0): Linux fs/pipe.c, net/core/stream.c, fs/read_write.c, fs/attr.c), and
+ * that call then fails with EPIPE or EFBIG, or returns what it had written before. */
+enum kernel_own {
+	KERNEL_OWN_NO,	   /* the registers show another call's result, or another thread was seen sending it */
+	KERNEL_OWN_MAYBE,  /* no registers, or a number of bytes */
+	KERNEL_OWN_FAILED, /* the result is that error */
+};
+enum kernel_own evidence_kernels_own(const struct crash *crash);
+
 /* Would the instruction that the crashed thread stands at fault, by its registers? Tells a signal that a handler has
  * sent again before it returned from one that came from elsewhere. */
 bool evidence_instruction_faults(const struct crash *crash);

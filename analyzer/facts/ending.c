@@ -42,6 +42,18 @@ static const struct row rows[] = {
 	{EXACT, ENDING_LIBRARY, "__libc_fatal"},
 	{EXACT, ENDING_LIBRARY, "malloc_printerr"},
 	{EXACT, ENDING_LIBRARY, "__fortify_fail"},
+	{PREFIX, ENDING_SANITIZER, "_ZN11__sanitizer"},
+	{PREFIX, ENDING_SANITIZER, "_ZN6__asan"},
+	{PREFIX, ENDING_SANITIZER, "_ZN6__lsan"},
+	{PREFIX, ENDING_SANITIZER, "_ZN6__msan"},
+	{PREFIX, ENDING_SANITIZER, "_ZN6__tsan"},
+	{PREFIX, ENDING_SANITIZER, "_ZN7__ubsan"},
+	{PREFIX, ENDING_SANITIZER, "_ZN8__hwasan"},
+	{PREFIX, ENDING_SANITIZER, "__asan_"},
+	{PREFIX, ENDING_SANITIZER, "__hwasan_"},
+	{PREFIX, ENDING_SANITIZER, "__msan_"},
+	{PREFIX, ENDING_SANITIZER, "__tsan_"},
+	{PREFIX, ENDING_SANITIZER, "__ubsan_"},
 	{EXACT, ENDING_CANARY, "__stack_chk_fail"},
 	{EXACT, ENDING_CANARY, "__stack_chk_fail_local"},
 	{EXACT, ENDING_FORTIFY, "__chk_fail"},
@@ -263,13 +275,16 @@ void ending_find(const struct crash *crash, struct ending *ret_ending)
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
 	bool recorded = crash->has_sender && crash->sender.pid == crash->process.pid;
+	/* With sigqueue the sender chooses the id that siginfo has: it may be the receiver's. */
+	bool by_another = crash->has_sender && !recorded;
 	size_t end;
 
 	*ret_ending = (struct ending){.teller = SIZE_MAX, .caller = SIZE_MAX, .lost_frame = SIZE_MAX};
 	ret_ending->sends = crash->sending.crashed != 0;
 	/* Where there is no siginfo, the call that the thread is in is the word that there is. */
-	ret_ending->own = recorded || (crash->signal.only_number ? !crash->has_sender && ret_ending->sends
-								 : ending_is_own_signal(crash, &crash->signal));
+	ret_ending->own =
+		recorded || (crash->signal.only_number ? !crash->has_sender && ret_ending->sends
+						       : !by_another && ending_is_own_signal(crash, &crash->signal));
 	if (!stack)
 		return;
 	skip_own_handlers(crash, ret_ending);

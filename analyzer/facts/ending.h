@@ -19,6 +19,7 @@ enum ending_kind {
 	ENDING_NONE = 0,   /* the thread did not send it, or its frames do not show how */
 	ENDING_PLAIN,	   /* abort(), raise() or kill(), or a system call of the program's own code */
 	ENDING_LIBRARY,	   /* the C library found something wrong, and said so */
+	ENDING_SANITIZER,  /* a sanitizer that the program was built with had found an error */
 	ENDING_ASSERT,	   /* a failed assertion */
 	ENDING_CANARY,	   /* __stack_chk_fail: the canary of a stack frame was overwritten */
 	ENDING_FORTIFY,	   /* __chk_fail: a checked function would have written past its buffer */

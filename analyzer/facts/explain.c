@@ -269,6 +269,7 @@ static struct error *take_core(struct crash *crash, const char *name)
 	struct error *err;
 
 	crash->pid = core->pid;
+	crash->parent_pid = core->parent_pid;
 	crash->tid = core->threads[0].tid;
 	snprintf(crash->comm, sizeof(crash->comm), "%s", core->comm);
 	memcpy(crash->registers, core->threads[0].registers, sizeof(crash->registers));

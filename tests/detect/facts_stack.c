@@ -368,6 +368,19 @@ static void read_thrown(struct parser *parser)
 	take_rest(parser, thrown->text, sizeof(thrown->text));
 }
 
+/* result NUMBER: what the system call gave back that the thread came from */
+static void read_result(struct parser *parser)
+{
+	facts_crash(parser)->registers[CORE_RAX] = facts_read_number(parser);
+	facts_crash(parser)->has_registers = true;
+}
+
+/* parent PID: of the dead process, when it died, as the core says */
+static void read_parent(struct parser *parser)
+{
+	facts_crash(parser)->parent_pid = (uint32_t)facts_read_number(parser);
+}
+
 /* system-call NUMBER: in rax, as the kernel leaves it when a filter refuses */
 static void read_system_call(struct parser *parser)
 {
@@ -440,6 +453,8 @@ bool facts_read_stack_line(struct parser *parser, const char *keyword)
 		{"handler", read_handler},
 		{"said", read_said},
 		{"thrown", read_thrown},
+		{"result", read_result},
+		{"parent", read_parent},
 		{"system-call", read_system_call},
 		{"stack-pointer", read_stack_pointer},
 		{"member", read_member},
