@@ -50,8 +50,11 @@ static void make_noise(void)
 
 static void bug(int noise)
 {
+	uintptr_t hole;
+
 	prctl(PR_GET_DUMPABLE, 8888, 0, 0, 0);
 	walker_open(&walker, FILE_TO_MAP);
+	hole = (uintptr_t)walker.image;
 	walker_step(&walker);
 	prctl(PR_GET_DUMPABLE, 9999, 0, 0, 0);
 	if (noise)
@@ -61,7 +64,7 @@ static void bug(int noise)
 	/* The kernel takes the highest gap that fits: that of the walker, unless there is one above it, which then is full. */
 	do
 		depot_open(&depot);
-	while ((uintptr_t)depot.block - (uintptr_t)walker.image >= WALKER_MAP_BYTES);
+	while ((uintptr_t)depot.block - hole >= WALKER_MAP_BYTES);
 	prctl(PR_GET_DUMPABLE, 2222, 0, 0, 0);
 	pause_ms(3);
 	if (noise)
