@@ -75,7 +75,7 @@ static void __attribute__((noreturn)) stop(const char *sentence)
 	state.limits.stop(sentence);
 }
 
-/* alarm(2) outlives execve(2), and anybody may send one: what it would have done without us. */
+/* An alarm outlives execve(2), and anybody may send one: what it would have done without us. */
 static void hand_on(int number)
 {
 	if (state.action_before.sa_handler == SIG_IGN)

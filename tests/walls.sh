@@ -36,7 +36,7 @@ pure=(replay/*.[ch] analyzer/timeline.[ch] analyzer/facts/heap.[ch] analyzer/evi
 forbid 'I/O in a pure module' '\b(fopen|open|printf|fprintf|fputs|puts|getenv|store_reader_[a-z_]+|core_open|fork|time|localtime|gmtime)\(' "${pure[@]}"
 # Deadlines are by the monotonic clock (common/deadline.h); the date is for dates.
 forbid 'a deadline by the date' 'time\(NULL\) *[-+<>]|[<>] *time\(NULL\)|\balarm\(|setitimer\(|CLOCK_REALTIME, (&next|&end|&deadline)' cli/*.c vault/*.c bundle/*.c collector/*.c common/*.[ch] schema/*.c
-forbid 'exit below main' XX/**/*.[ch] common/*.[ch]
+forbid 'exit below main' '\b(exit|abort)\(.*\);' analyzer/**/*.[ch] schema/**/*.[ch] replay/*.[ch] common/*.[ch]
 forbid 'a static in a detector' '^[[:space:]]+static (const )?[a-z_ ]+(\*)? *[a-z_]+(\[[^]]*\])? *;|^[[:space:]]+static [^c(][^(]*[;=]' analyzer/detect/*.c
 
 for header in common/*.h replay/*.h schema/*.h vault/*.h analyzer/**/*.h cli/*.h bundle/*.h collector/*.h bpf/event.h include/corelate/*.h; do
