@@ -49,6 +49,21 @@ static bool is_plausible(const struct frame_image *image)
 /* Exceptions of the processor (Intel SDM, volume 3, "Exception and Interrupt Reference"). */
 enum { TRAP_DIVIDE = 0, TRAP_OPCODE = 6, TRAP_STACK = 12, TRAP_PROTECTION = 13, TRAP_PAGE = 14 };
 
+/* What the kernel knows of a signal is 48 bytes; it writes zeros behind them (SI_EXPANSION_SIZE, Linux kernel/signal.c,
+ * copy_siginfo_to_user, since 4.20). */
+#define SIGINFO_USED_BYTES 48
+
+static bool is_cleared(const siginfo_t *info)
+{
+	const uint8_t *bytes = (const uint8_t *)info;
+
+	for (size_t i = SIGINFO_USED_BYTES; i < sizeof(*info); i++) {
+		if (bytes[i])
+			return false;
+	}
+	return true;
+}
+
 /* The kernel writes the siginfo only for a handler that asked for it (SA_SIGINFO); otherwise there is what was on the
  * stack before. For the processor's signals it must agree with what the frame has of the exception. */
 static bool has_siginfo(const struct frame_image *image)
@@ -56,7 +71,7 @@ static bool has_siginfo(const struct frame_image *image)
 	const siginfo_t *info = &image->info;
 
 	if (info->si_signo <= 0 || info->si_signo > 64 || info->si_errno != 0 || info->si_code < -64 ||
-	    info->si_code > SI_KERNEL)
+	    info->si_code > SI_KERNEL || !is_cleared(info))
 		return false;
 	if (info->si_code <= 0)
 		return true;
