@@ -16,6 +16,10 @@ live_cleanup_more() {
 
 live_begin_alone "$@"
 LIMIT_BEFORE=$(cat /proc/sys/kernel/core_pipe_limit)
+# Under a path that core_pattern can hold, wherever the build is.
+mkdir "$TMP/bin"
+cp "$CORELATE" "$BUILD/corelated" "$TMP/bin/"
+CORELATE=$TMP/bin/corelate
 VAULT=$TMP/v
 CONFIG=$TMP/c.conf
 HOOKS=$TMP/hooks
