@@ -6,6 +6,7 @@
 #define ARCH_IP(regs) ((regs)->ip)
 #define ARCH_SP(regs) ((regs)->sp)
 #define ARCH_RESULT(regs) ((regs)->ax)
+#define ARCH_SYSCALL_NUMBER(regs) ((regs)->orig_ax)
 #define ARCH_SYSCALL_ARG0(regs) ((regs)->di)
 #define ARCH_SYSCALL_ARG1(regs) ((regs)->si)
 #define ARCH_SYSCALL_ARG2(regs) ((regs)->dx)
@@ -42,10 +43,12 @@ enum {
 	ARCH_SYSCALL_SHMAT = 30,
 	ARCH_SYSCALL_DUP = 32,
 	ARCH_SYSCALL_DUP2 = 33,
+	ARCH_SYSCALL_EXECVE = 59,
 	ARCH_SYSCALL_SHMDT = 67,
 	ARCH_SYSCALL_FCNTL = 72,
 	ARCH_SYSCALL_PRCTL = 157,
 	ARCH_SYSCALL_DUP3 = 292,
+	ARCH_SYSCALL_EXECVEAT = 322,
 	ARCH_SYSCALL_PKEY_MPROTECT = 329,
 	ARCH_SYSCALL_CLOSE_RANGE = 436,
 };

@@ -8,6 +8,7 @@
 #include "result.bpf.h"  /* calls that failed, and those of descriptors */
 #include "call.bpf.h"    /* calls of probed functions */
 #include "life.bpf.h"    /* fork, exec, exit, snapshot */
+#include "choice.bpf.h"  /* whom the filter takes in mid-life */
 #include "sender.bpf.h"  /* who sends signals, and in which handler */
 #include "signal.bpf.h"  /* signals and pending uretprobes */
 #include "ledger.bpf.h"  /* who attaches and holds uprobes */

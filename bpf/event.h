@@ -170,6 +170,7 @@ enum event_process_reason {
 	EVENT_PROCESS_EXEC = 2,	    /* has just begun a new program; EVENT_MAPPING records follow */
 	EVENT_PROCESS_SNAPSHOT = 3, /* ran before the recording; EVENT_MAPPING records follow */
 	EVENT_PROCESS_SEEN = 4,	    /* seen for the first time in mid-life */
+	EVENT_PROCESS_MATCHED = 5,  /* the filter takes it from now on: until header.time_ns it was not recorded */
 };
 
 /* Complete: whoever it tells of has no other record that would fill it in. It comes before every other record of the
@@ -505,7 +506,8 @@ struct event_loss {
 
 #define FILTER_COMM_BYTES 16
 
-/* What is to be recorded: a process that meets every criterion that is set, and its descendants when `pid` is set. */
+/* What is to be recorded: a process that meets every criterion that is set (a descendant has its ancestor's pid), from
+ * that moment until it runs a program with which it does not; and its forks likewise. */
 struct event_filter {
 	u32 recorder_pid; /* never recorded */
 	u32 has_pid;	  /* membership of the `followed` map is asked for */

@@ -13,6 +13,8 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 {
 	u32 parent_pid = parent->tgid;
 	u32 pid = child->tgid;
+	u32 before = BEFORE_NOTHING;
+	struct process_state *state;
 	struct event_thread *record;
 	u64 start_ns;
 
@@ -24,13 +26,18 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 			if (bpf_map_update_elem(&followed, &pid, &start_ns, BPF_ANY))
 				event_count_state_loss();
 		}
+		if (finding_descendants)
+			return 0;
 		/* Whoever is recorded is announced before its first child, so that the child's history has a parent. */
 		process_verdict(parent);
+		state = bpf_map_lookup_elem(&processes, &parent_pid);
+		if (state && state->verdict == VERDICT_RECORD && state->start_ns == leader_start(parent))
+			before = BEFORE_PARENT;
 		process_judge(child, starting ? EVENT_PROCESS_SNAPSHOT : EVENT_PROCESS_FORK, parent_pid, shares_memory,
-			      false);
+			      before);
 		return 0;
 	}
-	if (process_verdict(parent) != VERDICT_RECORD)
+	if (finding_descendants || process_verdict(parent) != VERDICT_RECORD)
 		return 0;
 	record = event_reserve(EVENT_THREAD, sizeof(*record));
 	if (record) {
@@ -69,8 +76,8 @@ __noinline int mapping_emit(u32 pid, const struct vma_found *vma, u32 reason)
 
 #define EXEC_NEIGHBOURS 16
 
-/* Emits the mapping at `address` and those that touch it below and above: the segments of one ELF file. Returns where they
- * end; 0 when one found no room. */
+/* Emits the mapping at `address` and those that touch it below and above: the segments of one ELF file. Returns where
+ * they end; 0 when one found no room. */
 static __noinline u64 exec_mappings_around(struct task_struct *task, u64 address)
 {
 	struct vma_found first = {}, vma = {};
@@ -138,12 +145,18 @@ int BPF_PROG(process_exec, struct task_struct *task)
 	u32 parent_pid = BPF_CORE_READ(task, real_parent, tgid);
 	u32 pid = task->tgid;
 	struct process_state *before = bpf_map_lookup_elem(&processes, &pid);
-	bool was_recorded = before && before->verdict == VERDICT_RECORD && before->start_ns == leader_start(task);
-	u32 verdict = process_judge(task, EVENT_PROCESS_EXEC, parent_pid, false, was_recorded);
+	u32 epoch = verdict_epoch;
+	u32 how = BEFORE_NOTHING;
+	u32 verdict;
 
+	if (before && before->start_ns == leader_start(task))
+		how = (before->verdict == VERDICT_RECORD ? BEFORE_RECORDED : 0) | (before->known ? BEFORE_KNOWN : 0);
+	verdict = process_judge(task, EVENT_PROCESS_EXEC, parent_pid, false, how);
 	bpf_task_storage_delete(&calls, task);
-	if (thread)
+	if (thread) {
 		thread->verdict = verdict;
+		thread->epoch = epoch;
+	}
 	if (verdict != VERDICT_RECORD)
 		return 0;
 	if (exec_mappings_tell(task, mm))
@@ -151,7 +164,7 @@ int BPF_PROG(process_exec, struct task_struct *task)
 	/* Announced again, late, with the next event: the recorder then looks for the mappings itself. */
 	before = bpf_map_lookup_elem(&processes, &pid);
 	if (before) {
-		before->owed = 1;
+		before->owed = OWED;
 		if (thread)
 			thread->verdict = VERDICT_UNKNOWN;
 	}
@@ -214,9 +227,9 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	state = bpf_map_lookup_elem(&processes, &pid);
 	if (state && state->start_ns == leader_start(task)) {
 		last = *state;
-		if (last.owed && last.verdict == VERDICT_RECORD && process_announce(task, &last, 1))
-			last.owed = 0;
-		if (bpf_map_delete_elem(&processes, &pid) == 0 && last.verdict == VERDICT_RECORD && !last.owed)
+		if (last.owed && process_announce(task, &last, 1))
+			last.owed = OWED_NOTHING;
+		if (bpf_map_delete_elem(&processes, &pid) == 0 && last.known && !last.owed)
 			exit_tell(task, last.start_ns);
 	}
 	holder = bpf_map_lookup_elem(&holders, &pid);

@@ -282,17 +282,6 @@ int prctl_exit(struct trace_event_raw_sys_exit *ctx)
 	struct event_prctl *record;
 	u64 text;
 
-	/* A process may be chosen by its name, and this is the call that changes it. */
-	if (filter.has_comm && ARCH_SYSCALL_ARG0(regs) == PR_SET_NAME && !state) {
-		u32 pid = bpf_get_current_pid_tgid() >> 32;
-
-		state = bpf_task_storage_get(&threads, task, NULL, 0);
-		if (!state)
-			return 0;
-		bpf_map_delete_elem(&processes, &pid);
-		state->verdict = VERDICT_UNKNOWN;
-		return 0;
-	}
 	if (!state)
 		return 0;
 	record = event_reserve(EVENT_PRCTL, sizeof(*record));

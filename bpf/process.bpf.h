@@ -49,8 +49,20 @@ static __always_inline bool is_followed(struct task_struct *task)
 	return *followed_ns == start_ns;
 }
 
-/* Does the filter take this process? All criteria that are set must hold. */
-static __always_inline bool filter_takes(struct task_struct *task)
+static __always_inline bool is_name(const char *comm)
+{
+	for (int i = 0; i < FILTER_COMM_BYTES; i++) {
+		if (comm[i] != filter.comm[i])
+			return false;
+		if (!comm[i])
+			break;
+	}
+	return true;
+}
+
+/* Does the filter take this process? All criteria that are set must hold. `name` (FILTER_COMM_BYTES): the one that it
+ * is about to have; NULL for the one that it has. */
+static __always_inline bool filter_takes(struct task_struct *task, const char *name)
 {
 	u32 pid = BPF_CORE_READ(task, tgid);
 
@@ -67,16 +79,14 @@ static __always_inline bool filter_takes(struct task_struct *task)
 		    BPF_CORE_READ(inode, i_sb, s_dev) != filter.executable_device)
 			return false;
 	}
-	if (filter.has_comm) {
+	if (filter.has_comm && name && !is_name(name))
+		return false;
+	if (filter.has_comm && !name) {
 		char comm[FILTER_COMM_BYTES];
 
 		BPF_CORE_READ_INTO(&comm, task, group_leader, comm);
-		for (int i = 0; i < FILTER_COMM_BYTES; i++) {
-			if (comm[i] != filter.comm[i])
-				return false;
-			if (!comm[i])
-				break;
-		}
+		if (!is_name(comm))
+			return false;
 	}
 	if (filter.cgroup_id && !under_cgroup(task, filter.cgroup_id))
 		return false;
@@ -150,10 +160,17 @@ static __always_inline bool process_announce(struct task_struct *task, const str
 	return true;
 }
 
-/* The verdict on a process that has just begun: to be, to run another program, or to be seen. `was_recorded`: its old
- * program was, so that the end of that is told even where the new one is none to record. */
+/* How a process was judged before it began what it is judged for. */
+enum before {
+	BEFORE_NOTHING = 0,
+	BEFORE_RECORDED = 1, /* its old program was: the end of that is told even where the new one is none to record */
+	BEFORE_KNOWN = 2,    /* it was announced at some time */
+	BEFORE_PARENT = 4,   /* its parent is recorded: so is the copy */
+};
+
+/* The verdict on a process that has just begun: to be, to run another program, or to be seen. */
 static __always_inline u32 process_judge(struct task_struct *task, u32 reason, u32 parent_pid, bool shares_memory,
-					 bool was_recorded)
+					 u32 before)
 {
 	struct process_state state = {
 		.start_ns = leader_start(task),
@@ -164,10 +181,20 @@ static __always_inline u32 process_judge(struct task_struct *task, u32 reason, u
 	};
 	u32 pid = BPF_CORE_READ(task, tgid);
 
-	state.verdict = filter_takes(task) ? VERDICT_RECORD : VERDICT_IGNORE;
-	state.owed = state.verdict == VERDICT_RECORD || was_recorded;
+	if (before & BEFORE_PARENT) {
+		state.verdict = VERDICT_RECORD;
+	} else {
+		state.verdict = filter_takes(task, NULL) ? VERDICT_RECORD : VERDICT_IGNORE;
+		/* What it has from its parent was not recorded. */
+		if (reason == EVENT_PROCESS_FORK && state.verdict == VERDICT_RECORD) {
+			state.reason = EVENT_PROCESS_MATCHED;
+			state.shares_memory = 0;
+		}
+	}
+	state.owed = state.verdict == VERDICT_RECORD || before & BEFORE_RECORDED ? OWED : OWED_NOTHING;
+	state.known = state.owed || before & BEFORE_KNOWN;
 	if (state.owed && process_announce(task, &state, 0))
-		state.owed = 0;
+		state.owed = OWED_NOTHING;
 	if (bpf_map_update_elem(&processes, &pid, &state, BPF_ANY) && state.owed)
 		event_count_state_loss();
 	return state.owed ? VERDICT_UNKNOWN : state.verdict;
@@ -180,33 +207,43 @@ static __always_inline u32 process_verdict(struct task_struct *task)
 	struct process_state *state = bpf_map_lookup_elem(&processes, &pid);
 
 	if (state && state->start_ns == leader_start(task)) {
+		/* Read in this order: see process_match. */
+		u32 verdict = *(volatile u32 *)&state->verdict;
+		u32 owed = *(volatile u32 *)&state->owed;
+
 		/* Two threads may do so at once: the recorder knows a second announcement by its since_ns. */
-		if (state->owed) {
-			if (!process_announce(task, state, 1))
+		if (owed) {
+			if (owed == OWED_LATER || !process_announce(task, state, 1))
 				return VERDICT_UNKNOWN;
-			state->owed = 0;
+			state->owed = OWED_NOTHING;
 		}
-		return state->verdict;
+		return verdict;
 	}
 	/* All its threads have ended: its exit was told, and the snapshot still finds its memory. */
 	if (BPF_CORE_READ(task, signal, live.counter) == 0)
 		return VERDICT_IGNORE;
 	return process_judge(task, starting ? EVENT_PROCESS_SNAPSHOT : EVENT_PROCESS_SEEN,
-			     BPF_CORE_READ(task, real_parent, tgid), false, false);
+			     BPF_CORE_READ(task, real_parent, tgid), false, BEFORE_NOTHING);
 }
 
 /* The current thread's state when its process is recorded, else NULL. */
 static __always_inline struct thread_state *recorded_thread(struct task_struct *task)
 {
 	struct thread_state *state = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	u32 epoch;
 
 	if (!state) {
 		if (process_verdict(task) == VERDICT_RECORD)
 			event_count_state_loss();
 		return NULL;
 	}
-	if (state->verdict == VERDICT_UNKNOWN)
+	if (state->verdict == VERDICT_RECORD)
+		return state;
+	epoch = verdict_epoch; /* before the verdict is read */
+	if (state->verdict == VERDICT_UNKNOWN || state->epoch != epoch) {
 		state->verdict = process_verdict(task);
+		state->epoch = epoch;
+	}
 	return state->verdict == VERDICT_RECORD ? state : NULL;
 }
 

@@ -48,6 +48,8 @@ struct thread_state {
 	struct event_file_id file;
 	u32 number;
 	u32 verdict;
+	u32 epoch; /* of a verdict to ignore: verdict_epoch when it was made */
+	u32 padding;
 };
 
 struct {
@@ -57,17 +59,23 @@ struct {
 	__type(value, struct thread_state);
 } threads SEC(".maps");
 
+/* Rises when a process that was ignored is to be recorded: its threads may have kept the old verdict. */
+volatile u32 verdict_epoch;
+
+/* Whether a process has to be announced yet: OWED_LATER, not before its threads can know that it is to be recorded. */
+enum owed { OWED_NOTHING = 0, OWED = 1, OWED_LATER = 2 };
+
 /* Per process (key: pid): the verdict, and what is needed to announce the process by an EVENT_PROCESS. While that is
  * owed, because there was no room, no record of the process goes out. */
 struct process_state {
 	u64 start_ns;
 	u64 since_ns; /* as in event_process */
 	u32 verdict;
-	u32 owed;
+	u32 owed;   /* enum owed */
 	u32 reason; /* enum event_process_reason */
 	u32 parent_pid;
 	u32 shares_memory;
-	u32 padding;
+	u32 known; /* it was announced once: its end is told, whatever the verdict is then */
 };
 
 struct {
@@ -79,8 +87,8 @@ struct {
 } processes SEC(".maps");
 
 /* Pids asked for, and their descendants, with the start of the thread group leader, which tells them from later owners
- * of the pid. Filled by the recorder before it attaches, then by fork; the recorder does not know the start and leaves
- * 0, which the first sight of the process fills in. */
+ * of the pid. Filled by the recorder before it attaches, then by fork and (descendants that run already) by an
+ * iterator; the recorder does not know the start and leaves 0, which the first sight of the process fills in. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -125,6 +133,12 @@ const volatile u32 uprobe_event_flag;
 
 /* The snapshot of running processes has not ended: who is seen now for the first time will get one. */
 volatile bool starting = true;
+
+/* Descendants of the pids asked for are being looked for: a fork hands on that it is followed, and nobody is judged. */
+volatile bool finding_descendants = true;
+
+/* How many the iterator has found. */
+u64 descendants_found;
 
 #define COUNTER_SLOTS 256
 struct counter_slot counters[COUNTER_SLOTS];

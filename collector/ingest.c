@@ -67,6 +67,9 @@ void ingest_add_loss(struct ingest *ingest, enum gap_cause cause, uint32_t pid, 
 
 		if (gap->cause != cause || gap->pid != pid)
 			continue;
+		/* What lies between two of these was recorded. */
+		if (cause == GAP_FILTER && (from_ns > gap->to_ns || to_ns < gap->from_ns))
+			continue;
 		gap->lost += lost;
 		if (from_ns < gap->from_ns)
 			gap->from_ns = from_ns;

@@ -33,13 +33,22 @@ static enum memory_kind kind_of_syscall(uint32_t number)
 	}
 }
 
+/* When a call began: one whose entry was missed (0) had begun when the recording did, or its process was matched, or
+ * at any time before that. */
+static uint64_t entry_ns(const struct ingest *ingest, const struct tenant *tenant, uint64_t enter_ns)
+{
+	uint64_t earliest_ns = tenant->process.start_ns;
+
+	if (enter_ns)
+		return enter_ns;
+	return earliest_ns > ingest->started_ns ? earliest_ns : ingest->started_ns;
+}
+
 struct error *ingest_take_syscall(struct ingest *ingest, const struct event_syscall *record)
 {
 	struct memory_event event = {
 		.tid = record->header.tid,
 		.kind = kind_of_syscall(record->number),
-		/* A call that began before the recording did. */
-		.enter_ns = record->enter_ns ? record->enter_ns : ingest->started_ns,
 		.exit_ns = record->header.time_ns,
 		.ip = record->ip,
 		.sp = record->sp,
@@ -63,6 +72,7 @@ struct error *ingest_take_syscall(struct ingest *ingest, const struct event_sysc
 			return err;
 	}
 	event.space_id = tenant->space.id;
+	event.enter_ns = entry_ns(ingest, tenant, record->enter_ns);
 	memcpy(event.args, record->args, sizeof(event.args));
 	return store_writer_add_memory_event(ingest->writer, &event, &id);
 }
@@ -71,7 +81,6 @@ struct error *ingest_take_result(struct ingest *ingest, const struct event_resul
 {
 	struct call_result result = {
 		.tid = record->header.tid,
-		.enter_ns = record->enter_ns ? record->enter_ns : ingest->started_ns,
 		.exit_ns = record->header.time_ns,
 		.number = record->number,
 		.result = record->result,
@@ -85,6 +94,7 @@ struct error *ingest_take_result(struct ingest *ingest, const struct event_resul
 	if (err)
 		return err;
 	result.space_id = tenant->space.id;
+	result.enter_ns = entry_ns(ingest, tenant, record->enter_ns);
 	memcpy(result.args, record->args, sizeof(result.args));
 	return store_writer_add_call_result(ingest->writer, &result);
 }
@@ -128,7 +138,6 @@ struct error *ingest_take_prctl(struct ingest *ingest, const struct event_prctl 
 	char text[EVENT_TEXT_BYTES];
 	struct marker marker = {
 		.tid = record->header.tid,
-		.enter_ns = record->enter_ns ? record->enter_ns : ingest->started_ns,
 		.exit_ns = record->header.time_ns,
 		.ip = record->ip,
 		.option = (int32_t)record->args[0],
@@ -145,6 +154,7 @@ struct error *ingest_take_prctl(struct ingest *ingest, const struct event_prctl 
 	text[sizeof(text) - 1] = 0;
 	marker.text = text[0] ? text : NULL;
 	marker.space_id = tenant->space.id;
+	marker.enter_ns = entry_ns(ingest, tenant, record->enter_ns);
 	return store_writer_add_marker(ingest->writer, &marker, &id);
 }
 

@@ -225,7 +225,7 @@ static enum space_origin origin_of(uint32_t reason)
 		return SPACE_EXEC;
 	case EVENT_PROCESS_SNAPSHOT:
 		return SPACE_SNAPSHOT;
-	default:
+	default: /* SEEN, MATCHED */
 		return SPACE_SEEN;
 	}
 }
@@ -300,6 +300,23 @@ static void forget_orphan(struct ingest *ingest, struct tenant *tenant)
 	tenant->lacks_parent = false;
 }
 
+/* The filter takes a process in mid-life: what it did until then, or since it last left, is not known. */
+static void note_missed(struct ingest *ingest, const struct tenant *tenant, const struct event_process *record)
+{
+	uint64_t from_ns = tenant ? tenant->space.from_ns : record->start_ns;
+
+	if (from_ns < ingest->started_ns)
+		from_ns = ingest->started_ns;
+	if (from_ns <= record->header.time_ns)
+		ingest_add_loss(ingest, GAP_FILTER, record->header.pid, from_ns, record->header.time_ns, 0);
+}
+
+/* Its mappings are not told with it: the recorder looks for them itself. */
+static bool lacks_mappings(const struct event_process *record)
+{
+	return record->reason == EVENT_PROCESS_MATCHED || (record->late && record->reason == EVENT_PROCESS_EXEC);
+}
+
 struct error *ingest_take_process(struct ingest *ingest, const struct event_process *record)
 {
 	struct tenant *tenant = find_tenant(ingest, record->header.pid);
@@ -312,10 +329,12 @@ struct error *ingest_take_process(struct ingest *ingest, const struct event_proc
 			return err;
 		tenant = NULL;
 	}
-	if (record->late && record->reason == EVENT_PROCESS_EXEC &&
-	    ingest->unmapped_count < sizeof(ingest->unmapped) / sizeof(ingest->unmapped[0]))
+	if (record->reason == EVENT_PROCESS_MATCHED)
+		note_missed(ingest, tenant, record);
+	if (lacks_mappings(record) && ingest->unmapped_count < sizeof(ingest->unmapped) / sizeof(ingest->unmapped[0]))
 		ingest->unmapped[ingest->unmapped_count++] = record->header.pid;
-	if (tenant && (record->reason != EVENT_PROCESS_EXEC || record->since_ns <= tenant->space.from_ns))
+	if (tenant && ((record->reason != EVENT_PROCESS_EXEC && record->reason != EVENT_PROCESS_MATCHED) ||
+		       record->since_ns <= tenant->space.from_ns))
 		return NULL; /* told twice */
 	is_new = !tenant;
 	if (is_new) {

@@ -46,6 +46,16 @@ static const struct syscall_hook {
 	{"fallocate", "truncation_enter", "truncation_exit"},
 };
 
+/* What changes a process so that the filter may take it: attached when the filter asks for that. */
+static const struct choice_hook {
+	const char *program;
+	const char *syscall; /* at whose return; NULL: the program names its tracepoint */
+} choice_hooks[] = {
+	{"user_changed", "setuid"}, {"user_changed", "setreuid"}, {"user_changed", "setresuid"},
+	{"name_changed", NULL},	    {"cgroup_changed", NULL},
+};
+
+#define CHOICE_HOOKS (sizeof(choice_hooks) / sizeof(choice_hooks[0]))
 #define SYSCALL_HOOKS (sizeof(syscall_hooks) / sizeof(syscall_hooks[0]))
 
 /* libbpf explains itself through a callback; its last words go into our error. */
@@ -68,7 +78,7 @@ static int keep_last_words(enum libbpf_print_level level, const char *format, va
 	return 0;
 }
 
-static struct error *kernel_failure(int system_errno, const char *what)
+struct error *kernel_failure(int system_errno, const char *what)
 {
 	if (geteuid() != 0 && (system_errno == EPERM || system_errno == EACCES))
 		return error_format(ERROR_PERMISSION,
@@ -216,6 +226,7 @@ struct error *kernel_create(const struct kernel_options *options, struct kernel 
 	kernel->calls = options->calls;
 	bpf_program__set_autoload(kernel->skeleton->progs.any_enter, options->calls);
 	bpf_program__set_autoload(kernel->skeleton->progs.any_exit, options->calls);
+	kernel_configure_choice(kernel, &options->filter);
 	result = configure(kernel->skeleton, options);
 	if (!result)
 		result = corelate_bpf__load(kernel->skeleton);
@@ -248,17 +259,6 @@ void kernel_destroy(struct kernel *kernel)
 	kernel_drop_kept(kernel);
 	corelate_bpf__destroy(kernel->skeleton);
 	free(kernel);
-}
-
-struct error *kernel_follow(struct kernel *kernel, pid_t pid)
-{
-	uint32_t key = (uint32_t)pid;
-	uint64_t start_ns = 0; /* the first sight of the process fills it in */
-
-	if (bpf_map__update_elem(kernel->skeleton->maps.followed, &key, sizeof(key), &start_ns, sizeof(start_ns),
-				 BPF_ANY))
-		return error_errno(errno, "cannot follow process %d", (int)pid);
-	return NULL;
 }
 
 static struct error *attach_one(struct kernel *kernel, const char *program, const char *syscall, const char *side)
@@ -305,12 +305,19 @@ static struct error *ensure_tracefs(void)
 
 struct error *kernel_attach(struct kernel *kernel)
 {
-	static const char *const others[] = {"process_fork", "process_exec", "process_exit", "signal_deliver",
-					     "signal_generate"};
+	static const char *const others[] = {"process_exec", "process_exit", "signal_deliver", "signal_generate"};
 	struct error *err = ensure_tracefs();
 
-	/* Births before everything else: a process must not be met before its fork. Returns before entries, so that a
-	 * call that is under way while we attach is seen as one whose entry was missed, not missed itself. */
+	/* Changes that the filter asks about before whatever judges a process; births before everything else: a process
+	 * must not be met before its fork. Returns before entries, so that a call that is under way while we attach is
+	 * seen as one whose entry was missed, not missed itself. */
+	for (size_t i = 0; !err && i < CHOICE_HOOKS; i++)
+		if (kernel_attaches_choice(kernel, choice_hooks[i].program))
+			err = attach_one(kernel, choice_hooks[i].program, choice_hooks[i].syscall, "exit");
+	if (!err)
+		err = attach_one(kernel, "process_fork", NULL, NULL);
+	if (!err)
+		err = kernel_find_descendants(kernel);
 	for (size_t i = 0; !err && i < sizeof(others) / sizeof(others[0]); i++)
 		err = attach_one(kernel, others[i], NULL, NULL);
 	for (size_t i = 0; !err && i < SYSCALL_HOOKS; i++)

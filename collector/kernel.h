@@ -39,7 +39,8 @@ struct error *kernel_create(const struct kernel_options *options, struct kernel 
 /* Detaches and frees. NULL is fine. */
 void kernel_destroy(struct kernel *kernel);
 
-/* Adds a process to those followed with their descendants (event_filter.has_pid). Before kernel_attach(). */
+/* Adds a process to those followed with their descendants (event_filter.has_pid), also those that run already. Before
+ * kernel_attach(). */
 struct error *kernel_follow(struct kernel *kernel, pid_t pid) must_check;
 
 /* From the return of this function on, every event that passes the filter is emitted. */

@@ -29,6 +29,19 @@ struct kernel {
 	bool has_multi;	 /* one link can hold many uprobes */
 };
 
+/* kernel.c: an error of libbpf, with its last words. */
+struct error *kernel_failure(int system_errno, const char *what) must_check;
+
+/* kernel_choice.c: whom the filter takes in mid-life. */
+
+/* Before loading: the programs that only some filters need. */
+void kernel_configure_choice(struct kernel *kernel, const struct event_filter *filter);
+/* Is this program one that the filter needs? */
+bool kernel_attaches_choice(struct kernel *kernel, const char *program);
+/* Once the program at fork is attached, and nothing yet that judges a process: follows the descendants, that run
+ * already, of the pids that are followed. */
+struct error *kernel_find_descendants(struct kernel *kernel) must_check;
+
 /* kernel_drain.c: what libbpf calls for each record of the ring, and of the kept ring. */
 int kernel_take_record(void *context, void *data, size_t size);
 int kernel_take_kept(void *context, void *data, size_t size);

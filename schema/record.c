@@ -45,6 +45,8 @@ const char *gap_cause_name(enum gap_cause cause)
 		return "no room for state in the kernel";
 	case GAP_UNCLEAN_END:
 		return "recorder ended uncleanly";
+	case GAP_FILTER:
+		return "filter did not match yet";
 	}
 	return "unknown";
 }

@@ -57,7 +57,7 @@ enum space_origin {
 	SPACE_EXEC = 1, /* a program was executed: known from its first mapping */
 	SPACE_FORK = 2, /* a copy of the parent's at that moment: the parent's history is its own before `from_ns` */
 	SPACE_SNAPSHOT = 3, /* ran before the recording: its maps were read at `from_ns`, what came before is unknown */
-	SPACE_SEEN = 4,	    /* first seen in mid-life without a snapshot: incomplete */
+	SPACE_SEEN = 4,	    /* first seen in mid-life: incomplete */
 };
 
 /* An address space: what exec and fork make and what a core is a picture of. Two processes can share one (vfork). */
@@ -428,6 +428,7 @@ enum gap_cause {
 	GAP_MISSED = 5,	      /* the kernel did not run a program (recursion) */
 	GAP_KERNEL_STATE = 6, /* the kernel side could not keep or read state for an event */
 	GAP_UNCLEAN_END = 7,  /* the recorder was killed: nothing is known from here on */
+	GAP_FILTER = 8,	      /* the filter did not take the process until then */
 };
 
 /* A span over which events were lost. */
@@ -438,7 +439,7 @@ struct gap {
 	enum gap_cause cause;
 	uint64_t from_ns;
 	uint64_t to_ns;
-	uint64_t lost; /* number of events; 0 when it cannot be counted (GAP_UNCLEAN_END) */
+	uint64_t lost; /* number of events; 0 when it cannot be counted (GAP_UNCLEAN_END, GAP_FILTER) */
 };
 
 /* A phrase such as "ring buffer full" for a cause. */

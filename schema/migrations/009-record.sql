@@ -275,3 +275,5 @@ FROM (
 		FROM event
 	)
 );
+
+INSERT INTO gap_cause (cause, name) VALUES (8, 'filter did not match yet');

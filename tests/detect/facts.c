@@ -378,14 +378,14 @@ static void read_record(struct parser *parser)
 /* gap CAUSE FROM TO LOST */
 static void read_gap(struct parser *parser)
 {
-	static const char *const causes[] = {"",	 "ring-full", "queue-full",   "quota",
-					     "database", "missed",    "kernel-state", "unclean-end"};
+	static const char *const causes[] = {"",       "ring-full",    "queue-full",  "quota", "database",
+					     "missed", "kernel-state", "unclean-end", "filter"};
 	struct crash *crash = parser->crash;
 	struct gap gap = {0};
 	char word[32];
 
 	read_word(parser, word, sizeof(word));
-	for (int i = GAP_RING_FULL; i <= GAP_UNCLEAN_END; i++) {
+	for (int i = GAP_RING_FULL; i <= GAP_FILTER; i++) {
 		if (strcmp(word, causes[i]) == 0)
 			gap.cause = (enum gap_cause)i;
 	}

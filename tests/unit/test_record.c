@@ -308,7 +308,7 @@ static void names_agree_with_tables(void **state)
 	assert_int_equal(count, MEMORY_SHMDT);
 	count = 0;
 	assert_no_error(store_reader_query(reader, "SELECT cause, name FROM gap_cause", compare_cause, &count));
-	assert_int_equal(count, GAP_UNCLEAN_END);
+	assert_int_equal(count, GAP_FILTER);
 	assert_string_equal(memory_kind_name((enum memory_kind)0), "unknown");
 	assert_string_equal(gap_cause_name((enum gap_cause)99), "unknown");
 	store_reader_destroy(reader);

@@ -25,6 +25,10 @@ $build/corelate record --db /tmp/t.db -- $build/examples/double-munmap
 echo "status \$?"
 $build/corelate explain --db /tmp/t.db 2>/tmp/err || { cat /tmp/err; exit 1; }
 $build/corelate sql --db /tmp/t.db 'select emitted = stored + lost as balanced, lost from recording' || exit 1
+# With every filter: each has a program of its own.
+mount -t cgroup2 none /sys/fs/cgroup
+$build/corelate record --db /tmp/f.db --comm double-munmap --uid 0 --cgroup /sys/fs/cgroup -- $build/examples/double-munmap
+$build/corelate sql --db /tmp/f.db "select 'filtered', count(*), sum(kind = 'munmap') > 0 from v_event" || exit 1
 END
 vm_add "$work/root" "$build/corelate" "$build/corelated" "$build/examples/double-munmap" "$build/examples/libwalker.so" \
 	"$build/examples/libdepot.so" /usr/bin/bash
@@ -38,6 +42,7 @@ failed=0
 # Not in a pipe: grep -q leaves it early, and what writes into it then fails.
 tr -d '\r' <"$work/log" >"$work/said"
 for expected in 'kernel 6\.1\.' '^status 139$' '^double-munmap, proven: libwalker.so unmapped' '^1|0$' \
+	'^filtered|[1-9][0-9]*|1$' \
 	'libwalker.so walker_step_again+0x[0-9a-f]* (walker.c:31)' 'depot_read+0x[0-9a-f]* (depot.c'; do
 	if ! grep -q "$expected" "$work/said"; then
 		echo "missing: $expected"
