@@ -29,6 +29,8 @@ $build/corelate sql --db /tmp/t.db 'select emitted = stored + lost as balanced, 
 mount -t cgroup2 none /sys/fs/cgroup
 $build/corelate record --db /tmp/f.db --comm double-munmap --uid 0 --cgroup /sys/fs/cgroup -- $build/examples/double-munmap
 $build/corelate sql --db /tmp/f.db "select 'filtered', count(*), sum(kind = 'munmap') > 0 from v_event" || exit 1
+$build/corelate record --calls --db /tmp/c.db -- $build/examples/double-munmap
+$build/corelate sql --db /tmp/c.db "select 'closes', count(*) > 0, 'failed', sum(result < 0) > 0 from syscall" || exit 1
 END
 vm_add "$work/root" "$build/corelate" "$build/corelated" "$build/examples/double-munmap" "$build/examples/libwalker.so" \
 	"$build/examples/libdepot.so" /usr/bin/bash
@@ -42,7 +44,7 @@ failed=0
 # Not in a pipe: grep -q leaves it early, and what writes into it then fails.
 tr -d '\r' <"$work/log" >"$work/said"
 for expected in 'kernel 6\.1\.' '^status 139$' '^double-munmap, proven: libwalker.so unmapped' '^1|0$' \
-	'^filtered|[1-9][0-9]*|1$' \
+	'^filtered|[1-9][0-9]*|1$' '^closes|1|failed|1$' \
 	'libwalker.so walker_step_again+0x[0-9a-f]* (walker.c:31)' 'depot_read+0x[0-9a-f]* (depot.c'; do
 	if ! grep -q "$expected" "$work/said"; then
 		echo "missing: $expected"
