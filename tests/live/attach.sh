@@ -155,7 +155,8 @@ DB=$TMP/both.db
 recorder_start --exe "$PUPPET_PROGRAM" --uid nobody
 must "$PUPPET_PROGRAM" <<<"mark 51" >/dev/null
 must setpriv --reuid nobody --regid nogroup --clear-groups "$PUPPET_PROGRAM" <<<"mark 52" >/dev/null
-must setpriv --reuid nobody --regid nogroup --clear-groups "$VICTIMS/puppet" <<<"mark 53" >/dev/null
+cp "$VICTIMS/puppet" "$TMP/other-puppet"
+must setpriv --reuid nobody --regid nogroup --clear-groups "$TMP/other-puppet" <<<"mark 53" >/dev/null
 recorder_stop
 equal "markers by program and user" "$(query 'SELECT group_concat(number) FROM v_marker WHERE own = 1')" 52
 
