@@ -44,7 +44,7 @@ def skip(why):
 
 def check_needs(needs):
     for need in needs:
-        if need == "tree":
+        if need in ("tree", "alone"):
             pass
         elif need == "root":
             if os.geteuid() != 0:
@@ -61,9 +61,9 @@ def check_needs(needs):
 
 @contextlib.contextmanager
 def cores(needs, scratch):
-    """Whoever crashes something shares core_pattern with the other tests, or has it alone, and then puts it back whatever the
-    document's commands have made of it."""
-    if "core_pattern" in needs:
+    """Whoever crashes something shares core_pattern with the other tests; or has it, and the host, alone, and then puts it back
+    whatever the document's commands have made of it."""
+    if "core_pattern" in needs or "alone" in needs:
         with core_pattern.held(core_pattern.alone):
             kept = [pathlib.Path(core_pattern.PATTERN), pathlib.Path("/proc/sys/kernel/core_pipe_limit")]
             before = [path.read_text() for path in kept]
