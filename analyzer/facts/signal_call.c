@@ -60,7 +60,7 @@ bool signal_call_read(const struct core *core, const uint64_t registers[CORE_REG
 
 	if (by_code == -2 || number < 0)
 		return false;
-	/* qemu's user emulation writes rax, the call's result, in the place of orig_rax (linux-user, x86_64). */
+	/* qemu's user emulation writes rax, the call's result, instead of orig_rax (linux-user, x86_64). */
 	if (has_number && by_code >= 0 && registers[CORE_ORIG_RAX] == registers[CORE_RAX])
 		number = by_code;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
