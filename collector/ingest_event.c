@@ -34,14 +34,15 @@ static enum memory_kind kind_of_syscall(uint32_t number)
 }
 
 /* When a call began: one whose entry was missed (0) had begun when the recording did, or its process was matched, or
- * at any time before that. */
-static uint64_t entry_ns(const struct ingest *ingest, const struct tenant *tenant, uint64_t enter_ns)
+ * at any time before that. The programs in the kernel tell of returns while the last of them are attached, just before
+ * the recording starts. */
+static uint64_t entry_ns(const struct ingest *ingest, const struct tenant *tenant, uint64_t enter_ns, uint64_t exit_ns)
 {
 	uint64_t earliest_ns = tenant->process.start_ns;
 
 	if (enter_ns)
 		return enter_ns;
-	return earliest_ns > ingest->started_ns ? earliest_ns : ingest->started_ns;
+	return earliest_ns > ingest->started_ns || ingest->started_ns > exit_ns ? earliest_ns : ingest->started_ns;
 }
 
 struct error *ingest_take_syscall(struct ingest *ingest, const struct event_syscall *record)
@@ -72,7 +73,7 @@ struct error *ingest_take_syscall(struct ingest *ingest, const struct event_sysc
 			return err;
 	}
 	event.space_id = tenant->space.id;
-	event.enter_ns = entry_ns(ingest, tenant, record->enter_ns);
+	event.enter_ns = entry_ns(ingest, tenant, record->enter_ns, event.exit_ns);
 	memcpy(event.args, record->args, sizeof(event.args));
 	return store_writer_add_memory_event(ingest->writer, &event, &id);
 }
@@ -94,7 +95,7 @@ struct error *ingest_take_result(struct ingest *ingest, const struct event_resul
 	if (err)
 		return err;
 	result.space_id = tenant->space.id;
-	result.enter_ns = entry_ns(ingest, tenant, record->enter_ns);
+	result.enter_ns = entry_ns(ingest, tenant, record->enter_ns, result.exit_ns);
 	memcpy(result.args, record->args, sizeof(result.args));
 	return store_writer_add_call_result(ingest->writer, &result);
 }
@@ -119,8 +120,8 @@ struct error *ingest_take_mapping(struct ingest *ingest, const struct event_mapp
 	if (err)
 		return err;
 	event.space_id = tenant->space.id;
-	/* The first look at a process may find its memory between its end, which is told first, and the moment at which the
-	 * kernel takes the memory away: it was there at the end. */
+	/* The first look at a process may find its memory between its end, which is told first, and the moment at which
+	 * the kernel takes the memory away: it was there at the end. */
 	if (tenant->space.to_ns && event.exit_ns > tenant->space.to_ns)
 		event.enter_ns = event.exit_ns = tenant->space.to_ns;
 	event.args[0] = record->start;
@@ -154,7 +155,7 @@ struct error *ingest_take_prctl(struct ingest *ingest, const struct event_prctl 
 	text[sizeof(text) - 1] = 0;
 	marker.text = text[0] ? text : NULL;
 	marker.space_id = tenant->space.id;
-	marker.enter_ns = entry_ns(ingest, tenant, record->enter_ns);
+	marker.enter_ns = entry_ns(ingest, tenant, record->enter_ns, marker.exit_ns);
 	return store_writer_add_marker(ingest->writer, &marker, &id);
 }
 

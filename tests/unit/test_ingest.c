@@ -184,6 +184,29 @@ static void what_comes_after_the_exit_makes_no_process(void **state)
 	assert_rows(*state, "SELECT pid, cause, lost FROM gap", "55|6|1\n");
 }
 
+/* While the last programs are attached, the first ones tell of calls whose entries they missed. */
+static void a_call_returns_before_the_recording_starts(void **state)
+{
+	struct event_process caller = process(EVENT_PROCESS_SEEN, 100, 0, 0);
+	struct event_syscall early = {
+		.header = header(EVENT_SYSCALL, sizeof(early), 100, 0), .args = {0x10000, 0x1000}, .number = 11};
+	struct event_syscall late = early;
+	struct desk desk;
+
+	caller.start_ns = SECOND / 4;
+	caller.since_ns = SECOND / 2;
+	early.header.time_ns = SECOND / 2 + 10;
+	late.header.time_ns = SECOND + 10;
+	desk_open(&desk, ((struct place *)*state)->path);
+	tell_process(&desk, caller);
+	ingest_record(desk.ingest, &early.header);
+	ingest_record(desk.ingest, &late.header);
+	tell_exit(&desk, 100, 0, 2);
+	desk_close(&desk);
+	assert_rows(*state, "SELECT enter_ns, enter_ns + duration_ns FROM event",
+		    "250000000|500000010\n1000000000|1000000010\n");
+}
+
 static void a_child_finds_its_parent_later(void **state)
 {
 	struct event_process child = process(EVENT_PROCESS_FORK, 100, 3, 4);
@@ -382,6 +405,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(coverage_waits_for_the_announcement, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(what_comes_after_the_exit_makes_no_process, place_setup,
+						place_teardown),
+		cmocka_unit_test_setup_teardown(a_call_returns_before_the_recording_starts, place_setup,
 						place_teardown),
 		cmocka_unit_test_setup_teardown(a_child_finds_its_parent_later, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(a_late_fork_is_not_tied_to_the_next_program, place_setup,
