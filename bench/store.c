@@ -141,7 +141,7 @@ static void write_bare(const char *path, const struct rows *rows)
 	sqlite3 *db = open_database(path);
 	sqlite3_stmt *insert;
 
-	/* As the store opens its own, see store_open.c. */
+	/* As the store opens its own, see open.c. */
 	execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000;"
 		    "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384;"
 		    "CREATE TABLE event (id INTEGER PRIMARY KEY, space_id INTEGER NOT NULL, tid INTEGER NOT NULL,"

@@ -6,7 +6,7 @@
 #include "cli/roff.h"
 #include "cli/sql.h"
 #include "schema/dictionary.h"
-#include "schema/named_query.h"
+#include "schema/sql_named.h"
 
 static void write_text(const struct dictionary_table *table)
 {

@@ -2,7 +2,7 @@
 /* corelate sql --list. */
 #include "cli/json.h"
 #include "cli/sql.h"
-#include "schema/named_query.h"
+#include "schema/sql_named.h"
 
 static const char *const kinds[] = {
 	[NAMED_ADDRESS] = "address",

@@ -4,7 +4,7 @@
  *
  * Each component is looked up in a directory that is held open, so that nothing can be swapped on the way. A root
  * process follows no link that lies in a directory where other users may write: one of them may have put it there. What
- * is done with a file in such a directory is for the caller to decide (common/output.h, schema/store_owner.c).
+ * is done with a file in such a directory is for the caller to decide (common/output.h, schema/open_owner.c).
  */
 #ifndef COMMON_WRITE_PLACE_H
 #define COMMON_WRITE_PLACE_H

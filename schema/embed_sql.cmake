@@ -24,6 +24,6 @@ if(number EQUAL 0)
   message(FATAL_ERROR "${DIRECTORY}: no migrations")
 endif()
 
-file(WRITE "${OUTPUT}" "#include \"schema/store_model.h\"\n\n${arrays}\n\
+file(WRITE "${OUTPUT}" "#include \"schema/migrate.h\"\n\n${arrays}\n\
 const struct store_migration store_migrations[] = {\n${rows}};\n\
 const int store_migration_count = ${number};\n")

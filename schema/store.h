@@ -365,7 +365,7 @@ struct store_argument {
  *
  * Every statement has the functions addr(x), address(text), page_floor(x), page_ceil(x), overlaps(a, b, c, d),
  * errno_name(n), signal_name(n), protection(prot), map_flags(flags), date_of(ns[, recording]), and the table-valued
- * functions mapping_life, unmap_again, heap_life and free_again (store_replay_table.c). */
+ * functions mapping_life, unmap_again, heap_life and free_again (sql_replay_table.c). */
 struct error *store_reader_query_bound(struct store_reader *, const char *sql, const struct store_argument *arguments,
 				       size_t argument_count, store_row_function row, void *context) must_check;
 /* The same without parameters. */

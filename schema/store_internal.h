@@ -14,7 +14,7 @@
 #include "common/id_table.h"
 #include "schema/record.h"
 #include "schema/store.h"
-#include "schema/store_model.h"
+#include "schema/migrate.h"
 
 /* ---- named queries: a file that schema/embed_queries.cmake writes, by name ---- */
 
@@ -30,7 +30,7 @@ extern const int store_queries_count;
 extern const struct store_query store_audits[];
 extern const int store_audits_count;
 
-/* ---- connection: store_open.c ---- */
+/* ---- connection: open.c ---- */
 
 struct store_connection {
 	sqlite3 *db;
@@ -46,7 +46,7 @@ void store_connection_harden(const struct store_connection *connection);
  */
 struct error *store_connection_migrate(const struct store_connection *connection, int64_t version,
 				       int64_t target) must_check;
-/* Puts a private copy of the newest version in the place of an older database: store_older.c. */
+/* Puts a private copy of the newest version in the place of an older database: open_older.c. */
 struct error *store_connection_copy_newer(struct store_connection *connection, int64_t version) must_check;
 /* A database in memory with the schema of that version and nothing in it. */
 struct error *store_connection_open_model(struct store_connection *connection, int64_t version) must_check;
@@ -79,7 +79,7 @@ static inline int64_t store_time(uint64_t time_ns)
 	return time_ns > INT64_MAX ? INT64_MAX : (int64_t)time_ns;
 }
 
-/* ---- block summaries: store_block.c ---- */
+/* ---- block summaries: index_block.c ---- */
 
 #define BLOCK_EVENTS 1024
 /* About 15 bits an event: mostly under 5 % false matches when no two ranges of a block are alike, and two rows of
@@ -127,7 +127,7 @@ int block_insert(struct block *block, const struct block_statements *statements)
 bool block_may_match(const uint8_t *filter, unsigned int granule_shift, uint32_t levels, int64_t space_id,
 		     uint64_t start, uint64_t end);
 
-/* ---- writer: store_write.c, and store_rows.c for its rows ---- */
+/* ---- writer: writer.c, and writer_rows.c for its rows ---- */
 
 enum statement {
 	ADD_RECORDING,
@@ -208,7 +208,7 @@ struct error *store_writer_end_transaction(struct store_writer *writer) must_che
 struct error *store_writer_add_to_block(struct store_writer *writer, const struct memory_event *event) must_check;
 struct error *store_writer_add_to_heap_block(struct store_writer *writer, const struct heap_event *event) must_check;
 
-/* Binds values one after the other: store_rows.c. A failed binding (no memory) leaves NULL there, which NOT NULL
+/* Binds values one after the other: writer_rows.c. A failed binding (no memory) leaves NULL there, which NOT NULL
  * refuses. Texts and blobs must live until the statement has run. */
 struct values {
 	sqlite3_stmt *statement;
@@ -224,7 +224,7 @@ void store_put_blob(struct values *values, const void *data, size_t size); /* NU
 struct error *store_finish_row(struct store_writer *writer, enum statement which, int64_t *ret_id) must_check;
 struct error *store_finish_event_row(struct store_writer *writer, enum statement which, int64_t *ret_id) must_check;
 
-/* ---- stacks: store_stack.c ---- */
+/* ---- stacks: writer_stack.c ---- */
 
 void store_stack_forget(struct store_writer *writer); /* after a rollback */
 void store_stack_deinit(struct store_writer *writer);
@@ -233,7 +233,7 @@ void store_stack_deinit(struct store_writer *writer);
 /* The number in LEB128 at `*at`, which moves on; 0 when there is none. stack_slice.blocks is made of them. */
 uint64_t store_take_leb(const uint8_t *bytes, size_t size, size_t *at);
 
-/* ---- rows: store_read.c ---- */
+/* ---- rows: reader_rows.c ---- */
 
 #define EVENT_COLUMNS                                                                                                  \
 	"id, space_id, tid, kind, enter_ns, duration_ns, ip, sp, top_word, result, a0, a1, a2, a3, a4, a5, file_id, "  \
@@ -281,21 +281,21 @@ extern const struct row_type store_call_type;
 
 struct store_reader {
 	struct store_connection connection;
-	bool has_functions;			   /* those of store_functions.c and store_replay_table.c are there */
+	bool has_functions;			   /* those of sql_functions.c and sql_replay_table.c are there */
 	int64_t date_recording_id, date_offset_ns; /* date_of() remembers the last one */
 	store_progress_function progress;
 	void *progress_context;
 };
 
-/* ---- SQL for people: store_query.c ---- */
+/* ---- SQL for people: sql_query.c ---- */
 
-/* What every query has: store_functions.c, store_replay_table.c. */
+/* What every query has: sql_functions.c, sql_replay_table.c. */
 struct error *store_functions_add(struct store_reader *reader) must_check;
-/* store_gap.c: what SQL can ask about losses. */
+/* reader_gaps.c: what SQL can ask about losses. */
 struct error *store_gap_functions_add(struct store_reader *) must_check;
 struct error *store_replay_tables_add(struct store_reader *reader) must_check;
 
-/* store_select.c: all rows of a query, or the first (else error_not_found). */
+/* reader.c: all rows of a query, or the first (else error_not_found). */
 struct error *store_select_all(struct store_reader *reader, const struct row_type *type, const char *sql,
 			       const int64_t *values, int value_count, void **ret_data, size_t *ret_count) must_check;
 struct error *store_select_one(struct store_reader *reader, const struct row_type *type, const char *sql,
@@ -303,7 +303,7 @@ struct error *store_select_one(struct store_reader *reader, const struct row_typ
 
 #define VALUES(...) (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)
 
-/* ---- lineage: store_history.c ---- */
+/* ---- lineage: reader_history.c ---- */
 
 /* A space whose events before `until_ns` belong to the history of the space that was asked for. */
 struct lineage_step {
@@ -318,8 +318,8 @@ struct error *store_lineage(struct store_reader *reader, int64_t space_id, uint6
 
 bool store_lineage_holds(const struct lineage_step *steps, size_t count, int64_t space_id, uint64_t enter_ns);
 
-/* ---- pruning: store_prune.c; its transactions, store_prune_transaction.c; what is left to be swept then,
- * store_prune_sweep.c ---- */
+/* ---- pruning: prune.c; its transactions, prune_transaction.c; what is left to be swept then,
+ * prune_sweep.c ---- */
 
 /* prune_rest.what */
 enum { PRUNE_PROCESS = 1, PRUNE_SPACE = 2, PRUNE_STACKS = 3 };
@@ -363,7 +363,7 @@ struct mortals {
 	uint64_t rows; /* of the counted tables, these processes' or not */
 };
 
-/* Reads them and ranks them: store_prune_plan.c. With `with_rows` their rows are counted, which reads the whole
+/* Reads them and ranks them: prune_plan.c. With `with_rows` their rows are counted, which reads the whole
  * database. Release with mortals_deinit() whatever happens. */
 struct error *mortals_load(struct pruning *pruning, bool with_rows, struct mortals *ret) must_check;
 void mortals_deinit(struct mortals *mortals);
@@ -382,7 +382,7 @@ struct error *store_prune_sweep(struct pruning *pruning) must_check;
 /* Gives free pages back to the file system when nobody records and it is worth it. */
 struct error *store_prune_compact(struct pruning *pruning) must_check;
 
-/* ---- scans by block summaries: store_scan.c ---- */
+/* ---- scans by block summaries: index_scan.c ---- */
 
 struct store_range {
 	uint64_t start, end;

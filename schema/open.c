@@ -11,7 +11,7 @@
 #include "common/cleanup.h"
 #include "schema/store.h"
 #include "schema/store_internal.h"
-#include "schema/store_owner.h"
+#include "schema/open_owner.h"
 
 #define BUSY_TIMEOUT_MS 5000
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "schema/store_owner.h"
+#include "schema/open_owner.h"
 
 #include <errno.h>
 #include <fcntl.h>

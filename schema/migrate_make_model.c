@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "schema/store_model.h"
+#include "schema/migrate.h"
 
 static void write_bytes(const unsigned char *text, FILE *out)
 {
@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 		err(1, "usage: make-model OUTPUT");
 	if (sqlite3_open(":memory:", &db) != SQLITE_OK)
 		errx(1, "%s", sqlite3_errmsg(db));
-	fputs("#include \"schema/store_model.h\"\n\n", out);
+	fputs("#include \"schema/migrate.h\"\n\n", out);
 	for (int i = 0; i < store_migration_count; i++) {
 		if (sqlite3_exec(db, store_migrations[i].sql, NULL, NULL, NULL) != SQLITE_OK)
 			errx(1, "%s: %s", store_migrations[i].name, sqlite3_errmsg(db));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "schema/named_query.h"
+#include "schema/sql_named.h"
 
 #include <ctype.h>
 #include <errno.h>

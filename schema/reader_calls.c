@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Questions about probed functions and their calls; the heap's history is in store_history.c.
+ * Questions about probed functions and their calls; the heap's history is in reader_history.c.
  */
 #include <stdlib.h>
 #include <string.h>

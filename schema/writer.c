@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The writer's life: the lock, the open transaction that a commit ends, and the block being filled. Its rows are in
- * store_rows.c.
+ * writer_rows.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include "common/cleanup.h"
 #include "schema/store.h"
 #include "schema/store_internal.h"
-#include "schema/store_owner.h"
+#include "schema/open_owner.h"
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
 	[ADD_RECORDING] = "INSERT INTO recording VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",

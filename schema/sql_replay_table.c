@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "schema/replay.h"
+#include "schema/sql_replay.h"
 #include "schema/store.h"
 #include "schema/store_internal.h"
 

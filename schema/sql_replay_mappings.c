@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "schema/replay.h"
+#include "schema/sql_replay.h"
 
 /* ---- rows ---- */
 

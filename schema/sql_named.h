@@ -13,8 +13,8 @@
  * Parameters are given in that order and bound as :NAME. KIND is address, number or text. Any line of the head may go
  *on in the next, which then begins with "--" and two blanks or more.
  */
-#ifndef SCHEMA_NAMED_QUERY_H
-#define SCHEMA_NAMED_QUERY_H
+#ifndef SCHEMA_SQL_NAMED_H
+#define SCHEMA_SQL_NAMED_H
 
 #include <stdbool.h>
 #include <stddef.h>

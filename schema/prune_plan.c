@@ -303,7 +303,7 @@ static struct error *load(struct pruning *pruning, struct mortals *mortals)
 			       "SELECT process_id, space_id FROM signal WHERE fatal = 1 "
 			       "UNION ALL SELECT process_id, space_id FROM exit_state",
 			       NULL, 0, take_death, mortals);
-	/* No id may be given twice. Of signals only those that killed go at once; see store_prune_sweep.c. */
+	/* No id may be given twice. Of signals only those that killed go at once; see prune_sweep.c. */
 	if (!err)
 		err = each_row(
 			pruning,

@@ -8,8 +8,8 @@
  * Not known: what is put there between the look and SQLite's own open. SQLite follows no link to a log, and the look is
  * repeated once all files are open.
  */
-#ifndef SCHEMA_STORE_OWNER_H
-#define SCHEMA_STORE_OWNER_H
+#ifndef SCHEMA_OPEN_OWNER_H
+#define SCHEMA_OPEN_OWNER_H
 
 #include <stdbool.h>
 

@@ -6,7 +6,7 @@
 #include <search.h>
 #include <stdlib.h>
 
-#include "schema/replay.h"
+#include "schema/sql_replay.h"
 
 /* No operator delete is as long as this. */
 #define WRAPPER_BYTES_MAX 4096

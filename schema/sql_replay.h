@@ -12,8 +12,8 @@
  *
  * What it does not know: whether an event was lost. Memory grows with the number of addresses that were ever used.
  */
-#ifndef SCHEMA_REPLAY_H
-#define SCHEMA_REPLAY_H
+#ifndef SCHEMA_SQL_REPLAY_H
+#define SCHEMA_SQL_REPLAY_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@
 
 #define REPLAY_COLUMNS 8
 
-/* Rows that are ready, first in first out. The meaning of the columns is that of the table (store_replay_table.c). */
+/* Rows that are ready, first in first out. The meaning of the columns is that of the table (sql_replay_table.c). */
 struct replay_rows {
 	int64_t (*rows)[REPLAY_COLUMNS];
 	size_t next, count, capacity;
