@@ -3,42 +3,16 @@
 
 #include <errno.h>
 
-/* A recorded number may be a lie. No architecture gives a process addresses of more than 57 bits, so that a start or a
- * length beyond this bound is not memory; below it no sum of a start and a rounded length can overflow, neither here
- * nor in the signed arithmetic of the view v_effect, which repeats these rules in SQL. */
-#define RANGE_LIMIT (1ULL << 62)
-
-/* The kernel's numbers; the headers of the C library hide the newer ones. */
-#define FLAG_MAP_FIXED 0x10ULL
-#define FLAG_MAP_ANONYMOUS 0x20ULL
-#define FLAG_MAP_HUGETLB 0x40000ULL
-#define FLAG_MAP_FIXED_NOREPLACE 0x100000ULL
-#define MAP_HUGE_SHIFT 26
-#define MAP_HUGE_MASK 0x3fULL
-#define HUGE_PAGE_SHIFT_DEFAULT 21 /* x86-64: 2 MiB */
-#define HUGE_PAGE_SHIFT_MAX 40
-#define FLAG_MREMAP_FIXED 2ULL
-#define FLAG_MREMAP_DONTUNMAP 4ULL
-#define FLAG_SHM_REMAP 040000ULL
-
-static uint64_t align_up(uint64_t value, uint64_t unit)
-{
-	return (value + unit - 1) & ~(unit - 1);
-}
-
-static uint64_t page_up(uint64_t value)
-{
-	return align_up(value, RECORD_PAGE_BYTES);
-}
+#include "replay/kernel.h"
 
 /* Leaves the range empty when no kernel would have accepted these numbers. `unit_bytes` is the page size by which the
  * length rounds up. */
 static void set_range_of(uint64_t start, uint64_t length, uint64_t unit_bytes, uint64_t *ret_start, uint64_t *ret_end)
 {
-	if (start % RECORD_PAGE_BYTES != 0 || start >= RANGE_LIMIT || length == 0 || length > RANGE_LIMIT)
+	if (start % RECORD_PAGE_BYTES != 0 || start >= KERNEL_RANGE_LIMIT || length == 0 || length > KERNEL_RANGE_LIMIT)
 		return;
 	*ret_start = start;
-	*ret_end = start + align_up(length, unit_bytes);
+	*ret_end = start + kernel_align_up(length, unit_bytes);
 }
 
 static void set_range(uint64_t start, uint64_t length, uint64_t *ret_start, uint64_t *ret_end)
@@ -54,12 +28,12 @@ bool memory_event_failed(const struct memory_event *event)
 static bool advice_discards(uint64_t advice)
 {
 	switch (advice) {
-	case 4:	  /* MADV_DONTNEED */
-	case 8:	  /* MADV_FREE */
-	case 9:	  /* MADV_REMOVE */
-	case 24:  /* MADV_DONTNEED_LOCKED */
-	case 102: /* MADV_GUARD_INSTALL */
-	case 103: /* MADV_GUARD_REMOVE */
+	case ADVICE_DONTNEED:
+	case ADVICE_FREE:
+	case ADVICE_REMOVE:
+	case ADVICE_DONTNEED_LOCKED:
+	case ADVICE_GUARD_INSTALL:
+	case ADVICE_GUARD_REMOVE:
 		return true;
 	default:
 		return false;
@@ -70,7 +44,7 @@ static bool advice_discards(uint64_t advice)
  * hugetlbfs file rounds likewise, but its page size is not in the record. */
 static uint64_t mmap_unit_bytes(uint64_t flags)
 {
-	uint64_t shift = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+	uint64_t shift = flags >> FLAG_MAP_HUGE_SHIFT & FLAG_MAP_HUGE_MASK;
 
 	if (!(flags & FLAG_MAP_HUGETLB))
 		return RECORD_PAGE_BYTES;
@@ -98,17 +72,17 @@ static void mremap_effect(const struct memory_event *event, struct memory_effect
 	uint64_t old_start = event->args[0], old_length = event->args[1], new_length = event->args[2];
 	uint64_t flags = event->args[3], new_start = (uint64_t)event->result;
 
-	if (memory_event_failed(event) || old_length > RANGE_LIMIT || new_length > RANGE_LIMIT)
+	if (memory_event_failed(event) || old_length > KERNEL_RANGE_LIMIT || new_length > KERNEL_RANGE_LIMIT)
 		return;
-	old_length = page_up(old_length);
-	new_length = page_up(new_length);
+	old_length = kernel_page_up(old_length);
+	new_length = kernel_page_up(new_length);
 
 	if (old_length != 0 && !(flags & FLAG_MREMAP_DONTUNMAP) && new_start == old_start) {
 		/* In place: only the tail comes or goes. */
-		if (new_length < old_length && old_start < RANGE_LIMIT)
+		if (new_length < old_length && old_start < KERNEL_RANGE_LIMIT)
 			set_range(old_start + new_length, old_length - new_length, &effect->removed_start,
 				  &effect->removed_end);
-		else if (new_length > old_length && old_start < RANGE_LIMIT)
+		else if (new_length > old_length && old_start < KERNEL_RANGE_LIMIT)
 			set_range(old_start + old_length, new_length - old_length, &effect->added_start,
 				  &effect->added_end);
 		return;
@@ -130,10 +104,10 @@ static void brk_effect(const struct memory_event *event, struct memory_effect *e
 {
 	uint64_t old_end = event->args[1], new_end = (uint64_t)event->result;
 
-	if (old_end > RANGE_LIMIT || new_end > RANGE_LIMIT)
+	if (old_end > KERNEL_RANGE_LIMIT || new_end > KERNEL_RANGE_LIMIT)
 		return;
-	old_end = page_up(old_end);
-	new_end = page_up(new_end);
+	old_end = kernel_page_up(old_end);
+	new_end = kernel_page_up(new_end);
 	if (new_end > old_end)
 		set_range(old_end, new_end - old_end, &effect->added_start, &effect->added_end);
 	else
@@ -154,7 +128,8 @@ static void shmat_effect(const struct memory_event *event, struct memory_effect 
 /* These advices return ENOMEM for a hole alone; the others may lack memory for what they do themselves. */
 static bool passed_holes(const struct memory_event *event)
 {
-	return event->result == -ENOMEM && (event->args[2] == 4 || event->args[2] == 8 || event->args[2] == 24);
+	return event->result == -ENOMEM && (event->args[2] == ADVICE_DONTNEED || event->args[2] == ADVICE_FREE ||
+					    event->args[2] == ADVICE_DONTNEED_LOCKED);
 }
 
 struct memory_effect memory_event_effect(const struct memory_event *event)

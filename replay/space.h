@@ -5,10 +5,10 @@
  *
  * Memory is followed in pieces: what is unmapped, replaced, protected or moved in part is a piece of its own from then
  * on. What a call does to a piece, and when, is replay/order.h's; what it does by its arguments, replay/effect.h's.
- * Here is what depends on more than one piece: mremap takes permissions and file of each piece along, and leaves holes
- * where holes were (6.17 moves several mappings at once; what stood at the target of a hole stays); a failed mprotect
- * has changed what lies before the first hole. Where another call ran in the same ranges while such a call did, the
- * lives there are open.
+ * What depends on more than one piece is act.h's and move.c's: mremap takes permissions and file of each piece along,
+ * and leaves holes where holes were (6.17 moves several mappings at once; what stood at the target of a hole stays); a
+ * failed mprotect has changed what lies before the first hole. Where another call ran in the same ranges while such a
+ * call did, the lives there are open (beside.h). The pieces themselves are pieces.h's.
  *
  * Ranges are half-open and of whole pages; addresses are those of the recorded processes. Several spaces are kept apart
  * by their ids. What it does not know: whether a record was lost. Memory grows with the number of addresses that were

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "replay/act.h"
+#include "replay/kernel.h"
+
+/* Part of what mremap takes along. */
+struct part {
+	uint64_t start, end;
+	struct history_state state;
+	bool is_sure;
+};
+
+struct parts {
+	struct part *parts;
+	size_t count, room;
+};
+
+static struct error *add_part(struct parts *parts, uint64_t start, uint64_t end, const struct history_state *state,
+			      bool is_sure)
+{
+	if (parts->count == parts->room) {
+		size_t room = parts->room ? 2 * parts->room : 4;
+		struct part *grown = reallocarray(parts->parts, room, sizeof(*grown));
+
+		if (!grown)
+			return &error_no_memory;
+		parts->parts = grown;
+		parts->room = room;
+	}
+	parts->parts[parts->count++] = (struct part){start, end, *state, is_sure};
+	return NULL;
+}
+
+/* What stands in [start, end), without gaps; what is not known is PIECE_UNKNOWN. */
+static struct error *read_parts(const struct replay *replay, int64_t space_id, uint64_t start, uint64_t end,
+				struct parts *ret)
+{
+	static const struct history_state unknown = {.content = {.protection = -1}};
+	struct error *err = NULL;
+
+	while (!err && start < end) {
+		const struct piece *piece = pieces_find_lowest(replay, space_id, start, end);
+		uint64_t piece_start = piece ? piece->start : end, piece_end;
+		struct history_state now;
+
+		if (piece_start > start)
+			err = add_part(ret, start, piece_start, &unknown, true);
+		if (err || !piece)
+			break;
+		now = history_now(&piece->history);
+		piece_end = piece->end < end ? piece->end : end;
+		err = add_part(ret, piece_start > start ? piece_start : start, piece_end, &now,
+			       !piece->history.has_orders && !now.is_open && !now.is_clouded);
+		start = piece_end;
+	}
+	return err;
+}
+
+/* Of another part than the first a hole may have been there. */
+static struct error *move_part(struct act act, const struct part *part, bool is_first, uint64_t shift, bool leaves)
+{
+	struct act source;
+	struct error *err;
+
+	act.step.failed = !is_first && !part->is_sure;
+	act.step.is_probable = part->state.kind == PIECE_MAPPED;
+	source = act;
+	act.step.act = ACT_MAP;
+	act.step.wants_free = !(act.event->args[3] & FLAG_MREMAP_FIXED);
+	act.step.content =
+		part->state.kind == PIECE_MAPPED ? part->state.content : (struct history_content){.protection = -1};
+	act.step.is_clouded = !part->is_sure;
+	act.step.content.file_shift -= shift;
+	err = act_on(act, part->start + shift, part->end + shift);
+	if (err || leaves)
+		return err;
+	source.step.act = ACT_UNMAP;
+	source.step.wants_mapped = is_first;
+	return act_on(source, part->start, part->end);
+}
+
+/* Where a mapping grew, in place or at its new address: more of its last byte's mapping. */
+static struct error *grow(struct act act, uint64_t from, uint64_t start, uint64_t end)
+{
+	const struct piece *piece = pieces_find(act.replay, act.event->space_id, from, from + 1);
+	struct history_state now = piece ? history_now(&piece->history) : (struct history_state){0};
+
+	act.step.act = ACT_MAP;
+	act.step.wants_free = !(act.event->args[3] & FLAG_MREMAP_FIXED);
+	act.step.content = now.kind == PIECE_MAPPED ? now.content : (struct history_content){.protection = -1};
+	act.step.is_clouded = now.is_open || now.is_clouded;
+	return act_on(act, start, end);
+}
+
+/* mm/mremap.c: what the new size leaves out goes first; then each mapping is moved by itself, and what stood at its
+ * target goes; where the old range has a hole, nothing moves and what stands at the target stays. */
+static struct error *move(struct act act, const struct memory_effect *effect)
+{
+	const struct memory_event *event = act.event;
+	uint64_t old_start = event->args[0], old_bytes = kernel_page_up(event->args[1]),
+		 new_bytes = kernel_page_up(event->args[2]);
+	uint64_t shift = (uint64_t)event->result - old_start, bytes = old_bytes < new_bytes ? old_bytes : new_bytes;
+	bool leaves = event->args[3] & FLAG_MREMAP_DONTUNMAP;
+	struct parts parts = {0};
+	struct error *err = NULL;
+
+	if (!leaves && old_bytes > new_bytes)
+		err = act_unmap(act, old_start + new_bytes, old_start + old_bytes);
+	if (!err)
+		err = read_parts(act.replay, event->space_id, old_start, old_start + bytes, &parts);
+	for (size_t i = 0; !err && i < parts.count; i++) {
+		struct part *part = &parts.parts[i];
+
+		/* One that begins in a hole is refused, so that the record lacks what was mapped there. */
+		if (part->state.kind == PIECE_FREE && part->is_sure && parts.parts[0].state.kind == PIECE_MAPPED)
+			continue;
+		part->is_sure &= parts.parts[0].is_sure || part->state.kind == PIECE_MAPPED;
+		err = move_part(act, part, i == 0, shift, leaves);
+	}
+	free(parts.parts);
+	if (!err && new_bytes > old_bytes)
+		err = grow(act, effect->added_start + old_bytes - RECORD_PAGE_BYTES, effect->added_start + old_bytes,
+			   effect->added_end);
+	return err;
+}
+
+/* An old size of 0: the mapping at the old address once more, at the new one. */
+static struct error *duplicate(struct act act, const struct memory_effect *effect)
+{
+	uint64_t old_start = act.event->args[0];
+	struct parts parts = {0};
+	struct error *err =
+		read_parts(act.replay, act.event->space_id, old_start, old_start + RECORD_PAGE_BYTES, &parts);
+
+	if (!err && parts.count) {
+		parts.parts[0].end = old_start + (effect->added_end - effect->added_start);
+		err = move_part(act, &parts.parts[0], true, effect->added_start - old_start, true);
+	}
+	free(parts.parts);
+	return err;
+}
+
+/* A move that failed: its target may have been unmapped, and where it was of several mappings, some may have gone. */
+static struct error *move_failed(struct act act, const struct memory_effect *reach)
+{
+	struct parts parts = {0};
+	struct error *err;
+	bool several;
+
+	act.step.failed = true;
+	err = act_unmap(act, reach->removed2_start, reach->removed2_end);
+	if (!err)
+		err = read_parts(act.replay, act.event->space_id, reach->removed_start, reach->removed_end, &parts);
+	several = parts.count > 1 || kernel_page_up(act.event->args[1]) > kernel_page_up(act.event->args[2]);
+	free(parts.parts);
+	return err || !several ? err : act_unmap(act, reach->removed_start, reach->removed_end);
+}
+
+struct error *act_mremap(struct act act, const struct memory_effect *reach)
+{
+	const struct memory_event *event = act.event;
+
+	if (memory_event_failed(event))
+		return move_failed(act, reach);
+	if (event->args[1] == 0)
+		return reach->added_start < reach->added_end ? duplicate(act, reach) : NULL;
+	if ((uint64_t)event->result != event->args[0])
+		return reach->added_start < reach->added_end ? move(act, reach) : NULL;
+	if (reach->added_start < reach->added_end)
+		return grow(act, reach->added_start - RECORD_PAGE_BYTES, reach->added_start, reach->added_end);
+	return act_unmap(act, reach->removed_start, reach->removed_end);
+}
