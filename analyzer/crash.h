@@ -277,8 +277,8 @@ struct exception_path {
 };
 
 struct crash {
-	char id[17];		/* 16 hexadecimal digits; the same from the core and from the record */
-	struct core_host *host; /* whose files are looked at (core_host.h); NULL: this machine's; the request's */
+	char id[17];	       /* 16 hexadecimal digits; the same from the core and from the record */
+	struct elf_host *host; /* whose files are looked at (elf_host.h); NULL: this machine's; the request's */
 	/* from the core; NULL and zeros without one */
 	const struct core *core;
 	struct place_index *places; /* of that core, for place_of() */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "analyzer/core/core_demangle.h"
+#include "analyzer/elf/elf_demangle.h"
 #include "common/cleanup.h"
 
 static const char *put(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -110,7 +110,7 @@ const char *words_base_name(const char *path)
 static const char *readable(const struct symbol *symbol, char *name)
 {
 	static const char cut[] = "...";
-	cleanup_free char *demangled = core_demangle(symbol->function, false);
+	cleanup_free char *demangled = elf_demangle(symbol->function, false);
 
 	if (snprintf(name, FUNCTION_BYTES, "%s", demangled ?: symbol->function) >= FUNCTION_BYTES)
 		memcpy(name + FUNCTION_BYTES - sizeof(cut), cut, sizeof(cut));

@@ -12,7 +12,7 @@
  * the core does not show it core                   with its holes
  *
  * All but the first may be missing. The manifest tells every path of the host that an explanation asked for and what it
- * found there, from which a told core_host is made: on the other machine no file of that machine is looked at.
+ * found there, from which a told elf_host is made: on the other machine no file of that machine is looked at.
  *
  * Whoever opens a bundle takes everything in it for a lie. Only members of these names are unpacked, as regular files,
  * into a private directory; no more than the manifest says, no more than there is room for. The directory goes with the
@@ -26,7 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "analyzer/core/core_host.h"
+#include "analyzer/elf/elf_host.h"
 #include "common/error.h"
 
 /* The suffix that bundles should have. */
@@ -48,10 +48,10 @@ const char *bundle_room_path(const struct bundle_room *room);
 /* Paths are of this machine; NULL for what is not to be in it. */
 struct bundle_contents {
 	const char *crash_id;
-	struct core_host *host; /* watched while the crash was explained */
-	const char *core;	/* to open */
-	const char *core_name;	/* what it is called */
-	const char *record;	/* an extract of the store */
+	struct elf_host *host; /* watched while the crash was explained */
+	const char *core;      /* to open */
+	const char *core_name; /* what it is called */
+	const char *record;    /* an extract of the store */
 	const char *report_json;
 	const char *report_html;
 	const char *vdso;
@@ -80,7 +80,7 @@ struct bundle {
 	char *core;   /* unpacked; NULL when it has none */
 	char *record; /* likewise */
 	int64_t signal_id, exit_state_id;
-	struct core_host *host; /* told */
+	struct elf_host *host; /* told */
 	struct bundle_room *room;
 };
 

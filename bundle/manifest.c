@@ -153,9 +153,9 @@ static json_t *members_json(const struct bundle_manifest *manifest)
 	return array;
 }
 
-static json_t *look_json(const struct core_host_entry *look)
+static json_t *look_json(const struct elf_host_entry *look)
 {
-	const struct core_host_facts *facts = &look->facts;
+	const struct elf_host_facts *facts = &look->facts;
 	json_t *object = json_object(), *device = json_array();
 
 	json_object_set_new(object, "path", path_json(look->path));
@@ -278,7 +278,7 @@ static bool take_members(const json_t *array, struct bundle_manifest *manifest)
 	return manifest->members;
 }
 
-static bool take_device(const json_t *array, struct core_host_facts *facts)
+static bool take_device(const json_t *array, struct elf_host_facts *facts)
 {
 	const json_t *major = json_array_get(array, 0), *minor = json_array_get(array, 1);
 
@@ -289,9 +289,9 @@ static bool take_device(const json_t *array, struct core_host_facts *facts)
 	return true;
 }
 
-static bool take_look(const json_t *object, struct core_host_entry *look)
+static bool take_look(const json_t *object, struct elf_host_entry *look)
 {
-	struct core_host_facts *facts = &look->facts;
+	struct elf_host_facts *facts = &look->facts;
 	int64_t error = 0, inode, bytes;
 
 	if (!take_path(object, "path", &look->path))

@@ -10,7 +10,7 @@
  *     "looks": [ { "path", "error" } or { "path", "regular", "device": [major, minor], "inode", "bytes", "modified_ns",
  *                  "changed_ns", "member" } ] }
  *
- * "looks" are the paths of the host that an explanation asked for: core_host.h. "stored" is how many bytes of a member
+ * "looks" are the paths of the host that an explanation asked for: elf_host.h. "stored" is how many bytes of a member
  * are no hole; its crc32 (zlib's, eight hexadecimal digits) is over these, and over the offset (eight bytes, lowest
  * first) before each run of them that does not begin at 0: of a file without holes it is that of the file. It finds
  * damage; it proves nothing. Paths are bytes: those that are not printable ASCII, and '%', are %XX.
@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "analyzer/core/core_host.h"
+#include "analyzer/elf/elf_host.h"
 #include "common/error.h"
 
 #define BUNDLE_VERSION 1
@@ -45,7 +45,7 @@ struct bundle_manifest {
 	int64_t signal_id, exit_state_id;
 	struct bundle_member *members;
 	size_t member_count;
-	struct core_host_entry *looks; /* `content` is a member's name */
+	struct elf_host_entry *looks; /* `content` is a member's name */
 	size_t look_count;
 };
 

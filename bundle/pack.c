@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "analyzer/core/core_elf.h"
+#include "analyzer/elf/elf_file.h"
 #include "bundle/bundle.h"
 #include "bundle/extents.h"
 #include "bundle/manifest.h"
@@ -124,7 +124,7 @@ static bool is_debug_file(const char *path)
 static void name_file(struct packing *packing, int fd, const char *path, char *name, size_t size)
 {
 	uint8_t build_id[64];
-	size_t length = core_elf_read_build_id(fd, build_id), used;
+	size_t length = elf_read_build_id(fd, build_id), used;
 
 	if (length > 1) {
 		used = (size_t)snprintf(name, size, "files/.build-id/%02x/", build_id[0]);
@@ -138,12 +138,12 @@ static void name_file(struct packing *packing, int fd, const char *path, char *n
 }
 
 /* Finds or makes the member of a file that an explanation had a use for. */
-static struct error *add_kept(struct packing *packing, const struct core_host_entry *entry, char **ret_name)
+static struct error *add_kept(struct packing *packing, const struct elf_host_entry *entry, char **ret_name)
 {
-	const struct core_host_facts *facts = &entry->facts;
+	const struct elf_host_facts *facts = &entry->facts;
 	const struct bundle_member *member;
-	struct core_host_facts now;
-	cleanup_fd int fd = core_host_open(NULL, entry->path, &now);
+	struct elf_host_facts now;
+	cleanup_fd int fd = elf_host_open(NULL, entry->path, &now);
 	struct stat status;
 	char name[256];
 	struct error *err = NULL;
@@ -171,9 +171,9 @@ static struct error *add_kept(struct packing *packing, const struct core_host_en
 static struct error *add_looks(struct packing *packing)
 {
 	struct bundle_manifest *manifest = &packing->manifest;
-	struct core_host_entry *const *entries;
+	struct elf_host_entry *const *entries;
 	size_t count;
-	struct error *err = core_host_entries(packing->contents->host, &entries, &count);
+	struct error *err = elf_host_entries(packing->contents->host, &entries, &count);
 
 	if (err)
 		return err;
@@ -183,7 +183,7 @@ static struct error *add_looks(struct packing *packing)
 	if (!manifest->looks)
 		return &error_no_memory;
 	for (size_t i = 0; i < count && !err; i++) {
-		struct core_host_entry *look = &manifest->looks[manifest->look_count++];
+		struct elf_host_entry *look = &manifest->looks[manifest->look_count++];
 
 		*look = *entries[i];
 		look->content = NULL;
@@ -207,7 +207,7 @@ static struct error *describe(struct packing *packing)
 {
 	const struct bundle_contents *contents = packing->contents;
 	struct bundle_manifest *manifest = &packing->manifest;
-	struct core_host_facts core;
+	struct elf_host_facts core;
 	time_t now = time(NULL);
 	struct utsname host;
 	char made[32] = "";
@@ -219,7 +219,7 @@ static struct error *describe(struct packing *packing)
 		return error_errno(errno, "cannot ask for the host's name");
 	manifest->signal_id = contents->signal_id;
 	manifest->exit_state_id = contents->exit_state_id;
-	if (contents->core && core_host_look(NULL, contents->core, &core) == 0)
+	if (contents->core && elf_host_look(NULL, contents->core, &core) == 0)
 		manifest->core_modified_ns = core.modified_ns;
 	if (!copy_text(&manifest->corelate_version, CORELATE_VERSION) || !copy_text(&manifest->made, made) ||
 	    !copy_text(&manifest->crash_id, contents->crash_id) || !copy_text(&manifest->host_name, host.nodename) ||

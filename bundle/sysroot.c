@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "analyzer/core/core_elf.h"
+#include "analyzer/elf/elf_file.h"
 #include "bundle/bundle.h"
 #include "common/cleanup.h"
 
@@ -44,8 +44,8 @@ static void add_file(const char *root, const char *path, const char *content)
 static void add_by_soname(const char *root, const char *content)
 {
 	cleanup_free char *place = NULL;
-	struct core_elf *elf;
-	struct error *err = core_elf_open_path(content, &elf);
+	struct elf_file *elf;
+	struct error *err = elf_open_path(content, &elf);
 
 	if (err) {
 		error_destroy(err);
@@ -57,17 +57,17 @@ static void add_by_soname(const char *root, const char *content)
 		else
 			add_file(root, place, content);
 	}
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 }
 
 struct error *bundle_make_sysroot(struct bundle *bundle, char **ret_path)
 {
-	struct core_host_entry *const *entries;
+	struct elf_host_entry *const *entries;
 	cleanup_free char *root = NULL;
 	struct error *err;
 	size_t count;
 
-	err = core_host_entries(bundle->host, &entries, &count);
+	err = elf_host_entries(bundle->host, &entries, &count);
 	if (err)
 		return err;
 	if (asprintf(&root, "%s/root", bundle_room_path(bundle->room)) < 0) {

@@ -45,8 +45,8 @@ static void free_archive(struct archive **archive)
 /* Not by one that is a FIFO: it would wait. */
 static int open_regular(const char *path, uint64_t *ret_bytes)
 {
-	struct core_host_facts facts;
-	int fd = core_host_open(NULL, path, &facts);
+	struct elf_host_facts facts;
+	int fd = elf_host_open(NULL, path, &facts);
 
 	if (fd >= 0)
 		*ret_bytes = facts.bytes;
@@ -311,21 +311,21 @@ static struct error *tell_host(struct unpacking *unpacking)
 {
 	struct bundle *bundle = unpacking->bundle;
 	cleanup_free char *vdso = NULL;
-	struct error *err = core_host_create_told(&bundle->host);
+	struct error *err = elf_host_create_told(&bundle->host);
 
 	for (size_t i = 0; !err && i < unpacking->manifest.look_count; i++) {
-		struct core_host_entry look = unpacking->manifest.looks[i];
+		struct elf_host_entry look = unpacking->manifest.looks[i];
 		cleanup_free char *content = NULL;
 
 		if (look.content)
 			err = place_of(unpacking, look.content, &content);
 		look.content = content;
 		if (!err)
-			err = core_host_tell(bundle->host, &look);
+			err = elf_host_tell(bundle->host, &look);
 	}
 	if (!err)
 		err = place_of(unpacking, "files/vdso", &vdso);
-	return !err && vdso ? core_host_tell_vdso(bundle->host, vdso) : err;
+	return !err && vdso ? elf_host_tell_vdso(bundle->host, vdso) : err;
 }
 
 static struct error *unpack(struct unpacking *unpacking)
@@ -389,7 +389,7 @@ void bundle_close(struct bundle *bundle)
 {
 	if (!bundle)
 		return;
-	core_host_destroy(bundle->host);
+	elf_host_destroy(bundle->host);
 	bundle_room_destroy(bundle->room);
 	free(bundle->crash_id);
 	free(bundle->core);

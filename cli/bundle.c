@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analyzer/core/core_elf.h"
-#include "analyzer/core/core_host.h"
+#include "analyzer/elf/elf_file.h"
+#include "analyzer/elf/elf_host.h"
 #include "analyzer/detect.h"
 #include "bundle/bundle.h"
 #include "cli/cli.h"
@@ -22,7 +22,7 @@
 struct bundling {
 	struct cli_crash found; /* as every verb finds it; its core's modules are not looked at */
 	struct bundle_room *room;
-	struct core_host *host;
+	struct elf_host *host;
 	struct core *core;
 	struct store_reader *record;
 	struct crash crash;
@@ -38,7 +38,7 @@ static void bundling_deinit(struct bundling *bundling)
 	crash_deinit(&bundling->crash);
 	store_reader_destroy(bundling->record);
 	core_destroy(bundling->core);
-	core_host_destroy(bundling->host);
+	elf_host_destroy(bundling->host);
 	bundle_room_destroy(bundling->room);
 	cli_crash_deinit(&bundling->found);
 	free(bundling->record_path);
@@ -141,16 +141,16 @@ static struct error *look_at_files(struct bundling *bundling)
 	struct error *err = bundling->record ? store_reader_files(bundling->record, &files, &count) : NULL;
 
 	for (size_t i = 0; !err && i < count; i++) {
-		struct core_host_facts facts;
-		struct core_elf *elf;
+		struct elf_host_facts facts;
+		struct elf_file *elf;
 
-		if (files[i].path[0] == '/' && core_host_look(bundling->host, files[i].path, &facts) == 0 &&
+		if (files[i].path[0] == '/' && elf_host_look(bundling->host, files[i].path, &facts) == 0 &&
 		    facts.regular && facts.inode == files[i].inode) {
 			/* One that is no ELF file is of no use. */
-			struct error *unusable = core_elf_open_path_of(bundling->host, files[i].path, &elf);
+			struct error *unusable = elf_open_path_of(bundling->host, files[i].path, &elf);
 
 			if (!unusable)
-				core_elf_destroy(elf);
+				elf_destroy(elf);
 			error_destroy(unusable);
 		}
 	}
@@ -196,9 +196,9 @@ static struct error *write_vdso(struct bundling *bundling)
 	ssize_t got;
 	off_t at = 0;
 
-	if (!bundling->crash.recorded || (bundling->core && !core_host_gave_vdso(bundling->host)))
+	if (!bundling->crash.recorded || (bundling->core && !elf_host_gave_vdso(bundling->host)))
 		return NULL;
-	from = core_host_open_vdso(bundling->host, bundling->crash.recording.boot_id);
+	from = elf_host_open_vdso(bundling->host, bundling->crash.recording.boot_id);
 	if (from < 0)
 		return NULL;
 	err = name_in_room(bundling, "vdso", &bundling->vdso_path);
@@ -259,7 +259,7 @@ static struct error *make_bundle(const struct cli_options *options, struct bundl
 	if (!err)
 		err = bundle_room_create(&bundling->room);
 	if (!err)
-		err = core_host_create_watched(&bundling->host);
+		err = elf_host_create_watched(&bundling->host);
 	if (!err)
 		err = open_core(bundling);
 	if (!err)

@@ -64,7 +64,7 @@ static void split_subject(char *subject, const char **function, char *ret_path, 
 }
 
 /* NAME, 0xADDRESS of the file, or +0xOFFSET in it. */
-static struct error *find_functions(const struct core_elf *elf, const char *name, struct core_function **ret,
+static struct error *find_functions(const struct elf_file *elf, const char *name, struct code_function **ret,
 				    size_t *ret_count)
 {
 	bool offset = name[0] == '+';
@@ -72,25 +72,25 @@ static struct error *find_functions(const struct core_elf *elf, const char *name
 	char *end;
 
 	if (!offset && strncmp(name, "0x", 2) != 0)
-		return core_find_functions(elf, name, ret, ret_count);
+		return code_find_functions(elf, name, ret, ret_count);
 	errno = 0;
 	address = strtoull(name + offset, &end, 0);
 	if (errno || *end || !isdigit((unsigned char)name[offset]))
 		return error_format(ERROR_INVALID, "'%s' is not an address (0x…) or a file offset (+0x…)", name);
-	if (offset && !core_elf_address_of_offset(elf, address, &address))
+	if (offset && !elf_address_of_offset(elf, address, &address))
 		return error_format(ERROR_NOT_FOUND, "file offset %s of %s is not loaded", name + 1, elf->path);
 	*ret = calloc(1, sizeof(**ret));
 	*ret_count = 1;
-	return *ret ? core_find_function_at(elf, address, *ret) : &error_no_memory;
+	return *ret ? code_find_function_at(elf, address, *ret) : &error_no_memory;
 }
 
-static struct error *find_sites(struct check *check, const struct core_function *functions, size_t count)
+static struct error *find_sites(struct check *check, const struct code_function *functions, size_t count)
 {
 	check->sites = calloc(count, sizeof(*check->sites));
 	if (!check->sites)
 		return &error_no_memory;
 	for (size_t i = 0; i < count; i++) {
-		struct error *err = core_find_return_sites(check->elf, &functions[i], &check->sites[i]);
+		struct error *err = code_find_return_sites(check->elf, &functions[i], &check->sites[i]);
 
 		if (err)
 			return err;
@@ -100,21 +100,21 @@ static struct error *find_sites(struct check *check, const struct core_function 
 }
 
 /* Opens a file of the process under the name that the process has it by. */
-static struct error *open_process_file(const struct core_process_file *file, struct core_elf **ret)
+static struct error *open_process_file(const struct core_process_file *file, struct elf_file **ret)
 {
 	cleanup_fd int fd = open(file->open_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	*ret = NULL;
 	if (fd < 0)
 		return error_errno(errno, "cannot open %s", file->path);
-	return core_elf_open(fd, file->path, NULL, ret);
+	return elf_open(fd, file->path, NULL, ret);
 }
 
 /* The first file of the process that has the function: the program, then its libraries. */
 static struct error *find_in_process(struct check *check)
 {
 	struct error *first = open_process_file(&check->process->files[0], &check->elf);
-	struct core_function *functions = NULL;
+	struct code_function *functions = NULL;
 	size_t count = 0;
 
 	if (first || !check->function)
@@ -123,38 +123,38 @@ static struct error *find_in_process(struct check *check)
 	/* An address is one of the program's file; a name may be a library's. */
 	for (size_t i = 1; !functions && first && first->code == ERROR_NOT_FOUND && i < check->process->file_count;
 	     i++) {
-		struct core_elf *elf;
+		struct elf_file *elf;
 		struct error *err = open_process_file(&check->process->files[i], &elf);
 
 		if (!err)
-			err = core_find_functions(elf, check->function, &functions, &count);
+			err = code_find_functions(elf, check->function, &functions, &count);
 		if (err) {
 			error_destroy(err);
-			core_elf_destroy(elf);
+			elf_destroy(elf);
 			continue;
 		}
 		error_destroy(first);
 		first = NULL;
-		core_elf_destroy(check->elf);
+		elf_destroy(check->elf);
 		check->elf = elf;
 	}
 	if (!first)
 		first = find_sites(check, functions, count);
 	free(functions);
-	return first ? core_add_suggestions(check->elf, check->function, first) : NULL;
+	return first ? code_add_suggestions(check->elf, check->function, first) : NULL;
 }
 
 static struct error *find_in_file(struct check *check, const char *path)
 {
-	struct core_function *functions = NULL;
-	struct error *err = core_elf_open_path(path, &check->elf);
+	struct code_function *functions = NULL;
+	struct error *err = elf_open_path(path, &check->elf);
 	size_t count = 0;
 
 	if (err || !check->function)
 		return err;
 	err = find_functions(check->elf, check->function, &functions, &count);
 	if (err)
-		err = core_add_suggestions(check->elf, check->function, err);
+		err = code_add_suggestions(check->elf, check->function, err);
 	else
 		err = find_sites(check, functions, count);
 	free(functions);
@@ -166,22 +166,21 @@ static struct error *judge(struct check *check)
 	struct error *err;
 
 	if (check->process) {
-		err = core_probe_safety_add_process(&check->safety, check->process,
-						    check->function ? check->elf : NULL);
+		err = probe_safety_add_process(&check->safety, check->process, check->function ? check->elf : NULL);
 	} else {
-		err = core_probe_safety_add_file(&check->safety, check->elf);
+		err = probe_safety_add_file(&check->safety, check->elf);
 		if (!err && !check->elf->is_executable)
-			err = core_probe_safety_add_library(&check->safety, check->elf, &check->users);
+			err = probe_safety_add_library(&check->safety, check->elf, &check->users);
 	}
 	if (err)
 		return err;
-	core_probe_safety_finish(&check->safety);
+	probe_safety_finish(&check->safety);
 	for (size_t i = 0; i < check->safety.count; i++) {
-		const struct core_hazard *hazard = &check->safety.hazards[i];
+		const struct probe_hazard *hazard = &check->safety.hazards[i];
 
 		for (size_t k = 0; k < (check->function_count ?: 1); k++) {
-			enum core_hazard_severity severity =
-				core_hazard_severity_for(hazard, check->function_count ? &check->sites[k] : NULL);
+			enum probe_hazard_severity severity =
+				probe_hazard_severity_for(hazard, check->function_count ? &check->sites[k] : NULL);
 
 			if (severity <= check->severity)
 				continue;
@@ -189,17 +188,17 @@ static struct error *judge(struct check *check)
 			check->worst = hazard;
 		}
 	}
-	check->unsafe = check->severity >= CORE_HAZARD_DANGER;
+	check->unsafe = check->severity >= PROBE_HAZARD_DANGER;
 	return NULL;
 }
 
 static void check_deinit(struct check *check)
 {
 	for (size_t i = 0; i < check->function_count; i++)
-		core_return_sites_deinit(&check->sites[i]);
+		code_return_sites_deinit(&check->sites[i]);
 	free(check->sites);
-	core_probe_safety_deinit(&check->safety);
-	core_elf_destroy(check->elf);
+	probe_safety_deinit(&check->safety);
+	elf_destroy(check->elf);
 	core_process_destroy(check->process);
 }
 

@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "analyzer/core/core_probe_safety.h"
+#include "analyzer/probe/probe_safety.h"
 #include "analyzer/core/core_process.h"
-#include "analyzer/core/core_return_sites.h"
+#include "analyzer/code/code_return_sites.h"
 #include "cli/cli.h"
 
 /* How many tail calls and reasons are written out before they are counted only. */
@@ -18,14 +18,14 @@
 struct check {
 	const char *probe_path;		 /* of the file to probe, as a tracer has to be given it; NULL without one */
 	struct core_process *process;	 /* NULL when a file was named */
-	struct core_elf *elf;		 /* the file that is probed */
+	struct elf_file *elf;		 /* the file that is probed */
 	const char *function;		 /* as named, or NULL */
-	struct core_return_sites *sites; /* one for each function of that name */
+	struct code_return_sites *sites; /* one for each function of that name */
 	size_t function_count;
-	struct core_probe_safety safety;
-	size_t users;			    /* processes that have the checked library mapped */
-	const struct core_hazard *worst;    /* what the verdict rests on, or NULL */
-	enum core_hazard_severity severity; /* of it, for the functions named */
+	struct probe_safety safety;
+	size_t users;			     /* processes that have the checked library mapped */
+	const struct probe_hazard *worst;    /* what the verdict rests on, or NULL */
+	enum probe_hazard_severity severity; /* of it, for the functions named */
 	bool unsafe;
 };
 
@@ -34,13 +34,13 @@ char *check_verdict(const struct check *check);
 
 /* The bpftrace command that probes all RETs of the function, quoted for a shell: "bpftrace -e '…'". NULL when it has
  * none or memory is short; the caller frees it. */
-char *check_bpftrace_line(const struct check *check, const struct core_return_sites *sites);
+char *check_bpftrace_line(const struct check *check, const struct code_return_sites *sites);
 
 /* The same by the kernel's own uprobe events, for where bpftrace refuses offsets: lines for a shell that add the event,
  * show it until interrupted, and take it away. bpftrace cannot read such events: the kernel takes only BPF programs for
  * kprobes on them (kernel/events/core.c, perf_event_set_bpf_prog). NULL also where the path cannot be written there:
  * uprobe_events splits at white space (Documentation/trace/uprobetracer.rst). */
-char *check_tracefs_lines(const struct check *check, const struct core_return_sites *sites, const char *indent);
+char *check_tracefs_lines(const struct check *check, const struct code_return_sites *sites, const char *indent);
 
 void check_write_text(const struct check *check, FILE *out);
 struct error *check_write_json(const struct cli_options *options, const struct check *check) must_check;

@@ -20,12 +20,12 @@ static json_t *text_or_null(const char *text)
 	return value ? value : json_null();
 }
 
-static json_t *hazard_json(const struct core_hazard *hazard)
+static json_t *hazard_json(const struct probe_hazard *hazard)
 {
 	json_t *object = json_object();
 
-	json_object_set_new(object, "kind", json_string(core_hazard_kind_name(hazard->kind)));
-	json_object_set_new(object, "severity", json_string(core_hazard_severity_name(hazard->severity)));
+	json_object_set_new(object, "kind", json_string(probe_hazard_kind_name(hazard->kind)));
+	json_object_set_new(object, "severity", json_string(probe_hazard_severity_name(hazard->severity)));
 	json_object_set_new(object, "claim", json_string(hazard->claim));
 	json_object_set_new(object, "text", json_string(hazard->text));
 	json_object_set_new(object, "instead", json_string(hazard->advice));
@@ -36,7 +36,7 @@ static json_t *hazard_json(const struct core_hazard *hazard)
 	return object;
 }
 
-static json_t *site_json(const struct core_return_site *site)
+static json_t *site_json(const struct code_return_site *site)
 {
 	json_t *object = json_object();
 
@@ -45,7 +45,7 @@ static json_t *site_json(const struct core_return_site *site)
 	json_object_set_new(object, "address", hex(site->address));
 	json_object_set_new(object, "file_offset", hex(site->file_offset));
 	json_object_set_new(object, "shared", json_boolean(site->is_shared));
-	if (site->kind == CORE_SITE_TAIL_CALL) {
+	if (site->kind == CODE_SITE_TAIL_CALL) {
 		json_object_set_new(object, "target", site->target ? hex(site->target) : json_null());
 		json_object_set_new(object, "target_name", text_or_null(site->target_name));
 		json_object_set_new(object, "through_plt", json_boolean(site->through_plt));
@@ -54,7 +54,7 @@ static json_t *site_json(const struct core_return_site *site)
 	return object;
 }
 
-static json_t *function_json(const struct check *check, const struct core_return_sites *sites)
+static json_t *function_json(const struct check *check, const struct code_return_sites *sites)
 {
 	static const char *const extents[] = {"symbol", "frame", "guess"};
 	cleanup_free char *line = check_bpftrace_line(check, sites);
@@ -62,7 +62,7 @@ static json_t *function_json(const struct check *check, const struct core_return
 	json_t *object = json_object(), *returns = json_array(), *tails = json_array();
 
 	for (size_t i = 0; i < sites->count; i++)
-		json_array_append_new(sites->sites[i].kind == CORE_SITE_RETURN ? returns : tails,
+		json_array_append_new(sites->sites[i].kind == CODE_SITE_RETURN ? returns : tails,
 				      site_json(&sites->sites[i]));
 	json_object_set_new(object, "name", text_or_null(sites->function.name));
 	json_object_set_new(object, "address", hex(sites->function.address));

@@ -21,7 +21,7 @@ char *check_verdict(const struct check *check)
 	}
 	length = asprintf(&text, "unsafe: a uretprobe on %s%s%s %s: %s%s",
 			  check->function ? check->function : "any function", " of ", path,
-			  check->severity == CORE_HAZARD_FORBIDDEN ? "ends in a crash" : "can end in a crash",
+			  check->severity == PROBE_HAZARD_FORBIDDEN ? "ends in a crash" : "can end in a crash",
 			  check->worst->claim, check->worst->pid ? " (in another program that loads it)" : "");
 	return length < 0 ? NULL : text;
 }
@@ -47,7 +47,7 @@ static bool is_plain_path(const char *path)
 }
 
 /* Only one symbol of that name, and none that bpftrace would take for a pattern or a string's end. */
-static bool names_one(const struct core_elf *elf, const char *name)
+static bool names_one(const struct elf_file *elf, const char *name)
 {
 	size_t count = 0;
 
@@ -58,7 +58,7 @@ static bool names_one(const struct core_elf *elf, const char *name)
 	return count == 1;
 }
 
-static void write_attach_point(const struct check *check, const struct core_return_site *site, FILE *out)
+static void write_attach_point(const struct check *check, const struct code_return_site *site, FILE *out)
 {
 	const char *quote = is_plain_path(check->probe_path) ? "" : "\"";
 
@@ -73,20 +73,19 @@ static void write_attach_point(const struct check *check, const struct core_retu
 	}
 	/* bpftrace takes a number for an address where a symbol covers it, else for an offset in the file
 	 * (resolve_offset_uprobe() in its attached_probe.cpp; tried with 0.17). */
-	fprintf(out, "0x%" PRIx64,
-		core_elf_symbol_around(check->elf, site->address) ? site->address : site->file_offset);
+	fprintf(out, "0x%" PRIx64, elf_symbol_around(check->elf, site->address) ? site->address : site->file_offset);
 }
 
-static bool needs_unsafe(const struct check *check, const struct core_return_sites *sites)
+static bool needs_unsafe(const struct check *check, const struct code_return_sites *sites)
 {
 	for (size_t i = 0; i < sites->count; i++) {
-		if (!core_elf_symbol_around(check->elf, sites->sites[i].address))
+		if (!elf_symbol_around(check->elf, sites->sites[i].address))
 			return true;
 	}
 	return false;
 }
 
-char *check_bpftrace_line(const struct check *check, const struct core_return_sites *sites)
+char *check_bpftrace_line(const struct check *check, const struct code_return_sites *sites)
 {
 	const char *separator = "";
 	char *text = NULL;
@@ -101,7 +100,7 @@ char *check_bpftrace_line(const struct check *check, const struct core_return_si
 	/* Without a symbol bpftrace cannot see where instructions begin; it asks to be told that we can. */
 	fprintf(out, "bpftrace %s-e '", needs_unsafe(check, sites) ? "--unsafe " : "");
 	for (size_t i = 0; i < sites->count; i++) {
-		if (sites->sites[i].kind != CORE_SITE_RETURN)
+		if (sites->sites[i].kind != CODE_SITE_RETURN)
 			continue;
 		fputs(separator, out);
 		write_attach_point(check, &sites->sites[i], out);
@@ -116,7 +115,7 @@ char *check_bpftrace_line(const struct check *check, const struct core_return_si
 }
 
 /* A name for the event: letters, digits and underscores only. */
-static void event_name(const struct core_return_sites *sites, char *name, size_t size)
+static void event_name(const struct code_return_sites *sites, char *name, size_t size)
 {
 	size_t length;
 
@@ -130,7 +129,7 @@ static void event_name(const struct core_return_sites *sites, char *name, size_t
 	}
 }
 
-char *check_tracefs_lines(const struct check *check, const struct core_return_sites *sites, const char *indent)
+char *check_tracefs_lines(const struct check *check, const struct code_return_sites *sites, const char *indent)
 {
 	char *text = NULL, name[48];
 	size_t size;
@@ -145,7 +144,7 @@ char *check_tracefs_lines(const struct check *check, const struct core_return_si
 	event_name(sites, name, sizeof(name));
 	fprintf(out, "%sprintf '", indent);
 	for (size_t i = 0; i < sites->count; i++) {
-		if (sites->sites[i].kind == CORE_SITE_RETURN)
+		if (sites->sites[i].kind == CODE_SITE_RETURN)
 			fprintf(out, "p:corelate/%s %s:0x%" PRIx64 " ax=%%%%ax\\n", name, check->probe_path,
 				sites->sites[i].file_offset);
 	}

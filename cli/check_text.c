@@ -30,25 +30,25 @@ static void write_wrapped(const char *text, const char *indent, FILE *out)
 }
 
 /* For all functions that are meant: the gravest. */
-static enum core_hazard_severity severity_here(const struct check *check, const struct core_hazard *hazard)
+static enum probe_hazard_severity severity_here(const struct check *check, const struct probe_hazard *hazard)
 {
-	enum core_hazard_severity most = CORE_HAZARD_NOTE;
+	enum probe_hazard_severity most = PROBE_HAZARD_NOTE;
 
 	if (check->function_count == 0)
 		return hazard->severity;
 	for (size_t i = 0; i < check->function_count; i++) {
-		enum core_hazard_severity one = core_hazard_severity_for(hazard, &check->sites[i]);
+		enum probe_hazard_severity one = probe_hazard_severity_for(hazard, &check->sites[i]);
 
 		most = one > most ? one : most;
 	}
 	return most;
 }
 
-static void write_reason(const struct check *check, const struct core_hazard *hazard, FILE *out)
+static void write_reason(const struct check *check, const struct probe_hazard *hazard, FILE *out)
 {
-	enum core_hazard_severity severity = severity_here(check, hazard);
+	enum probe_hazard_severity severity = severity_here(check, hazard);
 
-	fprintf(out, "\n  %s: %s\n", core_hazard_severity_name(severity), hazard->claim);
+	fprintf(out, "\n  %s: %s\n", probe_hazard_severity_name(severity), hazard->claim);
 	write_wrapped(hazard->text, "    ", out);
 	if (severity < hazard->severity)
 		write_wrapped("This function calls nothing, so it cannot happen while it runs.", "    ", out);
@@ -61,17 +61,17 @@ static void write_reason(const struct check *check, const struct core_hazard *ha
 	if (hazard->pid)
 		fprintf(out, " (process %" PRIu32 ")", hazard->pid);
 	fputc('\n', out);
-	if (severity > CORE_HAZARD_NOTE)
+	if (severity > PROBE_HAZARD_NOTE)
 		fprintf(out, "    instead: %s\n", hazard->advice);
 }
 
-static void write_place(const struct core_return_site *site, FILE *out)
+static void write_place(const struct code_return_site *site, FILE *out)
 {
 	inert_write(site->symbol ? site->symbol : "entry", out);
 	fprintf(out, "+%" PRIu64 " (0x%" PRIx64 ")", site->offset, site->address);
 }
 
-static void write_tail_calls(const struct core_return_sites *sites, FILE *out)
+static void write_tail_calls(const struct code_return_sites *sites, FILE *out)
 {
 	size_t count = sites->count - sites->return_count, written = 0;
 
@@ -80,9 +80,9 @@ static void write_tail_calls(const struct core_return_sites *sites, FILE *out)
 	fprintf(out, "  %zu tail call%s: there it returns through the function that it jumps to.\n", count,
 		count > 1 ? "s" : "");
 	for (size_t i = 0; i < sites->count && written < CHECK_LISTED; i++) {
-		const struct core_return_site *site = &sites->sites[i];
+		const struct code_return_site *site = &sites->sites[i];
 
-		if (site->kind != CORE_SITE_TAIL_CALL)
+		if (site->kind != CODE_SITE_TAIL_CALL)
 			continue;
 		written++;
 		fputs("    ", out);
@@ -101,12 +101,12 @@ static void write_tail_calls(const struct core_return_sites *sites, FILE *out)
 		fprintf(out, "    and %zu more\n", count - written);
 }
 
-static void write_warnings(const struct core_return_sites *sites, FILE *out)
+static void write_warnings(const struct code_return_sites *sites, FILE *out)
 {
 	size_t shared = 0;
 
 	for (size_t i = 0; i < sites->count; i++)
-		shared += sites->sites[i].kind == CORE_SITE_RETURN && sites->sites[i].is_shared;
+		shared += sites->sites[i].kind == CODE_SITE_RETURN && sites->sites[i].is_shared;
 	if (sites->function.is_ifunc)
 		fputs("  warning: this symbol is an IFUNC: the code here only chooses, once, which implementation "
 		      "callers "
@@ -114,7 +114,7 @@ static void write_warnings(const struct core_return_sites *sites, FILE *out)
 		      out);
 	if (!sites->complete)
 		fprintf(out, "  warning: the list may lack returns: %s\n", sites->incomplete_reason);
-	if (sites->function.extent == CORE_EXTENT_GUESS)
+	if (sites->function.extent == CODE_EXTENT_GUESS)
 		fputs("  warning: nothing tells where the function ends; its control flow was followed\n", out);
 	if (shared > 0)
 		fprintf(out, "  note: %zu of these returns also end%s other functions\n", shared,
@@ -124,7 +124,7 @@ static void write_warnings(const struct core_return_sites *sites, FILE *out)
 		      out);
 }
 
-static void write_function(const struct check *check, const struct core_return_sites *sites, FILE *out)
+static void write_function(const struct check *check, const struct code_return_sites *sites, FILE *out)
 {
 	cleanup_free char *line = check_bpftrace_line(check, sites);
 	cleanup_free char *lines = check_tracefs_lines(check, sites, "    ");
@@ -158,10 +158,10 @@ void check_write_text(const struct check *check, FILE *out)
 	inert_write(verdict ? verdict : "out of memory", out);
 	fputc('\n', out);
 	for (size_t i = 0; i < check->safety.count; i++) {
-		const struct core_hazard *hazard = &check->safety.hazards[i];
+		const struct probe_hazard *hazard = &check->safety.hazards[i];
 
 		/* Of notes on other files of a process the first few are enough. */
-		if (hazard->severity > CORE_HAZARD_NOTE || notes++ < CHECK_LISTED)
+		if (hazard->severity > PROBE_HAZARD_NOTE || notes++ < CHECK_LISTED)
 			write_reason(check, hazard, out);
 	}
 	if (notes > CHECK_LISTED)

@@ -114,10 +114,10 @@ struct report_style cli_style(const struct cli_options *options);
 struct cli_crash {
 	struct crash_core_file file; /* its core, if it has one */
 	struct crash_sources sources;
-	char *core_problem;	/* why the core that was kept cannot be used; NULL for nothing */
-	struct crash_row row;	/* what was found by name; all zero for a core that was named by its path */
-	struct bundle *bundle;	/* that it came from; NULL for none. It owns the host */
-	struct core_host *host; /* whose files are looked at; NULL: this machine's */
+	char *core_problem;    /* why the core that was kept cannot be used; NULL for nothing */
+	struct crash_row row;  /* what was found by name; all zero for a core that was named by its path */
+	struct bundle *bundle; /* that it came from; NULL for none. It owns the host */
+	struct elf_host *host; /* whose files are looked at; NULL: this machine's */
 };
 
 /* The newest crash that the arguments mean (cli/match.h), with --since and --until of the options; without arguments

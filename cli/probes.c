@@ -15,9 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "analyzer/core/core_elf.h"
-#include "analyzer/core/core_probe_safety.h"
-#include "analyzer/core/core_return_sites.h"
+#include "analyzer/elf/elf_file.h"
+#include "analyzer/probe/probe_safety.h"
+#include "analyzer/code/code_return_sites.h"
 #include "cli/json.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
@@ -102,72 +102,72 @@ static bool is_file_of(const struct listed_probe *probe, const char *path)
 }
 
 /* The path is one of the holder's mount namespace. */
-static struct error *open_probed(const struct listed_probe *probe, struct core_elf **ret_elf)
+static struct error *open_probed(const struct listed_probe *probe, struct elf_file **ret_elf)
 {
 	char path[PATH_MAX];
 
 	if (!probe->path)
 		return &error_not_found;
 	if (is_file_of(probe, probe->path))
-		return core_elf_open_path(probe->path, ret_elf);
+		return elf_open_path(probe->path, ret_elf);
 	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/root%s", probe->holder_pid, probe->path);
-	return probe->holder_pid && is_file_of(probe, path) ? core_elf_open_path(path, ret_elf) : &error_not_found;
+	return probe->holder_pid && is_file_of(probe, path) ? elf_open_path(path, ret_elf) : &error_not_found;
 }
 
 /* A uprobe leaves the stack alone. Of a uretprobe, the gravest thing that its file shows; that nothing shows proves
  * nothing about a stripped file. */
-static void probe_is_dangerous(const struct core_elf *elf, uint64_t address, struct judgement *judgement)
+static void probe_is_dangerous(const struct elf_file *elf, uint64_t address, struct judgement *judgement)
 {
-	struct core_probe_safety safety = {0};
-	struct core_return_sites sites = {0};
-	struct core_function function;
+	struct probe_safety safety = {0};
+	struct code_return_sites sites = {0};
+	struct code_function function;
 	bool has_sites = false;
-	struct error *err = core_find_function_at(elf, address, &function);
+	struct error *err = code_find_function_at(elf, address, &function);
 
 	if (!err) {
-		err = core_find_return_sites(elf, &function, &sites);
+		err = code_find_return_sites(elf, &function, &sites);
 		has_sites = !err;
 	}
 	error_destroy(err);
-	err = core_probe_safety_add_file(&safety, elf);
+	err = probe_safety_add_file(&safety, elf);
 	error_destroy(err);
-	core_probe_safety_finish(&safety);
+	probe_safety_finish(&safety);
 	for (size_t i = 0; i < safety.count && !judgement->danger; i++) {
-		enum core_hazard_severity severity =
-			core_hazard_severity_for(&safety.hazards[i], has_sites ? &sites : NULL);
+		enum probe_hazard_severity severity =
+			probe_hazard_severity_for(&safety.hazards[i], has_sites ? &sites : NULL);
 
-		if (severity == CORE_HAZARD_NOTE)
+		if (severity == PROBE_HAZARD_NOTE)
 			continue;
 		judgement->danger = safety.hazards[i].claim;
-		judgement->severity = core_hazard_severity_name(severity);
+		judgement->severity = probe_hazard_severity_name(severity);
 		judgement->advice = safety.hazards[i].advice;
 	}
-	core_probe_safety_deinit(&safety);
-	core_return_sites_deinit(&sites);
+	probe_safety_deinit(&safety);
+	code_return_sites_deinit(&sites);
 }
 
 static void judge(const struct listed_probe *probe, struct judgement *judgement)
 {
-	const struct core_elf_symbol *symbol;
-	struct core_elf *elf = NULL;
+	const struct elf_symbol *symbol;
+	struct elf_file *elf = NULL;
 	struct error *err = open_probed(probe, &elf);
 	uint64_t address;
 
 	error_destroy(err); /* not an ELF file, or gone: then there is no name to tell */
-	if (err || !core_elf_address_of_offset(elf, probe->offset, &address)) {
-		core_elf_destroy(elf);
+	if (err || !elf_address_of_offset(elf, probe->offset, &address)) {
+		elf_destroy(elf);
 		return;
 	}
-	symbol = core_elf_symbol_at(elf, address);
+	symbol = elf_symbol_at(elf, address);
 	if (!symbol)
-		symbol = core_elf_symbol_around(elf, address);
+		symbol = elf_symbol_around(elf, address);
 	if (symbol) {
 		judgement->function = strdup(symbol->name);
 		judgement->function_offset = address - symbol->address;
 	}
 	if (probe->at_return)
 		probe_is_dangerous(elf, address, judgement);
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 }
 
 static json_t *text_or_null(const char *text)

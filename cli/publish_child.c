@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "analyzer/core/core_host.h"
+#include "analyzer/elf/elf_host.h"
 #include "analyzer/detect.h"
 #include "analyzer/facts/explain.h"
 #include "analyzer/report/report.h"
@@ -124,18 +124,18 @@ static bool await_death(struct store_reader *store, const struct vault_crash *cr
 }
 
 /* NULL: this machine's files as they are now. */
-static struct core_host *hold_files(const struct process_files *files)
+static struct elf_host *hold_files(const struct process_files *files)
 {
-	struct core_host *host = NULL;
-	struct error *err = files ? core_host_create_held(&host) : NULL;
+	struct elf_host *host = NULL;
+	struct error *err = files ? elf_host_create_held(&host) : NULL;
 
 	for (size_t i = 0; !err && files && i < files->count; i++)
-		err = core_host_hold(host, files->files[i].path, files->files[i].fd);
+		err = elf_host_hold(host, files->files[i].path, files->files[i].fd);
 	error_destroy(err); /* what is not held is looked for */
 	return host;
 }
 
-static struct error *open_core(const struct publish_task *task, struct core_host *host, struct core **ret_core)
+static struct error *open_core(const struct publish_task *task, struct elf_host *host, struct core **ret_core)
 {
 	int fd = task->core_fd;
 	struct error *err = NULL;

@@ -8,14 +8,14 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "analyzer/core/core_host.h"
+#include "analyzer/elf/elf_host.h"
 #include "analyzer/core/core_internal.h"
 #include "common/cleanup.h"
 
-int core_open_regular_file(const char *path, uint64_t *ret_size)
+int elf_open_regular_file(const char *path, uint64_t *ret_size)
 {
-	struct core_host_facts facts;
-	int fd = core_host_open(NULL, path, &facts);
+	struct elf_host_facts facts;
+	int fd = elf_host_open(NULL, path, &facts);
 
 	if (fd >= 0)
 		*ret_size = facts.bytes;
@@ -29,7 +29,7 @@ static struct error *core_map_file(struct core *core)
 	uint64_t size;
 	void *bytes;
 
-	fd = core_open_regular_file(core->path, &size);
+	fd = elf_open_regular_file(core->path, &size);
 	if (fd == -EINVAL)
 		return error_format(ERROR_INVALID, "%s: not a core file: not a regular file", core->path);
 	if (fd < 0)

@@ -157,9 +157,9 @@ void core_destroy(struct core *core);
  * (O_NONBLOCK|O_NOCTTY|O_CLOEXEC, then fstat) are read. Never fails for what is missing: that is a module's state. */
 struct error *core_find_modules(struct core *core, const char *const *debug_directories) must_check;
 
-/* The same with the files of that host (core_host.h), in /usr/lib/debug of it. */
-struct core_host;
-struct error *core_find_modules_of(struct core *core, struct core_host *host) must_check;
+/* The same with the files of that host (elf_host.h), in /usr/lib/debug of it. */
+struct elf_host;
+struct error *core_find_modules_of(struct core *core, struct elf_host *host) must_check;
 
 /* Copies up to `size` bytes at `address`; returns how many leading bytes could be had: from the core, else, for pages
  * that are file-backed, read-only and not dumped, from the FOUND module's file. */

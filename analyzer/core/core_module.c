@@ -20,7 +20,7 @@ static const char deleted_suffix[] = " (deleted)";
 
 struct module_search {
 	struct core *core;
-	struct core_host *host;
+	struct elf_host *host;
 	const char *const *debug_directories;
 	bool *taken; /* for each of core->files: belongs to a module already */
 	size_t capacity;
@@ -33,7 +33,7 @@ static int search_open(const struct module_search *search, const char *path)
 
 	if (path[0] != '/')
 		return -ENOENT;
-	fd = core_host_open(search->host, path, NULL);
+	fd = elf_host_open(search->host, path, NULL);
 	if (fd >= search->descriptor_limit) {
 		close(fd);
 		return -EMFILE;
@@ -44,7 +44,7 @@ static int search_open(const struct module_search *search, const char *path)
 /* Opens `path` if it is an ELF file with the module's build-id. */
 static int search_open_build(const struct module_search *search, const char *path, const struct core_module *module)
 {
-	struct core_image image = {.fd = -1};
+	struct elf_image image = {.fd = -1};
 	cleanup_fd int fd = search_open(search, path);
 	uint8_t build_id[64];
 	size_t length = 0;
@@ -52,12 +52,12 @@ static int search_open_build(const struct module_search *search, const char *pat
 	if (fd < 0)
 		return -1;
 	image.fd = fd;
-	if (core_image_init(&image) == CORE_IMAGE_ELF)
-		length = core_image_read_build_id(&image, 0, build_id);
-	core_image_deinit(&image);
+	if (elf_image_init(&image) == ELF_IMAGE_ELF)
+		length = elf_image_read_build_id(&image, 0, build_id);
+	elf_image_deinit(&image);
 	if (length == 0 || length != module->build_id_bytes || memcmp(build_id, module->build_id, length) != 0)
 		return -1;
-	core_host_keep(search->host, path);
+	elf_host_keep(search->host, path);
 	return take_fd(&fd);
 }
 
@@ -117,23 +117,23 @@ static void search_files(const struct module_search *search, struct core_module 
 
 	module->state = fd == -ESTALE ? CORE_MODULE_MISMATCH : CORE_MODULE_MISSING;
 	if (fd >= 0) {
-		struct core_image image = {.fd = fd};
+		struct elf_image image = {.fd = fd};
 		uint8_t build_id[64];
 
 		module->state = CORE_MODULE_MISMATCH;
-		if (core_image_init(&image) != CORE_IMAGE_ELF)
+		if (elf_image_init(&image) != ELF_IMAGE_ELF)
 			; /* the path holds something else now */
 		else if (module->build_id_bytes == 0)
 			module->state =
 				search_same_go_build(search, module, fd) ? CORE_MODULE_FOUND : CORE_MODULE_UNVERIFIED;
-		else if (core_image_read_build_id(&image, 0, build_id) == module->build_id_bytes &&
+		else if (elf_image_read_build_id(&image, 0, build_id) == module->build_id_bytes &&
 			 memcmp(build_id, module->build_id, module->build_id_bytes) == 0)
 			module->state = CORE_MODULE_FOUND;
-		core_image_deinit(&image);
+		elf_image_deinit(&image);
 		if (module->state == CORE_MODULE_MISMATCH) {
 			close(fd);
 		} else {
-			core_host_keep(search->host, module->path);
+			elf_host_keep(search->host, module->path);
 			module->elf_fd = fd;
 		}
 	}
@@ -189,15 +189,15 @@ static uint64_t search_take(struct module_search *search, size_t first, uint64_t
 }
 
 /* A mapping that begins with an ELF header, in the core's own memory. */
-static struct error *search_add_from_memory(struct module_search *search, size_t first, const struct core_image *image)
+static struct error *search_add_from_memory(struct module_search *search, size_t first, const struct elf_image *image)
 {
 	const struct core_file_mapping *file = &search->core->files[first];
 	struct core_module module = {.start = file->start, .path = file->path, .elf_fd = -1, .debug_fd = -1};
 
-	if (!core_image_find_bias(image, file->start, 0, &module.load_bias))
+	if (!elf_image_find_bias(image, file->start, 0, &module.load_bias))
 		return NULL;
-	module.end = search_take(search, first, module.load_bias + core_image_end(image));
-	module.build_id_bytes = core_image_read_build_id(image, module.load_bias, module.build_id);
+	module.end = search_take(search, first, module.load_bias + elf_image_end(image));
+	module.build_id_bytes = elf_image_read_build_id(image, module.load_bias, module.build_id);
 	search_files(search, &module);
 	return search_add(search, &module);
 }
@@ -212,7 +212,7 @@ static struct error *search_add_from_file(struct module_search *search, size_t f
 				     .state = CORE_MODULE_UNVERIFIED,
 				     .elf_fd = -1,
 				     .debug_fd = -1};
-	struct core_image image = {.fd = -1};
+	struct elf_image image = {.fd = -1};
 	bool executable = false, known;
 	struct error *err;
 
@@ -229,13 +229,13 @@ static struct error *search_add_from_file(struct module_search *search, size_t f
 	if (module.elf_fd < 0)
 		return NULL;
 	image.fd = module.elf_fd;
-	known = core_image_init(&image) == CORE_IMAGE_ELF &&
-		core_image_find_bias(&image, file->start, file->offset, &module.load_bias);
+	known = elf_image_init(&image) == ELF_IMAGE_ELF &&
+		elf_image_find_bias(&image, file->start, file->offset, &module.load_bias);
 	if (known)
-		module.end = search_take(search, first, module.load_bias + core_image_end(&image));
-	core_image_deinit(&image);
+		module.end = search_take(search, first, module.load_bias + elf_image_end(&image));
+	elf_image_deinit(&image);
 	if (known)
-		core_host_keep(search->host, file->path);
+		elf_host_keep(search->host, file->path);
 	err = known ? search_add(search, &module) : NULL;
 	if (!known || err)
 		close(module.elf_fd);
@@ -248,7 +248,7 @@ static struct error *search_add_vdso(struct module_search *search)
 	const struct core *core = search->core;
 	struct core_module module = {.path = "[vdso]", .state = CORE_MODULE_FOUND, .elf_fd = -1, .debug_fd = -1};
 	const struct core_segment *segment = core_find_segment(core, core->auxv_sysinfo_ehdr);
-	struct core_image image = {.core = core, .base = core->auxv_sysinfo_ehdr, .fd = -1};
+	struct elf_image image = {.core = core, .base = core->auxv_sysinfo_ehdr, .fd = -1};
 	cleanup_free uint8_t *bytes = NULL;
 	bool known;
 	size_t size;
@@ -258,11 +258,11 @@ static struct error *search_add_vdso(struct module_search *search)
 		return NULL;
 	module.start = core->auxv_sysinfo_ehdr;
 	module.end = segment->end;
-	known = core_image_init(&image) == CORE_IMAGE_ELF &&
-		core_image_find_bias(&image, module.start, 0, &module.load_bias);
+	known = elf_image_init(&image) == ELF_IMAGE_ELF &&
+		elf_image_find_bias(&image, module.start, 0, &module.load_bias);
 	if (known)
-		module.build_id_bytes = core_image_read_build_id(&image, module.load_bias, module.build_id);
-	core_image_deinit(&image);
+		module.build_id_bytes = elf_image_read_build_id(&image, module.load_bias, module.build_id);
+	elf_image_deinit(&image);
 	if (!known)
 		return NULL;
 	bytes = malloc(module.end - module.start);
@@ -296,7 +296,7 @@ static int find_descriptor_limit(void)
 	return INT32_MAX;
 }
 
-int core_find_debug_file(const struct core_module *module, struct core_host *host, const char *const *debug_directories)
+int core_find_debug_file(const struct core_module *module, struct elf_host *host, const char *const *debug_directories)
 {
 	const struct module_search search = {
 		.host = host,
@@ -307,7 +307,7 @@ int core_find_debug_file(const struct core_module *module, struct core_host *hos
 	return module->build_id_bytes ? search_build_id_directories(&search, module, ".debug") : -1;
 }
 
-static struct error *find_modules(struct core *core, struct core_host *host, const char *const *debug_directories)
+static struct error *find_modules(struct core *core, struct elf_host *host, const char *const *debug_directories)
 {
 	cleanup_free bool *taken = calloc(core->file_count ? core->file_count : 1, sizeof(*taken));
 	struct module_search search = {
@@ -326,18 +326,18 @@ static struct error *find_modules(struct core *core, struct core_host *host, con
 	/* First, so that no number of libraries can take its descriptor. */
 	err = search_add_vdso(&search);
 	for (size_t i = 0; i < core->file_count && !err; i++) {
-		struct core_image image = {.core = core, .base = core->files[i].start, .fd = -1};
-		enum core_image_kind kind = CORE_IMAGE_ABSENT;
+		struct elf_image image = {.core = core, .base = core->files[i].start, .fd = -1};
+		enum elf_image_kind kind = ELF_IMAGE_ABSENT;
 
 		if (taken[i])
 			continue;
 		if (core->files[i].offset == 0)
-			kind = core_image_init(&image);
-		if (kind == CORE_IMAGE_ELF)
+			kind = elf_image_init(&image);
+		if (kind == ELF_IMAGE_ELF)
 			err = search_add_from_memory(&search, i, &image);
-		else if (kind == CORE_IMAGE_ABSENT)
+		else if (kind == ELF_IMAGE_ABSENT)
 			err = search_add_from_file(&search, i);
-		core_image_deinit(&image);
+		elf_image_deinit(&image);
 	}
 	if (core->module_count > 0)
 		qsort(core->modules, core->module_count, sizeof(*core->modules), module_compare);
@@ -349,7 +349,7 @@ struct error *core_find_modules(struct core *core, const char *const *debug_dire
 	return find_modules(core, NULL, debug_directories);
 }
 
-struct error *core_find_modules_of(struct core *core, struct core_host *host)
+struct error *core_find_modules_of(struct core *core, struct elf_host *host)
 {
 	return find_modules(core, host, NULL);
 }

@@ -10,7 +10,7 @@
 
 #define PAGE_MASK 4095ULL
 
-struct error *core_past_create(const struct past_options *options, struct core_past **ret_past)
+struct error *core_past_create(const struct core_past_options *options, struct core_past **ret_past)
 {
 	struct core_past *past = calloc(1, sizeof(*past));
 
@@ -82,7 +82,7 @@ static struct core *picture_create(size_t capacity)
 
 /* The load bias, from the executable segment that has the mapping's offset: of segments that share a page in the file,
  * only that one is mapped executable from it. */
-static bool find_bias(const struct core_image *image, uint64_t start, uint64_t offset, uint64_t *ret_bias)
+static bool find_bias(const struct elf_image *image, uint64_t start, uint64_t offset, uint64_t *ret_bias)
 {
 	for (unsigned i = 0; i < image->header.e_phnum; i++) {
 		const Elf64_Phdr *program = &image->program_headers[i];
@@ -107,7 +107,7 @@ static void add_range(struct core *picture, uint64_t start, uint64_t end, uint64
 
 /* A file can be mapped executable in several pieces (one page of it was replaced, or its protection changed): they are
  * one module when they have one bias. */
-static void add_module(struct core *picture, const struct past_file *file, uint64_t start, uint64_t end,
+static void add_module(struct core *picture, const struct core_past_file *file, uint64_t start, uint64_t end,
 		       uint64_t offset)
 {
 	struct core_module module = {.path = file->path,
@@ -127,7 +127,7 @@ static void add_module(struct core *picture, const struct past_file *file, uint6
 		return;
 	memcpy(module.build_id, file->build_id, sizeof(module.build_id));
 	module.start = start;
-	module.end = module.load_bias + core_image_end(&file->image);
+	module.end = module.load_bias + elf_image_end(&file->image);
 	for (unsigned i = 0; i < file->image.header.e_phnum; i++) {
 		const Elf64_Phdr *program = &file->image.program_headers[i];
 
@@ -176,13 +176,13 @@ static bool is_free(const struct core *picture, uint64_t start, uint64_t end)
 
 static struct error *add_vdso(struct core_past *past, struct core *picture)
 {
-	struct past_file *file;
+	struct core_past_file *file;
 	struct error *err = core_past_find_vdso(past, &file);
 	uint64_t start = past->options.vdso, bytes;
 
 	if (err || !file)
 		return err;
-	bytes = core_image_end(&file->image);
+	bytes = elf_image_end(&file->image);
 	if (bytes <= PAGE_MASK || start + bytes < start || !is_free(picture, start, start + bytes))
 		return NULL;
 	add_range(picture, start, start + bytes, 0, file->path);
@@ -190,14 +190,14 @@ static struct error *add_vdso(struct core_past *past, struct core *picture)
 	return NULL;
 }
 
-static struct error *fill(struct core_past *past, const struct past_mapping *mappings, size_t count,
+static struct error *fill(struct core_past *past, const struct core_past_mapping *mappings, size_t count,
 			  struct core *picture)
 {
 	struct error *err = NULL;
 
 	for (size_t i = 0; i < count && !err; i++) {
-		const struct past_mapping *mapping = &mappings[i];
-		struct past_file *file;
+		const struct core_past_mapping *mapping = &mappings[i];
+		struct core_past_file *file;
 
 		if (mapping->start >= mapping->end || (i > 0 && mapping->start < mappings[i - 1].end))
 			continue;
@@ -231,7 +231,7 @@ static bool same_picture(const struct core *a, const struct core *b)
 	return true;
 }
 
-struct error *core_past_picture(struct core_past *past, const struct past_mapping *mappings, size_t count,
+struct error *core_past_picture(struct core_past *past, const struct core_past_mapping *mappings, size_t count,
 				const struct core **ret_picture)
 {
 	struct core *picture = picture_create(count + 1);

@@ -21,11 +21,11 @@
 #include <stdint.h>
 
 #include "analyzer/core/core.h"
-#include "analyzer/core/core_host.h"
+#include "analyzer/elf/elf_host.h"
 #include "common/error.h"
 
 /* An executable mapping of a file. */
-struct past_mapping {
+struct core_past_mapping {
 	uint64_t start, end;
 	uint64_t offset; /* of `start` in the file, bytes */
 	const char *path;
@@ -35,22 +35,22 @@ struct past_mapping {
 	bool in_core;	      /* mappings of the same file still stood when the process died */
 };
 
-struct past_options {
+struct core_past_options {
 	const struct core *core;	      /* with its modules found; NULL for none. Outlives the past. */
 	uint64_t vdso;			      /* AT_SYSINFO_EHDR; 0 for none */
 	const char *boot_id;		      /* of its kernel, whose vdso the host may have; NULL: not known */
-	struct core_host *host;		      /* whose files are looked at (core_host.h); NULL: this machine's */
+	struct elf_host *host;		      /* whose files are looked at (elf_host.h); NULL: this machine's */
 	const char *const *debug_directories; /* as for core_find_modules() */
 };
 
 struct core_past;
 
-struct error *core_past_create(const struct past_options *options, struct core_past **ret_past) must_check;
+struct error *core_past_create(const struct core_past_options *options, struct core_past **ret_past) must_check;
 void core_past_destroy(struct core_past *past);
 
 /* The picture of those mappings, by rising start and without overlaps (others are left out). The same mappings again
  * give the same picture. It belongs to the past, and keeps its own copies of the paths. */
-struct error *core_past_picture(struct core_past *past, const struct past_mapping *mappings, size_t count,
+struct error *core_past_picture(struct core_past *past, const struct core_past_mapping *mappings, size_t count,
 				const struct core **ret_picture) must_check;
 
 /* One sentence for each file that was refused or could not be verified; they belong to the past. */

@@ -11,11 +11,11 @@
 
 static const char vdso_path[] = "[vdso]";
 
-void core_past_file_destroy(struct past_file *file)
+void core_past_file_destroy(struct core_past_file *file)
 {
 	if (!file)
 		return;
-	core_image_deinit(&file->image);
+	elf_image_deinit(&file->image);
 	if (file->owned) {
 		cleanup_close_fd(&file->elf_fd);
 		cleanup_close_fd(&file->debug_fd);
@@ -44,10 +44,11 @@ static struct error *add_note(struct core_past *past, const char *format, ...)
 	return NULL;
 }
 
-static struct error *add_file(struct core_past *past, const struct past_mapping *mapping, struct past_file **ret_file)
+static struct error *add_file(struct core_past *past, const struct core_past_mapping *mapping,
+			      struct core_past_file **ret_file)
 {
-	struct past_file **files = reallocarray(past->files, past->file_count + 1, sizeof(*files));
-	struct past_file *file;
+	struct core_past_file **files = reallocarray(past->files, past->file_count + 1, sizeof(*files));
+	struct core_past_file *file;
 
 	if (!files)
 		return &error_no_memory;
@@ -71,20 +72,21 @@ static struct error *add_file(struct core_past *past, const struct past_mapping 
 }
 
 /* Makes `fd` the file's, if it is an ELF file for this machine. */
-static bool take_elf(struct past_file *file, int fd)
+static bool take_elf(struct core_past_file *file, int fd)
 {
-	file->image = (struct core_image){.fd = fd};
-	if (core_image_init(&file->image) != CORE_IMAGE_ELF) {
+	file->image = (struct elf_image){.fd = fd};
+	if (elf_image_init(&file->image) != ELF_IMAGE_ELF) {
 		file->image.fd = -1;
 		return false;
 	}
 	file->elf_fd = fd;
-	file->build_id_bytes = core_image_read_build_id(&file->image, 0, file->build_id);
+	file->build_id_bytes = elf_image_read_build_id(&file->image, 0, file->build_id);
 	return true;
 }
 
 /* The core shows a mapping of the same file: its module is known by its build-id, or known to be missing. */
-static bool take_from_core(const struct core_past *past, const struct past_mapping *mapping, struct past_file *file)
+static bool take_from_core(const struct core_past *past, const struct core_past_mapping *mapping,
+			   struct core_past_file *file)
 {
 	const struct core *core = past->options.core;
 	const struct core_module *module = NULL;
@@ -107,7 +109,7 @@ static bool take_from_core(const struct core_past *past, const struct past_mappi
 }
 
 /* What speaks against the file that lies at the path now: NULL for nothing. */
-static const char *judge(const struct past_mapping *mapping, const struct core_host_facts *now,
+static const char *judge(const struct core_past_mapping *mapping, const struct elf_host_facts *now,
 			 enum core_module_state *ret_state)
 {
 	*ret_state = CORE_MODULE_MISMATCH;
@@ -128,16 +130,17 @@ static const char *judge(const struct past_mapping *mapping, const struct core_h
 	return NULL;
 }
 
-static struct error *open_path(struct core_past *past, const struct past_mapping *mapping, struct past_file *file)
+static struct error *open_path(struct core_past *past, const struct core_past_mapping *mapping,
+			       struct core_past_file *file)
 {
 	struct core_module module = {.path = file->path};
 	const char *doubt;
 	cleanup_fd int fd = -1;
-	struct core_host_facts now;
+	struct elf_host_facts now;
 
 	if (mapping->path[0] != '/')
 		return NULL; /* a memory file, or one whose name was not read */
-	fd = core_host_open(past->options.host, mapping->path, &now);
+	fd = elf_host_open(past->options.host, mapping->path, &now);
 	if (fd < 0 && fd != -ESTALE)
 		return add_note(past, "%s, whose code was recorded, is not there any more: no symbols from it",
 				mapping->path);
@@ -150,7 +153,7 @@ static struct error *open_path(struct core_past *past, const struct past_mapping
 		return NULL;
 	}
 	take_fd(&fd);
-	core_host_keep(past->options.host, mapping->path);
+	elf_host_keep(past->options.host, mapping->path);
 	file->owned = true;
 	memcpy(module.build_id, file->build_id, sizeof(module.build_id));
 	module.build_id_bytes = file->build_id_bytes;
@@ -160,10 +163,10 @@ static struct error *open_path(struct core_past *past, const struct past_mapping
 	return NULL;
 }
 
-struct error *core_past_find_file(struct core_past *past, const struct past_mapping *mapping,
-				  struct past_file **ret_file)
+struct error *core_past_find_file(struct core_past *past, const struct core_past_mapping *mapping,
+				  struct core_past_file **ret_file)
 {
-	struct past_file *file;
+	struct core_past_file *file;
 	struct error *err;
 
 	for (size_t i = 0; i < past->file_count; i++) {
@@ -181,11 +184,11 @@ struct error *core_past_find_file(struct core_past *past, const struct past_mapp
 	return err;
 }
 
-struct error *core_past_find_vdso(struct core_past *past, struct past_file **ret_file)
+struct error *core_past_find_vdso(struct core_past *past, struct core_past_file **ret_file)
 {
-	const struct past_mapping mapping = {.path = vdso_path};
+	const struct core_past_mapping mapping = {.path = vdso_path};
 	const struct core *core = past->options.core;
-	struct past_file *file;
+	struct core_past_file *file;
 	struct error *err;
 
 	*ret_file = NULL;
@@ -205,7 +208,7 @@ struct error *core_past_find_vdso(struct core_past *past, struct past_file **ret
 			take_elf(file, core->modules[i].elf_fd);
 	}
 	if (file->elf_fd < 0 && past->options.boot_id) {
-		int fd = core_host_open_vdso(past->options.host, past->options.boot_id);
+		int fd = elf_host_open_vdso(past->options.host, past->options.boot_id);
 
 		file->owned = fd >= 0 && take_elf(file, fd);
 		if (fd >= 0 && !file->owned)

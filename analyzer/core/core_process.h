@@ -35,15 +35,4 @@ struct core_process {
 struct error *core_process_read(uint32_t pid, struct core_process **ret) must_check;
 void core_process_destroy(struct core_process *process);
 
-/* What the kernel does about the system call by which a uretprobe's trampoline enters it. */
-enum core_uretprobe_call {
-	CORE_URETPROBE_CALL_ABSENT,   /* the trampoline is a breakpoint: filters do not see it */
-	CORE_URETPROBE_CALL_FILTERED, /* a seccomp filter decides about it as about any other */
-	CORE_URETPROBE_CALL_EXEMPT,   /* seccomp lets it pass */
-	CORE_URETPROBE_CALL_UNKNOWN,
-};
-
-/* Finds out by trying, in child processes. */
-enum core_uretprobe_call core_uretprobe_call_probe(void);
-
 #endif

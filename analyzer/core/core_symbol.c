@@ -3,21 +3,21 @@
 
 #include <string.h>
 
-#include "analyzer/core/core_elf.h"
+#include "analyzer/elf/elf_file.h"
 
 struct error *core_symbol_address(const struct core_module *module, const char *name, uint64_t *ret_address)
 {
 	struct error *err = &error_not_found;
-	struct core_elf *elf;
+	struct elf_file *elf;
 
 	if (module->elf_fd < 0)
 		return err;
-	err = core_elf_open_module(module, &elf);
+	err = elf_open_module(module, &elf);
 	if (err)
 		return err->code == ERROR_NO_MEMORY ? err : (error_destroy(err), &error_not_found);
 	err = &error_not_found;
 	for (size_t i = 0; i < elf->symbol_count; i++) {
-		const struct core_elf_symbol *symbol = &elf->symbols[i];
+		const struct elf_symbol *symbol = &elf->symbols[i];
 
 		if (symbol->is_import || !symbol->address || strcmp(symbol->name, name) != 0)
 			continue;
@@ -25,7 +25,7 @@ struct error *core_symbol_address(const struct core_module *module, const char *
 		err = NULL;
 		break;
 	}
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 	return err;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where a named variable or function of a module stands in the dead process, from the module's own symbol tables (the
- * dynamic one is in every library). Reads the module's file with pread(), checked; see core_elf.h.
+ * dynamic one is in every library). Reads the module's file with pread(), checked; see elf_file.h.
  */
 #ifndef ANALYZER_CORE_SYMBOL_H
 #define ANALYZER_CORE_SYMBOL_H

@@ -29,10 +29,10 @@ struct code {
 	struct memory_event *events;
 	size_t event_count;
 	struct timeline timeline;
-	struct file_identity *files;	 /* of each life; all zeros for lives that are not code */
-	int64_t *last_real_ns;		 /* of each life: the last date at which its file was mapped */
-	bool *in_core;			 /* of each life: its file was mapped at the end */
-	struct past_mapping *unrecorded; /* code in the core where the record knows of no file at any time */
+	struct file_identity *files;	      /* of each life; all zeros for lives that are not code */
+	int64_t *last_real_ns;		      /* of each life: the last date at which its file was mapped */
+	bool *in_core;			      /* of each life: its file was mapped at the end */
+	struct core_past_mapping *unrecorded; /* code in the core where the record knows of no file at any time */
 	size_t unrecorded_count;
 	struct core_past *past;
 };
@@ -121,7 +121,7 @@ static struct error *take_unrecorded(struct code *code)
 
 		/* PF_X (elf.h) */
 		if (segment && (segment->flags & 1) && !was_recorded(code, file->start, file->end))
-			code->unrecorded[code->unrecorded_count++] = (struct past_mapping){
+			code->unrecorded[code->unrecorded_count++] = (struct core_past_mapping){
 				.start = file->start,
 				.end = file->end,
 				.offset = file->offset,
@@ -134,7 +134,7 @@ static struct error *take_unrecorded(struct code *code)
 
 static struct error *code_init(struct code *code, struct store_reader *store, struct crash *crash)
 {
-	const struct past_options options = {
+	const struct core_past_options options = {
 		.core = crash->core,
 		.vdso = crash->space.auxv_sysinfo_ehdr,
 		.boot_id = crash->recording.boot_id,
@@ -170,7 +170,7 @@ static struct error *code_init(struct code *code, struct store_reader *store, st
 
 static int compare_mappings(const void *a, const void *b)
 {
-	const struct past_mapping *left = a, *right = b;
+	const struct core_past_mapping *left = a, *right = b;
 
 	return (left->start > right->start) - (left->start < right->start);
 }
@@ -180,7 +180,7 @@ static int compare_mappings(const void *a, const void *b)
 static struct error *find_picture(struct code *code, uint64_t time_ns, const struct core **ret_picture)
 {
 	const struct timeline *timeline = &code->timeline;
-	cleanup_free struct past_mapping *mappings = NULL;
+	cleanup_free struct core_past_mapping *mappings = NULL;
 	size_t count = 0;
 
 	mappings = calloc(timeline->life_count + code->unrecorded_count + 1, sizeof(*mappings));
@@ -196,7 +196,7 @@ static struct error *find_picture(struct code *code, uint64_t time_ns, const str
 		    (life->died != TIMELINE_ALIVE && code->events[life->died].exit_ns < time_ns))
 			continue;
 		timeline_added_range(born, &start, &end);
-		mappings[count++] = (struct past_mapping){
+		mappings[count++] = (struct core_past_mapping){
 			.start = life->start,
 			.end = life->end,
 			.offset = born->args[5] + (life->start - start),

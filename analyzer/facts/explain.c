@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "analyzer/facts/abort_message.h"
-#include "analyzer/core/core_return_sites.h"
+#include "analyzer/code/code_return_sites.h"
 #include "analyzer/facts/crash_id.h"
 #include "analyzer/facts/fault.h"
 #include "analyzer/facts/signal_call.h"
@@ -358,21 +358,21 @@ static void set_id(struct crash *crash)
 	crash_id_make(&identity, crash->id);
 }
 
-static bool has_symbol(struct core_host *host, const char *path, const char *name)
+static bool has_symbol(struct elf_host *host, const char *path, const char *name)
 {
-	struct core_function *functions = NULL;
-	struct core_elf *elf;
+	struct code_function *functions = NULL;
+	struct elf_file *elf;
 	size_t count = 0;
-	struct error *err = core_elf_open_path_of(host, path, &elf);
+	struct error *err = elf_open_path_of(host, path, &elf);
 
 	if (err) {
 		error_destroy(err);
 		return false;
 	}
-	err = core_find_functions(elf, name, &functions, &count);
+	err = code_find_functions(elf, name, &functions, &count);
 	error_destroy(err);
 	free(functions);
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 	return !err;
 }
 

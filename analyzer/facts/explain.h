@@ -13,7 +13,7 @@ struct explain_request {
 	struct store_reader *store;	   /* NULL when there is no record */
 	const struct signal_event *signal; /* which recorded death, when there is no core; else NULL */
 	const struct exit_state *exit;	   /* or which recorded exit with uretprobes at work */
-	struct core_host *host;		   /* whose files are looked at (core_host.h); NULL: this machine's */
+	struct elf_host *host;		   /* whose files are looked at (elf_host.h); NULL: this machine's */
 	const char *core_name;		   /* what to call the core; NULL: its path */
 	uint64_t address;		   /* whose biography is wanted, when `has_address`; else the fault's */
 	bool has_address;

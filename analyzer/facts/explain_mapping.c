@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "analyzer/core/core_elf.h"
-#include "analyzer/core/core_host.h"
+#include "analyzer/elf/elf_file.h"
+#include "analyzer/elf/elf_host.h"
 #include "analyzer/evidence/evidence_mapping.h"
 #include "analyzer/facts/explain_internal.h"
 #include "common/cleanup.h"
@@ -43,7 +43,7 @@ static bool copy_text(char **copy, const char *text)
 }
 
 /* The symbol, of code or data, whose extent holds the address. Symbols are by rising address; nested ones are rare. */
-static const struct core_elf_symbol *symbol_around(const struct core_elf *elf, uint64_t address)
+static const struct elf_symbol *symbol_around(const struct elf_file *elf, uint64_t address)
 {
 	size_t low = 0, high = elf->symbol_count;
 
@@ -56,7 +56,7 @@ static const struct core_elf_symbol *symbol_around(const struct core_elf *elf, u
 			high = middle;
 	}
 	for (size_t i = low, tried = 0; i-- > 0 && tried < 64; tried++) {
-		const struct core_elf_symbol *symbol = &elf->symbols[i];
+		const struct elf_symbol *symbol = &elf->symbols[i];
 
 		if (!symbol->is_import && address - symbol->address < symbol->size)
 			return symbol;
@@ -64,35 +64,35 @@ static const struct core_elf_symbol *symbol_around(const struct core_elf *elf, u
 	return NULL;
 }
 
-static bool describe(const struct core_elf *elf, uint64_t address, struct file_spot *spot)
+static bool describe(const struct elf_file *elf, uint64_t address, struct file_spot *spot)
 {
-	const struct core_elf_symbol *symbol = symbol_around(elf, address);
+	const struct elf_symbol *symbol = symbol_around(elf, address);
 	uint64_t start, end;
 
 	spot->is_elf = true;
-	spot->is_relro = core_elf_find_relro(elf, &start, &end) && address >= start && address < end;
+	spot->is_relro = elf_find_relro(elf, &start, &end) && address >= start && address < end;
 	if (symbol)
 		spot->symbol_offset = address - symbol->address;
-	return copy_text(&spot->section, core_elf_section_of(elf, address)) &&
+	return copy_text(&spot->section, elf_section_of(elf, address)) &&
 	       copy_text(&spot->symbol, symbol ? symbol->name : NULL);
 }
 
 /* A file that cannot be read leaves the spot without a name for the place. */
 static struct error *describe_module(const struct core_module *module, uint64_t address, struct file_spot *spot)
 {
-	struct core_elf *elf;
+	struct elf_file *elf;
 	struct error *err;
 	bool complete;
 
 	if (!module || module->elf_fd < 0)
 		return NULL;
-	err = core_elf_open_module(module, &elf);
+	err = elf_open_module(module, &elf);
 	if (err) {
 		error_destroy(err);
 		return NULL;
 	}
 	complete = describe(elf, address - module->load_bias, spot);
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 	return complete ? NULL : &error_no_memory;
 }
 
@@ -107,13 +107,13 @@ int explain_protection(const struct core_segment *segment)
 /* The size now, of the file that has the name now. */
 static void take_file_size(const struct crash *crash, const char *path, struct mapping_facts *mapping)
 {
-	struct core_host_facts file, core;
+	struct elf_host_facts file, core;
 
-	if (path[0] != '/' || is_deleted(path) || core_host_look(crash->host, path, &file) || !file.regular)
+	if (path[0] != '/' || is_deleted(path) || elf_host_look(crash->host, path, &file) || !file.regular)
 		return;
 	mapping->file_size_known = true;
 	mapping->file_bytes = file.bytes;
-	mapping->file_changed_since = !crash->core || core_host_look(NULL, crash->core->path, &core) ||
+	mapping->file_changed_since = !crash->core || elf_host_look(NULL, crash->core->path, &core) ||
 				      file.modified_ns / NS_PER_SECOND > core.modified_ns / NS_PER_SECOND ||
 				      file.changed_ns / NS_PER_SECOND > core.changed_ns / NS_PER_SECOND;
 }
@@ -189,18 +189,18 @@ static const struct life *find_file_life(const struct biography *biography, cons
 
 /* Only the file with the recorded inode number is the one that was mapped. `exact`: the bytes at the offset lay there;
  * else the file's whole range of addresses was laid out from there. */
-static struct error *describe_path(struct core_host *host, const struct file_identity *file, bool exact,
+static struct error *describe_path(struct elf_host *host, const struct file_identity *file, bool exact,
 				   struct file_spot *spot)
 {
-	struct core_elf *elf;
+	struct elf_file *elf;
 	struct error *err;
-	struct core_host_facts now;
+	struct elf_host_facts now;
 	uint64_t address;
 	bool complete = true;
 
-	if (file->path[0] != '/' || core_host_look(host, file->path, &now) || now.inode != file->inode)
+	if (file->path[0] != '/' || elf_host_look(host, file->path, &now) || now.inode != file->inode)
 		return NULL;
-	err = core_elf_open_path_of(host, file->path, &elf);
+	err = elf_open_path_of(host, file->path, &elf);
 	if (err) {
 		error_destroy(err);
 		return NULL;
@@ -208,11 +208,11 @@ static struct error *describe_path(struct core_host *host, const struct file_ide
 	/* A library's addresses begin at zero, so that in the mapping of all of it an offset is an address. */
 	if (!exact)
 		complete = describe(elf, spot->offset, spot);
-	else if (core_elf_address_of_offset(elf, spot->offset, &address))
+	else if (elf_address_of_offset(elf, spot->offset, &address))
 		complete = describe(elf, address, spot);
 	else
 		spot->is_elf = true;
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 	return complete ? NULL : &error_no_memory;
 }
 
@@ -263,7 +263,7 @@ static struct error *load_losses(struct store_reader *store, const struct file_i
 {
 	cleanup_free char *name = last_component(file->path);
 	cleanup_free struct truncation *calls = NULL;
-	struct core_host_facts now;
+	struct elf_host_facts now;
 	size_t count = 0;
 	struct error *err;
 
@@ -271,7 +271,7 @@ static struct error *load_losses(struct store_reader *store, const struct file_i
 		return &error_no_memory;
 	/* Another file may bear the name now. */
 	if (crash->mapping.file_size_known && crash->mapping.file.path &&
-	    (core_host_look(crash->host, crash->mapping.file.path, &now) || now.inode != file->inode))
+	    (elf_host_look(crash->host, crash->mapping.file.path, &now) || now.inode != file->inode))
 		crash->mapping.file_size_known = false;
 	err = store_reader_truncations(store, crash->recording.id, file, name, FILE_LOSS_LIMIT, &calls, &count);
 	if (err)

@@ -6,7 +6,7 @@
 #include "analyzer/evidence/evidence_fault.h"
 #include "analyzer/facts/explain_internal.h"
 #include "analyzer/facts/fault.h"
-#include "analyzer/facts/origin.h"
+#include "analyzer/code/code_origin.h"
 
 /* What may be stored in a page by the way, in words. */
 #define OWN_STORES_MAX 8
@@ -42,11 +42,11 @@ static const struct kept_registers *kept_of(const struct crash *crash, const str
 	return NULL;
 }
 
-static void take_caller(const struct crash *crash, const struct frame *frame, struct origin_place *place)
+static void take_caller(const struct crash *crash, const struct frame *frame, struct code_origin_place *place)
 {
 	const struct kept_registers *kept = kept_of(crash, frame);
 
-	*place = (struct origin_place){.pc = frame->pc, .after_call = true, .known = 1u << CORE_FS_BASE};
+	*place = (struct code_origin_place){.pc = frame->pc, .after_call = true, .known = 1u << CORE_FS_BASE};
 	place->registers[CORE_FS_BASE] = registers_of(crash)[CORE_FS_BASE]; /* the thread's */
 	for (size_t i = 0; kept && i < KEPT_REGISTERS; i++) {
 		if (!(kept->known & 1u << i))
@@ -61,12 +61,12 @@ static void take_caller(const struct crash *crash, const struct frame *frame, st
 }
 
 /* From frame `first` on, as long as each is sure. */
-static size_t take_callers(const struct crash *crash, size_t first, struct origin_place places[ORIGIN_PLACES])
+static size_t take_callers(const struct crash *crash, size_t first, struct code_origin_place places[CODE_ORIGIN_PLACES])
 {
 	const struct thread_stack *stack = &crash->stacks.threads[0];
 	size_t count = 1;
 
-	for (size_t i = first; i < stack->frame_count && count < ORIGIN_PLACES; i++) {
+	for (size_t i = first; i < stack->frame_count && count < CODE_ORIGIN_PLACES; i++) {
 		enum frame_trust trust = stack->frames[i].trust;
 
 		if (trust == FRAME_LOST || trust == FRAME_TAIL_CALL || trust == FRAME_SCAN)
@@ -77,33 +77,33 @@ static size_t take_callers(const struct crash *crash, size_t first, struct origi
 }
 
 /* The call that went where no code is: nothing was done since but to push the return address. */
-static bool take_call(const struct crash *crash, struct origin_place *place)
+static bool take_call(const struct crash *crash, struct code_origin_place *place)
 {
 	const struct fault_jump *jump = &crash->fault.jump;
-	struct origin_search *search;
+	struct code_origin_search *search;
 
 	if (!jump->known || !jump->has_return_address || !jump->call_target_known ||
 	    jump->call_target != crash->fault.address)
 		return false;
-	*place = (struct origin_place){.pc = jump->return_address, .after_call = true, .known = ~0u};
+	*place = (struct code_origin_place){.pc = jump->return_address, .after_call = true, .known = ~0u};
 	memcpy(place->registers, registers_of(crash), sizeof(place->registers));
 	place->registers[CORE_RSP] += 8;
-	search = origin_search_create(crash->core, place, 1);
+	search = code_origin_search_create(crash->core, place, 1);
 	if (!search)
 		return false;
-	place->pc = origin_call_before(search, 0);
+	place->pc = code_origin_call_before(search, 0);
 	place->after_call = false;
-	origin_search_destroy(search);
+	code_origin_search_destroy(search);
 	return place->pc != 0;
 }
 
-static size_t take_places(const struct crash *crash, struct origin_place places[ORIGIN_PLACES])
+static size_t take_places(const struct crash *crash, struct code_origin_place places[CODE_ORIGIN_PLACES])
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
 	const struct frame *frame = evidence_fault_frame(crash);
 	size_t index = stack && frame ? (size_t)(frame - stack->frames) + 1 : SIZE_MAX;
 
-	places[0] = (struct origin_place){.pc = registers_of(crash)[CORE_RIP], .known = ~0u};
+	places[0] = (struct code_origin_place){.pc = registers_of(crash)[CORE_RIP], .known = ~0u};
 	memcpy(places[0].registers, registers_of(crash), sizeof(places[0].registers));
 	if (crash->fault.access == ACCESS_EXECUTE && !crash->fault.jump.is_refused) {
 		if (!take_call(crash, &places[0]))
@@ -116,22 +116,23 @@ static size_t take_places(const struct crash *crash, struct origin_place places[
 
 /* ---- what stands around the word ---- */
 
-static bool is_own_work(struct origin_search *search, size_t places, uint64_t address)
+static bool is_own_work(struct code_origin_search *search, size_t places, uint64_t address)
 {
 	for (size_t i = 0; i < places; i++) {
-		if (origin_stores_to(search, i, address))
+		if (code_origin_stores_to(search, i, address))
 			return true;
 	}
 	return false;
 }
 
-static bool is_blank(struct origin_search *search, const struct core *core, size_t places, uint64_t start, uint64_t end)
+static bool is_blank(struct code_origin_search *search, const struct core *core, size_t places, uint64_t start,
+		     uint64_t end)
 {
 	unsigned stores = 0;
 	uint64_t word;
 
 	for (uint64_t at = start; at < end; at += 8) {
-		if (!origin_read_word(core, at, &word))
+		if (!code_origin_read_word(core, at, &word))
 			return false;
 		if (word && (stores++ == OWN_STORES_MAX || !is_own_work(search, places, at)))
 			return false;
@@ -139,7 +140,7 @@ static bool is_blank(struct origin_search *search, const struct core *core, size
 	return true;
 }
 
-static void look_around(struct origin_search *search, size_t places, struct crash *crash)
+static void look_around(struct code_origin_search *search, size_t places, struct crash *crash)
 {
 	struct pointer_path *path = &crash->path;
 	uint64_t word = path->words[0].address & ~7ull, page = word & ~(RECORD_PAGE_BYTES - 1);
@@ -166,7 +167,7 @@ static void add_word(struct pointer_path *path, uint64_t address, uint64_t value
 	path->words[path->count++].value = value;
 }
 
-static void take_words(struct origin_search *search, struct origin *origin, struct pointer_path *path)
+static void take_words(struct code_origin_search *search, struct code_origin *origin, struct pointer_path *path)
 {
 	path->value = origin->value;
 	path->is_exact = origin->is_exact;
@@ -174,7 +175,7 @@ static void take_words(struct origin_search *search, struct origin *origin, stru
 	for (size_t i = 0; i < origin->more_count; i++)
 		add_word(path, origin->more_addresses[i], origin->more_values[i]);
 	while (path->count < POINTER_PATH_WORDS) {
-		struct origin_value through = origin->through;
+		struct code_origin_value through = origin->through;
 
 		if (origin->link_before) {
 			add_word(path, origin->link_before, through.value);
@@ -182,33 +183,33 @@ static void take_words(struct origin_search *search, struct origin *origin, stru
 		}
 		if (through.number < 0 || !through.at)
 			return;
-		origin_follow(search, &through, origin);
-		if (origin->end != ORIGIN_WORD)
+		code_origin_follow(search, &through, origin);
+		if (origin->end != CODE_ORIGIN_WORD)
 			return;
 		add_word(path, origin->address, origin->value);
 	}
 }
 
-static void find(struct crash *crash, struct origin_search *search)
+static void find(struct crash *crash, struct code_origin_search *search)
 {
 	struct pointer_path *path = &crash->path;
 	const struct fault *fault = &crash->fault;
-	struct origin_value wanted = {.number = faulting_base(fault)};
-	struct origin origin = {.end = ORIGIN_LOST};
+	struct code_origin_value wanted = {.number = faulting_base(fault)};
+	struct code_origin origin = {.end = CODE_ORIGIN_LOST};
 	size_t places;
 
 	if (fault->access == ACCESS_EXECUTE) {
-		origin_of_call(search, fault->address, &origin);
+		code_origin_of_call(search, fault->address, &origin);
 	} else if (wanted.number >= 0) {
 		wanted.value = registers_of(crash)[wanted.number];
 		snprintf(path->pointer, sizeof(path->pointer), "%.7s", fault_register_name(wanted.number));
-		origin_follow(search, &wanted, &origin);
+		code_origin_follow(search, &wanted, &origin);
 	}
-	path->end = origin.end == ORIGIN_WORD	    ? PATH_WORD
-		    : origin.end == ORIGIN_CONSTANT ? PATH_CONSTANT
-		    : origin.end == ORIGIN_RETURNED ? PATH_RETURNED
-						    : PATH_LOST;
-	if (origin.end != ORIGIN_WORD)
+	path->end = origin.end == CODE_ORIGIN_WORD	 ? PATH_WORD
+		    : origin.end == CODE_ORIGIN_CONSTANT ? PATH_CONSTANT
+		    : origin.end == CODE_ORIGIN_RETURNED ? PATH_RETURNED
+							 : PATH_LOST;
+	if (origin.end != CODE_ORIGIN_WORD)
 		return;
 	places = origin.through.place + 1;
 	take_words(search, &origin, path);
@@ -217,17 +218,17 @@ static void find(struct crash *crash, struct origin_search *search)
 
 void explain_find_path(struct crash *crash)
 {
-	struct origin_place places[ORIGIN_PLACES];
-	struct origin_search *search;
+	struct code_origin_place places[CODE_ORIGIN_PLACES];
+	struct code_origin_search *search;
 	size_t count;
 
 	if (!crash->core || !crash->has_registers ||
 	    (!crash->fault.is_fault && !crash->fault.in_handler && crash->fault.source == ADDRESS_UNKNOWN))
 		return;
 	count = take_places(crash, places);
-	search = count ? origin_search_create(crash->core, places, count) : NULL;
+	search = count ? code_origin_search_create(crash->core, places, count) : NULL;
 	if (!search)
 		return;
 	find(crash, search);
-	origin_search_destroy(search);
+	code_origin_search_destroy(search);
 }

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "analyzer/facts/explain_internal.h"
-#include "analyzer/facts/origin.h"
+#include "analyzer/code/code_origin.h"
 #include "analyzer/facts/tracers.h"
 #include "common/cleanup.h"
 
@@ -22,7 +22,7 @@ static bool ask_for_member(const struct crash *crash, struct member_request *req
 	request->registers = fault->registers;
 	request->offset = fault->address;
 	request->bytes = operand->bytes;
-	request->link_count = origin_of_pointer(crash->core, fault->registers, operand->base, request->links);
+	request->link_count = code_origin_of_pointer(crash->core, fault->registers, operand->base, request->links);
 	return true;
 }
 

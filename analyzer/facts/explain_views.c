@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "analyzer/facts/explain_internal.h"
-#include "analyzer/facts/origin.h"
+#include "analyzer/code/code_origin.h"
 
 #define STACK_WORDS 48
 
@@ -15,7 +15,7 @@ static struct error *add_view(struct store_reader *store, struct crash *crash, c
 	struct error *err;
 
 	*view = *wanted;
-	view->page_is_zero = origin_page_is_zero(crash->core, view->address) ||
+	view->page_is_zero = code_origin_page_is_zero(crash->core, view->address) ||
 			     (view->role == VIEW_SOURCE && crash->path.page_is_blank);
 	crash->biography = (struct biography){0};
 	err = explain_load_biography(store, crash, view->address);
@@ -36,7 +36,7 @@ static struct error *add_nearby(struct store_reader *store, struct crash *crash,
 
 	place_of(crash, address, &place);
 	if (place.kind != PLACE_ANONYMOUS || crash->view_count + 1 >= CRASH_VIEWS ||
-	    !origin_page_is_zero(crash->core, address))
+	    !code_origin_page_is_zero(crash->core, address))
 		return NULL;
 	for (size_t i = 0; i < crash->view_count; i++) {
 		if ((crash->views[i].address ^ address) < RECORD_PAGE_BYTES)

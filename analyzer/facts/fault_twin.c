@@ -3,7 +3,7 @@
 
 #include <elf.h>
 
-#include "analyzer/facts/code_entry.h"
+#include "analyzer/code/code_entry.h"
 #include "analyzer/facts/fault.h"
 
 #define SEARCH_BYTES (16u << 20)

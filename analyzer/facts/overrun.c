@@ -7,7 +7,7 @@
 
 #include "analyzer/crash.h"
 #include "analyzer/facts/stack_corruption.h"
-#include "analyzer/unwind/call_site.h"
+#include "analyzer/code/code_call_site.h"
 #include "analyzer/words.h"
 
 #define RUN_BYTES_MAX 65536
@@ -145,7 +145,7 @@ static bool find_register(const struct crash *crash, int number, struct overrun 
 
 	if (number < 0 || !core_read_word(crash->core, slot, &back) || !core_find_file(crash->core, back))
 		return false;
-	callee = call_site_target(crash->core, back);
+	callee = code_call_site_target(crash->core, back);
 	saved = callee ? returned_saved_at(crash->core, callee, (enum core_register)number, slot) : 0;
 	if (!saved || !core_read_word(crash->core, saved, &word) || word != registers[number])
 		return false;

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "analyzer/core/core_elf.h"
+#include "analyzer/elf/elf_file.h"
 #include "common/cleanup.h"
 #include "replay/effect.h"
 #include "schema/store.h"
@@ -23,7 +23,7 @@ struct known_file {
 	int64_t id;
 	char *path;	      /* as recorded; NULL when the record does not have it */
 	int64_t changed_ns;   /* since 1970; when its contents were last changed */
-	struct core_elf *elf; /* NULL when it is not that file any more, or not readable */
+	struct elf_file *elf; /* NULL when it is not that file any more, or not readable */
 };
 
 struct known_space {
@@ -53,7 +53,7 @@ struct error *record_symbols_create(struct store_reader *store, struct record_sy
 static void known_file_deinit(struct known_file *file)
 {
 	free(file->path);
-	core_elf_destroy(file->elf);
+	elf_destroy(file->elf);
 	*file = (struct known_file){0};
 }
 
@@ -83,7 +83,7 @@ static void open_file(struct known_file *known, const struct file_identity *iden
 		return;
 	known->changed_ns = status.st_mtim.tv_sec * 1000000000LL + status.st_mtim.tv_nsec;
 	/* What cannot be read as ELF has no names. */
-	error_destroy(core_elf_open(fd, identity->path, NULL, &known->elf));
+	error_destroy(elf_open(fd, identity->path, NULL, &known->elf));
 }
 
 static struct error *find_file(struct record_symbols *symbols, int64_t id, const struct known_file **ret)
@@ -197,14 +197,14 @@ static const char *base_name(const char *path)
 
 static char *name_in_file(const struct known_file *file, uint64_t offset, bool is_unchanged)
 {
-	const struct core_elf_symbol *symbol = NULL;
+	const struct elf_symbol *symbol = NULL;
 	const char *module = base_name(file->path);
 	uint64_t address;
 	char *text;
 	int length;
 
-	if (file->elf && is_unchanged && core_elf_address_of_offset(file->elf, offset, &address))
-		symbol = core_elf_symbol_around(file->elf, address);
+	if (file->elf && is_unchanged && elf_address_of_offset(file->elf, offset, &address))
+		symbol = elf_symbol_around(file->elf, address);
 	length = symbol ? asprintf(&text, "%s+0x%" PRIx64 " (%s)", symbol->name, address - symbol->address, module)
 			: asprintf(&text, "%s+0x%" PRIx64, module, offset);
 	return length < 0 ? NULL : text;

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "analyzer/unwind/call_site.h"
+#include "analyzer/code/code_call_site.h"
 
 #define PUSHED_WORDS_MAX 16
 
@@ -17,7 +17,8 @@ static bool is_further_up(const struct crash *crash, const struct frame *callee,
 	uint64_t entry = callee->symbol.function ? callee->pc - callee->symbol.function_offset : 0, word;
 
 	for (unsigned i = 1; crash->core && entry && i <= PUSHED_WORDS_MAX; i++) {
-		if (core_read_word(crash->core, slot + 8 * i, &word) && call_site_target(crash->core, word) == entry)
+		if (core_read_word(crash->core, slot + 8 * i, &word) &&
+		    code_call_site_target(crash->core, word) == entry)
 			return true;
 	}
 	return false;

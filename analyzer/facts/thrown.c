@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/core/core_demangle.h"
+#include "analyzer/elf/elf_demangle.h"
 #include "common/cleanup.h"
 
 /* From the header's fields to the class of exception in its end: exceptionType is the first field, and there are eighty
@@ -143,7 +143,7 @@ static bool read_exception(const struct core *core, uint64_t place, struct throw
 	    !read_type_name(core, type, name, sizeof(name)))
 		return false;
 	thrown->found = true;
-	readable = core_demangle_type(name);
+	readable = elf_demangle_type(name);
 	snprintf(thrown->type, sizeof(thrown->type), "%s", readable ?: name);
 	read_value(core, type, name, thrown);
 	return true;

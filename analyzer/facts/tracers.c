@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/core/core_elf.h"
+#include "analyzer/elf/elf_file.h"
 #include "common/cleanup.h"
 
 static const struct return_instance *instance_of(const struct crash *crash, uint64_t function)
@@ -177,10 +177,10 @@ struct error *tracers_name(struct store_reader *store, struct crash *crash)
 
 /* What lies at that offset of the file as it is now. The path comes from the ledger; the file need not be the one that
  * was probed any more, which its inode would tell, so only a file that is still that inode is asked. */
-static struct error *name_function(struct core_host *host, const struct attached_probe *held, struct symbol *symbol)
+static struct error *name_function(struct elf_host *host, const struct attached_probe *held, struct symbol *symbol)
 {
-	struct core_elf *elf;
-	const struct core_elf_symbol *found = NULL;
+	struct elf_file *elf;
+	const struct elf_symbol *found = NULL;
 	uint64_t address;
 	struct error *err;
 
@@ -188,20 +188,20 @@ static struct error *name_function(struct core_host *host, const struct attached
 	if (!symbol->module)
 		return &error_no_memory;
 	symbol->module_offset = held->offset;
-	err = core_elf_open_path_of(host, held->path, &elf);
+	err = elf_open_path_of(host, held->path, &elf);
 	if (err) {
 		error_destroy(err); /* it is gone, or not ours to read: the path and the offset have to do */
 		return NULL;
 	}
-	if (core_elf_address_of_offset(elf, held->offset, &address)) {
+	if (elf_address_of_offset(elf, held->offset, &address)) {
 		symbol->module_offset = address;
-		found = core_elf_symbol_around(elf, address);
+		found = elf_symbol_around(elf, address);
 	}
 	if (found) {
 		symbol->function = strdup(found->name);
 		symbol->function_offset = address - found->address;
 	}
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 	return found && !symbol->function ? &error_no_memory : NULL;
 }
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/core/core_go.h"
-#include "analyzer/core/core_ifunc.h"
+#include "analyzer/elf/elf_go.h"
+#include "analyzer/code/code_ifunc.h"
 #include "analyzer/probe/probe_sites.h"
 #include "common/cleanup.h"
 
@@ -123,7 +123,7 @@ static const struct heap_name *recognise(const char *name, bool *ret_prefixed)
 
 /* Functions by which an allocator hands out or resizes blocks and which are not followed: they take what no role of
  * ours has. The first of them that the file has, or NULL. */
-static const char *unseen_name(const struct core_elf *elf)
+static const char *unseen_name(const struct elf_file *elf)
 {
 	static const char *const unseen[] = {"mi_heap_malloc", "xallocx"};
 
@@ -153,13 +153,13 @@ static void add_arguments(struct probe_function *function, const struct heap_nam
 /* Aliases of one address are one function. tcmalloc and mimalloc have free and operator delete in one: then it is free,
  * which makes less of a claim, and its hole says so. */
 struct aliases {
-	const struct core_elf_symbol *best; /* NULL: it is no heap function */
+	const struct elf_symbol *best; /* NULL: it is no heap function */
 	const struct heap_name *name;
 	bool is_both;
 };
 
 static struct error *plan_function(struct probe_plan *plan, const struct probe_space *space, size_t object,
-				   const struct core_function *found, const struct aliases *aliases)
+				   const struct code_function *found, const struct aliases *aliases)
 {
 	const struct heap_name *name = aliases->name;
 	struct probe_function *function;
@@ -191,22 +191,22 @@ static struct error *plan_function(struct probe_plan *plan, const struct probe_s
 static struct error *plan_symbol(struct probe_plan *plan, const struct probe_space *space, size_t object,
 				 const struct aliases *aliases)
 {
-	const struct core_elf *elf = space->objects[object].elf;
-	cleanup_free struct core_function *candidates = NULL;
-	struct core_function function;
+	const struct elf_file *elf = space->objects[object].elf;
+	cleanup_free struct code_function *candidates = NULL;
+	struct code_function function;
 	size_t count = 0;
-	struct error *err = core_find_function_at(elf, aliases->best->address, &function);
+	struct error *err = code_find_function_at(elf, aliases->best->address, &function);
 
 	if (!err && !function.is_ifunc)
 		return plan_function(plan, space, object, &function, aliases);
 	if (!err)
-		err = core_ifunc_candidates(elf, &function, &candidates, &count);
+		err = code_ifunc_candidates(elf, &function, &candidates, &count);
 	for (size_t i = 0; i < count && !err; i++)
 		err = plan_function(plan, space, object, &candidates[i], aliases);
 	return err;
 }
 
-static struct aliases judge_aliases(const struct core_elf *elf, size_t first)
+static struct aliases judge_aliases(const struct elf_file *elf, size_t first)
 {
 	struct aliases result = {0};
 	bool is_free = false, is_delete = false, is_theirs = false;
@@ -240,7 +240,7 @@ static struct aliases judge_aliases(const struct core_elf *elf, size_t first)
 
 static struct error *plan_object(struct probe_plan *plan, const struct probe_space *space, size_t object)
 {
-	const struct core_elf *elf = space->objects[object].elf;
+	const struct elf_file *elf = space->objects[object].elf;
 	struct error *err = NULL;
 
 	for (size_t i = 0; i < elf->code_count && !err; i++) {
@@ -276,7 +276,7 @@ static bool is_cxx_library(const char *soname)
 static struct error *refuse(const struct probe_space *space, const size_t *objects, size_t count)
 {
 	const struct probe_object *object = &space->objects[count ? objects[0] : 0];
-	struct core_go go;
+	struct elf_go go;
 
 	if (space->count == 0)
 		return error_format(ERROR_NOT_FOUND, "no C library and no allocator is in the linker's cache");
@@ -286,7 +286,7 @@ static struct error *refuse(const struct probe_space *space, const size_t *objec
 				    "...)%s",
 				    object->shown,
 				    object->elf->has_symbol_table ? "" : ", as far as a stripped file shows");
-	core_go_read(object->elf, &go);
+	elf_go_read(object->elf, &go);
 	if (go.is_go)
 		return error_format(ERROR_NOT_FOUND,
 				    "the heap of %s cannot be followed: it is a Go program, which does not use malloc",

@@ -129,7 +129,7 @@ static size_t match_token(const char *text, const char *name)
 }
 
 /* Writes `text` (`length` bytes of it) with $ORIGIN, $LIB and $PLATFORM replaced; false when it is too long. */
-static bool expand(const char *text, size_t length, const struct core_elf *by, const char *lib, char ret[PATH_MAX])
+static bool expand(const char *text, size_t length, const struct elf_file *by, const char *lib, char ret[PATH_MAX])
 {
 	char origin[PATH_MAX] = "";
 	size_t at = 0;
@@ -161,7 +161,7 @@ static bool expand(const char *text, size_t length, const struct core_elf *by, c
 }
 
 /* A list of directories, as in RPATH; the first that has the library ends the search. An empty one is the present. */
-static struct error *search_list(const char *list, const char *separators, const char *name, const struct core_elf *by,
+static struct error *search_list(const char *list, const char *separators, const char *name, const struct elf_file *by,
 				 struct probe_paths *ret)
 {
 	static const char *const libs[] = {"lib/x86_64-linux-gnu", "lib64", "lib"};
@@ -258,7 +258,7 @@ static struct error *search_cache(const struct probe_loader *loader, const char 
 	return err;
 }
 
-static struct error *search_rpaths(const char *name, const struct core_elf *by, const struct core_elf *const *loaders,
+static struct error *search_rpaths(const char *name, const struct elf_file *by, const struct elf_file *const *loaders,
 				   size_t loader_count, struct probe_paths *ret)
 {
 	size_t before = ret->count;
@@ -275,8 +275,8 @@ static struct error *search_rpaths(const char *name, const struct core_elf *by, 
 	return err;
 }
 
-struct error *probe_loader_find(const struct probe_loader *loader, const char *name, const struct core_elf *by,
-				const struct core_elf *const *loaders, size_t loader_count, struct probe_paths *ret)
+struct error *probe_loader_find(const struct probe_loader *loader, const char *name, const struct elf_file *by,
+				const struct elf_file *const *loaders, size_t loader_count, struct probe_paths *ret)
 {
 	size_t before = ret->count;
 	struct error *err;

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "analyzer/core/core_elf.h"
+#include "analyzer/elf/elf_file.h"
 #include "common/error.h"
 
 struct probe_loader {
@@ -36,8 +36,8 @@ void probe_loader_deinit(struct probe_loader *loader);
 /* Appends the files that `name` (a DT_NEEDED entry, with a slash or without) could be when `by` asks for it; the
  * loaders of `by`, innermost first and the program last, matter for DT_RPATH. `by` NULL: as for dlopen() by nobody.
  * Files that do not exist are left out; whether a file is of this architecture is the caller's to see. */
-struct error *probe_loader_find(const struct probe_loader *loader, const char *name, const struct core_elf *by,
-				const struct core_elf *const *loaders, size_t loader_count,
+struct error *probe_loader_find(const struct probe_loader *loader, const char *name, const struct elf_file *by,
+				const struct elf_file *const *loaders, size_t loader_count,
 				struct probe_paths *ret) must_check;
 void probe_paths_deinit(struct probe_paths *paths);
 

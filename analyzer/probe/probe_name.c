@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/core/core_demangle.h"
+#include "analyzer/elf/elf_demangle.h"
 #include "common/cleanup.h"
 
 /* Where the parameter list of a demangled name begins; its end when it has none. "operator()" is part of the name. */
@@ -64,8 +64,8 @@ static bool has_parameters(const char *demangled, size_t name, const char *wante
 }
 
 /* `exact`: only with the parameters of the spec. */
-static struct error *find_demangled(const struct core_elf *elf, const struct probe_spec *spec, bool exact,
-				    struct core_function **functions, size_t *count)
+static struct error *find_demangled(const struct elf_file *elf, const struct probe_spec *spec, bool exact,
+				    struct code_function **functions, size_t *count)
 {
 	char wanted[1024], name[1024], have[1024];
 	struct error *err = NULL;
@@ -73,23 +73,23 @@ static struct error *find_demangled(const struct core_elf *elf, const struct pro
 	squeeze(spec->function, strlen(spec->function), name, sizeof(name));
 	write_parameters(spec, wanted, sizeof(wanted));
 	for (size_t i = 0; i < elf->code_count && !err; i++) {
-		cleanup_free char *demangled = core_demangle(elf->code[i].name, true);
+		cleanup_free char *demangled = elf_demangle(elf->code[i].name, true);
 		size_t length = demangled ? name_length(demangled) : 0;
 
 		if (!demangled)
 			continue;
 		squeeze(demangled, length, have, sizeof(have));
 		if (strcmp(have, name) == 0 && (!exact || has_parameters(demangled, length, wanted)))
-			err = core_add_function_at(elf, elf->code[i].address, functions, count);
+			err = code_add_function_at(elf, elf->code[i].address, functions, count);
 	}
 	return err;
 }
 
-struct error *probe_name_find(const struct core_elf *elf, const struct probe_spec *spec, struct core_function **ret,
+struct error *probe_name_find(const struct elf_file *elf, const struct probe_spec *spec, struct code_function **ret,
 			      size_t *ret_count)
 {
-	cleanup_free struct core_function *functions = NULL;
-	struct error *err = core_find_functions(elf, spec->function, ret, ret_count), *other = NULL;
+	cleanup_free struct code_function *functions = NULL;
+	struct error *err = code_find_functions(elf, spec->function, ret, ret_count), *other = NULL;
 	size_t count = 0;
 
 	if (!err || err->code != ERROR_NOT_FOUND)
@@ -104,5 +104,5 @@ struct error *probe_name_find(const struct core_elf *elf, const struct probe_spe
 		*ret_count = count;
 		return other;
 	}
-	return core_add_suggestions(elf, spec->function, err);
+	return code_add_suggestions(elf, spec->function, err);
 }

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/core/core_go.h"
-#include "analyzer/core/core_ifunc.h"
-#include "analyzer/core/core_instruction.h"
-#include "analyzer/core/core_return_sites.h"
+#include "analyzer/elf/elf_go.h"
+#include "analyzer/code/code_ifunc.h"
+#include "analyzer/code/code_boundary.h"
+#include "analyzer/code/code_return_sites.h"
 #include "analyzer/probe/probe_call.h"
 #include "analyzer/probe/probe_name.h"
 #include "analyzer/probe/probe_sites.h"
@@ -24,17 +24,17 @@ struct request {
 	size_t object;
 };
 
-static const struct core_elf *elf_of(const struct request *request)
+static const struct elf_file *elf_of(const struct request *request)
 {
 	return request->space->objects[request->object].elf;
 }
 
-static enum probe_convention convention_of(const struct core_elf *elf, const struct core_function *function)
+static enum probe_convention convention_of(const struct elf_file *elf, const struct code_function *function)
 {
 	const char *name = function->name ? function->name : "", *ending = strstr(name, ".abi0");
-	struct core_go go;
+	struct elf_go go;
 
-	core_go_read(elf, &go);
+	elf_go_read(elf, &go);
 	/* C functions of a Go program have no package before a dot. */
 	if (!go.is_go || (name[0] && !strchr(name, '.')))
 		return PROBE_CALL_C;
@@ -54,7 +54,7 @@ static struct error *plan_new(const struct request *request, uint64_t offset, en
 		   : probe_plan_add_function(request->plan, file, offset, role, name, request->spec->signature, ret);
 }
 
-static struct error *plan_function(const struct request *request, const struct core_function *found, const char *shown)
+static struct error *plan_function(const struct request *request, const struct code_function *found, const char *shown)
 {
 	size_t number = request->plan->function_count;
 	struct probe_function *function;
@@ -72,12 +72,12 @@ static struct error *plan_function(const struct request *request, const struct c
 }
 
 /* An instruction that is no function's start. */
-static struct error *plan_instruction(const struct request *request, const struct core_function *function,
+static struct error *plan_instruction(const struct request *request, const struct code_function *function,
 				      uint64_t address, const char *shown)
 {
 	struct probe_site site = {0};
 	struct probe_function *planned;
-	struct error *err = core_check_instruction(elf_of(request), function, address);
+	struct error *err = code_check_instruction(elf_of(request), function, address);
 	cleanup_free char *name = NULL;
 
 	if (err)
@@ -86,7 +86,7 @@ static struct error *plan_instruction(const struct request *request, const struc
 		name = NULL;
 		return &error_no_memory;
 	}
-	if (!core_elf_file_offset(elf_of(request), address, true, &site.offset))
+	if (!elf_file_offset(elf_of(request), address, true, &site.offset))
 		return error_format(ERROR_NOT_FOUND, "0x%" PRIx64 " is not in code", address);
 	err = plan_new(request, site.offset, FUNCTION_PLAIN, name, &planned);
 	if (err || !planned)
@@ -98,19 +98,18 @@ static struct error *plan_instruction(const struct request *request, const struc
 static struct error *plan_offset(const struct request *request)
 {
 	const struct probe_spec *spec = request->spec;
-	const struct core_elf *elf = elf_of(request);
-	struct core_function function;
+	const struct elf_file *elf = elf_of(request);
+	struct code_function function;
 	uint64_t address, offset;
 	struct error *err;
 
-	if (!core_elf_address_of_offset(elf, spec->offset, &address) ||
-	    !core_elf_file_offset(elf, address, true, &offset))
+	if (!elf_address_of_offset(elf, spec->offset, &address) || !elf_file_offset(elf, address, true, &offset))
 		return error_format(ERROR_NOT_FOUND, "offset 0x%" PRIx64 " of %s is not in its code", spec->offset,
 				    elf->path);
-	err = core_find_function_at(elf, address, &function);
+	err = code_find_function_at(elf, address, &function);
 	if (err)
 		return err;
-	if (function.extent == CORE_EXTENT_GUESS && function.address == address && !function.name)
+	if (function.extent == CODE_EXTENT_GUESS && function.address == address && !function.name)
 		return error_format(ERROR_INVALID,
 				    "nothing tells that an instruction begins at offset 0x%" PRIx64 " of %s",
 				    spec->offset, elf->path);
@@ -124,11 +123,11 @@ static struct error *plan_offset(const struct request *request)
 	return plan_instruction(request, &function, address, function.name);
 }
 
-static struct error *plan_ifunc(const struct request *request, const struct core_function *resolver)
+static struct error *plan_ifunc(const struct request *request, const struct code_function *resolver)
 {
-	cleanup_free struct core_function *candidates = NULL;
+	cleanup_free struct code_function *candidates = NULL;
 	size_t count;
-	struct error *err = core_ifunc_candidates(elf_of(request), resolver, &candidates, &count);
+	struct error *err = code_ifunc_candidates(elf_of(request), resolver, &candidates, &count);
 
 	if (!err && count == 0)
 		return error_format(ERROR_NOT_FOUND,
@@ -141,7 +140,7 @@ static struct error *plan_ifunc(const struct request *request, const struct core
 }
 
 /* Several functions of one name: their offsets, to choose from. */
-static struct error *refuse_several(const struct core_elf *elf, const char *name, const struct core_function *functions,
+static struct error *refuse_several(const struct elf_file *elf, const char *name, const struct code_function *functions,
 				    size_t count)
 {
 	char text[512] = "";
@@ -155,7 +154,7 @@ static struct error *refuse_several(const struct core_elf *elf, const char *name
 
 /* Versions of one name (memcpy@@GLIBC_2.14, memcpy@GLIBC_2.2.5), which are one function to those who call it: any of
  * them may be bound. Functions that are local to their source files are strangers. */
-static bool are_versions(const struct core_elf *elf, const char *name, const struct core_function *functions,
+static bool are_versions(const struct elf_file *elf, const char *name, const struct code_function *functions,
 			 size_t count)
 {
 	size_t global = 0;
@@ -172,7 +171,7 @@ static bool are_versions(const struct core_elf *elf, const char *name, const str
 	return global == count;
 }
 
-static struct error *plan_whole(const struct request *request, const struct core_function *function)
+static struct error *plan_whole(const struct request *request, const struct code_function *function)
 {
 	return function->is_ifunc ? plan_ifunc(request, function)
 				  : plan_function(request, function, request->spec->function);
@@ -181,7 +180,7 @@ static struct error *plan_whole(const struct request *request, const struct core
 static struct error *plan_named(const struct request *request)
 {
 	const struct probe_spec *spec = request->spec;
-	cleanup_free struct core_function *functions = NULL;
+	cleanup_free struct code_function *functions = NULL;
 	size_t count;
 	struct error *err = probe_name_find(elf_of(request), spec, &functions, &count);
 
@@ -196,7 +195,7 @@ static struct error *plan_named(const struct request *request)
 	return err;
 }
 
-static struct error *plan_usdt(const struct request *request, const struct core_usdt *usdt)
+static struct error *plan_usdt(const struct request *request, const struct elf_usdt *usdt)
 {
 	struct probe_site site = {.offset = usdt->file_offset, .semaphore = usdt->semaphore};
 	struct probe_function *function;
@@ -219,9 +218,9 @@ static struct error *plan_usdt(const struct request *request, const struct core_
 static struct error *plan_static(const struct request *request)
 {
 	const struct probe_spec *spec = request->spec;
-	cleanup_free struct core_usdt *probes = NULL;
+	cleanup_free struct elf_usdt *probes = NULL;
 	size_t count, found = 0;
-	struct error *err = core_usdt_read(elf_of(request), &probes, &count);
+	struct error *err = elf_usdt_read(elf_of(request), &probes, &count);
 	char text[512] = "";
 
 	for (size_t i = 0; i < count && !err; i++) {

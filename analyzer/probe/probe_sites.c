@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/core/core_go.h"
-#include "analyzer/core/core_go_entry.h"
-#include "analyzer/core/core_ifunc.h"
+#include "analyzer/elf/elf_go.h"
+#include "analyzer/code/code_go_entry.h"
+#include "analyzer/code/code_ifunc.h"
 #include "common/cleanup.h"
 
 /* Each function that is reached by tail calls counts; a cycle of them is walked once. */
@@ -68,18 +68,18 @@ static bool returns_its_first(const char *name)
 	return false;
 }
 
-static struct error *walk_function(struct walk *walk, size_t object, const struct core_function *function);
+static struct error *walk_function(struct walk *walk, size_t object, const struct code_function *function);
 
 /* Walks one function, or what it may resolve to. */
-static struct error *walk_target(struct walk *walk, size_t object, const struct core_function *function)
+static struct error *walk_target(struct walk *walk, size_t object, const struct code_function *function)
 {
-	cleanup_free struct core_function *candidates = NULL;
+	cleanup_free struct code_function *candidates = NULL;
 	struct error *err;
 	size_t count;
 
 	if (!function->is_ifunc)
 		return walk_function(walk, object, function);
-	err = core_ifunc_candidates(walk->space->objects[object].elf, function, &candidates, &count);
+	err = code_ifunc_candidates(walk->space->objects[object].elf, function, &candidates, &count);
 	if (!err && count == 0)
 		err = probe_function_add_hole(planned(walk),
 					      "it hands some calls on to %s, which is chosen at run time",
@@ -98,15 +98,15 @@ static struct error *walk_name(struct walk *walk, const char *name)
 	struct error *err = NULL;
 
 	for (size_t i = 0; i < walk->space->count && !err; i++) {
-		const struct core_elf *elf = walk->space->objects[i].elf;
+		const struct elf_file *elf = walk->space->objects[i].elf;
 
 		for (size_t k = 0; k < elf->code_count && !err; k++) {
-			struct core_function function;
+			struct code_function function;
 
 			if (elf->code[k].binding == STB_LOCAL || strcmp(elf->code[k].name, name) != 0)
 				continue;
 			found++;
-			err = core_find_function_at(elf, elf->code[k].address, &function);
+			err = code_find_function_at(elf, elf->code[k].address, &function);
 			if (!err)
 				err = walk_target(walk, i, &function);
 		}
@@ -116,10 +116,10 @@ static struct error *walk_name(struct walk *walk, const char *name)
 	return err;
 }
 
-static struct error *walk_tail_call(struct walk *walk, size_t object, const struct core_return_site *site)
+static struct error *walk_tail_call(struct walk *walk, size_t object, const struct code_return_site *site)
 {
-	const struct core_elf *elf = walk->space->objects[object].elf;
-	struct core_function function;
+	const struct elf_file *elf = walk->space->objects[object].elf;
+	struct code_function function;
 	struct error *err;
 
 	if (returns_its_first(site->target_name) && !site->is_conditional)
@@ -130,7 +130,7 @@ static struct error *walk_tail_call(struct walk *walk, size_t object, const stru
 		return probe_function_add_hole(
 			planned(walk), "returns are missed where it ends in a jump through a pointer (0x%" PRIx64 ")",
 			site->file_offset);
-	err = core_find_function_at(elf, site->target, &function);
+	err = code_find_function_at(elf, site->target, &function);
 	/* A jump into the middle of something: what is behind it is not known. */
 	if (!err && function.address != site->target)
 		return probe_function_add_hole(planned(walk),
@@ -138,9 +138,9 @@ static struct error *walk_tail_call(struct walk *walk, size_t object, const stru
 	return err ? err : walk_target(walk, object, &function);
 }
 
-static struct error *walk_function(struct walk *walk, size_t object, const struct core_function *function)
+static struct error *walk_function(struct walk *walk, size_t object, const struct code_function *function)
 {
-	struct core_return_sites sites;
+	struct code_return_sites sites;
 	struct error *err;
 
 	for (size_t i = 0; i < walk->seen_count; i++) {
@@ -150,7 +150,7 @@ static struct error *walk_function(struct walk *walk, size_t object, const struc
 	if (walk->seen_count == FUNCTIONS_MAX)
 		return probe_function_add_hole(planned(walk), "its tail calls lead too far to follow all");
 	walk->seen[walk->seen_count++] = (struct place){object, function->address};
-	err = core_find_return_sites(walk->space->objects[object].elf, function, &sites);
+	err = code_find_return_sites(walk->space->objects[object].elf, function, &sites);
 	if (err && err->code != ERROR_NO_MEMORY) {
 		/* Its calls can be seen all the same. */
 		struct error *noted = probe_function_add_hole(planned(walk), "returns are missed: %s", err->message);
@@ -164,30 +164,30 @@ static struct error *walk_function(struct walk *walk, size_t object, const struc
 		err = probe_function_add_hole(planned(walk), "returns may be missed, because %s",
 					      sites.incomplete_reason);
 	for (size_t i = 0; i < sites.count && !err; i++)
-		err = sites.sites[i].kind == CORE_SITE_RETURN ? add_site(walk, object, sites.sites[i].file_offset, "")
+		err = sites.sites[i].kind == CODE_SITE_RETURN ? add_site(walk, object, sites.sites[i].file_offset, "")
 							      : walk_tail_call(walk, object, &sites.sites[i]);
-	core_return_sites_deinit(&sites);
+	code_return_sites_deinit(&sites);
 	return err;
 }
 
 struct error *probe_sites_add_entry(struct probe_plan *plan, const struct probe_space *space, size_t object,
-				    const struct core_function *found, size_t number)
+				    const struct code_function *found, size_t number)
 {
-	const struct core_elf *elf = space->objects[object].elf;
+	const struct elf_file *elf = space->objects[object].elf;
 	struct probe_site site = {.offset = found->file_offset};
 	struct error *err = probe_sites_add_file(plan, space, object, &site.file);
-	struct core_go go;
+	struct elf_go go;
 
 	if (err)
 		return err;
-	core_go_read(elf, &go);
+	elf_go_read(elf, &go);
 	if (go.is_go)
-		site.offset += core_go_entry_skip(elf, found);
+		site.offset += code_go_entry_skip(elf, found);
 	return probe_function_add_site(&plan->functions[number], &site);
 }
 
 struct error *probe_sites_add_returns(struct probe_plan *plan, const struct probe_space *space, size_t object,
-				      const struct core_function *found, size_t number)
+				      const struct code_function *found, size_t number)
 {
 	struct walk walk = {.plan = plan, .space = space, .number = number, .name = plan->functions[number].name};
 

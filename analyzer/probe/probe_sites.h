@@ -8,7 +8,7 @@
 #ifndef ANALYZER_PROBE_SITES_H
 #define ANALYZER_PROBE_SITES_H
 
-#include "analyzer/core/core_return_sites.h"
+#include "analyzer/code/code_return_sites.h"
 #include "analyzer/probe/probe_plan.h"
 #include "analyzer/probe/probe_space.h"
 
@@ -18,10 +18,10 @@ struct error *probe_sites_add_file(struct probe_plan *plan, const struct probe_s
 
 /* Adds the entry of `found`, a function of object number `object`, to the planned function number `number`. */
 struct error *probe_sites_add_entry(struct probe_plan *plan, const struct probe_space *space, size_t object,
-				    const struct core_function *found, size_t number) must_check;
+				    const struct code_function *found, size_t number) must_check;
 
 /* Adds its returns. What may be missed becomes a hole. Files of tail calls' targets are added to the plan. */
 struct error *probe_sites_add_returns(struct probe_plan *plan, const struct probe_space *space, size_t object,
-				      const struct core_function *found, size_t number) must_check;
+				      const struct code_function *found, size_t number) must_check;
 
 #endif

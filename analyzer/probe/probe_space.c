@@ -30,7 +30,7 @@ void probe_space_deinit(struct probe_space *space)
 		free(space->objects[i].path);
 		free(space->objects[i].shown);
 		free(space->objects[i].name);
-		core_elf_destroy(space->objects[i].elf);
+		elf_destroy(space->objects[i].elf);
 	}
 	free(space->objects);
 	probe_loader_deinit(&space->loader);
@@ -74,7 +74,7 @@ struct error *probe_space_add_object(struct probe_space *space, const struct pro
 	if (!grown)
 		return &error_no_memory;
 	space->objects = grown;
-	err = core_elf_open(fd, like->shown, NULL, &object.elf);
+	err = elf_open(fd, like->shown, NULL, &object.elf);
 	if (err)
 		return err;
 	object.path = strdup(like->path);
@@ -88,7 +88,7 @@ struct error *probe_space_add_object(struct probe_space *space, const struct pro
 }
 
 /* The objects by which `number` was loaded, innermost first. */
-static size_t list_loaders(const struct probe_space *space, size_t number, const struct core_elf **ret, size_t most)
+static size_t list_loaders(const struct probe_space *space, size_t number, const struct elf_file **ret, size_t most)
 {
 	size_t count = 0;
 
@@ -114,9 +114,9 @@ static bool is_loaded(const struct probe_space *space, const char *name)
 
 struct error *probe_space_load(struct probe_space *space, const char *name, size_t by)
 {
-	const struct core_elf *loaders[16];
+	const struct elf_file *loaders[16];
 	struct probe_paths paths = {0};
-	const struct core_elf *elf = by == SIZE_MAX ? NULL : space->objects[by].elf;
+	const struct elf_file *elf = by == SIZE_MAX ? NULL : space->objects[by].elf;
 	size_t count = by == SIZE_MAX ? 0 : list_loaders(space, by, loaders, 16);
 	struct error *err;
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "analyzer/core/core_elf.h"
+#include "analyzer/elf/elf_file.h"
 #include "analyzer/probe/probe_loader.h"
 #include "common/error.h"
 
@@ -22,7 +22,7 @@ struct probe_object {
 	char *shown; /* as the process that has it calls it; for people and for matching names */
 	char *name;  /* the DT_NEEDED or LD_PRELOAD word that led to it, or NULL */
 	struct stat identity;
-	struct core_elf *elf;
+	struct elf_file *elf;
 	bool is_program;
 	size_t loaded_by; /* the object that asked for it; its own number for a program and what nobody asked for */
 };

@@ -42,7 +42,7 @@ static void append_displacement(char *source, size_t size, int64_t displacement)
 			 displacement < 0 ? -(uint64_t)displacement : (uint64_t)displacement);
 }
 
-static bool find_symbol(const struct core_elf *elf, const char *name, size_t length, uint64_t *ret)
+static bool find_symbol(const struct elf_file *elf, const char *name, size_t length, uint64_t *ret)
 {
 	for (size_t i = 0; i < elf->symbol_count; i++) {
 		if (!elf->symbols[i].is_import && strncmp(elf->symbols[i].name, name, length) == 0 &&
@@ -55,7 +55,7 @@ static bool find_symbol(const struct core_elf *elf, const char *name, size_t len
 }
 
 /* "counter+8" before (%rip): how far it is from the probe. */
-static bool read_symbol(const struct core_elf *elf, const struct core_usdt *usdt, const char *text, int64_t *ret)
+static bool read_symbol(const struct elf_file *elf, const struct elf_usdt *usdt, const char *text, int64_t *ret)
 {
 	size_t length = strcspn(text, "+-(");
 	uint64_t address;
@@ -69,7 +69,7 @@ static bool read_symbol(const struct core_elf *elf, const struct core_usdt *usdt
 }
 
 /* %base,%index,scale between the parentheses of `text`. */
-static bool read_memory(const struct core_elf *elf, const struct core_usdt *usdt, const char *text, char *source,
+static bool read_memory(const struct elf_file *elf, const struct elf_usdt *usdt, const char *text, char *source,
 			size_t size)
 {
 	const char *open = strchr(text, '('), *at;
@@ -134,7 +134,7 @@ static bool read_size(const char **text, char kind[8])
 	return true;
 }
 
-static bool read_operand(const struct core_elf *elf, const struct core_usdt *usdt, const char *text, char *source,
+static bool read_operand(const struct elf_file *elf, const struct elf_usdt *usdt, const char *text, char *source,
 			 size_t size, char kind[8])
 {
 	unsigned bytes = 8;
@@ -164,8 +164,8 @@ static bool read_operand(const struct core_elf *elf, const struct core_usdt *usd
 	return true;
 }
 
-struct error *probe_usdt_assign(struct probe_function *function, const struct core_elf *elf,
-				const struct core_usdt *usdt)
+struct error *probe_usdt_assign(struct probe_function *function, const struct elf_file *elf,
+				const struct elf_usdt *usdt)
 {
 	const char *at = usdt->arguments;
 	struct error *err = NULL;

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/core/core_elf.h"
-#include "analyzer/core/core_return_sites.h"
+#include "analyzer/elf/elf_file.h"
+#include "analyzer/code/code_return_sites.h"
 #include "analyzer/repair/repair_internal.h"
 #include "analyzer/unwind/returned.h"
 #include "common/cleanup.h"
@@ -109,21 +109,21 @@ uint64_t repair_whole_entry_of(const struct core *core, const struct frame *fram
 	const struct frame *frame = &frames[index];
 	const struct core_module *module = core_find_module(core, frame->pc);
 	const char *name = frame->symbol.function, *split = name ? strstr(name, ".cold") : NULL;
-	cleanup_free struct core_function *found = NULL;
+	cleanup_free struct code_function *found = NULL;
 	cleanup_free char *whole = split ? strndup(name, (size_t)(split - name)) : NULL;
 	uint64_t entry = repair_entry_of(frames, index);
-	struct core_elf *elf = NULL;
+	struct elf_file *elf = NULL;
 	size_t count = 0;
 
 	if (!whole || !module || module->elf_fd < 0)
 		return entry;
 	/* What cannot be read has no names. */
-	error_destroy(core_elf_open_module(module, &elf));
+	error_destroy(elf_open_module(module, &elf));
 	if (elf)
-		error_destroy(core_find_functions(elf, whole, &found, &count));
+		error_destroy(code_find_functions(elf, whole, &found, &count));
 	if (count == 1)
 		entry = found[0].address + module->load_bias;
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 	return entry;
 }
 

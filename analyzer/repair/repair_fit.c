@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/unwind/call_site.h"
+#include "analyzer/code/code_call_site.h"
 #include "analyzer/repair/repair_internal.h"
 #include "common/cleanup.h"
 
@@ -38,7 +38,7 @@ bool repair_jumps_to(const struct core *core, uint64_t from, uint64_t to)
 
 			if (operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY && core_read_word(core, target, &word))
 				target = word;
-			if (target == to || call_site_through_stub(core, target) == to)
+			if (target == to || code_call_site_through_stub(core, target) == to)
 				return true;
 		}
 		at += instruction.length;
@@ -80,7 +80,7 @@ enum repair_fit repair_fit_of(const struct repair_work *work, const struct threa
 			continue;
 		if (stack->frames[i].trust == FRAME_LOST && !repair_find_slot(work->repair, stack->frames[i].sp - 8))
 			return FIT_NOT;
-		target = call_site_target(core, stack->frames[i].pc);
+		target = code_call_site_target(core, stack->frames[i].pc);
 		if (target && callee && target != callee && !repair_jumps_to(core, target, callee))
 			return FIT_NOT;
 	}

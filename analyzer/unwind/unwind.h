@@ -76,18 +76,18 @@ struct unwind_overlay {
 };
 
 /* Where a pointer in a register came from. One link more is one instruction further back. */
-struct pointer_link {
+struct code_pointer_link {
 	int reg; /* enum core_register, which holds the pointer just before the instruction at `at` */
 	uint64_t at;
 	bool is_copy; /* the same pointer as the link before; otherwise that one was read through this, at `offset` */
 	int64_t offset;
 	uint64_t slot; /* the word of the stack or of static memory that the register was read from; 0: not known */
 };
-#define POINTER_LINKS 6
+#define CODE_POINTER_LINKS 6
 
 /* Which structure member was used: an access of `bytes` at `offset` from the pointer in links[0]. */
 struct member_request {
-	struct pointer_link links[POINTER_LINKS];
+	struct code_pointer_link links[CODE_POINTER_LINKS];
 	size_t link_count;	   /* 0: do not ask */
 	const uint64_t *registers; /* CORE_REGISTERS of them, of the innermost frame */
 	uint64_t offset;

@@ -31,7 +31,7 @@ struct search {
 	uint64_t frame_base;
 	unsigned budget;
 	/* Where the variable is to be. */
-	const struct pointer_link *link;
+	const struct code_pointer_link *link;
 	Dwarf_Die found;
 	uint64_t found_offset; /* of the pointer in the variable */
 	unsigned count;	       /* of those that fit in the scope at hand */
@@ -72,7 +72,7 @@ static bool frame_base(struct search *search, Dwfl *dwfl, uint64_t pc)
 /* The variable is in the link's register, or holds its word; *ret_offset is where in it. */
 static bool is_there(struct search *search, Dwarf_Die *variable, uint64_t *ret_offset)
 {
-	const struct pointer_link *link = search->link;
+	const struct code_pointer_link *link = search->link;
 	Dwarf_Attribute attribute;
 	uint64_t address, size;
 	Dwarf_Op *ops;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/unwind/call_site.h"
+#include "analyzer/code/code_call_site.h"
 #include "analyzer/unwind/unwind_child.h"
 
 /* What was found out about a pair of frames: stacks of one program have most of theirs in common, and libdwfl goes
@@ -60,7 +60,7 @@ static uint64_t find_tail(const struct past_child *child, const struct unwinder 
 {
 	uint64_t target, below;
 
-	target = call_site_target_in(unwinder->core, child->request->core, caller->pc);
+	target = code_call_site_target_in(unwinder->core, child->request->core, caller->pc);
 	if (!target)
 		return 0;
 	below = unwind_function_entry(unwinder->dwfl, unwind_frame_lookup_address(callee));

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/core/core_demangle.h"
+#include "analyzer/elf/elf_demangle.h"
 #include "common/cleanup.h"
 
 static void check(char *(*demangle)(const char *), const char *mangled, const char *expected)
@@ -25,12 +25,12 @@ static void check(char *(*demangle)(const char *), const char *mangled, const ch
 
 static char *plain(const char *name)
 {
-	return core_demangle(name, false);
+	return elf_demangle(name, false);
 }
 
 static char *with_parameters(const char *name)
 {
-	return core_demangle(name, true);
+	return elf_demangle(name, true);
 }
 
 static void functions_of_cpp(void **state)
@@ -52,10 +52,10 @@ static void functions_of_rust(void **state)
 static void types(void **state)
 {
 	(void)state;
-	check(core_demangle_type, "N2ns5ErrorE", "ns::Error");
-	check(core_demangle_type, "St13runtime_error", "std::runtime_error");
-	check(core_demangle_type, "PKc", "char const*");
-	check(core_demangle_type, "i", "int");
+	check(elf_demangle_type, "N2ns5ErrorE", "ns::Error");
+	check(elf_demangle_type, "St13runtime_error", "std::runtime_error");
+	check(elf_demangle_type, "PKc", "char const*");
+	check(elf_demangle_type, "i", "int");
 }
 
 static void what_is_no_mangled_name(void **state)
@@ -67,7 +67,7 @@ static void what_is_no_mangled_name(void **state)
 	check(plain, "_ZN", NULL);
 	check(plain, "_R", NULL);
 	check(plain, "_ZN2r13big17ha3f7448b79e03e9b", NULL);
-	check(core_demangle_type, "", NULL);
+	check(elf_demangle_type, "", NULL);
 }
 
 /* Each parameter is a function that takes the one before twice: the last of them stands for a text of 2^59 pieces. */
@@ -91,7 +91,7 @@ static void a_short_name_for_an_endless_text(void **state)
 		}
 		used += (size_t)snprintf(name + used, sizeof(name) - used, "PFvS%s_S%s_E", id, id);
 		if (i == 3) {
-			cleanup_free char *short_one = core_demangle(name, true);
+			cleanup_free char *short_one = elf_demangle(name, true);
 
 			assert_non_null(short_one); /* it is a name */
 			assert_true(strlen(short_one) > 400);
@@ -109,10 +109,10 @@ static void long_names(void **state)
 	memset(name, 'P', 1 << 20);
 	memcpy(name, "_Z1f", 4);
 	name[(1 << 20) - 1] = 0;
-	assert_null(core_demangle(name, true));
+	assert_null(elf_demangle(name, true));
 	/* Deep, and not too long. */
 	name[8000] = 0;
-	free(core_demangle(name, true));
+	free(elf_demangle(name, true));
 	free(name);
 }
 

@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "analyzer/core/core_go.h"
-#include "analyzer/core/core_return_sites.h"
-#include "analyzer/core/core_usdt.h"
+#include "analyzer/elf/elf_go.h"
+#include "analyzer/code/code_return_sites.h"
+#include "analyzer/elf/elf_usdt.h"
 #include "analyzer/probe/probe_call.h"
 #include "analyzer/probe/probe_loader.h"
 #include "analyzer/probe/probe_plan.h"
@@ -232,9 +232,9 @@ static void test_calls(void **state)
 
 static void static_probe(const char *arguments, const char *expected, const char *hole)
 {
-	struct core_elf_symbol symbol = {.name = "counter", .address = 0x4000};
-	struct core_elf elf = {.symbols = &symbol, .symbol_count = 1};
-	struct core_usdt usdt = {.arguments = arguments, .address = 0x1000};
+	struct elf_symbol symbol = {.name = "counter", .address = 0x4000};
+	struct elf_file elf = {.symbols = &symbol, .symbol_count = 1};
+	struct elf_usdt usdt = {.arguments = arguments, .address = 0x1000};
 	struct probe_plan plan = {0};
 	struct probe_function *function;
 	char got[1024] = "";
@@ -359,26 +359,26 @@ static void build(const char *name, unsigned magic, const char *table, char path
 
 static void go_table_is_read(const char *name, unsigned magic, const char *table)
 {
-	struct core_function *functions;
-	struct core_elf *elf;
-	struct core_go go;
+	struct code_function *functions;
+	struct elf_file *elf;
+	struct elf_go go;
 	char path[256];
 	size_t count;
 
 	build(name, magic, table, path);
-	assert_null(core_elf_open_path(path, &elf));
+	assert_null(elf_open_path(path, &elf));
 	assert_true(elf->has_go_table);
-	core_go_read(elf, &go);
+	elf_go_read(elf, &go);
 	assert_true(go.is_go);
 	assert_int_equal(go.minor, 0);
-	assert_null(core_find_functions(elf, "alpha.One", &functions, &count));
+	assert_null(code_find_functions(elf, "alpha.One", &functions, &count));
 	assert_int_equal(count, 1);
 	assert_int_equal(functions[0].size, 16);
 	free(functions);
-	assert_null(core_find_functions(elf, "beta.Two", &functions, &count));
+	assert_null(code_find_functions(elf, "beta.Two", &functions, &count));
 	assert_int_equal(functions[0].size, 32);
 	free(functions);
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 }
 
 static void test_go_tables(void **state)
@@ -404,17 +404,17 @@ static void test_go_table_lies(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct core_elf *elf;
+		struct elf_file *elf;
 		uint64_t address, offset;
 		size_t size;
 		char path[256];
 		int fd;
 
 		build(cases[i].name, cases[i].magic, cases[i].table, path);
-		assert_null(core_elf_open_path(path, &elf));
-		assert_non_null(core_elf_section_called(elf, ".gopclntab", &address, &size));
-		assert_true(core_elf_file_offset(elf, address, false, &offset));
-		core_elf_destroy(elf);
+		assert_null(elf_open_path(path, &elf));
+		assert_non_null(elf_section_called(elf, ".gopclntab", &address, &size));
+		assert_true(elf_file_offset(elf, address, false, &offset));
+		elf_destroy(elf);
 		fd = open(path, O_RDWR | O_CLOEXEC);
 		for (size_t at = 0; at < size * 3; at++) {
 			uint8_t before;
@@ -422,11 +422,11 @@ static void test_go_table_lies(void **state)
 
 			assert_int_equal(pread(fd, &before, 1, (off_t)(offset + at / 3)), 1);
 			assert_int_equal(pwrite(fd, &lies[at % 3], 1, (off_t)(offset + at / 3)), 1);
-			err = core_elf_open(fd, path, NULL, &elf);
+			err = elf_open(fd, path, NULL, &elf);
 			for (size_t k = 0; !err && k < elf->code_count; k++)
 				assert_true(strlen(elf->code[k].name) < 64);
 			error_destroy(err);
-			core_elf_destroy(elf);
+			elf_destroy(elf);
 			assert_int_equal(pwrite(fd, &before, 1, (off_t)(offset + at / 3)), 1);
 		}
 		close(fd);

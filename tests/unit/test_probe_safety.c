@@ -15,7 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "analyzer/core/core_probe_safety.h"
+#include "analyzer/probe/probe_safety.h"
+#include "analyzer/probe/probe_uretprobe.h"
 
 static char directory[] = "/tmp/corelate-probe-safety-XXXXXX";
 
@@ -32,10 +33,10 @@ static bool run(const char *format, ...)
 
 /* Writes the source, runs `command` in the directory, and opens the program that this leaves. Skips the test when the
  * compiler is not there. */
-static struct core_elf *build(const char *compiler, const char *source_name, const char *command, const char *source)
+static struct elf_file *build(const char *compiler, const char *source_name, const char *command, const char *source)
 {
 	char path[256];
-	struct core_elf *elf;
+	struct elf_file *elf;
 	struct error *err;
 	FILE *file;
 
@@ -53,13 +54,13 @@ static struct core_elf *build(const char *compiler, const char *source_name, con
 		fail_msg("cannot build %s", source_name);
 	}
 	snprintf(path, sizeof(path), "%s/program", directory);
-	err = core_elf_open_path(path, &elf);
+	err = elf_open_path(path, &elf);
 	if (err)
 		fail_msg("%s", err->message);
 	return elf;
 }
 
-static const struct core_hazard *find(const struct core_probe_safety *safety, enum core_hazard_kind kind)
+static const struct probe_hazard *find(const struct probe_safety *safety, enum probe_hazard_kind kind)
 {
 	for (size_t i = 0; i < safety->count; i++) {
 		if (safety->hazards[i].kind == kind)
@@ -68,20 +69,20 @@ static const struct core_hazard *find(const struct core_probe_safety *safety, en
 	return NULL;
 }
 
-static enum core_hazard_severity worst(const struct core_probe_safety *safety)
+static enum probe_hazard_severity worst(const struct probe_safety *safety)
 {
-	return safety->count ? safety->hazards[0].severity : CORE_HAZARD_NOTE;
+	return safety->count ? safety->hazards[0].severity : PROBE_HAZARD_NOTE;
 }
 
 /* The file's hazards; the gravest must be of the kind and severity given, and name its evidence. */
-static void expect(struct core_elf *elf, enum core_hazard_kind kind, enum core_hazard_severity severity,
+static void expect(struct elf_file *elf, enum probe_hazard_kind kind, enum probe_hazard_severity severity,
 		   const char *evidence)
 {
-	struct core_probe_safety safety = {0};
-	const struct core_hazard *hazard;
+	struct probe_safety safety = {0};
+	const struct probe_hazard *hazard;
 
-	assert_null(core_probe_safety_add_file(&safety, elf));
-	core_probe_safety_finish(&safety);
+	assert_null(probe_safety_add_file(&safety, elf));
+	probe_safety_finish(&safety);
 	hazard = find(&safety, kind);
 	assert_non_null(hazard);
 	assert_int_equal(hazard->severity, severity);
@@ -89,20 +90,20 @@ static void expect(struct core_elf *elf, enum core_hazard_kind kind, enum core_h
 	if (!strstr(hazard->evidence, evidence))
 		fail_msg("'%s' is not in '%s'", evidence, hazard->evidence);
 	assert_string_equal(hazard->file, elf->path);
-	core_probe_safety_deinit(&safety);
-	core_elf_destroy(elf);
+	probe_safety_deinit(&safety);
+	elf_destroy(elf);
 }
 
 static void test_plain_c(void **state)
 {
-	struct core_elf *elf = build("cc", "plain.c", "cc -O2 -o program plain.c",
+	struct elf_file *elf = build("cc", "plain.c", "cc -O2 -o program plain.c",
 				     "#include <stdio.h>\nint main(void) { return puts(\"x\"); }\n");
-	struct core_probe_safety safety = {0};
+	struct probe_safety safety = {0};
 
 	(void)state;
-	assert_null(core_probe_safety_add_file(&safety, elf));
+	assert_null(probe_safety_add_file(&safety, elf));
 	assert_int_equal(safety.count, 0);
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 }
 
 static const char *const throwing =
@@ -114,31 +115,31 @@ static const char *const throwing =
 
 static void test_exceptions(void **state)
 {
-	struct core_elf *elf = build("c++", "throw.cc", "c++ -O1 -o program throw.cc", throwing);
-	struct core_probe_safety safety = {0};
+	struct elf_file *elf = build("c++", "throw.cc", "c++ -O1 -o program throw.cc", throwing);
+	struct probe_safety safety = {0};
 	static const struct {
 		const char *name;
-		enum core_hazard_severity severity;
-	} cases[] = {{"leaf", CORE_HAZARD_NOTE}, {"thrower", CORE_HAZARD_DANGER}};
+		enum probe_hazard_severity severity;
+	} cases[] = {{"leaf", PROBE_HAZARD_NOTE}, {"thrower", PROBE_HAZARD_DANGER}};
 
 	(void)state;
-	assert_null(core_probe_safety_add_file(&safety, elf));
+	assert_null(probe_safety_add_file(&safety, elf));
 	for (size_t i = 0; i < 2; i++) {
-		struct core_return_sites sites;
-		struct core_function *functions;
+		struct code_return_sites sites;
+		struct code_function *functions;
 		size_t count;
 
-		assert_null(core_find_functions(elf, cases[i].name, &functions, &count));
-		assert_null(core_find_return_sites(elf, &functions[0], &sites));
-		assert_int_equal(core_hazard_severity_for(find(&safety, CORE_HAZARD_EXCEPTIONS), &sites),
+		assert_null(code_find_functions(elf, cases[i].name, &functions, &count));
+		assert_null(code_find_return_sites(elf, &functions[0], &sites));
+		assert_int_equal(probe_hazard_severity_for(find(&safety, PROBE_HAZARD_EXCEPTIONS), &sites),
 				 cases[i].severity);
-		core_return_sites_deinit(&sites);
+		code_return_sites_deinit(&sites);
 		free(functions);
 	}
-	core_probe_safety_deinit(&safety);
-	expect(elf, CORE_HAZARD_EXCEPTIONS, CORE_HAZARD_DANGER, "__cxa_throw");
-	expect(build("c++", "throw.cc", "c++ -O1 -s -o program throw.cc", throwing), CORE_HAZARD_EXCEPTIONS,
-	       CORE_HAZARD_DANGER, "__cxa_throw");
+	probe_safety_deinit(&safety);
+	expect(elf, PROBE_HAZARD_EXCEPTIONS, PROBE_HAZARD_DANGER, "__cxa_throw");
+	expect(build("c++", "throw.cc", "c++ -O1 -s -o program throw.cc", throwing), PROBE_HAZARD_EXCEPTIONS,
+	       PROBE_HAZARD_DANGER, "__cxa_throw");
 }
 
 static void test_stack_switches(void **state)
@@ -148,33 +149,33 @@ static void test_stack_switches(void **state)
 		"return swapcontext(&b, &a); }\n";
 
 	(void)state;
-	expect(build("cc", "switch.c", "cc -o program switch.c", source), CORE_HAZARD_STACK_SWITCH, CORE_HAZARD_DANGER,
-	       "swapcontext");
-	expect(build("cc", "switch.c", "cc -static -o program switch.c", source), CORE_HAZARD_STACK_SWITCH,
-	       CORE_HAZARD_DANGER, "swapcontext");
+	expect(build("cc", "switch.c", "cc -o program switch.c", source), PROBE_HAZARD_STACK_SWITCH,
+	       PROBE_HAZARD_DANGER, "swapcontext");
+	expect(build("cc", "switch.c", "cc -static -o program switch.c", source), PROBE_HAZARD_STACK_SWITCH,
+	       PROBE_HAZARD_DANGER, "swapcontext");
 	expect(build("cc", "co.c", "cc -o program co.c",
 		     "void co_switch(void *t) { (void)t; } int main(void) { co_switch(0); return 0; }\n"),
-	       CORE_HAZARD_STACK_SWITCH, CORE_HAZARD_DANGER, "co_switch");
+	       PROBE_HAZARD_STACK_SWITCH, PROBE_HAZARD_DANGER, "co_switch");
 }
 
 /* The C library defines swapcontext and longjmp for others; that is no reason against probing it. */
 static void test_definitions_for_others(void **state)
 {
-	struct core_probe_safety safety = {0};
-	struct core_elf *elf;
-	struct error *err = core_elf_open_path("/usr/lib/x86_64-linux-gnu/libc.so.6", &elf);
+	struct probe_safety safety = {0};
+	struct elf_file *elf;
+	struct error *err = elf_open_path("/usr/lib/x86_64-linux-gnu/libc.so.6", &elf);
 
 	(void)state;
 	if (err) {
 		error_destroy(err);
 		skip();
 	}
-	assert_null(core_probe_safety_add_file(&safety, elf));
-	assert_null(find(&safety, CORE_HAZARD_STACK_SWITCH));
-	core_probe_safety_finish(&safety);
-	assert_int_equal(worst(&safety), CORE_HAZARD_NOTE);
-	core_probe_safety_deinit(&safety);
-	core_elf_destroy(elf);
+	assert_null(probe_safety_add_file(&safety, elf));
+	assert_null(find(&safety, PROBE_HAZARD_STACK_SWITCH));
+	probe_safety_finish(&safety);
+	assert_int_equal(worst(&safety), PROBE_HAZARD_NOTE);
+	probe_safety_deinit(&safety);
+	elf_destroy(elf);
 }
 
 static const char *const go_source = "package main\nimport \"fmt\"\n//go:noinline\nfunc stacker(n int) string {\n"
@@ -182,24 +183,24 @@ static const char *const go_source = "package main\nimport \"fmt\"\n//go:noinlin
 
 static void test_go(void **state)
 {
-	struct core_elf *elf =
+	struct elf_file *elf =
 		build("go", "main.go", "HOME=$PWD GOCACHE=$PWD/cache go build -o program main.go", go_source);
-	struct core_return_sites sites;
-	struct core_function *functions;
+	struct code_return_sites sites;
+	struct code_function *functions;
 	size_t count;
 
 	(void)state;
-	assert_null(core_find_functions(elf, "main.stacker", &functions, &count));
+	assert_null(code_find_functions(elf, "main.stacker", &functions, &count));
 	assert_int_equal(count, 1);
-	assert_null(core_find_return_sites(elf, &functions[0], &sites));
+	assert_null(code_find_return_sites(elf, &functions[0], &sites));
 	assert_true(sites.complete);
 	assert_true(sites.return_count > 0);
-	core_return_sites_deinit(&sites);
+	code_return_sites_deinit(&sites);
 	free(functions);
-	expect(elf, CORE_HAZARD_GO, CORE_HAZARD_FORBIDDEN, ".gopclntab");
+	expect(elf, PROBE_HAZARD_GO, PROBE_HAZARD_FORBIDDEN, ".gopclntab");
 	expect(build("go", "main.go", "HOME=$PWD GOCACHE=$PWD/cache go build -ldflags='-s -w' -o program main.go",
 		     go_source),
-	       CORE_HAZARD_GO, CORE_HAZARD_FORBIDDEN, ".gopclntab");
+	       PROBE_HAZARD_GO, PROBE_HAZARD_FORBIDDEN, ".gopclntab");
 }
 
 static void test_crystal(void **state)
@@ -207,23 +208,23 @@ static void test_crystal(void **state)
 	(void)state;
 	expect(build("crystal", "main.cr", "HOME=$PWD CRYSTAL_CACHE_DIR=$PWD/cache crystal build -o program main.cr",
 		     "puts 1\n"),
-	       CORE_HAZARD_CRYSTAL, CORE_HAZARD_FORBIDDEN, "__crystal_main");
+	       PROBE_HAZARD_CRYSTAL, PROBE_HAZARD_FORBIDDEN, "__crystal_main");
 }
 
 static void test_rust(void **state)
 {
 	static const char *const source = "fn main() { println!(\"{}\", std::env::args().count()); }\n";
-	struct core_probe_safety safety = {0};
-	struct core_elf *elf;
+	struct probe_safety safety = {0};
+	struct elf_file *elf;
 
 	(void)state;
-	expect(build("rustc", "main.rs", "rustc -o program main.rs", source), CORE_HAZARD_RUST_PANIC,
-	       CORE_HAZARD_DANGER, "_Unwind_RaiseException");
+	expect(build("rustc", "main.rs", "rustc -o program main.rs", source), PROBE_HAZARD_RUST_PANIC,
+	       PROBE_HAZARD_DANGER, "_Unwind_RaiseException");
 	elf = build("rustc", "main.rs", "rustc -C panic=abort -o program main.rs", source);
-	assert_null(core_probe_safety_add_file(&safety, elf));
-	assert_null(find(&safety, CORE_HAZARD_RUST_PANIC));
-	core_probe_safety_deinit(&safety);
-	core_elf_destroy(elf);
+	assert_null(probe_safety_add_file(&safety, elf));
+	assert_null(find(&safety, PROBE_HAZARD_RUST_PANIC));
+	probe_safety_deinit(&safety);
+	elf_destroy(elf);
 }
 
 /* A child of this test; with `code`, it has an executable mapping of no file. */
@@ -256,8 +257,8 @@ static void test_process(void **state)
 	(void)state;
 	for (int code = 0; code < 2; code++) {
 		pid_t child = start_child(code);
-		struct core_probe_safety safety = {0};
-		const struct core_hazard *jit = NULL;
+		struct probe_safety safety = {0};
+		const struct probe_hazard *jit = NULL;
 		struct core_process *process;
 		char exe[4096] = "";
 
@@ -267,13 +268,13 @@ static void test_process(void **state)
 		assert_true(process->files[0].is_executable_file);
 		assert_int_equal(process->thread_count, 1);
 		assert_int_equal(process->anonymous_mappings > 0, code);
-		assert_null(core_probe_safety_add_process(&safety, process, NULL));
+		assert_null(probe_safety_add_process(&safety, process, NULL));
 		for (size_t i = 0; i < safety.count; i++) {
-			if (safety.hazards[i].kind == CORE_HAZARD_JIT && !safety.hazards[i].file)
+			if (safety.hazards[i].kind == PROBE_HAZARD_JIT && !safety.hazards[i].file)
 				jit = &safety.hazards[i];
 		}
 		assert_int_equal(jit != NULL, code);
-		core_probe_safety_deinit(&safety);
+		probe_safety_deinit(&safety);
 		core_process_destroy(process);
 		kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
@@ -299,7 +300,7 @@ static void test_gone_process(void **state)
 static void test_kernel_probe(void **state)
 {
 	(void)state;
-	assert_in_range(core_uretprobe_call_probe(), CORE_URETPROBE_CALL_ABSENT, CORE_URETPROBE_CALL_UNKNOWN);
+	assert_in_range(probe_uretprobe_call_probe(), PROBE_URETPROBE_CALL_ABSENT, PROBE_URETPROBE_CALL_UNKNOWN);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 

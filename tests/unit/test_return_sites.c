@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analyzer/core/core_return_sites.h"
+#include "analyzer/code/code_return_sites.h"
 
 static char directory[] = "/tmp/corelate-return-sites-XXXXXX";
 
@@ -90,15 +90,15 @@ struct tally {
 	size_t functions, sites, missed, missed_flagged, wrong, incomplete;
 };
 
-static void compare_function(const struct addresses *all, const struct core_return_sites *sites, struct tally *tally)
+static void compare_function(const struct addresses *all, const struct code_return_sites *sites, struct tally *tally)
 {
-	const struct core_function *function = &sites->function;
+	const struct code_function *function = &sites->function;
 	size_t missed = 0;
 
 	tally->functions++;
 	tally->incomplete += !sites->complete;
 	for (size_t i = 0; i < sites->count; i++) {
-		if (sites->sites[i].kind != CORE_SITE_RETURN)
+		if (sites->sites[i].kind != CODE_SITE_RETURN)
 			continue;
 		tally->sites++;
 		if (!has(all, sites->sites[i].address)) {
@@ -120,10 +120,10 @@ static void compare_function(const struct addresses *all, const struct core_retu
 	*(sites->complete ? &tally->missed : &tally->missed_flagged) += missed;
 }
 
-static struct core_elf *open_elf(const char *path)
+static struct elf_file *open_elf(const char *path)
 {
-	struct core_elf *elf;
-	struct error *err = core_elf_open_path(path, &elf);
+	struct elf_file *elf;
+	struct error *err = elf_open_path(path, &elf);
 
 	if (err)
 		fail_msg("%s", err->message);
@@ -134,34 +134,34 @@ static struct core_elf *open_elf(const char *path)
 static struct tally compare_file(const char *path, const char *disassembled, size_t step)
 {
 	struct addresses all = objdump_returns(disassembled);
-	struct core_elf *elf = open_elf(path);
+	struct elf_file *elf = open_elf(path);
 	struct tally tally = {0};
 
 	for (size_t i = 0; i < elf->code_count; i += step) {
-		struct core_return_sites sites;
-		struct core_function function;
+		struct code_return_sites sites;
+		struct code_function function;
 		struct error *err;
 
 		if (elf->code[i].size == 0 || elf->code[i].type == STT_NOTYPE ||
 		    (i > 0 && elf->code[i - 1].address == elf->code[i].address))
 			continue;
-		err = core_find_function_at(elf, elf->code[i].address, &function);
+		err = code_find_function_at(elf, elf->code[i].address, &function);
 		if (!err)
-			err = core_find_return_sites(elf, &function, &sites);
+			err = code_find_return_sites(elf, &function, &sites);
 		if (err)
 			fail_msg("%s", err->message);
 		compare_function(&all, &sites, &tally);
-		core_return_sites_deinit(&sites);
+		code_return_sites_deinit(&sites);
 	}
 	print_message("%s: %zu functions, %zu RETs found, %zu missed, %zu wrong; %zu functions incomplete (%zu RETs)\n",
 		      path, tally.functions, tally.sites, tally.missed, tally.wrong, tally.incomplete,
 		      tally.missed_flagged);
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 	free(all.values);
 	return tally;
 }
 
-static struct core_elf *build(const char *name, const char *compiler, const char *flags, const char *source)
+static struct elf_file *build(const char *name, const char *compiler, const char *flags, const char *source)
 {
 	char path[256];
 	FILE *file;
@@ -176,16 +176,16 @@ static struct core_elf *build(const char *name, const char *compiler, const char
 	return open_elf(path);
 }
 
-static struct core_return_sites find(const struct core_elf *elf, const char *name)
+static struct code_return_sites find(const struct elf_file *elf, const char *name)
 {
-	struct core_return_sites sites;
-	struct core_function *functions;
+	struct code_return_sites sites;
+	struct code_function *functions;
 	size_t count;
-	struct error *err = core_find_functions(elf, name, &functions, &count);
+	struct error *err = code_find_functions(elf, name, &functions, &count);
 
 	if (!err) {
 		assert_int_equal(count, 1);
-		err = core_find_return_sites(elf, &functions[0], &sites);
+		err = code_find_return_sites(elf, &functions[0], &sites);
 		free(functions);
 	}
 	if (err)
@@ -194,9 +194,9 @@ static struct core_return_sites find(const struct core_elf *elf, const char *nam
 }
 
 /* Finds the sites of `name` and compares them with objdump; all RETs of its range must be there. */
-static struct core_return_sites check(const struct core_elf *elf, const char *name, bool complete)
+static struct code_return_sites check(const struct elf_file *elf, const char *name, bool complete)
 {
-	struct core_return_sites sites = find(elf, name);
+	struct code_return_sites sites = find(elf, name);
 	struct addresses all = objdump_returns(elf->path);
 	struct tally tally = {0};
 
@@ -231,47 +231,47 @@ static void test_jump_tables(void **state)
 		if (c == 1 && system("command -v clang >/dev/null") != 0)
 			continue;
 		for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-			struct core_elf *elf = build("switch", compilers[c], flags[i], switches);
-			struct core_return_sites sites = check(elf, "f", true);
+			struct elf_file *elf = build("switch", compilers[c], flags[i], switches);
+			struct code_return_sites sites = check(elf, "f", true);
 
 			assert_true(sites.return_count >= 1);
 			assert_true(sites.has_indirect_jumps);
 			for (size_t k = 0; k < sites.count; k++)
-				assert_int_equal(sites.sites[k].kind, CORE_SITE_RETURN);
-			core_return_sites_deinit(&sites);
-			core_elf_destroy(elf);
+				assert_int_equal(sites.sites[k].kind, CODE_SITE_RETURN);
+			code_return_sites_deinit(&sites);
+			elf_destroy(elf);
 		}
 	}
 }
 
 static void test_plain_and_many_returns(void **state)
 {
-	struct core_elf *elf =
+	struct elf_file *elf =
 		build("plain", "cc", "-O1 -fno-if-conversion",
 		      "int one(int x) { return x + 1; }\n"
 		      "__attribute__((noinline)) int depth(int n) { return n ? 1 + 2 * depth(n - 1) : 0; }\n"
 		      "int many(int x) { asm volatile(\"test %0, %0; je 1f; ret; 1: nop; .byte 0xf3, 0xc3\\n"
 		      "cmp $1, %0; jne 2f; ret $0; 2:\" : : \"r\"(x)); return x; }\n"
 		      "int main(void) { return one(1) + depth(3); }\n");
-	struct core_return_sites sites = check(elf, "one", true);
+	struct code_return_sites sites = check(elf, "one", true);
 
 	(void)state;
 	assert_int_equal(sites.count, 1);
 	assert_false(sites.makes_calls);
 	assert_int_equal(sites.sites[0].offset, sites.sites[0].address - sites.function.address);
-	core_return_sites_deinit(&sites);
+	code_return_sites_deinit(&sites);
 	sites = check(elf, "depth", true);
 	assert_true(sites.calls_itself);
-	core_return_sites_deinit(&sites);
+	code_return_sites_deinit(&sites);
 	sites = check(elf, "many", true);
 	assert_int_equal(sites.return_count, 4);
-	core_return_sites_deinit(&sites);
-	core_elf_destroy(elf);
+	code_return_sites_deinit(&sites);
+	elf_destroy(elf);
 }
 
 static void test_tail_calls(void **state)
 {
-	struct core_elf *elf = build("tail", "cc", "-O2 -fcf-protection=none",
+	struct elf_file *elf = build("tail", "cc", "-O2 -fcf-protection=none",
 				     "#include <stdio.h>\n"
 				     "struct ops { int (*run)(int); };\n"
 				     "__attribute__((noinline)) int other(int x) { return x * 5; }\n"
@@ -283,37 +283,37 @@ static void test_tail_calls(void **state)
 				     "int through_array(int i) { return table[i](i); }\n"
 				     "int main(int c, char **v) { return through_array(c) + through_plt(v[0]); }\n");
 	static const char *const indirect[] = {"through_pointer", "through_table", "through_array"};
-	struct core_return_sites sites = check(elf, "direct", true);
+	struct code_return_sites sites = check(elf, "direct", true);
 	size_t tails = 0;
 
 	(void)state;
 	for (size_t i = 0; i < sites.count; i++) {
-		if (sites.sites[i].kind != CORE_SITE_TAIL_CALL)
+		if (sites.sites[i].kind != CODE_SITE_TAIL_CALL)
 			continue;
 		tails++;
 		assert_string_equal(sites.sites[i].target_name, "other");
 	}
 	assert_int_equal(tails, 1);
 	assert_int_equal(sites.return_count, 1);
-	core_return_sites_deinit(&sites);
+	code_return_sites_deinit(&sites);
 	sites = check(elf, "through_plt", true);
 	assert_int_equal(sites.count, 1);
 	assert_true(sites.sites[0].through_plt);
 	assert_string_equal(sites.sites[0].target_name, "puts");
-	core_return_sites_deinit(&sites);
+	code_return_sites_deinit(&sites);
 	for (size_t i = 0; i < 3; i++) {
 		sites = check(elf, indirect[i], true);
 		assert_int_equal(sites.count, 1);
-		assert_int_equal(sites.sites[0].kind, CORE_SITE_TAIL_CALL);
+		assert_int_equal(sites.sites[0].kind, CODE_SITE_TAIL_CALL);
 		assert_null(sites.sites[0].target_name);
-		core_return_sites_deinit(&sites);
+		code_return_sites_deinit(&sites);
 	}
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 }
 
 static void test_cold_and_noreturn(void **state)
 {
-	struct core_elf *elf =
+	struct elf_file *elf =
 		build("cold", "cc", "-O2 -freorder-blocks-and-partition",
 		      "#include <stdio.h>\n#include <stdlib.h>\n"
 		      "__attribute__((cold, noinline)) int odd(int x) { return printf(\"%d\", x); }\n"
@@ -322,7 +322,7 @@ static void test_cold_and_noreturn(void **state)
 		      "__attribute__((noreturn, noinline)) void never(int x) { if (x) abort(); exit(3); }\n"
 		      "__attribute__((noinline)) void trap(int x) { odd(x); __builtin_trap(); }\n"
 		      "int main(int c, char **v) { if (c > 5) never(c); if (c > 7) trap(c); return split(c); }\n");
-	struct core_return_sites sites = check(elf, "split", true);
+	struct code_return_sites sites = check(elf, "split", true);
 	bool in_cold = false;
 
 	(void)state;
@@ -334,19 +334,19 @@ static void test_cold_and_noreturn(void **state)
 			print_message("split.cold %s\n", in_cold ? "returns" : "jumps back");
 	}
 	assert_true(sites.return_count > 0);
-	core_return_sites_deinit(&sites);
+	code_return_sites_deinit(&sites);
 	sites = check(elf, "never", true);
 	assert_int_equal(sites.count, 0);
-	core_return_sites_deinit(&sites);
+	code_return_sites_deinit(&sites);
 	sites = check(elf, "trap", true);
 	assert_int_equal(sites.count, 0);
-	core_return_sites_deinit(&sites);
-	core_elf_destroy(elf);
+	code_return_sites_deinit(&sites);
+	elf_destroy(elf);
 }
 
 static void test_assembly(void **state)
 {
-	struct core_elf *elf =
+	struct elf_file *elf =
 		build("assembly", "cc", "-nostdlib -static",
 		      "\t.text\n\t.globl _start\n_start:\n\tcall unsized\n\thlt\n"
 		      "\t.globl unsized\nunsized:\n\ttest %edi, %edi\n\tje 1f\n\tret\n1:\n\tinc %eax\n\tret\n"
@@ -357,34 +357,34 @@ static void test_assembly(void **state)
 		      "\t.size sliding, . - sliding\n"
 		      "\t.globl next\n\t.type next, @function\nnext:\n\tret\n\t.size next, . - next\n"
 		      "\t.section .note.GNU-stack,\"\",@progbits\n");
-	struct core_return_sites sites = find(elf, "unsized");
+	struct code_return_sites sites = find(elf, "unsized");
 
 	(void)state;
 	assert_int_equal(sites.return_count, 2);
 	assert_true(sites.complete);
-	assert_int_equal(sites.function.extent, CORE_EXTENT_GUESS);
-	core_return_sites_deinit(&sites);
+	assert_int_equal(sites.function.extent, CODE_EXTENT_GUESS);
+	code_return_sites_deinit(&sites);
 	sites = check(elf, "dirty", false);
 	assert_int_equal(sites.return_count, 1);
-	core_return_sites_deinit(&sites);
+	code_return_sites_deinit(&sites);
 	sites = find(elf, "sliding");
 	assert_int_equal(sites.return_count, 1);
 	assert_true(sites.sites[0].is_shared);
 	assert_string_equal(sites.sites[0].symbol, "next");
-	core_return_sites_deinit(&sites);
-	core_elf_destroy(elf);
+	code_return_sites_deinit(&sites);
+	elf_destroy(elf);
 }
 
 static void test_names(void **state)
 {
-	struct core_elf *elf = build("names", "cc", "-O1",
+	struct elf_file *elf = build("names", "cc", "-O1",
 				     "#include <stdio.h>\n"
 				     "static int pick_a(int x) { return x; } static int pick_b(int x) { return -x; }\n"
 				     "static int (*resolve(void))(int) { return pick_a; }\n"
 				     "int chosen(int) __attribute__((ifunc(\"resolve\")));\n"
 				     "int main(int c, char **v) { puts(v[0]); return chosen(c); }\n");
-	struct core_return_sites sites = find(elf, "chosen");
-	struct core_function *functions, at;
+	struct code_return_sites sites = find(elf, "chosen");
+	struct code_function *functions, at;
 	const char *near[4];
 	struct error *err;
 	char path[256];
@@ -392,30 +392,30 @@ static void test_names(void **state)
 
 	(void)state;
 	assert_true(sites.function.is_ifunc);
-	core_return_sites_deinit(&sites);
-	assert_int_equal(core_suggest_functions(elf, "chozen", near, 4), 1);
+	code_return_sites_deinit(&sites);
+	assert_int_equal(code_suggest_functions(elf, "chozen", near, 4), 1);
 	assert_string_equal(near[0], "chosen");
-	err = core_find_functions(elf, "puts", &functions, &count);
+	err = code_find_functions(elf, "puts", &functions, &count);
 	assert_int_equal(err->code, ERROR_NOT_FOUND);
 	assert_non_null(strstr(err->message, "only uses"));
 	error_destroy(err);
-	err = core_find_functions(elf, "nothing", &functions, &count);
+	err = code_find_functions(elf, "nothing", &functions, &count);
 	assert_int_equal(err->code, ERROR_NOT_FOUND);
 	error_destroy(err);
 	sites = find(elf, "main");
 	/* By an address inside it, and in a stripped copy, where the unwinding table gives the extent. */
 	run("strip -o %s/stripped %s/names", directory, directory);
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 	snprintf(path, sizeof(path), "%s/stripped", directory);
 	elf = open_elf(path);
-	assert_null(core_find_function_at(elf, sites.function.address + 1, &at));
+	assert_null(code_find_function_at(elf, sites.function.address + 1, &at));
 	assert_true(at.address == sites.function.address && at.size == sites.function.size);
-	assert_int_equal(at.extent, CORE_EXTENT_FRAME);
-	core_return_sites_deinit(&sites);
-	err = core_find_functions(elf, "main", &functions, &count);
+	assert_int_equal(at.extent, CODE_EXTENT_FRAME);
+	code_return_sites_deinit(&sites);
+	err = code_find_functions(elf, "main", &functions, &count);
 	assert_non_null(strstr(err->message, "stripped"));
 	error_destroy(err);
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 }
 
 static void test_refusals(void **state)
@@ -425,11 +425,11 @@ static void test_refusals(void **state)
 		enum error_code code;
 	} cases[] = {
 		{"/etc/passwd", ERROR_INVALID}, {"/dev/null", ERROR_INVALID}, {"/nowhere/at/all", ERROR_NOT_FOUND}};
-	struct core_elf *elf;
+	struct elf_file *elf;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct error *err = core_elf_open_path(cases[i].path, &elf);
+		struct error *err = elf_open_path(cases[i].path, &elf);
 
 		assert_non_null(err);
 		assert_int_equal(err->code, cases[i].code);
@@ -440,13 +440,13 @@ static void test_refusals(void **state)
 /* Any prefix of a file and any damaged byte of its headers opens or is refused, and is walked or refused. */
 static void test_damaged_files(void **state)
 {
-	struct core_elf *elf = build("damaged", "cc", "-O2", switches);
+	struct elf_file *elf = build("damaged", "cc", "-O2", switches);
 	uint8_t bytes[65536];
 	size_t size;
 	int fd = open(elf->path, O_RDWR);
 
 	(void)state;
-	core_elf_destroy(elf);
+	elf_destroy(elf);
 	size = (size_t)read(fd, bytes, sizeof(bytes));
 	for (unsigned i = 0; i < 3000; i++) {
 		/* Headers, tables at the end, and everything between. */
@@ -457,20 +457,20 @@ static void test_damaged_files(void **state)
 		assert_int_equal(pwrite(fd, &damaged, 1, (off_t)at), 1);
 		if (i % 7 == 0)
 			assert_int_equal(ftruncate(fd, (off_t)at), 0);
-		err = core_elf_open(fd, "damaged", NULL, &elf);
+		err = elf_open(fd, "damaged", NULL, &elf);
 		for (size_t k = 0; !err && k < elf->code_count; k++) {
-			struct core_return_sites sites;
-			struct core_function function;
+			struct code_return_sites sites;
+			struct code_function function;
 
-			err = core_find_function_at(elf, elf->code[k].address, &function);
+			err = code_find_function_at(elf, elf->code[k].address, &function);
 			if (!err)
-				err = core_find_return_sites(elf, &function, &sites);
+				err = code_find_return_sites(elf, &function, &sites);
 			if (!err)
-				core_return_sites_deinit(&sites);
+				code_return_sites_deinit(&sites);
 			error_destroy(err);
 			err = NULL;
 		}
-		core_elf_destroy(elf);
+		elf_destroy(elf);
 		error_destroy(err);
 		assert_int_equal(pwrite(fd, bytes, size, 0), (ssize_t)size);
 	}

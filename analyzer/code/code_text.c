@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/code/code_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/elf/elf_file.h"
+#include "analyzer/code/code_origin.h"
+#include "common/error.h"
+
+#define FUNCTION_BYTES_MAX 65536
+#define CHUNK_BYTES 4096
+
+/* By the symbol, where call frame information does not have it: a file without such is small. */
+static bool find_symbol(const struct core_module *module, uint64_t address, uint64_t *ret_start, uint64_t *ret_end)
+{
+	const struct elf_symbol *symbol;
+	struct elf_file *elf;
+	struct error *err = elf_open_module(module, &elf);
+
+	if (err) {
+		error_destroy(err);
+		return false;
+	}
+	symbol = elf_symbol_around(elf, address);
+	if (symbol) {
+		*ret_start = symbol->address;
+		*ret_end = symbol->address + symbol->size;
+	}
+	elf_destroy(elf);
+	return symbol != NULL;
+}
+
+static bool find_function(const struct core *core, uint64_t pc, uint64_t *ret_start, uint64_t *ret_end)
+{
+	const struct core_module *module = core_find_module(core, pc);
+	uint64_t address;
+
+	if (!module || module->elf_fd < 0)
+		return false;
+	address = pc - module->load_bias;
+	if (!elf_find_module_frame(module, address, ret_start, ret_end) &&
+	    !find_symbol(module, address, ret_start, ret_end))
+		return false;
+	*ret_start += module->load_bias;
+	*ret_end += module->load_bias;
+	return pc - *ret_start <= FUNCTION_BYTES_MAX;
+}
+
+/* ---- decoding ---- */
+
+static bool is_branch(const ZydisDecodedInstruction *instruction)
+{
+	return instruction->meta.category == ZYDIS_CATEGORY_UNCOND_BR ||
+	       instruction->meta.category == ZYDIS_CATEGORY_COND_BR;
+}
+
+static void note_branch(struct code_text *text, const struct code_text_step *step)
+{
+	struct code_text_branch *branch = &text->branches[text->branch_count];
+	ZyanU64 target;
+
+	if (step->operands[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE || text->branch_count == CODE_TEXT_BRANCHES ||
+	    ZYAN_FAILED(ZydisCalcAbsoluteAddress(&step->instruction, &step->operands[0], step->address, &target))) {
+		text->knows_branches = false;
+		return;
+	}
+	*branch = (struct code_text_branch){.address = step->address,
+					    .target = target,
+					    .is_always = step->instruction.meta.category == ZYDIS_CATEGORY_UNCOND_BR};
+	text->branch_count++;
+}
+
+static bool is_load(const struct code_text_step *step)
+{
+	return step->instruction.mnemonic == ZYDIS_MNEMONIC_MOV &&
+	       step->operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER && step->operands[0].size == 64 &&
+	       step->operands[1].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+	       step->operands[1].mem.index == ZYDIS_REGISTER_NONE;
+}
+
+static void add_walk(struct code_text *text, struct code_text_walk walk)
+{
+	if (text->walk_count < CODE_TEXT_WALKS)
+		text->walks[text->walk_count++] = walk;
+}
+
+/* mov R, [R+offset]; or R from a slot, through R, and back into the slot. */
+static void note_walk(struct code_text *text, const struct code_text_step last[3])
+{
+	const struct code_text_step *load = &last[2], *store = &last[2];
+	ZydisRegister reg = load->operands[0].reg.value;
+
+	if (is_load(load) && load->operands[1].mem.base == reg) {
+		add_walk(text, (struct code_text_walk){.number = code_text_register(reg),
+						       .offset = load->operands[1].mem.disp.value});
+		return;
+	}
+	if (store->operands[0].type != ZYDIS_OPERAND_TYPE_MEMORY ||
+	    store->operands[1].type != ZYDIS_OPERAND_TYPE_REGISTER ||
+	    store->operands[0].mem.base != ZYDIS_REGISTER_RBP || store->operands[0].mem.index != ZYDIS_REGISTER_NONE)
+		return;
+	reg = store->operands[1].reg.value;
+	if (is_load(&last[0]) && is_load(&last[1]) && last[0].operands[0].reg.value == reg &&
+	    last[1].operands[0].reg.value == reg && last[1].operands[1].mem.base == reg &&
+	    last[0].operands[1].mem.base == ZYDIS_REGISTER_RBP &&
+	    last[0].operands[1].mem.disp.value == store->operands[0].mem.disp.value)
+		add_walk(text, (struct code_text_walk){.number = -1,
+						       .slot = store->operands[0].mem.disp.value,
+						       .offset = last[1].operands[1].mem.disp.value});
+}
+
+static void keep_step(struct code_text *text, const struct code_text_step *step)
+{
+	text->from_start = text->count < CODE_TEXT_STEPS;
+	text->steps[text->next] = *step;
+	text->next = (text->next + 1) % CODE_TEXT_STEPS;
+	text->count += text->count < CODE_TEXT_STEPS;
+}
+
+/* From the function's start on. True when that comes out at the place. */
+static bool decode(struct code_text *text, uint8_t *bytes, size_t size)
+{
+	uint64_t at = text->start;
+	struct code_text_step last[3] = {0}, step;
+	ZydisDecoder decoder;
+	bool came_by = false;
+
+	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	text->knows_branches = text->from_start = true;
+	while (at < text->start + size) {
+		size_t offset = at - text->start;
+
+		came_by |= at == text->place;
+		if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder, NULL, bytes + offset, size - offset,
+							      &step.instruction)))
+			break;
+		/* Operands are the greater part of the work, and needed of few. */
+		if ((at < text->place || is_branch(&step.instruction) ||
+		     step.instruction.mnemonic == ZYDIS_MNEMONIC_MOV) &&
+		    ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes + offset, size - offset, &step.instruction,
+						       step.operands)))
+			break;
+		step.address = at;
+		if (is_branch(&step.instruction))
+			note_branch(text, &step);
+		last[0] = last[1];
+		last[1] = last[2];
+		last[2] = step;
+		if (step.instruction.mnemonic == ZYDIS_MNEMONIC_MOV)
+			note_walk(text, last);
+		if (at < text->place)
+			keep_step(text, &step);
+		at += step.instruction.length;
+	}
+	came_by |= at == text->place;
+	text->knows_branches &= at >= text->end;
+	return came_by;
+}
+
+struct code_text *code_text_read(const struct core *core, uint64_t place, bool after_call,
+				 const uint64_t registers[CORE_REGISTERS], uint32_t known)
+{
+	struct code_text *text = calloc(1, sizeof(*text));
+	uint8_t *bytes = NULL;
+	size_t size = 0;
+	bool good = false;
+
+	if (!text)
+		return NULL;
+	text->core = core;
+	text->place = place;
+	text->known = known;
+	memcpy(text->registers, registers, sizeof(text->registers));
+	if (find_function(core, place - after_call, &text->start, &text->end) && text->end > text->start) {
+		size = text->end - text->start < FUNCTION_BYTES_MAX ? text->end - text->start : FUNCTION_BYTES_MAX;
+		bytes = malloc(size);
+		size = bytes ? core_read(core, text->start, bytes, size) : 0;
+		good = decode(text, bytes, size);
+	}
+	free(bytes);
+	if (good)
+		return text;
+	free(text);
+	return NULL;
+}
+
+const struct code_text_step *code_text_step_back(const struct code_text *text, size_t number)
+{
+	return number < text->count ? &text->steps[(text->next + 2 * CODE_TEXT_STEPS - 1 - number) % CODE_TEXT_STEPS]
+				    : NULL;
+}
+
+size_t code_text_step_at(const struct code_text *text, uint64_t address)
+{
+	for (size_t i = 0; i < text->count; i++) {
+		if (code_text_step_back(text, i)->address == address)
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+bool code_text_is_straight(const struct code_text *text, uint64_t from, uint64_t to)
+{
+	for (size_t i = 0; i < text->branch_count; i++) {
+		if (text->branches[i].target > from && text->branches[i].target <= to)
+			return false;
+	}
+	return text->knows_branches;
+}
+
+bool code_text_is_in_loop(const struct code_text *text, uint64_t address)
+{
+	for (size_t i = 0; i < text->branch_count; i++) {
+		if (text->branches[i].address >= address && text->branches[i].target <= address &&
+		    text->branches[i].target >= text->start)
+			return true;
+	}
+	return false;
+}
+
+/* ---- registers ---- */
+
+int code_text_register(ZydisRegister name)
+{
+	static const int numbers[] = {CORE_RAX, CORE_RCX, CORE_RDX, CORE_RBX, CORE_RSP, CORE_RBP, CORE_RSI, CORE_RDI,
+				      CORE_R8,	CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15};
+
+	name = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, name);
+	return name >= ZYDIS_REGISTER_RAX && name <= ZYDIS_REGISTER_R15 ? numbers[name - ZYDIS_REGISTER_RAX] : -1;
+}
+
+bool code_text_survives_call(int number)
+{
+	return number == CORE_RBX || number == CORE_RBP || number == CORE_RSP ||
+	       (number >= CORE_R15 && number <= CORE_R12);
+}
+
+bool code_text_is_call(const struct code_text_step *step)
+{
+	return step->instruction.meta.category == ZYDIS_CATEGORY_CALL ||
+	       step->instruction.meta.category == ZYDIS_CATEGORY_SYSCALL;
+}
+
+/* Nothing falls through it. */
+static bool ends_flow(const struct code_text_step *step)
+{
+	return step->instruction.meta.category == ZYDIS_CATEGORY_UNCOND_BR ||
+	       step->instruction.meta.category == ZYDIS_CATEGORY_RET;
+}
+
+bool code_text_writes(const struct code_text_step *step, int number)
+{
+	if (code_text_is_call(step))
+		return !code_text_survives_call(number);
+	for (size_t i = 0; i < step->instruction.operand_count; i++) {
+		const ZydisDecodedOperand *operand = &step->operands[i];
+
+		if (operand->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		    (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
+		    code_text_register(operand->reg.value) == number)
+			return true;
+	}
+	return false;
+}
+
+/* The number of the step from which the code between `ended`, which nothing falls through, and `from` is entered. */
+static bool leads_around(const struct code_text *text, uint64_t ended, uint64_t from, size_t *ret)
+{
+	const struct code_text_branch *best = NULL;
+
+	for (size_t i = 0; i < text->branch_count; i++) {
+		const struct code_text_branch *branch = &text->branches[i];
+
+		if (branch->target > ended && branch->target <= from && branch->address <= ended &&
+		    (!best || branch->address > best->address))
+			best = branch;
+	}
+	if (!best)
+		return false;
+	*ret = code_text_step_at(text, best->address);
+	return *ret != SIZE_MAX;
+}
+
+/* A jump forward to the condition at the end of a loop, in whose body the walk is. */
+static bool enters_loop(const struct code_text *text, const struct code_text_step *jump)
+{
+	for (size_t i = 0; i < text->branch_count; i++) {
+		if (text->branches[i].address == jump->address)
+			return text->branches[i].target > jump->address && text->branches[i].target <= text->place;
+	}
+	return false;
+}
+
+/* Walks backwards from number `step` on, around what does not fall through. *ret_next is the number before `at`, which
+ * is `step` itself when nothing is in the way. */
+static enum code_text_writer skip_ended(const struct code_text *text, uint64_t *from, size_t *step)
+{
+	const struct code_text_step *at = code_text_step_back(text, *step);
+
+	if (!at)
+		return text->from_start ? CODE_TEXT_ENTRY : CODE_TEXT_LOST;
+	if (ends_flow(at)) {
+		if (!leads_around(text, at->address, *from, step) && !enters_loop(text, at))
+			return CODE_TEXT_LOST;
+		at = code_text_step_back(text, *step);
+	}
+	*from = at->address;
+	return CODE_TEXT_WRITER;
+}
+
+static uint64_t place_behind(const struct code_text *text, size_t step)
+{
+	const struct code_text_step *at = code_text_step_back(text, step);
+
+	return at ? at->address + at->instruction.length : text->start;
+}
+
+enum code_text_writer code_text_find_writer(const struct code_text *text, int number, size_t step, size_t *ret)
+{
+	uint64_t from = place_behind(text, step);
+
+	for (;; step++) {
+		enum code_text_writer way = skip_ended(text, &from, &step);
+
+		if (way != CODE_TEXT_WRITER)
+			return way;
+		if (code_text_writes(code_text_step_back(text, step), number)) {
+			*ret = step;
+			return CODE_TEXT_WRITER;
+		}
+	}
+}
+
+bool code_text_address_of(const struct code_text *text, size_t step, const ZydisDecodedOperandMem *memory,
+			  unsigned depth, uint64_t *ret)
+{
+	const struct code_text_step *at = code_text_step_back(text, step);
+	uint64_t base = 0, index = 0;
+
+	uint64_t segment = memory->segment == ZYDIS_REGISTER_FS ? text->registers[CORE_FS_BASE] : 0;
+
+	/* gs is the kernel's and Wine's. */
+	if (memory->segment == ZYDIS_REGISTER_GS ||
+	    (memory->segment == ZYDIS_REGISTER_FS && !(text->known & 1u << CORE_FS_BASE)))
+		return false;
+	if (memory->base == ZYDIS_REGISTER_RIP)
+		base = at->address + at->instruction.length;
+	else if (memory->base != ZYDIS_REGISTER_NONE &&
+		 !code_text_value_before(text, code_text_register(memory->base), step, depth, &base))
+		return false;
+	if (memory->index != ZYDIS_REGISTER_NONE &&
+	    !code_text_value_before(text, code_text_register(memory->index), step, depth, &index))
+		return false;
+	*ret = segment + base + index * memory->scale +
+	       (memory->disp.has_displacement ? (uint64_t)memory->disp.value : 0);
+	return true;
+}
+
+/* An operand that is no memory, as a number. */
+static bool operand_value(const struct code_text *text, size_t step, const ZydisDecodedOperand *operand, unsigned depth,
+			  uint64_t *ret)
+{
+	if (operand->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+		*ret = operand->imm.value.u;
+		return true;
+	}
+	return operand->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	       code_text_value_before(text, code_text_register(operand->reg.value), step, depth, ret);
+}
+
+static bool is_same_register(const struct code_text_step *at)
+{
+	return at->operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	       at->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	       code_text_register(at->operands[0].reg.value) == code_text_register(at->operands[1].reg.value);
+}
+
+/* What push, pop and the arithmetic of addresses make of a register. */
+static bool value_computed(const struct code_text *text, int number, size_t step, unsigned depth, uint64_t *ret)
+{
+	const struct code_text_step *at = code_text_step_back(text, step);
+	uint64_t before, by;
+
+	switch (at->instruction.mnemonic) {
+	case ZYDIS_MNEMONIC_PUSH:
+	case ZYDIS_MNEMONIC_POP:
+		if (number != CORE_RSP || !code_text_value_before(text, number, step, depth - 1, &before))
+			return false;
+		*ret = before + (at->instruction.mnemonic == ZYDIS_MNEMONIC_PUSH ? (uint64_t)-8 : 8);
+		return true;
+	case ZYDIS_MNEMONIC_CDQE:
+		if (!code_text_value_before(text, CORE_RAX, step, depth - 1, &before))
+			return false;
+		*ret = (uint64_t)(int64_t)(int32_t)before;
+		return true;
+	case ZYDIS_MNEMONIC_XOR:
+		*ret = 0;
+		return is_same_register(at);
+	case ZYDIS_MNEMONIC_ADD:
+	case ZYDIS_MNEMONIC_SUB:
+	case ZYDIS_MNEMONIC_SHL:
+		if (at->operands[0].type != ZYDIS_OPERAND_TYPE_REGISTER || at->operands[0].size != 64 ||
+		    !code_text_value_before(text, number, step, depth - 1, &before) ||
+		    !operand_value(text, step, &at->operands[1], depth - 1, &by))
+			return false;
+		*ret = at->instruction.mnemonic == ZYDIS_MNEMONIC_ADD	? before + by
+		       : at->instruction.mnemonic == ZYDIS_MNEMONIC_SUB ? before - by
+									: before << (by & 63);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Half of a register, from a register or memory: the other half becomes zero, or copies of its sign. */
+static bool half_written(const struct code_text *text, size_t step, unsigned depth, uint64_t *ret)
+{
+	const struct code_text_step *at = code_text_step_back(text, step);
+	const ZydisDecodedOperand *from = &at->operands[1];
+	bool is_signed = at->instruction.mnemonic == ZYDIS_MNEMONIC_MOVSXD;
+	uint64_t address, value;
+	uint32_t half;
+
+	if ((!is_signed && at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV) || from->size != 32)
+		return false;
+	if (from->type == ZYDIS_OPERAND_TYPE_MEMORY) {
+		if (!code_text_address_of(text, step, &from->mem, depth - 1, &address) ||
+		    core_read(text->core, address, &half, sizeof(half)) != sizeof(half))
+			return false;
+	} else {
+		if (!operand_value(text, step, from, depth - 1, &value))
+			return false;
+		half = (uint32_t)value;
+	}
+	*ret = is_signed ? (uint64_t)(int64_t)(int32_t)half : half;
+	return true;
+}
+
+/* What an instruction that writes the register leaves in it. */
+static bool value_written(const struct code_text *text, int number, size_t step, unsigned depth, uint64_t *ret)
+{
+	const struct code_text_step *at = code_text_step_back(text, step);
+	const ZydisDecodedOperand *to = &at->operands[0], *from = &at->operands[1];
+	uint64_t address;
+
+	if (depth == 0 || code_text_is_call(at))
+		return false;
+	if (value_computed(text, number, step, depth, ret))
+		return true;
+	if (at->instruction.operand_count_visible < 2 || to->type != ZYDIS_OPERAND_TYPE_REGISTER ||
+	    code_text_register(to->reg.value) != number)
+		return false;
+	if (half_written(text, step, depth, ret))
+		return true;
+	if (to->size != 64)
+		return false;
+	if (at->instruction.mnemonic == ZYDIS_MNEMONIC_LEA)
+		return code_text_address_of(text, step, &from->mem, depth - 1, ret);
+	if (at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV)
+		return false;
+	if (from->type == ZYDIS_OPERAND_TYPE_REGISTER)
+		return from->size == 64 && code_text_register(from->reg.value) >= 0 &&
+		       code_text_value_before(text, code_text_register(from->reg.value), step, depth - 1, ret);
+	if (from->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+		*ret = from->imm.value.u;
+		return true;
+	}
+	return from->type == ZYDIS_OPERAND_TYPE_MEMORY && from->size == 64 &&
+	       code_text_address_of(text, step, &from->mem, depth - 1, &address) &&
+	       code_origin_read_word(text->core, address, ret);
+}
+
+bool code_text_value_before(const struct code_text *text, int number, size_t step, unsigned depth, uint64_t *ret)
+{
+	bool changed_since = false;
+	size_t writer;
+
+	if (number < 0 || depth == 0)
+		return false;
+	for (size_t i = 0; i <= step && i < text->count && !changed_since; i++)
+		changed_since = code_text_writes(code_text_step_back(text, i), number);
+	if (!changed_since) {
+		*ret = text->registers[number];
+		return text->known & 1u << number;
+	}
+	return code_text_find_writer(text, number, step + 1, &writer) == CODE_TEXT_WRITER &&
+	       value_written(text, number, writer, depth, ret);
+}
+
+enum code_text_writer code_text_find_store(const struct code_text *text, uint64_t slot, size_t step, size_t *ret)
+{
+	uint64_t from = place_behind(text, step), address;
+
+	for (;; step++) {
+		enum code_text_writer way = skip_ended(text, &from, &step);
+		const struct code_text_step *at = code_text_step_back(text, step);
+		const ZydisDecodedOperand *to;
+
+		if (way != CODE_TEXT_WRITER)
+			return way;
+		to = &at->operands[0];
+		if (at->instruction.mnemonic == ZYDIS_MNEMONIC_MOV && to->type == ZYDIS_OPERAND_TYPE_MEMORY &&
+		    (to->mem.base == ZYDIS_REGISTER_RBP || to->mem.base == ZYDIS_REGISTER_RSP) &&
+		    to->mem.index == ZYDIS_REGISTER_NONE && to->size == 64 &&
+		    code_text_address_of(text, step, &to->mem, 4, &address) && address == slot) {
+			*ret = step;
+			return CODE_TEXT_WRITER;
+		}
+	}
+}

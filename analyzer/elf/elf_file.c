@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening an ELF file: headers, sections, and the bytes at an address. */
+#include "analyzer/elf/elf_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "analyzer/elf/elf_internal.h"
+#include "analyzer/elf/elf_host.h"
+#include "common/cleanup.h"
+
+/* Of the sections that are read here (symbols, names, linkage tables, Go's function table) the largest have some 100
+ * MiB. A sparse file can say that they have terabytes. */
+#define SECTION_BYTES_MAX (1ULL << 30)
+
+static const char *const default_debug_directories[] = {"/usr/lib/debug", NULL};
+
+static const char *machine_name(unsigned machine)
+{
+	switch (machine) {
+	case EM_386:
+		return "32-bit x86";
+	case EM_AARCH64:
+		return "aarch64";
+	case EM_ARM:
+		return "32-bit ARM";
+	case EM_RISCV:
+		return "RISC-V";
+	case EM_PPC64:
+		return "64-bit PowerPC";
+	case EM_S390:
+		return "S/390";
+	default:
+		return NULL;
+	}
+}
+
+/* Says why elf_image_init() refused the file. */
+static struct error *refuse(const struct elf_image *image, const char *path)
+{
+	const Elf64_Ehdr *header = &image->header;
+
+	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
+		return error_format(ERROR_INVALID, "%s is not an ELF file", path);
+	if (header->e_machine != EM_X86_64) {
+		const char *name = machine_name(header->e_machine);
+
+		return name ? error_format(ERROR_UNSUPPORTED, "%s is for %s; only x86-64 is supported", path, name)
+			    : error_format(ERROR_UNSUPPORTED, "%s is for ELF machine %u; only x86-64 is supported",
+					   path, header->e_machine);
+	}
+	if (header->e_ident[EI_CLASS] != ELFCLASS64)
+		return error_format(ERROR_UNSUPPORTED, "%s is 32-bit (x32) code; only x86-64 is supported", path);
+	if (header->e_type == ET_CORE)
+		return error_format(ERROR_INVALID, "%s is a core dump, not a program or library", path);
+	if (header->e_type == ET_REL)
+		return error_format(ERROR_INVALID, "%s is an object file that is not linked yet", path);
+	return error_format(ERROR_INVALID, "%s is not a program or library", path);
+}
+
+static struct error *file_init(struct elf_content *file, int fd, const char *path)
+{
+	Elf64_Ehdr *header = &file->image.header;
+	enum elf_image_kind kind;
+	struct stat status;
+	size_t bytes;
+
+	*file = (struct elf_content){.image.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)};
+	if (file->image.fd < 0 || fstat(fd, &status) != 0)
+		return error_errno(errno, "cannot use %s", path);
+	file->size = (uint64_t)status.st_size;
+	kind = elf_image_init(&file->image);
+	if (kind == ELF_IMAGE_ABSENT)
+		return error_format(ERROR_INVALID, "%s is not an ELF file, or is cut short", path);
+	if (kind == ELF_IMAGE_OTHER)
+		return refuse(&file->image, path);
+	bytes = header->e_shnum * sizeof(Elf64_Shdr);
+	if (header->e_shnum == 0 || header->e_shentsize != sizeof(Elf64_Shdr) || header->e_shoff > file->size ||
+	    file->size - header->e_shoff < bytes)
+		return NULL;
+	file->sections = malloc(bytes);
+	file->contents = calloc(header->e_shnum, sizeof(*file->contents));
+	if (!file->sections || !file->contents)
+		return &error_no_memory;
+	if (pread(file->image.fd, file->sections, bytes, (off_t)header->e_shoff) != (ssize_t)bytes)
+		return error_format(ERROR_SYSTEM, "cannot read the section headers of %s", path);
+	file->section_count = header->e_shnum;
+	file->names = header->e_shstrndx;
+	return NULL;
+}
+
+static void file_deinit(struct elf_content *file)
+{
+	for (size_t i = 0; i < file->section_count; i++)
+		free(file->contents[i]);
+	free(file->contents);
+	free(file->sections);
+	elf_image_deinit(&file->image);
+	if (file->image.fd >= 0)
+		close(file->image.fd);
+}
+
+const uint8_t *elf_section_bytes(struct elf_content *file, uint64_t index, size_t *ret_size)
+{
+	const Elf64_Shdr *section;
+
+	if (ret_size)
+		*ret_size = 0;
+	if (index >= file->section_count)
+		return NULL;
+	section = &file->sections[index];
+	if (section->sh_type == SHT_NOBITS || section->sh_offset > file->size ||
+	    section->sh_size > file->size - section->sh_offset || section->sh_size > SECTION_BYTES_MAX)
+		return NULL;
+	if (!file->contents[index]) {
+		uint8_t *bytes = malloc(section->sh_size + 1);
+
+		if (!bytes || pread(file->image.fd, bytes, section->sh_size, (off_t)section->sh_offset) !=
+				      (ssize_t)section->sh_size) {
+			free(bytes);
+			return NULL;
+		}
+		bytes[section->sh_size] = 0;
+		file->contents[index] = bytes;
+	}
+	if (ret_size)
+		*ret_size = section->sh_size;
+	return file->contents[index];
+}
+
+const char *elf_section_name(struct elf_content *file, size_t index)
+{
+	size_t size;
+	const uint8_t *names = elf_section_bytes(file, file->names, &size);
+
+	return names && file->sections[index].sh_name < size ? (const char *)names + file->sections[index].sh_name : "";
+}
+
+/* Where a separate debug file is looked for. */
+struct debug_search {
+	struct elf_host *host;
+	const char *const *directories;
+	int fd; /* it was found already, or (-1) there is none; then the rest does not matter */
+	bool is_known;
+};
+
+/* Takes the debug file behind `fd` if it has the same build-id. */
+static bool take_debug_file(struct elf_file *elf, int fd, const char *path, const uint8_t *build_id, size_t length)
+{
+	struct elf_content *debug = &elf->private_->debug;
+	struct error *err = file_init(debug, fd, path);
+	uint8_t other[64];
+
+	if (!err && elf_image_read_build_id(&debug->image, 0, other) == length &&
+	    memcmp(build_id, other, length) == 0) {
+		elf->has_debug_file = true;
+		return true;
+	}
+	error_destroy(err);
+	file_deinit(debug);
+	*debug = (struct elf_content){.image.fd = -1};
+	return false;
+}
+
+/* Takes the separate debug file of the same build-id, if there is one. */
+static void find_debug_file(struct elf_file *elf, const struct debug_search *search)
+{
+	const char *const *directories = search->directories ? search->directories : default_debug_directories;
+	char hex[129], path[4096];
+	uint8_t build_id[64];
+	size_t length = elf_image_read_build_id(&elf->private_->file.image, 0, build_id);
+	bool found = false;
+
+	for (size_t i = 0; i < length; i++)
+		snprintf(hex + 2 * i, 3, "%02x", build_id[i]);
+	if (search->is_known) {
+		if (length > 1 && search->fd >= 0)
+			take_debug_file(elf, search->fd, elf->path, build_id, length);
+		return;
+	}
+	for (; length > 1 && *directories && !found; directories++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", *directories, hex, hex + 2);
+		fd = elf_host_open(search->host, path, NULL);
+		if (fd < 0)
+			continue;
+		found = take_debug_file(elf, fd, path, build_id, length);
+		close(fd);
+		if (found)
+			elf_host_keep(search->host, path);
+	}
+}
+
+static bool has_program(const struct elf_image *image, uint32_t type)
+{
+	for (unsigned i = 0; i < image->header.e_phnum; i++) {
+		if (image->program_headers[i].p_type == type)
+			return true;
+	}
+	return false;
+}
+
+/* Its headers, and nothing read from its tables. */
+static struct error *open_headers(int fd, const char *path, struct elf_file **ret)
+{
+	struct elf_file *elf = calloc(1, sizeof(*elf));
+	struct error *err;
+
+	*ret = NULL;
+	if (elf)
+		elf->private_ = calloc(1, sizeof(*elf->private_));
+	if (!elf || !elf->private_) {
+		free(elf);
+		return &error_no_memory;
+	}
+	elf->private_->file.image.fd = elf->private_->debug.image.fd = -1;
+	elf->private_->path = strdup(path);
+	elf->path = elf->private_->path;
+	err = elf->path ? file_init(&elf->private_->file, fd, path) : &error_no_memory;
+	if (err) {
+		elf_destroy(elf);
+		return err;
+	}
+	/* A library can have an interpreter too (libc.so.6 does, to print its version): then it has a soname, which
+	 * elf_read_linkage() looks at. */
+	elf->is_executable = elf->private_->file.image.header.e_type == ET_EXEC ||
+			     has_program(&elf->private_->file.image, PT_INTERP);
+	*ret = elf;
+	return NULL;
+}
+
+static struct error *open_elf(int fd, const char *path, const struct debug_search *search, struct elf_file **ret)
+{
+	struct elf_file *elf;
+	struct error *err = open_headers(fd, path, &elf);
+
+	*ret = NULL;
+	if (err)
+		return err;
+	find_debug_file(elf, search);
+	err = elf_read_symbols(elf);
+	if (!err)
+		err = elf_read_linkage(elf);
+	if (!err && !elf->has_symbol_table)
+		err = elf_read_go_functions(elf);
+	if (err)
+		elf_destroy(elf);
+	else
+		*ret = elf;
+	return err;
+}
+
+bool elf_find_module_frame(const struct core_module *module, uint64_t address, uint64_t *ret_start, uint64_t *ret_end)
+{
+	struct elf_file *elf;
+	struct error *err = open_headers(module->elf_fd, module->path, &elf);
+	bool found;
+
+	if (err) {
+		error_destroy(err);
+		return false;
+	}
+	found = elf_find_frame(elf, address, ret_start, ret_end);
+	elf_destroy(elf);
+	return found;
+}
+
+struct error *elf_open(int fd, const char *path, const char *const *debug_directories, struct elf_file **ret)
+{
+	return open_elf(fd, path, &(struct debug_search){.directories = debug_directories}, ret);
+}
+
+struct error *elf_open_module(const struct core_module *module, struct elf_file **ret)
+{
+	return open_elf(module->elf_fd, module->path, &(struct debug_search){.fd = module->debug_fd, .is_known = true},
+			ret);
+}
+
+struct error *elf_open_path_of(struct elf_host *host, const char *path, struct elf_file **ret)
+{
+	cleanup_fd int fd = elf_host_open(host, path, NULL);
+	struct error *err;
+
+	*ret = NULL;
+	if (fd == -EINVAL)
+		return error_format(ERROR_INVALID, "%s is not a regular file", path);
+	if (fd < 0)
+		return error_errno(-fd, "cannot open %s", path);
+	err = open_elf(fd, path, &(struct debug_search){.host = host}, ret);
+	if (!err)
+		elf_host_keep(host, path);
+	return err;
+}
+
+struct error *elf_open_path(const char *path, struct elf_file **ret)
+{
+	return elf_open_path_of(NULL, path, ret);
+}
+
+size_t elf_read_build_id(int fd, uint8_t ret_build_id[64])
+{
+	struct elf_image image = {.fd = fd};
+	size_t length = 0;
+
+	if (elf_image_init(&image) == ELF_IMAGE_ELF)
+		length = elf_image_read_build_id(&image, 0, ret_build_id);
+	elf_image_deinit(&image);
+	return length;
+}
+
+void elf_destroy(struct elf_file *elf)
+{
+	if (!elf)
+		return;
+	file_deinit(&elf->private_->file);
+	file_deinit(&elf->private_->debug);
+	free(elf->private_->path);
+	free(elf->private_->interpreter);
+	free(elf->private_);
+	free(elf->needed);
+	free(elf->symbols);
+	free(elf->code);
+	free(elf->slots);
+	free(elf);
+}
+
+bool elf_file_offset(const struct elf_file *elf, uint64_t address, bool executable, uint64_t *ret_offset)
+{
+	const struct elf_image *image = &elf->private_->file.image;
+
+	for (unsigned i = 0; i < image->header.e_phnum; i++) {
+		const Elf64_Phdr *program = &image->program_headers[i];
+
+		if (program->p_type != PT_LOAD || address < program->p_vaddr ||
+		    address - program->p_vaddr >= program->p_filesz || (executable && !(program->p_flags & PF_X)))
+			continue;
+		*ret_offset = program->p_offset + (address - program->p_vaddr);
+		return true;
+	}
+	return false;
+}
+
+bool elf_address_of_offset(const struct elf_file *elf, uint64_t offset, uint64_t *ret_address)
+{
+	const struct elf_image *image = &elf->private_->file.image;
+
+	for (int executable = 1; executable >= 0; executable--) {
+		for (unsigned i = 0; i < image->header.e_phnum; i++) {
+			const Elf64_Phdr *program = &image->program_headers[i];
+
+			if (program->p_type != PT_LOAD || offset < program->p_offset ||
+			    offset - program->p_offset >= program->p_filesz ||
+			    (executable && !(program->p_flags & PF_X)))
+				continue;
+			*ret_address = program->p_vaddr + (offset - program->p_offset);
+			return true;
+		}
+	}
+	return false;
+}
+
+size_t elf_read(const struct elf_file *elf, uint64_t address, void *buffer, size_t size)
+{
+	const struct elf_image *image = &elf->private_->file.image;
+
+	for (unsigned i = 0; i < image->header.e_phnum; i++) {
+		const Elf64_Phdr *program = &image->program_headers[i];
+		uint64_t skip = address - program->p_vaddr, offset;
+		ssize_t length;
+
+		if (program->p_type != PT_LOAD || address < program->p_vaddr || skip >= program->p_filesz ||
+		    __builtin_add_overflow(program->p_offset, skip, &offset) || offset > INT64_MAX)
+			continue;
+		if (size > program->p_filesz - skip)
+			size = program->p_filesz - skip;
+		length = pread(image->fd, buffer, size, (off_t)offset);
+		return length > 0 ? (size_t)length : 0;
+	}
+	return 0;
+}
+
+static const Elf64_Shdr *section_of(const struct elf_file *elf, uint64_t address)
+{
+	const struct elf_content *file = &elf->private_->file;
+
+	for (size_t i = 0; i < file->section_count; i++) {
+		if ((file->sections[i].sh_flags & (SHF_ALLOC | SHF_TLS)) == SHF_ALLOC &&
+		    address >= file->sections[i].sh_addr &&
+		    address - file->sections[i].sh_addr < file->sections[i].sh_size)
+			return &file->sections[i];
+	}
+	return NULL;
+}
+
+const char *elf_section_of(const struct elf_file *elf, uint64_t address)
+{
+	const Elf64_Shdr *section = section_of(elf, address);
+	struct elf_content *file = &elf->private_->file;
+
+	return section ? elf_section_name(file, (size_t)(section - file->sections)) : NULL;
+}
+
+bool elf_find_relro(const struct elf_file *elf, uint64_t *ret_start, uint64_t *ret_end)
+{
+	const struct elf_image *image = &elf->private_->file.image;
+
+	for (size_t i = 0; i < image->header.e_phnum; i++) {
+		const Elf64_Phdr *program = &image->program_headers[i];
+
+		if (program->p_type != PT_GNU_RELRO || program->p_vaddr + program->p_memsz < program->p_vaddr)
+			continue;
+		*ret_start = program->p_vaddr;
+		*ret_end = program->p_vaddr + program->p_memsz;
+		return true;
+	}
+	return false;
+}
+
+const uint8_t *elf_section_called(const struct elf_file *elf, const char *name, uint64_t *ret_address, size_t *ret_size)
+{
+	struct elf_content *file = &elf->private_->file;
+
+	for (size_t i = 0; i < file->section_count; i++) {
+		const uint8_t *bytes;
+
+		if (strcmp(elf_section_name(file, i), name) != 0)
+			continue;
+		bytes = elf_section_bytes(file, i, ret_size);
+		*ret_address = file->sections[i].sh_addr;
+		if (bytes)
+			return bytes;
+	}
+	return NULL;
+}
+
+const char *elf_has_section(const struct elf_file *elf, const char *const *names)
+{
+	struct elf_content *file = &elf->private_->file;
+
+	for (size_t i = 0; i < file->section_count; i++) {
+		const char *name = elf_section_name(file, i);
+
+		for (const char *const *wanted = names; *wanted; wanted++) {
+			if (strcmp(name, *wanted) == 0)
+				return *wanted;
+		}
+	}
+	return NULL;
+}
+
+uint64_t elf_next_start(const struct elf_file *elf, uint64_t address)
+{
+	const struct elf_image *image = &elf->private_->file.image;
+	const Elf64_Shdr *section = section_of(elf, address);
+	uint64_t end = section ? section->sh_addr + section->sh_size : 0;
+	size_t low = 0, high = elf->code_count;
+
+	for (unsigned i = 0; i < image->header.e_phnum && !end; i++) {
+		const Elf64_Phdr *program = &image->program_headers[i];
+
+		if (program->p_type == PT_LOAD && address >= program->p_vaddr &&
+		    address - program->p_vaddr < program->p_filesz)
+			end = program->p_vaddr + program->p_filesz;
+	}
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (elf->code[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < elf->code_count && elf->code[low].address < end ? elf->code[low].address : end;
+}
