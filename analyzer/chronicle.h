@@ -2,7 +2,7 @@
 /*
  * Beside the mappings, what else a recording tells of an address: the allocator's calls for the blocks that held it,
  * and the calls of probed functions that had it as an argument or a result. Data, and the choice of what belongs to it.
- * Pure; explain_chronicle.c reads it from a store.
+ * Pure; assemble_chronicle.c reads it from a store.
  */
 #ifndef ANALYZER_CHRONICLE_H
 #define ANALYZER_CHRONICLE_H

@@ -70,7 +70,7 @@ static struct error *find_space(const struct bundling *bundling, int64_t *ret_id
 		*ret_id = found->row.has_signal ? found->row.signal_event.space_id : found->row.exit.space_id;
 		return NULL;
 	}
-	err = explain_match_core(bundling->core, found->sources.store, &space);
+	err = assemble_match_core(bundling->core, found->sources.store, &space);
 	if (!err)
 		*ret_id = space.id;
 	if (!err || err->code != ERROR_NOT_FOUND)
@@ -115,7 +115,7 @@ static struct error *open_core(struct bundling *bundling)
 static struct error *explain(struct bundling *bundling)
 {
 	const struct cli_crash *found = &bundling->found;
-	struct explain_request request = {
+	struct assemble_request request = {
 		.core = bundling->core,
 		.store = bundling->record,
 		.signal = found->row.has_signal ? &found->row.signal_event : NULL,
@@ -123,7 +123,7 @@ static struct error *explain(struct bundling *bundling)
 		.host = bundling->host,
 		.core_name = found->file.name,
 	};
-	struct error *err = explain_crash(&request, &bundling->crash);
+	struct error *err = assemble_crash(&request, &bundling->crash);
 
 	if (!err)
 		err = detect_all(&bundling->crash, &bundling->findings);

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "analyzer/crash.h"
-#include "analyzer/facts/explain.h"
+#include "analyzer/assemble/assemble.h"
 #include "analyzer/finding.h"
 #include "analyzer/report/report.h"
 #include "cli/crashes.h"

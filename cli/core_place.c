@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analyzer/facts/explain.h"
+#include "analyzer/assemble/assemble.h"
 #include "common/cleanup.h"
 
 static char *read_setting(const char *path)
@@ -108,7 +108,7 @@ static bool is_core_of(const struct core *core, const struct space *space, const
 {
 	return core->has_auxv && core->auxv_random == space->auxv_random && core->auxv_entry == space->auxv_entry &&
 	       core->auxv_sysinfo_ehdr == space->auxv_sysinfo_ehdr && core->auxv_base == space->auxv_base &&
-	       explain_same_death(core, signal);
+	       assemble_same_death(core, signal);
 }
 
 struct core *core_place_open(const struct signal_event *signal, const struct process *process,

@@ -155,7 +155,7 @@ void crash_row_take_report(struct vault *vault, struct crash_row *row)
 
 /* ---- its core ---- */
 
-/* Whether a file has changed since the death is told by the core's own time (analyzer/facts/explain_mapping.c); what
+/* Whether a file has changed since the death is told by the core's own time (analyzer/facts/assemble_mapping.c); what
  * was unpacked a moment ago has to be as old as the death. Else every file would seem unchanged. */
 static struct error *make_old(int fd, int64_t real_ns)
 {

@@ -261,7 +261,7 @@ void cli_crash_deinit(struct cli_crash *found)
 struct error *cli_explain_crash(const struct cli_options *options, char **names, size_t count, const uint64_t *address,
 				struct cli_explained *ret)
 {
-	struct explain_request request = {0};
+	struct assemble_request request = {0};
 	struct error *err;
 
 	*ret = (struct cli_explained){0};
@@ -282,7 +282,7 @@ struct error *cli_explain_crash(const struct cli_options *options, char **names,
 		request.has_address = true;
 	}
 	progress_begin("explaining", names && count ? names[0] : NULL);
-	err = explain_crash(&request, &ret->crash);
+	err = assemble_crash(&request, &ret->crash);
 	if (!err && ret->found.row.note)
 		err = crash_add_note(&ret->crash, "%s", ret->found.row.note);
 	if (!err && ret->found.core_problem)

@@ -132,7 +132,7 @@ static struct error *explain_one(void *context, FILE *out)
 {
 	const struct task *task = context;
 	const struct crash_row *row = task->row;
-	struct explain_request request = {
+	struct assemble_request request = {
 		.signal = row->has_signal ? &row->signal_event : NULL,
 		.exit = row->has_exit ? &row->exit : NULL,
 	};
@@ -153,7 +153,7 @@ static struct error *explain_one(void *context, FILE *out)
 	if (!err && request.core)
 		err = core_find_modules(request.core, NULL);
 	if (!err)
-		err = explain_crash(&request, &crash);
+		err = assemble_crash(&request, &crash);
 	if (!err)
 		err = detect_all(&crash, &findings);
 	if (err)

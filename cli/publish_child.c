@@ -15,7 +15,7 @@
 
 #include "analyzer/elf/elf_host.h"
 #include "analyzer/detect.h"
-#include "analyzer/facts/explain.h"
+#include "analyzer/assemble/assemble.h"
 #include "analyzer/report/report.h"
 #include "cli/privilege.h"
 #include "cli/publish.h"
@@ -169,7 +169,7 @@ static struct error *write_verdict(const struct report *report, FILE *out)
 
 static struct error *explain(const struct publish_task *task, struct store_reader *store, FILE *out)
 {
-	struct explain_request request = {
+	struct assemble_request request = {
 		.store = store, .core_name = task->core_name, .host = hold_files(task->files)};
 	struct finding_list findings = {0};
 	struct signal_event signal;
@@ -190,7 +190,7 @@ static struct error *explain(const struct publish_task *task, struct store_reade
 		request.signal = &signal;
 	limits_begin(&task->limits, task->core_name ?: "it");
 	if (!err)
-		err = explain_crash(&request, &crash);
+		err = assemble_crash(&request, &crash);
 	if (!err && task->entry->crash.note)
 		err = crash_add_note(&crash, "%s", task->entry->crash.note);
 	if (!err)

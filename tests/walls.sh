@@ -30,7 +30,7 @@ for file in analyzer/**/*.[ch]; do
 done
 forbid 'elfutils outside its rooms' "$elfutils" "${others[@]}" collector/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch]
 forbid 'the collector sees the analyzer' '#include *"analyzer/' collector/**/*.[ch] schema/**/*.[ch] common/*.[ch]
-forbid 'a bundle knows of packing alone' '#include *("(collector|bpf|cli|schema|vault|analyzer/(facts|detect|report|evidence))/|<(sqlite3|bpf))' bundle/*.[ch]
+forbid 'a bundle knows of packing alone' '#include *("(collector|bpf|cli|schema|vault|analyzer/(assemble|facts|detect|report|evidence))/|<(sqlite3|bpf))' bundle/*.[ch]
 forbid 'the analyzer sees the collector or bpf' '#include *"(collector|bpf)/' analyzer/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch]
 pure=(replay/*.[ch] analyzer/timeline.[ch] analyzer/facts/heap.[ch] analyzer/evidence/*.[ch] analyzer/finding.[ch] analyzer/detect.[ch] analyzer/detect/*.c analyzer/words.[ch])
 forbid 'I/O in a pure module' '\b(fopen|open|printf|fprintf|fputs|puts|getenv|store_reader_[a-z_]+|core_open|fork|time|localtime|gmtime)\(' "${pure[@]}"

@@ -11,7 +11,7 @@
  * What it could be mistaken for: an allocator that gives back what was freed, which is what these calls are for. Then a
  * null pointer read from the page was never set: the call comes from within an allocator or the C library (possible at
  * most). A program that empties its own pool or table and forgets to look for null: then something is mostly written to
- * the page since, which must not be so but for what the crashing functions themselves just stored (explain_path.c); it
+ * the page since, which must not be so but for what the crashing functions themselves just stored (assemble_path.c); it
  * is likely at most in any case. The guard of a thread's stack: the fault lies by the stack pointer, and the overflowed
  * stack is another's to tell. A mapping of a file is not emptied by it, only read again, so only anonymous memory
  * counts. Without a record a guard can be told only by the fault in a mapping that allows the access; that another

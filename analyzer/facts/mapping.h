@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the core and the mapped file say of a place in memory, as plain data for the detectors of mappings. Filled by
- * explain_mapping.c; nothing here judges, and nothing here reads a file.
+ * assemble_mapping.c; nothing here judges, and nothing here reads a file.
  *
  * Addresses are of the dead process, ranges half-open, strings belong to their struct.
  */

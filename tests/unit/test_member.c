@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "analyzer/core/core.h"
-#include "analyzer/facts/explain.h"
+#include "analyzer/assemble/assemble.h"
 
 static char directory[] = "/tmp/test_member.XXXXXX";
 
@@ -44,7 +44,7 @@ static void build(const char *compiler)
 /* `expected` is "" when nothing may be said. */
 static void check(const char *how, const char *expected)
 {
-	struct explain_request request = {0};
+	struct assemble_request request = {0};
 	struct core *core = NULL;
 	struct crash crash;
 	struct error *err;
@@ -61,7 +61,7 @@ static void check(const char *how, const char *expected)
 	err = core_find_modules(core, NULL);
 	assert_null(err);
 	request.core = core;
-	err = explain_crash(&request, &crash);
+	err = assemble_crash(&request, &crash);
 	assert_null(err);
 	assert_true(crash.fault.is_fault);
 	if (strcmp(crash.fault.member.expression, expected) != 0)

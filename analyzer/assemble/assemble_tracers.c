@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "analyzer/facts/tracers.h"
+#include "analyzer/assemble/assemble_tracers.h"
 
 #include <stdlib.h>
 #include <string.h>

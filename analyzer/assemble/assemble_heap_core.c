@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "analyzer/core/core_symbol.h"
-#include "analyzer/facts/explain_heap.h"
+#include "analyzer/assemble/assemble_heap.h"
 #include "analyzer/facts/heap_call.h"
 #include "common/cleanup.h"
 
@@ -16,8 +16,8 @@
 /* How many of the thread's stack words above the stack pointer may be pointers of the crashed function. */
 #define STACK_WORDS_MAX 64
 
-struct error *explain_heap_add(struct crash *crash, enum heap_subject_kind kind, uint64_t address,
-			       struct heap_subject **ret_subject)
+struct error *assemble_heap_add(struct crash *crash, enum heap_subject_kind kind, uint64_t address,
+				struct heap_subject **ret_subject)
 {
 	struct heap_facts *facts = &crash->heap;
 	struct heap_subject *grown = reallocarray(facts->subjects, facts->subject_count + 1, sizeof(*grown));
@@ -54,7 +54,7 @@ static bool find_heap(const struct crash *crash, uint64_t address, struct glibc_
 	return glibc_heap_find(crash->core, start, end, address, ret_heap);
 }
 
-void explain_heap_spot(const struct crash *crash, struct heap_subject *subject)
+void assemble_heap_spot(const struct crash *crash, struct heap_subject *subject)
 {
 	struct glibc_walk walk;
 	struct glibc_heap heap;
@@ -115,7 +115,7 @@ static size_t used_values(const struct crash *crash, uint64_t values[VALUES_MAX]
 	return count;
 }
 
-bool explain_heap_holds(const struct crash *crash, uint64_t start, uint64_t end, struct heap_subject *subject)
+bool assemble_heap_holds(const struct crash *crash, uint64_t start, uint64_t end, struct heap_subject *subject)
 {
 	uint64_t values[VALUES_MAX], words[512];
 	size_t value_count = used_values(crash, values);
@@ -164,14 +164,14 @@ static struct error *add_pointer(struct crash *crash, enum heap_subject_kind kin
 
 	if (has_subject(crash, address))
 		return NULL;
-	err = explain_heap_add(crash, kind, address, &subject);
+	err = assemble_heap_add(crash, kind, address, &subject);
 	if (err)
 		return err;
 	subject->number = number;
-	explain_heap_spot(crash, subject);
+	assemble_heap_spot(crash, subject);
 	if (subject->spot.known)
-		explain_heap_holds(crash, subject->spot.chunk.address + GLIBC_CHUNK_HEADER_BYTES,
-				   subject->spot.chunk.address + subject->spot.chunk.size + 8, subject);
+		assemble_heap_holds(crash, subject->spot.chunk.address + GLIBC_CHUNK_HEADER_BYTES,
+				    subject->spot.chunk.address + subject->spot.chunk.size + 8, subject);
 	return NULL;
 }
 
@@ -201,10 +201,10 @@ static struct error *add_source(struct crash *crash)
 	place_of(crash, path->words[0].address, &place);
 	if (!is_heap_like(&place))
 		return NULL;
-	err = explain_heap_add(crash, HEAP_SUBJECT_WORD, path->words[0].address, &subject);
+	err = assemble_heap_add(crash, HEAP_SUBJECT_WORD, path->words[0].address, &subject);
 	if (err)
 		return err;
-	explain_heap_spot(crash, subject);
+	assemble_heap_spot(crash, subject);
 	subject->holds = true;
 	subject->holds_at = subject->address;
 	subject->held = path->value;
@@ -231,10 +231,10 @@ static struct error *search_segment(struct crash *crash, const struct core_segme
 				continue;
 			if ((*found)++ >= WORD_SUBJECTS_MAX)
 				return NULL;
-			err = explain_heap_add(crash, HEAP_SUBJECT_WORD, at + i * 8, &subject);
+			err = assemble_heap_add(crash, HEAP_SUBJECT_WORD, at + i * 8, &subject);
 			if (err)
 				return err;
-			explain_heap_spot(crash, subject);
+			assemble_heap_spot(crash, subject);
 			subject->holds = true;
 			subject->holds_at = subject->address;
 			subject->held = words[i];
@@ -303,8 +303,8 @@ static struct error *find_broken_header(struct crash *crash)
 	}
 	if (!facts->walk_broken || !facts->before_broken.size)
 		return NULL;
-	err = explain_heap_add(crash, HEAP_SUBJECT_BROKEN, facts->before_broken.address + GLIBC_CHUNK_HEADER_BYTES,
-			       &subject);
+	err = assemble_heap_add(crash, HEAP_SUBJECT_BROKEN, facts->before_broken.address + GLIBC_CHUNK_HEADER_BYTES,
+				&subject);
 	if (!err)
 		subject->spot = (struct heap_spot){.known = true, .is_block = true, .chunk = facts->before_broken};
 	return err;
@@ -343,9 +343,9 @@ static struct error *add_given(struct crash *crash)
 		find_faulting_pointer(crash);
 	if (facts->pointer_source == HEAP_POINTER_UNKNOWN)
 		return NULL;
-	err = explain_heap_add(crash, HEAP_SUBJECT_GIVEN, facts->pointer, &subject);
+	err = assemble_heap_add(crash, HEAP_SUBJECT_GIVEN, facts->pointer, &subject);
 	if (!err)
-		explain_heap_spot(crash, subject);
+		assemble_heap_spot(crash, subject);
 	return err;
 }
 
@@ -374,7 +374,7 @@ static struct error *find_mark(struct crash *crash)
 	return err;
 }
 
-struct error *explain_heap_core(struct crash *crash)
+struct error *assemble_heap_core(struct crash *crash)
 {
 	struct error *err = NULL;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 #include "common/cleanup.h"
 
 #define HISTORY_LIMIT 20000
@@ -21,8 +21,8 @@ static struct error *read_history(struct store_reader *store, struct crash *cras
 	free(biography->events);
 	biography->events = NULL;
 	biography->event_count = 0;
-	return explain_read_lives(store, &query, &biography->events, &biography->event_count, &biography->truncated,
-				  &biography->timeline);
+	return assemble_read_lives(store, &query, &biography->events, &biography->event_count, &biography->truncated,
+				   &biography->timeline);
 }
 
 /* What the dead process shows decides between what the record leaves open. */
@@ -33,12 +33,12 @@ static void take_dead_state(struct crash *crash, uint64_t address)
 
 	if (!crash->core)
 		return;
-	timeline_note_state(timeline, address, segment != NULL, segment ? explain_protection(segment) : -1);
+	timeline_note_state(timeline, address, segment != NULL, segment ? assemble_protection(segment) : -1);
 }
 
 /* First the page alone; then, if a call took its mapping away, all that this call covered: what else it hit tells whose
  * memory it was meant for. */
-struct error *explain_load_biography(struct store_reader *store, struct crash *crash, uint64_t address)
+struct error *assemble_load_biography(struct store_reader *store, struct crash *crash, uint64_t address)
 {
 	struct biography *biography = &crash->biography;
 	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
@@ -103,7 +103,7 @@ static struct error *load_context(struct store_reader *store, struct crash *cras
 	return NULL;
 }
 
-struct error *explain_load_contexts(struct store_reader *store, struct crash *crash)
+struct error *assemble_load_contexts(struct store_reader *store, struct crash *crash)
 {
 	struct biography *biography = &crash->biography;
 	size_t loaded = 0;
@@ -112,7 +112,7 @@ struct error *explain_load_contexts(struct store_reader *store, struct crash *cr
 	biography->contexts = calloc(biography->event_count ?: 1, sizeof(*biography->contexts));
 	if (!biography->contexts)
 		return &error_no_memory;
-	for (size_t i = biography->event_count; i-- > 0 && loaded < EXPLAIN_CONTEXT_LIMIT && !err;) {
+	for (size_t i = biography->event_count; i-- > 0 && loaded < ASSEMBLE_CONTEXT_LIMIT && !err;) {
 		if (!timeline_touches_page(&biography->events[i], biography->address))
 			continue;
 		err = load_context(store, crash, i);

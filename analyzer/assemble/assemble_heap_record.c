@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "analyzer/evidence/evidence_heap.h"
-#include "analyzer/facts/explain_heap.h"
+#include "analyzer/assemble/assemble_heap.h"
 #include "analyzer/facts/heap_call.h"
 #include "common/cleanup.h"
 
@@ -95,7 +95,7 @@ static bool is_dying_call(const struct crash *crash, const struct heap_event *ev
 	       stack->frames[call->caller].sp == event->sp + 8 && stack->frames[call->caller].pc == event->top_word;
 }
 
-struct error *explain_heap_pointer(struct store_reader *store, struct crash *crash)
+struct error *assemble_heap_pointer(struct store_reader *store, struct crash *crash)
 {
 	struct history_query query = {.space_id = crash->space.id,
 				      .end = UINT64_MAX,
@@ -270,11 +270,11 @@ static struct error *load_subject(struct store_reader *store, struct crash *cras
 		return err;
 	life = heap_last_life(&subject->heap, subject->address);
 	if (life && crash->core && !subject->holds)
-		explain_heap_holds(crash, life->start, life->start + (life->size ?: 8), subject);
+		assemble_heap_holds(crash, life->start, life->start + (life->size ?: 8), subject);
 	return choose_parties(subject);
 }
 
-struct error *explain_heap_lives(struct store_reader *store, struct crash *crash)
+struct error *assemble_heap_lives(struct store_reader *store, struct crash *crash)
 {
 	struct heap_subject *subject;
 	struct error *err = NULL;
@@ -283,23 +283,23 @@ struct error *explain_heap_lives(struct store_reader *store, struct crash *crash
 		return NULL;
 	if (crash->fault.is_fault && crash->fault.source != ADDRESS_UNKNOWN &&
 	    crash->fault.address >= PLACE_NULL_BYTES && !place_is_non_canonical(crash->fault.address))
-		err = explain_heap_add(crash, HEAP_SUBJECT_FAULT, crash->fault.address, &subject);
+		err = assemble_heap_add(crash, HEAP_SUBJECT_FAULT, crash->fault.address, &subject);
 	for (size_t i = 0; i < crash->heap.subject_count && !err; i++)
 		err = load_subject(store, crash, &crash->heap.subjects[i]);
 	return err ?: load_stacks(store, crash);
 }
 
-struct error *explain_heap(const struct explain_request *request, struct crash *crash)
+struct error *assemble_heap(const struct assemble_request *request, struct crash *crash)
 {
 	struct error *err = NULL;
 
 	heap_call_find(crash, crash->signal.number == SIGABRT && heap_sign_of(crash->abort_message) != HEAP_SIGN_NONE,
 		       &crash->heap.call);
 	if (crash->recorded)
-		err = explain_heap_pointer(request->store, crash);
+		err = assemble_heap_pointer(request->store, crash);
 	if (!err && crash->core)
-		err = explain_heap_core(crash);
+		err = assemble_heap_core(crash);
 	if (!err && crash->recorded)
-		err = explain_heap_lives(request->store, crash);
+		err = assemble_heap_lives(request->store, crash);
 	return err;
 }

@@ -3,7 +3,7 @@
  * mapped any more. */
 #include <stdlib.h>
 
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 
 /* Each page is a query. */
 #define PAGES_MAX 16
@@ -53,7 +53,7 @@ static struct error *load_page(struct store_reader *store, struct crash *crash, 
 	struct timeline timeline = {0};
 	bool truncated;
 	size_t count = 0;
-	struct error *err = explain_read_lives(store, &query, &events, &count, &truncated, &timeline);
+	struct error *err = assemble_read_lives(store, &query, &events, &count, &truncated, &timeline);
 
 	if (!err) {
 		record->page = page;
@@ -64,7 +64,7 @@ static struct error *load_page(struct store_reader *store, struct crash *crash, 
 	return err;
 }
 
-struct error *explain_load_pointers(struct store_reader *store, struct crash *crash)
+struct error *assemble_places(struct store_reader *store, struct crash *crash)
 {
 	uint64_t pages[PAGES_MAX];
 	size_t count = crash->core ? collect_pages(crash, pages) : 0;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "analyzer/facts/ending.h"
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 #include "analyzer/facts/panic_message.h"
 
 #define PLACE_SEARCH_BYTES 4096
@@ -75,7 +75,7 @@ static void find_go_message(struct crash *crash, const struct ending *ending)
 	}
 }
 
-void explain_find_ending(struct crash *crash)
+void assemble_last_words(struct crash *crash)
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
 	struct ending ending;

@@ -2,13 +2,13 @@
 /*
  * Joins a core with its recorded life into a struct crash. Judges nothing: the detectors do.
  */
-#ifndef ANALYZER_EXPLAIN_H
-#define ANALYZER_EXPLAIN_H
+#ifndef ANALYZER_ASSEMBLE_H
+#define ANALYZER_ASSEMBLE_H
 
 #include "analyzer/crash.h"
 #include "schema/store.h"
 
-struct explain_request {
+struct assemble_request {
 	struct core *core;		   /* with its modules found; NULL when there is none. Outlives the crash. */
 	struct store_reader *store;	   /* NULL when there is no record */
 	const struct signal_event *signal; /* which recorded death, when there is no core; else NULL */
@@ -21,15 +21,15 @@ struct explain_request {
 
 /* Fills `ret_crash`, which the caller frees with crash_deinit(). What is missing is noted there; an error means that
  * nothing sensible can be said (out of memory, a database that cannot be read). */
-struct error *explain_crash(const struct explain_request *request, struct crash *ret_crash) must_check;
+struct error *assemble_crash(const struct assemble_request *request, struct crash *ret_crash) must_check;
 
 /* The address space that the core is a picture of: the same auxiliary vector and process id. ERROR_NOT_FOUND when none
  * was recorded. When several fit, the one whose death was recorded, else the newest. */
-struct error *explain_match_core(const struct core *core, struct store_reader *store,
-				 struct space *ret_space) must_check;
+struct error *assemble_match_core(const struct core *core, struct store_reader *store,
+				  struct space *ret_space) must_check;
 
 /* True when the core's thread of the signal's thread id has the registers and the address that were recorded with it.
  */
-bool explain_same_death(const struct core *core, const struct signal_event *signal);
+bool assemble_same_death(const struct core *core, const struct signal_event *signal);
 
 #endif

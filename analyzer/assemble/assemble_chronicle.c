@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "analyzer/chronicle.h"
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 #include "common/cleanup.h"
 
 #define HISTORY_LIMIT 20000
@@ -185,7 +185,7 @@ static struct error *add_stacks(struct store_reader *store, struct crash *crash,
 	return err;
 }
 
-struct error *explain_load_chronicle(struct store_reader *store, struct crash *crash, uint64_t address)
+struct error *assemble_load_chronicle(struct store_reader *store, struct crash *crash, uint64_t address)
 {
 	struct chronicle *chronicle = &crash->biography.chronicle;
 	struct error *err;

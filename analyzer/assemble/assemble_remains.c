@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 #include "common/cleanup.h"
 
 #define SEARCHED_BYTES_MAX (64u << 20)
@@ -103,7 +103,7 @@ static struct error *search_segment(struct crash *crash, const struct core_segme
 	return NULL;
 }
 
-struct error *explain_take_remains(struct crash *crash)
+struct error *assemble_take_remains(struct crash *crash)
 {
 	const struct core *core = crash->core;
 	uint64_t searched = 0;

@@ -2,7 +2,7 @@
 #include <elf.h>
 #include <signal.h>
 
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 #include "analyzer/facts/fault.h"
 #include "analyzer/facts/signal_frame.h"
 
@@ -95,7 +95,7 @@ static bool is_fault(int number, int code)
 	return (number == SIGSEGV || number == SIGBUS) && code > 0;
 }
 
-void explain_find_stack_uses(struct crash *crash)
+void assemble_find_stack_uses(struct crash *crash)
 {
 	struct interruption *interruptions = crash->interruptions;
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "analyzer/evidence/evidence_fault.h"
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 #include "analyzer/facts/fault.h"
 #include "analyzer/code/code_origin.h"
 
@@ -216,7 +216,7 @@ static void find(struct crash *crash, struct code_origin_search *search)
 	look_around(search, places, crash);
 }
 
-void explain_find_path(struct crash *crash)
+void assemble_find_path(struct crash *crash)
 {
 	struct code_origin_place places[CODE_ORIGIN_PLACES];
 	struct code_origin_search *search;

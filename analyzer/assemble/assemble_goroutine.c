@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "analyzer/facts/ending.h"
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 #include "analyzer/unwind/unwind.h"
 
 /* In words of eight bytes. */
@@ -84,7 +84,7 @@ static struct error *follow_goroutine(struct crash *crash, const uint64_t gorout
 	return err;
 }
 
-struct error *explain_follow_goroutine(struct crash *crash)
+struct error *assemble_follow_goroutine(struct crash *crash)
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
 	uint64_t goroutine[G_WORDS], current;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 #include "analyzer/facts/overrun.h"
 #include "analyzer/facts/stack_corruption.h"
 
@@ -20,7 +20,7 @@ static struct error *name_callee(const struct crash *crash, struct returned *own
 	return NULL;
 }
 
-struct error *explain_find_overrun(struct crash *crash)
+struct error *assemble_find_overrun(struct crash *crash)
 {
 	struct overrun *overrun = &crash->overrun;
 	struct smashed smashed;

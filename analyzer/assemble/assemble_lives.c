@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 #include "common/cleanup.h"
 #include "replay/effect.h"
 
@@ -126,9 +126,9 @@ static struct error *drop_known(struct around *around, const struct memory_event
 	return NULL;
 }
 
-struct error *explain_read_lives(struct store_reader *store, const struct history_query *query,
-				 struct memory_event **ret_events, size_t *ret_count, bool *ret_truncated,
-				 struct timeline *ret_timeline)
+struct error *assemble_read_lives(struct store_reader *store, const struct history_query *query,
+				  struct memory_event **ret_events, size_t *ret_count, bool *ret_truncated,
+				  struct timeline *ret_timeline)
 {
 	cleanup_free struct memory_event *events = NULL;
 	struct around around = {0};

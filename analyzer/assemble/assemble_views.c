@@ -2,7 +2,7 @@
 /* The recorded lives of other memory than the fault's own: what the faulting pointer was read from, and the code. */
 #include <string.h>
 
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 #include "analyzer/code/code_origin.h"
 
 #define STACK_WORDS 48
@@ -18,9 +18,9 @@ static struct error *add_view(struct store_reader *store, struct crash *crash, c
 	view->page_is_zero = code_origin_page_is_zero(crash->core, view->address) ||
 			     (view->role == VIEW_SOURCE && crash->path.page_is_blank);
 	crash->biography = (struct biography){0};
-	err = explain_load_biography(store, crash, view->address);
+	err = assemble_load_biography(store, crash, view->address);
 	if (!err)
-		err = explain_load_contexts(store, crash);
+		err = assemble_load_contexts(store, crash);
 	view->biography = crash->biography;
 	crash->view_count++;
 	crash->biography = kept;
@@ -88,7 +88,7 @@ static struct error *add_source(struct store_reader *store, struct crash *crash)
 	return add_view(store, crash, &view);
 }
 
-struct error *explain_take_views(struct store_reader *store, struct crash *crash)
+struct error *assemble_take_views(struct store_reader *store, struct crash *crash)
 {
 	struct memory_view code = {.role = VIEW_CODE};
 	struct error *err = NULL;

@@ -9,7 +9,7 @@
 #include "analyzer/elf/elf_file.h"
 #include "analyzer/elf/elf_host.h"
 #include "analyzer/evidence/evidence_mapping.h"
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 #include "common/cleanup.h"
 #include "replay/effect.h"
 
@@ -96,7 +96,7 @@ static struct error *describe_module(const struct core_module *module, uint64_t 
 	return complete ? NULL : &error_no_memory;
 }
 
-int explain_protection(const struct core_segment *segment)
+int assemble_protection(const struct core_segment *segment)
 {
 	return (segment->flags & PF_R ? PROT_READ : 0) | (segment->flags & PF_W ? PROT_WRITE : 0) |
 	       (segment->flags & PF_X ? PROT_EXEC : 0);
@@ -139,7 +139,7 @@ static bool reports_permission(const struct crash *crash)
 	       (signal->number == SIGSEGV && (signal->code == SEGV_ACCERR || signal->code == SEGV_PKUERR));
 }
 
-struct error *explain_take_mapping(struct crash *crash)
+struct error *assemble_take_mapping(struct crash *crash)
 {
 	const struct core *core = crash->core;
 	struct mapping_facts *mapping = &crash->mapping;
@@ -153,7 +153,7 @@ struct error *explain_take_mapping(struct crash *crash)
 	if (!segment)
 		return NULL;
 	mapping->known = true;
-	mapping->protection = explain_protection(segment);
+	mapping->protection = assemble_protection(segment);
 	mapping->start = segment->start;
 	mapping->end = segment->end;
 	mapping->guards_stack = guards_stack(crash, segment);
@@ -216,7 +216,7 @@ static struct error *describe_path(struct elf_host *host, const struct file_iden
 	return complete ? NULL : &error_no_memory;
 }
 
-struct error *explain_take_unloaded(struct store_reader *store, struct crash *crash)
+struct error *assemble_take_unloaded(struct store_reader *store, struct crash *crash)
 {
 	const struct biography *biography = &crash->biography;
 	const struct life *last =
@@ -286,7 +286,7 @@ static struct error *load_losses(struct store_reader *store, const struct file_i
 	return crash->file_losses ? NULL : &error_no_memory;
 }
 
-struct error *explain_take_file_losses(struct store_reader *store, struct crash *crash)
+struct error *assemble_take_file_losses(struct store_reader *store, struct crash *crash)
 {
 	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
 	const struct biography *biography = &crash->biography;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 #include "analyzer/code/code_origin.h"
-#include "analyzer/facts/tracers.h"
+#include "analyzer/assemble/assemble_tracers.h"
 #include "common/cleanup.h"
 
 /* Which member a null pointer was used for: base + a small offset, and the register the pointer for sure. */
@@ -26,7 +26,7 @@ static bool ask_for_member(const struct crash *crash, struct member_request *req
 	return true;
 }
 
-struct error *explain_unwind(const struct explain_request *request, struct crash *crash)
+struct error *assemble_unwind(const struct assemble_request *request, struct crash *crash)
 {
 	struct repair_request repair_request = {.core = request->core};
 	struct member_request member = {0};
@@ -75,7 +75,7 @@ static bool raises(const char *function)
 	return false;
 }
 
-void explain_follow_exception(struct crash *crash)
+void assemble_follow_exception(struct crash *crash)
 {
 	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
 	bool crystal = false;

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 #include "common/cleanup.h"
 
-#define SITE_LIMIT ((size_t)(2 + CRASH_VIEWS) * EXPLAIN_CONTEXT_LIMIT)
+#define SITE_LIMIT ((size_t)(2 + CRASH_VIEWS) * ASSEMBLE_CONTEXT_LIMIT)
 
 /* Recorded calls whose callers are wanted. */
 struct sites {
@@ -26,7 +26,7 @@ static void add_site(struct sites *sites, const struct event_place *place, struc
 /* The newest events that touch the page. */
 static void add_biography(struct sites *sites, const struct biography *biography)
 {
-	size_t limit = sites->count + EXPLAIN_CONTEXT_LIMIT;
+	size_t limit = sites->count + ASSEMBLE_CONTEXT_LIMIT;
 
 	for (size_t i = biography->event_count; biography->contexts && i-- > 0 && sites->count < limit;) {
 		const struct memory_event *event = &biography->events[i];
@@ -47,7 +47,7 @@ static void add_biography(struct sites *sites, const struct biography *biography
 /* Of other processes nothing is known but the address. */
 static void add_file_losses(struct sites *sites, const struct crash *crash)
 {
-	for (size_t i = crash->file_loss_count; i-- > 0 && i + EXPLAIN_CONTEXT_LIMIT >= crash->file_loss_count;) {
+	for (size_t i = crash->file_loss_count; i-- > 0 && i + ASSEMBLE_CONTEXT_LIMIT >= crash->file_loss_count;) {
 		struct file_loss *loss = &crash->file_losses[i];
 
 		if (loss->call.pid == crash->process.pid)
@@ -108,7 +108,7 @@ static struct error *name_parties(struct event_context *context)
 	return copy_symbol(&stack->frames[party].symbol, &context->caller);
 }
 
-struct error *explain_event_stacks(struct store_reader *store, struct crash *crash)
+struct error *assemble_callers(struct store_reader *store, struct crash *crash)
 {
 	cleanup_free struct sites *sites = calloc(1, sizeof(*sites));
 	struct event_stack stacks[SITE_LIMIT];

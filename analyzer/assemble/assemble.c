@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "analyzer/facts/explain_internal.h"
+#include "analyzer/assemble/assemble_steps.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include "analyzer/facts/signal_call.h"
 #include "analyzer/facts/signal_frame.h"
 #include "analyzer/facts/snapshot.h"
-#include "analyzer/facts/tracers.h"
+#include "analyzer/assemble/assemble_tracers.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
 
@@ -26,7 +26,7 @@ static bool has_thread(const struct core *core, uint32_t tid)
 	return core_find_thread(core, tid) != NULL;
 }
 
-bool explain_same_death(const struct core *core, const struct signal_event *signal)
+bool assemble_same_death(const struct core *core, const struct signal_event *signal)
 {
 	const struct core_thread *thread = core_find_thread(core, signal->namespace_tid);
 
@@ -35,7 +35,7 @@ bool explain_same_death(const struct core *core, const struct signal_event *sign
 	       core->signal.address == signal->address;
 }
 
-struct error *explain_match_core(const struct core *core, struct store_reader *store, struct space *ret_space)
+struct error *assemble_match_core(const struct core *core, struct store_reader *store, struct space *ret_space)
 {
 	cleanup_free struct space *spaces = NULL;
 	const struct space *best = NULL;
@@ -63,7 +63,7 @@ struct error *explain_match_core(const struct core *core, struct store_reader *s
 			continue;
 		err = store_reader_space_fatal_signal(store, spaces[i].id, &signal);
 		if (!err) {
-			score = explain_same_death(core, &signal) ? 3 : has_thread(core, signal.namespace_tid) ? 2 : 1;
+			score = assemble_same_death(core, &signal) ? 3 : has_thread(core, signal.namespace_tid) ? 2 : 1;
 			signal_event_deinit(&signal);
 		} else if (err->code != ERROR_NOT_FOUND) {
 			return err;
@@ -377,7 +377,7 @@ static bool has_symbol(struct elf_host *host, const char *path, const char *name
 }
 
 /* A process that ended itself, inside functions under uretprobes. */
-static struct error *take_exit(const struct explain_request *request, struct crash *crash)
+static struct error *take_exit(const struct assemble_request *request, struct crash *crash)
 {
 	struct error *err = store_reader_space(request->store, request->exit->space_id, &crash->space);
 
@@ -404,19 +404,19 @@ static struct error *take_exit(const struct explain_request *request, struct cra
 	return err;
 }
 
-static struct error *load_biography(const struct explain_request *request, struct crash *crash)
+static struct error *load_biography(const struct assemble_request *request, struct crash *crash)
 {
 	struct error *err;
 
 	if (!crash->recorded || (!request->has_address && crash->fault.source == ADDRESS_UNKNOWN))
 		return NULL;
-	err = explain_load_biography(request->store, crash,
-				     request->has_address ? request->address : crash->fault.address);
+	err = assemble_load_biography(request->store, crash,
+				      request->has_address ? request->address : crash->fault.address);
 	if (!err)
-		err = explain_load_contexts(request->store, crash);
+		err = assemble_load_contexts(request->store, crash);
 	if (!err)
-		err = explain_take_unloaded(request->store, crash);
-	return err ?: explain_take_file_losses(request->store, crash);
+		err = assemble_take_unloaded(request->store, crash);
+	return err ?: assemble_take_file_losses(request->store, crash);
 }
 
 static struct error *note_unrecorded(struct store_reader *store, struct crash *crash)
@@ -440,7 +440,7 @@ static struct error *note_unrecorded(struct store_reader *store, struct crash *c
 			      (unsigned long long)count, date);
 }
 
-static struct error *fill(const struct explain_request *request, struct crash *crash)
+static struct error *fill(const struct assemble_request *request, struct crash *crash)
 {
 	struct error *err = NULL;
 
@@ -451,7 +451,7 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 		if (!err)
 			err = take_core(crash, request->core_name);
 		if (!err && request->store) {
-			err = explain_match_core(request->core, request->store, &crash->space);
+			err = assemble_match_core(request->core, request->store, &crash->space);
 			if (!err) {
 				err = load_record(request->store, request->exit != NULL, crash);
 				take_missing_siginfo(crash);
@@ -478,44 +478,44 @@ static struct error *fill(const struct explain_request *request, struct crash *c
 	if (err)
 		return err;
 	fault_examine(crash);
-	err = explain_take_mapping(crash);
+	err = assemble_take_mapping(crash);
 	if (err)
 		return err;
 	set_id(crash);
 	err = load_biography(request, crash);
 	if (!err && crash->recorded)
-		err = explain_load_pointers(request->store, crash);
+		err = assemble_places(request->store, crash);
 	if (!err && !crash->recorded)
-		err = explain_take_remains(crash);
+		err = assemble_take_remains(crash);
 	if (!err && crash->core)
-		err = explain_unwind(request, crash);
+		err = assemble_unwind(request, crash);
 	if (!err && crash->core)
-		explain_find_path(crash);
+		assemble_find_path(crash);
 	if (!err && crash->recorded)
-		err = explain_take_views(request->store, crash);
+		err = assemble_take_views(request->store, crash);
 	if (!err)
-		err = explain_event_stacks(request->store, crash);
+		err = assemble_callers(request->store, crash);
 	if (!err && crash->recorded && request->has_address)
-		err = explain_load_chronicle(request->store, crash, request->address);
+		err = assemble_load_chronicle(request->store, crash, request->address);
 	if (!err && crash->interruption.found && crash->stacks.thread_count &&
 	    !signal_frame_confirm(crash->core, &crash->stacks.threads[0], &crash->interruption))
 		fault_examine_again(crash);
 	if (!err && crash->core)
-		err = explain_find_overrun(crash);
+		err = assemble_find_overrun(crash);
 	if (!err)
-		explain_follow_exception(crash);
+		assemble_follow_exception(crash);
 	if (!err && crash->core)
-		explain_find_stack_uses(crash);
+		assemble_find_stack_uses(crash);
 	if (!err && crash->core)
-		err = explain_follow_goroutine(crash);
+		err = assemble_follow_goroutine(crash);
 	signal_call_find(crash);
 	if (!err && crash->core)
-		explain_find_ending(crash);
-	return err ?: explain_heap(request, crash);
+		assemble_last_words(crash);
+	return err ?: assemble_heap(request, crash);
 }
 
 /* gc takes a process away before the first of its events: where it still is, nothing was missing when it was read. */
-static struct error *check_kept(const struct explain_request *request, const struct crash *crash)
+static struct error *check_kept(const struct assemble_request *request, const struct crash *crash)
 {
 	struct space space;
 	struct error *err;
@@ -529,7 +529,7 @@ static struct error *check_kept(const struct explain_request *request, const str
 	return error_format(ERROR_NOT_FOUND, "the record of this process was removed while it was read (corelate gc)");
 }
 
-struct error *explain_crash(const struct explain_request *request, struct crash *ret_crash)
+struct error *assemble_crash(const struct assemble_request *request, struct crash *ret_crash)
 {
 	struct error *err;
 
