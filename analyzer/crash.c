@@ -11,17 +11,17 @@ bool crash_unseen_between(const struct crash *crash, uint64_t from_ns, uint64_t 
 {
 	if (ret_gap)
 		*ret_gap = NULL;
-	for (size_t i = 0; i < crash->gap_count; i++) {
-		if (crash->gaps[i].from_ns > to_ns || crash->gaps[i].to_ns < from_ns)
+	for (size_t i = 0; i < crash->record.gap_count; i++) {
+		if (crash->record.gaps[i].from_ns > to_ns || crash->record.gaps[i].to_ns < from_ns)
 			continue;
 		if (ret_gap)
-			*ret_gap = &crash->gaps[i];
+			*ret_gap = &crash->record.gaps[i];
 		return true;
 	}
 	/* Records come in the order of events, so a recorded death means that what came before it was recorded too, or
 	 * counted as lost. Without it, nobody knows how long the process lived on after the last commit. */
-	return !crash->recorded || (!crash->has_signal_event && !crash->has_exit_state) ||
-	       from_ns < crash->recording.started_ns;
+	return !crash->record.known || (!crash->record.has_signal_event && !crash->record.has_exit_state) ||
+	       from_ns < crash->record.recording.started_ns;
 }
 
 bool crash_realtime_ns(const struct recording *recording, uint64_t time_ns, int64_t *ret_ns)
@@ -48,60 +48,58 @@ struct error *crash_add_note(struct crash *crash, const char *format, ...)
 	return NULL;
 }
 
-static void context_deinit(struct event_context *context)
+static void free_texts(char **texts, size_t count)
 {
-	event_stack_deinit(&context->stack);
-	symbol_deinit(&context->at);
-	symbol_deinit(&context->caller);
-	symbol_deinit(&context->jumper);
-	marker_deinit(&context->before);
-	marker_deinit(&context->after);
-	free(context->file);
+	for (size_t i = 0; i < count; i++)
+		free(texts[i]);
+	free(texts);
 }
 
-static void biography_deinit(struct biography *biography)
+void crash_from_core_deinit(struct crash_from_core *core)
 {
-	for (size_t i = 0; biography->contexts && i < biography->event_count; i++)
-		context_deinit(&biography->contexts[i]);
-	free(biography->contexts);
-	free(biography->events);
-	timeline_deinit(&biography->timeline);
-	chronicle_deinit(&biography->chronicle);
+	place_index_destroy(core->places);
+	free(core->path);
+	free_texts(core->gone_modules, core->gone_module_count);
+	free(core->abort_message);
+	*core = (struct crash_from_core){0};
+}
+
+void crash_from_record_deinit(struct crash_from_record *record)
+{
+	if (record->known)
+		recording_deinit(&record->recording);
+	if (record->has_signal_event)
+		signal_event_deinit(&record->signal_event);
+	free(record->gaps);
+	free(record->instances);
+	*record = (struct crash_from_record){0};
+}
+
+void crash_facts_deinit(struct crash_facts *facts)
+{
+	free(facts->executable);
+	free(facts->place_records);
+	mapping_facts_deinit(&facts->mapping);
+	unwind_result_deinit(&facts->stacks);
+	repair_deinit(&facts->repair);
+	free(facts->panic_message);
+	biography_deinit(&facts->biography);
+	returned_deinit(&facts->overrun.owner);
+	for (size_t i = 0; i < facts->view_count; i++)
+		biography_deinit(&facts->views[i].biography);
+	file_spot_deinit(&facts->unloaded);
+	for (size_t i = 0; i < facts->file_loss_count; i++)
+		file_loss_deinit(&facts->file_losses[i]);
+	free(facts->file_losses);
+	heap_facts_deinit(&facts->heap);
+	*facts = (struct crash_facts){0};
 }
 
 void crash_deinit(struct crash *crash)
 {
-	biography_deinit(&crash->biography);
-	for (size_t i = 0; i < crash->view_count; i++)
-		biography_deinit(&crash->views[i].biography);
-	for (size_t i = 0; i < crash->file_loss_count; i++) {
-		truncation_deinit(&crash->file_losses[i].call);
-		context_deinit(&crash->file_losses[i].context);
-	}
-	free(crash->file_losses);
-	file_spot_deinit(&crash->unloaded);
-	mapping_facts_deinit(&crash->mapping);
-	unwind_result_deinit(&crash->stacks);
-	repair_deinit(&crash->repair);
-	returned_deinit(&crash->overrun.owner);
-	free(crash->instances);
-	free(crash->place_records);
-	place_index_destroy(crash->places);
-	if (crash->recorded)
-		recording_deinit(&crash->recording);
-	if (crash->has_signal_event)
-		signal_event_deinit(&crash->signal_event);
-	free(crash->executable);
-	free(crash->panic_message);
-	free(crash->core_path);
-	free(crash->abort_message);
-	heap_facts_deinit(&crash->heap);
-	free(crash->gaps);
-	for (size_t i = 0; i < crash->note_count; i++)
-		free(crash->notes[i]);
-	free(crash->notes);
-	for (size_t i = 0; i < crash->gone_module_count; i++)
-		free(crash->gone_modules[i]);
-	free(crash->gone_modules);
+	crash_facts_deinit(&crash->facts);
+	crash_from_record_deinit(&crash->record);
+	crash_from_core_deinit(&crash->core);
+	free_texts(crash->notes, crash->note_count);
 	*crash = (struct crash){0};
 }

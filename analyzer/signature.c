@@ -113,7 +113,7 @@ static void take_expression(const char *message, char *out, size_t size)
 
 static const struct frame *frame_of_program(const struct crash *crash)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 
 	for (size_t i = 0; stack && i < stack->frame_count; i++) {
 		if (stack->frames[i].symbol.module && !event_stack_is_library(&stack->frames[i]))
@@ -134,7 +134,7 @@ static void name_stand_in(const struct crash *crash, char *out, size_t size)
 		signature_function(frame->symbol.function, function, sizeof(function));
 	else if (frame && frame->symbol.module)
 		snprintf(function, sizeof(function), "+0x%" PRIx64, frame->symbol.module_offset);
-	snprintf(out, size, "%s %s %s", words_signal(&signal, crash->signal.number), module, function);
+	snprintf(out, size, "%s %s %s", words_signal(&signal, crash->facts.signal.number), module, function);
 }
 
 const char *signature_text(struct words *words, const struct crash *crash, const struct finding_list *findings)
@@ -142,18 +142,18 @@ const char *signature_text(struct words *words, const struct crash *crash, const
 	const struct finding *verdict = &findings->findings[0];
 	char code[300], more[120] = "";
 
-	if (verdict->class == FINDING_KILLED_BY_PROCESS && crash->signal.sender_comm[0]) {
+	if (verdict->class == FINDING_KILLED_BY_PROCESS && crash->facts.signal.sender_comm[0]) {
 		struct words signal;
 
-		snprintf(code, sizeof(code), "%s by %s", words_signal(&signal, crash->signal.number),
-			 crash->signal.sender_comm);
+		snprintf(code, sizeof(code), "%s by %s", words_signal(&signal, crash->facts.signal.number),
+			 crash->facts.signal.sender_comm);
 	} else if (verdict->offender) {
 		normalize(verdict->offender, code, sizeof(code));
 	} else {
 		name_stand_in(crash, code, sizeof(code));
 	}
 	if (verdict->class == FINDING_ASSERTION_FAILURE)
-		take_expression(crash->abort_message, more, sizeof(more));
+		take_expression(crash->core.abort_message, more, sizeof(more));
 	snprintf(words->text, sizeof(words->text), "%s %s%s%s", finding_class_name(verdict->class), code,
 		 more[0] ? " " : "", more);
 	return words->text;

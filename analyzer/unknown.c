@@ -33,15 +33,16 @@ static struct error *describe_nameless(const struct crash *crash, const struct f
 	err = finding_set_summary(finding, "%s, called from code of no file that the core names: " OPEN ".", what);
 	if (err)
 		return err;
-	return finding_add_missing(
-		finding, "the file of the code at 0x%" PRIx64 "%s", frame->pc,
-		crash->core && !crash->core->file_count ? ": the core has no list of mapped files (NT_FILE)" : "");
+	return finding_add_missing(finding, "the file of the code at 0x%" PRIx64 "%s", frame->pc,
+				   crash->core.image && !crash->core.image->file_count
+					   ? ": the core has no list of mapped files (NT_FILE)"
+					   : "");
 }
 
 /* The thread ended the process by a system call, and the frames do not show what for. */
 static struct error *describe_lost_way(const struct crash *crash, const struct ending *ending, struct finding *finding)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 	const struct frame *frame = ending->lost_frame == SIZE_MAX ? NULL : &stack->frames[ending->lost_frame];
 	const char *reason = ending->lost == LOST_GONE ? "is not there any more" : "has no symbols";
 	struct words signal, call, module;
@@ -51,9 +52,9 @@ static struct error *describe_lost_way(const struct crash *crash, const struct e
 	if (ending->teller != SIZE_MAX)
 		words_function(&call, &stack->frames[ending->teller].symbol);
 	else
-		words_system_call(&call, crash->sending.crashed);
-	snprintf(what, sizeof(what), "Thread %" PRIu32 " sent %s to its own process (%s)", crash->tid,
-		 words_signal(&signal, crash->signal.number), call.text);
+		words_system_call(&call, crash->facts.sending.crashed);
+	snprintf(what, sizeof(what), "Thread %" PRIu32 " sent %s to its own process (%s)", crash->facts.tid,
+		 words_signal(&signal, crash->facts.signal.number), call.text);
 	if (!frame || !frame->symbol.module)
 		return describe_nameless(crash, frame, what, finding);
 	module_words(&module, &frame->symbol);
@@ -76,7 +77,7 @@ static struct error *describe_lost_way(const struct crash *crash, const struct e
 /* A signal that no instruction raised, from a sender that is not known. */
 static struct error *describe_sent(const struct crash *crash, struct finding *finding)
 {
-	const struct crash_signal *signal = &crash->signal;
+	const struct crash_signal *signal = &crash->facts.signal;
 	struct words name, code;
 	struct error *err;
 
@@ -87,7 +88,7 @@ static struct error *describe_sent(const struct crash *crash, struct finding *fi
 		return err;
 	if (signal->only_number)
 		err = finding_add_missing(finding, "the sender of %s: %s", name.text,
-					  crash->core
+					  crash->core.image
 						  ? "the core has no siginfo"
 						  : "the kernel keeps none for a signal that ends a process without "
 						    "a core, and no process was seen sending it; the kernel itself "
@@ -119,23 +120,24 @@ static struct error *describe(const struct crash *crash, struct finding *finding
 	struct ending ending;
 
 	ending_find(crash, &ending);
-	if (crash->has_exit_state)
+	if (crash->record.has_exit_state)
 		return finding_set_summary(finding, "The process exited by itself; no cause can be shown.");
-	if (crash->fault.cause == FAULT_MISALIGNED && crash->fault.operand < crash->fault.operand_count)
+	if (crash->facts.fault.cause == FAULT_MISALIGNED &&
+	    crash->facts.fault.operand < crash->facts.fault.operand_count)
 		return finding_set_summary(finding,
 					   "The processor refused %s: its operand lies at 0x%" PRIx64
 					   ", which is no multiple of %u, as this "
 					   "instruction demands; no cause can be shown.",
-					   crash->fault.instruction,
-					   crash->fault.operands[crash->fault.operand].address,
-					   crash->fault.operands[crash->fault.operand].alignment);
+					   crash->facts.fault.instruction,
+					   crash->facts.fault.operands[crash->facts.fault.operand].address,
+					   crash->facts.fault.operands[crash->facts.fault.operand].alignment);
 	if (ending.own && ending.sends && ending.lost)
 		return describe_lost_way(crash, &ending, finding);
-	if (!ending.own && is_sent(&crash->signal))
+	if (!ending.own && is_sent(&crash->facts.signal))
 		return describe_sent(crash, finding);
 	return finding_set_summary(finding, "Signal %s (%s) ended the process; no cause can be shown.",
-				   words_signal(&signal, crash->signal.number),
-				   words_signal_origin(&code, &crash->signal));
+				   words_signal(&signal, crash->facts.signal.number),
+				   words_signal_origin(&code, &crash->facts.signal));
 }
 
 struct error *unknown_append(const struct crash *crash, struct finding_list *list)
@@ -145,16 +147,16 @@ struct error *unknown_append(const struct crash *crash, struct finding_list *lis
 
 	if (!err)
 		err = describe(crash, finding);
-	if (!err && !crash->recorded)
+	if (!err && !crash->record.known)
 		err = finding_add_missing(finding, "a record of the process's life: nobody recorded it");
-	if (!err && !crash->core)
+	if (!err && !crash->core.image)
 		err = finding_add_missing(finding, "the core of the process");
 	if (!err && !finding->next_step)
 		err = finding_set_next_step(
 			finding, "%s",
-			crash->recorded ? "look at the stack of the crashed thread and at corelate why ADDRESS for "
-					  "the pointers in it"
-					: "run the program under corelate record, so that the next crash has a "
-					  "history");
+			crash->record.known ? "look at the stack of the crashed thread and at corelate why ADDRESS for "
+					      "the pointers in it"
+					    : "run the program under corelate record, so that the next crash has a "
+					      "history");
 	return err;
 }

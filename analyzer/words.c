@@ -59,11 +59,11 @@ const char *words_before_crash(struct words *words, const struct crash *crash, u
 {
 	struct words duration;
 
-	if (!crash->time_ns)
+	if (!crash->record.time_ns)
 		return put(words, "at an unknown time before the crash");
-	if (time_ns > crash->time_ns)
-		return put(words, "%s after the signal", words_duration(&duration, time_ns - crash->time_ns));
-	return put(words, "%s before the crash", words_duration(&duration, crash->time_ns - time_ns));
+	if (time_ns > crash->record.time_ns)
+		return put(words, "%s after the signal", words_duration(&duration, time_ns - crash->record.time_ns));
+	return put(words, "%s before the crash", words_duration(&duration, crash->record.time_ns - time_ns));
 }
 
 const char *words_call(struct words *words, const struct memory_event *event)
@@ -161,16 +161,16 @@ const char *words_context(struct words *words, const struct event_context *conte
 
 const char *words_caller(struct words *words, const struct crash *crash, size_t index)
 {
-	if (words_context(words, &crash->biography.contexts[index])[0])
+	if (words_context(words, &crash->facts.biography.contexts[index])[0])
 		return words->text;
-	if (crash->biography.events[index].ip)
-		return put(words, "code at 0x%" PRIx64, crash->biography.events[index].ip);
+	if (crash->facts.biography.events[index].ip)
+		return put(words, "code at 0x%" PRIx64, crash->facts.biography.events[index].ip);
 	return put(words, "the kernel");
 }
 
 const char *words_caller_module(struct words *words, const struct crash *crash, size_t index)
 {
-	const struct event_context *context = &crash->biography.contexts[index];
+	const struct event_context *context = &crash->facts.biography.contexts[index];
 	const struct symbol *caller = context->jumper.module ? &context->jumper : &context->caller;
 
 	return caller->module ? put(words, "%s", words_base_name(caller->module)) : NULL;
@@ -178,7 +178,7 @@ const char *words_caller_module(struct words *words, const struct crash *crash, 
 
 const char *words_offender(struct words *words, const struct crash *crash, size_t index)
 {
-	const struct event_context *context = &crash->biography.contexts[index];
+	const struct event_context *context = &crash->facts.biography.contexts[index];
 	const struct symbol *symbol = context->jumper.module   ? &context->jumper
 				      : context->caller.module ? &context->caller
 							       : &context->at;

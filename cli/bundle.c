@@ -196,9 +196,9 @@ static struct error *write_vdso(struct bundling *bundling)
 	ssize_t got;
 	off_t at = 0;
 
-	if (!bundling->crash.recorded || (bundling->core && !elf_host_gave_vdso(bundling->host)))
+	if (!bundling->crash.record.known || (bundling->core && !elf_host_gave_vdso(bundling->host)))
 		return NULL;
-	from = elf_host_open_vdso(bundling->host, bundling->crash.recording.boot_id);
+	from = elf_host_open_vdso(bundling->host, bundling->crash.record.recording.boot_id);
 	if (from < 0)
 		return NULL;
 	err = name_in_room(bundling, "vdso", &bundling->vdso_path);
@@ -223,8 +223,8 @@ static struct error *take_death(struct bundling *bundling)
 		contents->exit_state_id = found->row.exit.id;
 	else if (found->row.has_signal)
 		contents->signal_id = found->row.signal_event.id;
-	else if (bundling->crash.has_signal_event)
-		contents->signal_id = bundling->crash.signal_event.id;
+	else if (bundling->crash.record.has_signal_event)
+		contents->signal_id = bundling->crash.record.signal_event.id;
 	if (!contents->core && !contents->signal_id && !contents->exit_state_id)
 		return error_format(ERROR_INVALID, "the death was not recorded: without its core there is nothing to "
 						   "explain");
@@ -236,15 +236,15 @@ static struct error *fill_contents(struct bundling *bundling, bool with_core)
 	struct bundle_contents *contents = &bundling->contents;
 
 	*contents = (struct bundle_contents){
-		.crash_id = bundling->crash.id,
+		.crash_id = bundling->crash.facts.id,
 		.host = bundling->host,
 		.core = with_core && bundling->core ? bundling->core->path : NULL,
-		.core_name = bundling->crash.core_path,
+		.core_name = bundling->crash.core.path,
 		.record = bundling->record_path,
 		.report_json = bundling->json_path,
 		.report_html = bundling->html_path,
 		.vdso = bundling->vdso_path,
-		.boot_id = bundling->crash.recorded ? bundling->crash.recording.boot_id : NULL,
+		.boot_id = bundling->crash.record.known ? bundling->crash.record.recording.boot_id : NULL,
 	};
 	return take_death(bundling);
 }
@@ -298,7 +298,7 @@ static void tell(const struct cli_options *options, const struct bundling *bundl
 	inert_write(options->output, out);
 	fputs(": ", out);
 	write_size(packed->bytes, out);
-	fprintf(out, ", crash %s\n  core: ", bundling->crash.id);
+	fprintf(out, ", crash %s\n  core: ", bundling->crash.facts.id);
 	if (bundling->contents.core) {
 		write_size(packed->core_bytes, out);
 		fputs(", of which not zero ", out);
@@ -306,9 +306,9 @@ static void tell(const struct cli_options *options, const struct bundling *bundl
 	} else {
 		fputs(options->no_core ? "left out" : "none was found", out);
 	}
-	fprintf(out, "\n  record: %s", bundling->crash.recorded ? "" : "none");
-	if (bundling->crash.recorded)
-		fprintf(out, "%" PRIu64 " events of this process", bundling->crash.event_count);
+	fprintf(out, "\n  record: %s", bundling->crash.record.known ? "" : "none");
+	if (bundling->crash.record.known)
+		fprintf(out, "%" PRIu64 " events of this process", bundling->crash.record.event_count);
 	fprintf(out, "\n  programs, libraries, debug files: %" PRIu64 ", ", packed->file_count);
 	write_size(packed->file_bytes, out);
 	fputc('\n', out);

@@ -37,13 +37,14 @@ static struct error *copy_make(const struct crash *crash, struct copy *ret)
 	const char *temporary = getenv("TMPDIR");
 	size_t known = 0;
 
-	for (size_t i = 0; i < crash->repair.slot_count; i++)
-		known += crash->repair.slots[i].trust != FRAME_LOST;
+	for (size_t i = 0; i < crash->facts.repair.slot_count; i++)
+		known += crash->facts.repair.slots[i].trust != FRAME_LOST;
 	if (known == 0) {
 		/* A core that was unpacked has no name but our descriptor's, which the debugger must ask us for. */
-		if (strncmp(crash->core->path, "/proc/self/", 11) == 0)
-			snprintf(ret->path, sizeof(ret->path), "/proc/%d/%s", getpid(), crash->core->path + 11);
-		else if (snprintf(ret->path, sizeof(ret->path), "%s", crash->core->path) >= (int)sizeof(ret->path))
+		if (strncmp(crash->core.image->path, "/proc/self/", 11) == 0)
+			snprintf(ret->path, sizeof(ret->path), "/proc/%d/%s", getpid(), crash->core.image->path + 11);
+		else if (snprintf(ret->path, sizeof(ret->path), "%s", crash->core.image->path) >=
+			 (int)sizeof(ret->path))
 			return error_format(ERROR_INVALID, "the core's path is too long");
 		return NULL;
 	}
@@ -58,7 +59,7 @@ static struct error *copy_make(const struct crash *crash, struct copy *ret)
 	snprintf(ret->path, sizeof(ret->path), "%s/core", ret->directory);
 	fprintf(stderr, "corelate: %zu return address%s that uretprobes took put back into a copy of the core\n", known,
 		known == 1 ? "" : "es");
-	return repair_write_core(crash->core, &crash->repair, ret->path);
+	return repair_write_core(crash->core.image, &crash->facts.repair, ret->path);
 }
 
 /* The arguments of -A, separated by blanks: a debugger's own, so that no shell reads them. */
@@ -224,7 +225,7 @@ static struct error *run_debugger(const struct cli_options *options, const char 
 static struct error *start(const struct cli_options *options, struct cli_explained *explained, const char *core,
 			   int *ret_status)
 {
-	const char *executable = explained->crash.executable;
+	const char *executable = explained->crash.facts.executable;
 	cleanup_free char *sysroot = NULL, *inside = NULL;
 	struct error *err = NULL;
 
@@ -254,7 +255,7 @@ static struct error *run_debug(const struct cli_options *options, int *ret_statu
 	if (err)
 		return err;
 	verdict = &explained.findings.findings[0];
-	if (!explained.crash.core || !explained.crash.core_path) {
+	if (!explained.crash.core.image || !explained.crash.core.path) {
 		err = error_format(ERROR_NOT_FOUND,
 				   "this crash left no core that could be found; name it: corelate debug CORE");
 	} else {

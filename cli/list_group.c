@@ -115,12 +115,12 @@ static struct error *write_told(const struct report *report, bool without_core, 
 	struct told told;
 
 	memset(&told, 0, sizeof(told));
-	memcpy(told.id, crash->id, sizeof(told.id));
+	memcpy(told.id, crash->facts.id, sizeof(told.id));
 	memcpy(told.signature, report->signature, sizeof(told.signature));
 	told.class = verdict->class;
 	told.confidence = verdict->confidence;
 	told.without_core = without_core;
-	if (!crash_realtime_ns(&crash->recording, crash->time_ns, &told.when_ns))
+	if (!crash_realtime_ns(&crash->record.recording, crash->record.time_ns, &told.when_ns))
 		told.when_ns = 0;
 	fwrite(&told, sizeof(told), 1, out);
 	fputs(verdict->summary ?: "", out);

@@ -160,7 +160,7 @@ static struct error *write_verdict(const struct report *report, FILE *out)
 	const struct finding *finding = &report->findings->findings[0];
 	cleanup_free char *summary = publish_inert(report->findings->count ? finding->summary : "");
 
-	fprintf(out, "%s\n%s\n%s\n%s\n%.1000s\n", report->crash->id,
+	fprintf(out, "%s\n%s\n%s\n%s\n%.1000s\n", report->crash->facts.id,
 		report->findings->count ? finding_class_name(finding->class) : "",
 		report->findings->count ? finding_confidence_name(finding->confidence) : "", report->signature,
 		summary ?: "");

@@ -35,14 +35,14 @@ static struct error *run_repair(const struct cli_options *options, int *ret_stat
 	err = cli_explain_crash(options, options->arguments, 1, NULL, &explained);
 	if (err)
 		return err;
-	repair = &explained.crash.repair;
+	repair = &explained.crash.facts.repair;
 	for (size_t i = 0; i < repair->slot_count; i++)
 		repaired += repair->slots[i].trust != FRAME_LOST;
-	if (!explained.crash.core)
+	if (!explained.crash.core.image)
 		err = error_format(ERROR_NOT_FOUND,
 				   "this crash left no core that could be found; name it: corelate repair CORE");
 	else if (options->output)
-		err = repair_write_core(explained.crash.core, repair, options->output);
+		err = repair_write_core(explained.crash.core.image, repair, options->output);
 	if (!err) {
 		FILE *out = to_stdout ? stderr : stdout;
 

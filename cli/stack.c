@@ -6,7 +6,7 @@ static struct error *render_stack(const struct cli_options *options, const struc
 {
 	struct report_style style = cli_style(options);
 
-	if (!explained->crash.core)
+	if (!explained->crash.core.image)
 		return error_format(ERROR_NOT_FOUND,
 				    "this crash left no core that could be found; name it: corelate stack CORE");
 	report_write_stacks(&explained->report, &style, stdout);

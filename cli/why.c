@@ -29,11 +29,11 @@ static void write_place(const struct crash *crash, uint64_t address)
 	struct words words;
 
 	printf("0x%" PRIx64, address);
-	if (!crash->core) {
+	if (!crash->core.image) {
 		puts(": no core shows whether it was mapped at the end");
 		return;
 	}
-	segment = core_find_segment(crash->core, address);
+	segment = core_find_segment(crash->core.image, address);
 	if (!segment) {
 		puts(" was not mapped when the process died");
 		return;
@@ -42,7 +42,7 @@ static void write_place(const struct crash *crash, uint64_t address)
 	printf(" lies in the mapping 0x%" PRIx64 "-0x%" PRIx64 " (%s)", segment->start, segment->end,
 	       words_protection(&words, (segment->flags & 4 ? PROT_READ : 0) | (segment->flags & 2 ? PROT_WRITE : 0) |
 						(segment->flags & 1 ? PROT_EXEC : 0)));
-	file = core_find_file(crash->core, address);
+	file = core_find_file(crash->core.image, address);
 	if (file) {
 		fputs(" of ", stdout);
 		inert_write(file->path, stdout);
@@ -66,13 +66,13 @@ static struct error *run_why(const struct cli_options *options, int *ret_status)
 				&explained);
 	if (err)
 		return err;
-	explained.crash.biography.address = address; /* also where nothing was recorded of it */
+	explained.crash.facts.biography.address = address; /* also where nothing was recorded of it */
 	if (options->json) {
 		err = report_write_biography_json(&explained.report, stdout);
 	} else {
 		write_place(&explained.crash, address);
 		report_write_biography(&explained.report, &style, stdout);
-		if (!explained.crash.recorded)
+		if (!explained.crash.record.known)
 			fputs("  (the process was not recorded)\n", stdout);
 	}
 	cli_explained_deinit(&explained);

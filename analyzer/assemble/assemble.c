@@ -84,21 +84,21 @@ struct error *assemble_match_core(const struct core *core, struct store_reader *
  * the same. Then it must be the process that was seen sending. */
 static bool is_its_sender(const struct crash *crash)
 {
-	const struct signal_event *signal = &crash->signal_event;
+	const struct signal_event *signal = &crash->record.signal_event;
 
-	return !signal->sender_pid || crash->process.namespace_pid != crash->process.pid || signal->code == SI_QUEUE ||
-	       signal->sender_pid == crash->sender.pid;
+	return !signal->sender_pid || crash->record.process.namespace_pid != crash->record.process.pid ||
+	       signal->code == SI_QUEUE || signal->sender_pid == crash->record.sender.pid;
 }
 
 static struct error *load_sender(struct store_reader *store, struct crash *crash)
 {
-	struct error *err = store_reader_signal_sender(store, crash->signal_event.id, &crash->sender);
+	struct error *err = store_reader_signal_sender(store, crash->record.signal_event.id, &crash->record.sender);
 
 	if (err && err->code == ERROR_NOT_FOUND) {
 		error_destroy(err);
 		return NULL;
 	}
-	crash->has_sender = !err && crash->sender.pid && is_its_sender(crash);
+	crash->record.has_sender = !err && crash->record.sender.pid && is_its_sender(crash);
 	return err;
 }
 
@@ -108,22 +108,22 @@ static struct error *load_death(struct store_reader *store, bool is_exit, struct
 {
 	struct error *err;
 
-	if (crash->snapshot)
+	if (crash->core.snapshot)
 		return NULL;
-	err = store_reader_space_fatal_signal(store, crash->space.id, &crash->signal_event);
-	if (!err && crash->core && crash->signal_event.number != crash->signal.number) {
+	err = store_reader_space_fatal_signal(store, crash->record.space.id, &crash->record.signal_event);
+	if (!err && crash->core.image && crash->record.signal_event.number != crash->facts.signal.number) {
 		struct words words;
 
 		err = crash_add_note(crash,
 				     "the record has another end of this process (%s): the core was written before",
-				     words_signal(&words, crash->signal_event.number));
-		signal_event_deinit(&crash->signal_event);
-		crash->signal_event = (struct signal_event){0};
+				     words_signal(&words, crash->record.signal_event.number));
+		signal_event_deinit(&crash->record.signal_event);
+		crash->record.signal_event = (struct signal_event){0};
 		return err;
 	}
 	if (!err) {
-		crash->has_signal_event = true;
-		crash->time_ns = crash->signal_event.time_ns;
+		crash->record.has_signal_event = true;
+		crash->record.time_ns = crash->record.signal_event.time_ns;
 		return load_sender(store, crash);
 	}
 	if (err->code != ERROR_NOT_FOUND)
@@ -136,42 +136,45 @@ static struct error *load_death(struct store_reader *store, bool is_exit, struct
 
 static struct error *load_record(struct store_reader *store, bool is_exit, struct crash *crash)
 {
-	struct error *err = store_reader_process(store, crash->space.process_id, &crash->process);
+	struct error *err = store_reader_process(store, crash->record.space.process_id, &crash->record.process);
 
 	if (!err)
-		err = store_reader_recording(store, crash->process.recording_id, &crash->recording);
+		err = store_reader_recording(store, crash->record.process.recording_id, &crash->record.recording);
 	if (err)
 		return err;
-	crash->recorded = true;
+	crash->record.known = true;
 	err = load_death(store, is_exit, crash);
 	if (!err)
-		err = store_reader_count_events(store, crash->space.id, &crash->event_count);
+		err = store_reader_count_events(store, crash->record.space.id, &crash->record.event_count);
 	if (!err)
-		err = store_reader_space_gaps(store, crash->space.id, crash->time_ns ?: UINT64_MAX, &crash->gaps,
-					      &crash->gap_count);
-	if (crash->space.origin == SPACE_SNAPSHOT || crash->space.origin == SPACE_SEEN)
-		crash->known_from_ns = crash->space.from_ns;
+		err = store_reader_space_gaps(store, crash->record.space.id, crash->record.time_ns ?: UINT64_MAX,
+					      &crash->record.gaps, &crash->record.gap_count);
+	if (crash->record.space.origin == SPACE_SNAPSHOT || crash->record.space.origin == SPACE_SEEN)
+		crash->record.known_from_ns = crash->record.space.from_ns;
 	return err;
 }
 
 /* The sender's name, where it was recorded too. */
 static struct error *name_sender(struct store_reader *store, struct crash *crash)
 {
-	struct crash_signal *signal = &crash->signal;
+	struct crash_signal *signal = &crash->facts.signal;
 	struct process sender;
 	struct error *err;
 
 	/* Ids of the initial namespace, which the process must share to mean the same. */
-	if (signal->only_number && crash->has_sender && crash->process.namespace_pid == crash->process.pid)
-		signal->sender_pid = crash->sender.pid;
-	if (signal->sender_pid && crash->has_sender) {
-		snprintf(signal->sender_comm, sizeof(signal->sender_comm), "%.*s", (int)sizeof(crash->sender.comm),
-			 crash->sender.comm);
+	if (signal->only_number && crash->record.has_sender &&
+	    crash->record.process.namespace_pid == crash->record.process.pid)
+		signal->sender_pid = crash->record.sender.pid;
+	if (signal->sender_pid && crash->record.has_sender) {
+		snprintf(signal->sender_comm, sizeof(signal->sender_comm), "%.*s",
+			 (int)sizeof(crash->record.sender.comm), crash->record.sender.comm);
 		return NULL;
 	}
-	if (!signal->sender_pid || !crash->time_ns || crash->process.namespace_pid != crash->process.pid)
+	if (!signal->sender_pid || !crash->record.time_ns ||
+	    crash->record.process.namespace_pid != crash->record.process.pid)
 		return NULL;
-	err = store_reader_process_at(store, crash->process.recording_id, signal->sender_pid, crash->time_ns, &sender);
+	err = store_reader_process_at(store, crash->record.process.recording_id, signal->sender_pid,
+				      crash->record.time_ns, &sender);
 	if (err && err->code == ERROR_NOT_FOUND) {
 		error_destroy(err);
 		return NULL;
@@ -194,9 +197,9 @@ static struct error *load_executable(struct store_reader *store, struct crash *c
 	struct file_identity file;
 	struct error *err;
 
-	if (crash->executable || !crash->space.executable_file_id)
+	if (crash->facts.executable || !crash->record.space.executable_file_id)
 		return NULL;
-	err = store_reader_file(store, crash->space.executable_file_id, &file);
+	err = store_reader_file(store, crash->record.space.executable_file_id, &file);
 	if (err && err->code == ERROR_NOT_FOUND) {
 		error_destroy(err);
 		return NULL;
@@ -204,7 +207,7 @@ static struct error *load_executable(struct store_reader *store, struct crash *c
 	if (err)
 		return err;
 	if (file.path[0]) /* else its path was lost */
-		err = set_text(&crash->executable, file.path);
+		err = set_text(&crash->facts.executable, file.path);
 	file_identity_deinit(&file);
 	return err;
 }
@@ -221,7 +224,7 @@ static void take_signal(struct crash *crash, int number, int code, uint64_t addr
 {
 	bool by_kernel = code > 0 && code != SI_KERNEL;
 
-	crash->signal = (struct crash_signal){
+	crash->facts.signal = (struct crash_signal){
 		.number = number,
 		.code = code,
 		.address = address,
@@ -243,14 +246,14 @@ static struct error *note_modules(struct crash *crash)
 {
 	struct error *err = NULL;
 
-	crash->gone_modules = calloc(crash->core->module_count ?: 1, sizeof(*crash->gone_modules));
-	if (!crash->gone_modules)
+	crash->core.gone_modules = calloc(crash->core.image->module_count ?: 1, sizeof(*crash->core.gone_modules));
+	if (!crash->core.gone_modules)
 		return &error_no_memory;
-	for (size_t i = 0; i < crash->core->module_count && !err; i++) {
-		const struct core_module *module = &crash->core->modules[i];
+	for (size_t i = 0; i < crash->core.image->module_count && !err; i++) {
+		const struct core_module *module = &crash->core.image->modules[i];
 
 		if (module->state == CORE_MODULE_MISMATCH || module->state == CORE_MODULE_MISSING)
-			err = set_text(&crash->gone_modules[crash->gone_module_count++], module->path);
+			err = set_text(&crash->core.gone_modules[crash->core.gone_module_count++], module->path);
 		if (err)
 			break;
 		if (module->state == CORE_MODULE_MISMATCH)
@@ -265,29 +268,29 @@ static struct error *note_modules(struct crash *crash)
 
 static struct error *take_core(struct crash *crash, const char *name)
 {
-	const struct core *core = crash->core;
+	const struct core *core = crash->core.image;
 	struct error *err;
 
-	crash->pid = core->pid;
-	crash->parent_pid = core->parent_pid;
-	crash->tid = core->threads[0].tid;
-	snprintf(crash->comm, sizeof(crash->comm), "%s", core->comm);
-	memcpy(crash->registers, core->threads[0].registers, sizeof(crash->registers));
-	crash->has_registers = true;
+	crash->facts.pid = core->pid;
+	crash->facts.parent_pid = core->parent_pid;
+	crash->facts.tid = core->threads[0].tid;
+	snprintf(crash->facts.comm, sizeof(crash->facts.comm), "%s", core->comm);
+	memcpy(crash->facts.registers, core->threads[0].registers, sizeof(crash->facts.registers));
+	crash->facts.has_registers = true;
 	take_signal(crash, core->signal.number, core->signal.code, core->signal.address, core->signal.sender_pid,
 		    core->signal.sender_uid);
 	if (!core->signal.has_siginfo)
-		crash->signal = (struct crash_signal){.number = core->signal.number, .only_number = true};
-	crash->snapshot = snapshot_find(core, &crash->signal);
-	err = set_text(&crash->core_path, name ?: core->path);
+		crash->facts.signal = (struct crash_signal){.number = core->signal.number, .only_number = true};
+	crash->core.snapshot = snapshot_find(core, &crash->facts.signal);
+	err = set_text(&crash->core.path, name ?: core->path);
 	if (!err)
-		err = set_text(&crash->executable, executable_of_core(core));
+		err = set_text(&crash->facts.executable, executable_of_core(core));
 	if (!err)
 		err = note_modules(crash);
 	/* Only then can its words be the last ones. */
 	if (!err && core->signal.number == SIGABRT)
-		err = abort_message_read(core, &crash->abort_message);
-	if (!err && !crash->snapshot && core->threads[0].signal &&
+		err = abort_message_read(core, &crash->core.abort_message);
+	if (!err && !crash->core.snapshot && core->threads[0].signal &&
 	    core->threads[0].signal != core->threads[0].info_signal)
 		err = crash_add_note(
 			crash, "the kernel did not write this core, but a debugger or another tool: the process may "
@@ -302,19 +305,19 @@ static struct error *take_core(struct crash *crash, const char *name)
  * SIGKILL, without a siginfo (kernel/signal.c, get_signal), and one without is stored as zeros. */
 static void take_recorded_signal(struct crash *crash)
 {
-	const struct signal_event *signal = &crash->signal_event;
+	const struct signal_event *signal = &crash->record.signal_event;
 
 	take_signal(crash, signal->number, signal->code, signal->address, signal->sender_pid, signal->sender_uid);
 	if (signal->code == SI_USER && !signal->sender_pid && !signal->sender_uid)
-		crash->signal = (struct crash_signal){.number = signal->number, .only_number = true};
+		crash->facts.signal = (struct crash_signal){.number = signal->number, .only_number = true};
 }
 
 /* A core without a siginfo, of a death that was recorded with one. */
 static void take_missing_siginfo(struct crash *crash)
 {
-	if (!crash->core->signal.has_siginfo && crash->has_signal_event &&
-	    crash->signal_event.namespace_tid == crash->tid &&
-	    crash->signal_event.registers[RECORD_REGISTER_RIP] == crash->registers[CORE_RIP])
+	if (!crash->core.image->signal.has_siginfo && crash->record.has_signal_event &&
+	    crash->record.signal_event.namespace_tid == crash->facts.tid &&
+	    crash->record.signal_event.registers[RECORD_REGISTER_RIP] == crash->facts.registers[CORE_RIP])
 		take_recorded_signal(crash);
 }
 
@@ -326,14 +329,15 @@ static void take_signal_event(struct crash *crash)
 		CORE_R15, CORE_R14, CORE_R13, CORE_R12, CORE_RBP, CORE_RBX, CORE_R11, CORE_R10,	   CORE_R9,
 		CORE_R8,  CORE_RAX, CORE_RCX, CORE_RDX, CORE_RSI, CORE_RDI, CORE_RIP, CORE_EFLAGS, CORE_RSP,
 	};
-	const struct signal_event *signal = &crash->signal_event;
+	const struct signal_event *signal = &crash->record.signal_event;
 
-	crash->pid = crash->process.namespace_pid ?: crash->process.pid;
-	crash->tid = signal->namespace_tid ?: signal->tid;
-	snprintf(crash->comm, sizeof(crash->comm), "%.*s", (int)sizeof(crash->process.comm), crash->process.comm);
+	crash->facts.pid = crash->record.process.namespace_pid ?: crash->record.process.pid;
+	crash->facts.tid = signal->namespace_tid ?: signal->tid;
+	snprintf(crash->facts.comm, sizeof(crash->facts.comm), "%.*s", (int)sizeof(crash->record.process.comm),
+		 crash->record.process.comm);
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		crash->registers[order[i]] = signal->registers[i];
-		crash->has_registers |= signal->registers[i] != 0;
+		crash->facts.registers[order[i]] = signal->registers[i];
+		crash->facts.has_registers |= signal->registers[i] != 0;
 	}
 	take_recorded_signal(crash);
 }
@@ -342,20 +346,20 @@ static void take_signal_event(struct crash *crash)
 
 static void set_id(struct crash *crash)
 {
-	const struct core *core = crash->core && crash->core->has_auxv ? crash->core : NULL;
+	const struct core *core = crash->core.image && crash->core.image->has_auxv ? crash->core.image : NULL;
 	const struct crash_identity identity = {
-		.auxv_sysinfo_ehdr = core ? core->auxv_sysinfo_ehdr : crash->space.auxv_sysinfo_ehdr,
-		.auxv_random = core ? core->auxv_random : crash->space.auxv_random,
-		.auxv_entry = core ? core->auxv_entry : crash->space.auxv_entry,
-		.auxv_base = core ? core->auxv_base : crash->space.auxv_base,
-		.pid = crash->pid,
-		.tid = crash->tid,
-		.instruction_pointer = crash->registers[CORE_RIP],
-		.stack_pointer = crash->registers[CORE_RSP],
-		.signal_address = crash->signal.address,
+		.auxv_sysinfo_ehdr = core ? core->auxv_sysinfo_ehdr : crash->record.space.auxv_sysinfo_ehdr,
+		.auxv_random = core ? core->auxv_random : crash->record.space.auxv_random,
+		.auxv_entry = core ? core->auxv_entry : crash->record.space.auxv_entry,
+		.auxv_base = core ? core->auxv_base : crash->record.space.auxv_base,
+		.pid = crash->facts.pid,
+		.tid = crash->facts.tid,
+		.instruction_pointer = crash->facts.registers[CORE_RIP],
+		.stack_pointer = crash->facts.registers[CORE_RSP],
+		.signal_address = crash->facts.signal.address,
 	};
 
-	crash_id_make(&identity, crash->id);
+	crash_id_make(&identity, crash->facts.id);
 }
 
 static bool has_symbol(struct elf_host *host, const char *path, const char *name)
@@ -379,7 +383,7 @@ static bool has_symbol(struct elf_host *host, const char *path, const char *name
 /* A process that ended itself, inside functions under uretprobes. */
 static struct error *take_exit(const struct assemble_request *request, struct crash *crash)
 {
-	struct error *err = store_reader_space(request->store, request->exit->space_id, &crash->space);
+	struct error *err = store_reader_space(request->store, request->exit->space_id, &crash->record.space);
 
 	if (!err)
 		err = load_record(request->store, request->exit != NULL, crash);
@@ -387,18 +391,20 @@ static struct error *take_exit(const struct assemble_request *request, struct cr
 		err = load_executable(request->store, crash);
 	if (err)
 		return err;
-	crash->has_exit_state = true;
-	crash->exit_state = *request->exit;
-	crash->time_ns = request->exit->time_ns;
-	crash->pid = crash->process.namespace_pid ?: crash->process.pid;
-	crash->tid = request->exit->namespace_tid ?: request->exit->tid;
-	snprintf(crash->comm, sizeof(crash->comm), "%.*s", (int)sizeof(crash->process.comm), crash->process.comm);
-	crash->signal.code = request->exit->status;
-	crash->repair.trampoline = request->exit->trampoline;
-	crash->repair.trampoline_recorded = crash->repair.trampoline != 0;
-	crash->is_crystal = crash->executable && has_symbol(crash->host, crash->executable, "__crystal_main");
-	err = store_reader_exit_return_instances(request->store, request->exit->id, &crash->instances,
-						 &crash->instance_count);
+	crash->record.has_exit_state = true;
+	crash->record.exit_state = *request->exit;
+	crash->record.time_ns = request->exit->time_ns;
+	crash->facts.pid = crash->record.process.namespace_pid ?: crash->record.process.pid;
+	crash->facts.tid = request->exit->namespace_tid ?: request->exit->tid;
+	snprintf(crash->facts.comm, sizeof(crash->facts.comm), "%.*s", (int)sizeof(crash->record.process.comm),
+		 crash->record.process.comm);
+	crash->facts.signal.code = request->exit->status;
+	crash->facts.repair.trampoline = request->exit->trampoline;
+	crash->facts.repair.trampoline_recorded = crash->facts.repair.trampoline != 0;
+	crash->facts.is_crystal =
+		crash->facts.executable && has_symbol(crash->core.host, crash->facts.executable, "__crystal_main");
+	err = store_reader_exit_return_instances(request->store, request->exit->id, &crash->record.instances,
+						 &crash->record.instance_count);
 	if (!err)
 		err = tracers_add_pending(request->store, crash);
 	return err;
@@ -408,10 +414,10 @@ static struct error *load_biography(const struct assemble_request *request, stru
 {
 	struct error *err;
 
-	if (!crash->recorded || (!request->has_address && crash->fault.source == ADDRESS_UNKNOWN))
+	if (!crash->record.known || (!request->has_address && crash->facts.fault.source == ADDRESS_UNKNOWN))
 		return NULL;
 	err = assemble_load_biography(request->store, crash,
-				      request->has_address ? request->address : crash->fault.address);
+				      request->has_address ? request->address : crash->facts.fault.address);
 	if (!err)
 		err = assemble_load_contexts(request->store, crash);
 	if (!err)
@@ -444,14 +450,14 @@ static struct error *fill(const struct assemble_request *request, struct crash *
 {
 	struct error *err = NULL;
 
-	crash->core = request->core;
-	crash->host = request->host;
+	crash->core.image = request->core;
+	crash->core.host = request->host;
 	if (request->core) {
-		err = place_index_create(request->core, &crash->places);
+		err = place_index_create(request->core, &crash->core.places);
 		if (!err)
 			err = take_core(crash, request->core_name);
 		if (!err && request->store) {
-			err = assemble_match_core(request->core, request->store, &crash->space);
+			err = assemble_match_core(request->core, request->store, &crash->record.space);
 			if (!err) {
 				err = load_record(request->store, request->exit != NULL, crash);
 				take_missing_siginfo(crash);
@@ -463,17 +469,17 @@ static struct error *fill(const struct assemble_request *request, struct crash *
 	} else if (request->store && request->exit) {
 		err = take_exit(request, crash);
 	} else if (request->store && request->signal) {
-		err = store_reader_space(request->store, request->signal->space_id, &crash->space);
+		err = store_reader_space(request->store, request->signal->space_id, &crash->record.space);
 		if (!err)
 			err = load_record(request->store, request->exit != NULL, crash);
-		if (!err && crash->has_signal_event)
+		if (!err && crash->record.has_signal_event)
 			take_signal_event(crash);
 		if (!err)
 			err = crash_add_note(crash, "no core: the stacks and the memory at its end cannot be shown");
 	}
-	if (!err && crash->recorded)
+	if (!err && crash->record.known)
 		err = load_executable(request->store, crash);
-	if (!err && crash->recorded)
+	if (!err && crash->record.known)
 		err = name_sender(request->store, crash);
 	if (err)
 		return err;
@@ -483,33 +489,33 @@ static struct error *fill(const struct assemble_request *request, struct crash *
 		return err;
 	set_id(crash);
 	err = load_biography(request, crash);
-	if (!err && crash->recorded)
+	if (!err && crash->record.known)
 		err = assemble_places(request->store, crash);
-	if (!err && !crash->recorded)
+	if (!err && !crash->record.known)
 		err = assemble_take_remains(crash);
-	if (!err && crash->core)
+	if (!err && crash->core.image)
 		err = assemble_unwind(request, crash);
-	if (!err && crash->core)
+	if (!err && crash->core.image)
 		assemble_find_path(crash);
-	if (!err && crash->recorded)
+	if (!err && crash->record.known)
 		err = assemble_take_views(request->store, crash);
 	if (!err)
 		err = assemble_callers(request->store, crash);
-	if (!err && crash->recorded && request->has_address)
+	if (!err && crash->record.known && request->has_address)
 		err = assemble_load_chronicle(request->store, crash, request->address);
-	if (!err && crash->interruption.found && crash->stacks.thread_count &&
-	    !signal_frame_confirm(crash->core, &crash->stacks.threads[0], &crash->interruption))
+	if (!err && crash->facts.interruption.found && crash->facts.stacks.thread_count &&
+	    !signal_frame_confirm(crash->core.image, &crash->facts.stacks.threads[0], &crash->facts.interruption))
 		fault_examine_again(crash);
-	if (!err && crash->core)
+	if (!err && crash->core.image)
 		err = assemble_find_overrun(crash);
 	if (!err)
 		assemble_follow_exception(crash);
-	if (!err && crash->core)
+	if (!err && crash->core.image)
 		assemble_find_stack_uses(crash);
-	if (!err && crash->core)
+	if (!err && crash->core.image)
 		err = assemble_follow_goroutine(crash);
 	signal_call_find(crash);
-	if (!err && crash->core)
+	if (!err && crash->core.image)
 		assemble_last_words(crash);
 	return err ?: assemble_heap(request, crash);
 }
@@ -520,9 +526,9 @@ static struct error *check_kept(const struct assemble_request *request, const st
 	struct space space;
 	struct error *err;
 
-	if (!crash->recorded)
+	if (!crash->record.known)
 		return NULL;
-	err = store_reader_space(request->store, crash->space.id, &space);
+	err = store_reader_space(request->store, crash->record.space.id, &space);
 	if (!err || err->code != ERROR_NOT_FOUND)
 		return err;
 	error_destroy(err);

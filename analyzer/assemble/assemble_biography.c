@@ -8,12 +8,12 @@
 
 static struct error *read_history(struct store_reader *store, struct crash *crash, uint64_t start, uint64_t end)
 {
-	struct biography *biography = &crash->biography;
+	struct biography *biography = &crash->facts.biography;
 	struct history_query query = {
-		.space_id = crash->space.id,
+		.space_id = crash->record.space.id,
 		.start = start,
 		.end = end,
-		.until_ns = crash->time_ns ?: UINT64_MAX,
+		.until_ns = crash->record.time_ns ?: UINT64_MAX,
 		.limit = HISTORY_LIMIT,
 	};
 
@@ -28,10 +28,10 @@ static struct error *read_history(struct store_reader *store, struct crash *cras
 /* What the dead process shows decides between what the record leaves open. */
 static void take_dead_state(struct crash *crash, uint64_t address)
 {
-	struct timeline *timeline = &crash->biography.timeline;
-	const struct core_segment *segment = crash->core ? core_find_segment(crash->core, address) : NULL;
+	struct timeline *timeline = &crash->facts.biography.timeline;
+	const struct core_segment *segment = crash->core.image ? core_find_segment(crash->core.image, address) : NULL;
 
-	if (!crash->core)
+	if (!crash->core.image)
 		return;
 	timeline_note_state(timeline, address, segment != NULL, segment ? assemble_protection(segment) : -1);
 }
@@ -40,14 +40,14 @@ static void take_dead_state(struct crash *crash, uint64_t address)
  * memory it was meant for. */
 struct error *assemble_load_biography(struct store_reader *store, struct crash *crash, uint64_t address)
 {
-	struct biography *biography = &crash->biography;
+	struct biography *biography = &crash->facts.biography;
 	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
 	const struct life *life;
 	uint64_t start, end;
 	struct error *err;
 
 	biography->address = address;
-	crash->has_biography = true;
+	crash->facts.has_biography = true;
 	if (page + RECORD_PAGE_BYTES < page) /* the last page of all: nothing is ever mapped there */
 		return NULL;
 	err = read_history(store, crash, page, page + RECORD_PAGE_BYTES);
@@ -77,18 +77,18 @@ static struct error *nearest_marker(struct error *err, struct marker *marker)
 
 static struct error *load_context(struct store_reader *store, struct crash *crash, size_t index)
 {
-	const struct memory_event *event = &crash->biography.events[index];
-	struct event_context *context = &crash->biography.contexts[index];
+	const struct memory_event *event = &crash->facts.biography.events[index];
+	struct event_context *context = &crash->facts.biography.contexts[index];
 	struct file_identity file;
 	struct error *err;
 
-	err = nearest_marker(
-		store_reader_marker_before(store, crash->space.id, event->tid, event->enter_ns, &context->before),
-		&context->before);
+	err = nearest_marker(store_reader_marker_before(store, crash->record.space.id, event->tid, event->enter_ns,
+							&context->before),
+			     &context->before);
 	if (!err)
-		err = nearest_marker(
-			store_reader_marker_after(store, crash->space.id, event->tid, event->exit_ns, &context->after),
-			&context->after);
+		err = nearest_marker(store_reader_marker_after(store, crash->record.space.id, event->tid,
+							       event->exit_ns, &context->after),
+				     &context->after);
 	if (err || !event->file_id)
 		return err;
 	err = store_reader_file(store, event->file_id, &file);
@@ -105,7 +105,7 @@ static struct error *load_context(struct store_reader *store, struct crash *cras
 
 struct error *assemble_load_contexts(struct store_reader *store, struct crash *crash)
 {
-	struct biography *biography = &crash->biography;
+	struct biography *biography = &crash->facts.biography;
 	size_t loaded = 0;
 	struct error *err = NULL;
 

@@ -47,10 +47,11 @@ static void add_biography(struct sites *sites, const struct biography *biography
 /* Of other processes nothing is known but the address. */
 static void add_file_losses(struct sites *sites, const struct crash *crash)
 {
-	for (size_t i = crash->file_loss_count; i-- > 0 && i + ASSEMBLE_CONTEXT_LIMIT >= crash->file_loss_count;) {
-		struct file_loss *loss = &crash->file_losses[i];
+	for (size_t i = crash->facts.file_loss_count;
+	     i-- > 0 && i + ASSEMBLE_CONTEXT_LIMIT >= crash->facts.file_loss_count;) {
+		struct file_loss *loss = &crash->facts.file_losses[i];
 
-		if (loss->call.pid == crash->process.pid)
+		if (loss->call.pid == crash->record.process.pid)
 			add_site(sites,
 				 &(struct event_place){
 					 .ip = loss->call.ip,
@@ -116,12 +117,12 @@ struct error *assemble_callers(struct store_reader *store, struct crash *crash)
 
 	if (!sites)
 		return &error_no_memory;
-	if (!crash->recorded)
+	if (!crash->record.known)
 		return NULL;
-	if (crash->has_biography)
-		add_biography(sites, &crash->biography);
-	for (size_t i = 0; i < crash->view_count; i++)
-		add_biography(sites, &crash->views[i].biography);
+	if (crash->facts.has_biography)
+		add_biography(sites, &crash->facts.biography);
+	for (size_t i = 0; i < crash->facts.view_count; i++)
+		add_biography(sites, &crash->facts.views[i].biography);
 	add_file_losses(sites, crash);
 	if (!sites->count)
 		return NULL;

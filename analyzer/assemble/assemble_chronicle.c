@@ -30,10 +30,10 @@ static struct error *read_heap(struct store_reader *store, const struct crash *c
 			       struct heap_window *window)
 {
 	struct history_query query = {
-		.space_id = crash->space.id,
+		.space_id = crash->record.space.id,
 		.start = start,
 		.end = start + 1,
-		.until_ns = crash->time_ns ? crash->time_ns : UINT64_MAX,
+		.until_ns = crash->record.time_ns ? crash->record.time_ns : UINT64_MAX,
 		.limit = HISTORY_LIMIT,
 	};
 	cleanup_free struct heap_event *events = NULL;
@@ -109,10 +109,10 @@ static struct error *add_calls(struct store_reader *store, const struct crash *c
 			       struct chronicle *chronicle)
 {
 	struct history_query query = {
-		.space_id = crash->space.id,
+		.space_id = crash->record.space.id,
 		.start = address,
 		.end = address + 1,
-		.until_ns = crash->time_ns ? crash->time_ns : UINT64_MAX,
+		.until_ns = crash->record.time_ns ? crash->record.time_ns : UINT64_MAX,
 		.limit = TOLD_LIMIT,
 	};
 	struct call_event *calls = NULL;
@@ -147,9 +147,10 @@ static struct error *add_surroundings(struct store_reader *store, const struct c
 	struct probed_function function = {0};
 	struct error *err;
 
-	err = nothing_found(store_reader_marker_before(store, crash->space.id, tid, enter_ns, &call->before));
+	err = nothing_found(store_reader_marker_before(store, crash->record.space.id, tid, enter_ns, &call->before));
 	if (!err)
-		err = nothing_found(store_reader_marker_after(store, crash->space.id, tid, enter_ns, &call->after));
+		err = nothing_found(
+			store_reader_marker_after(store, crash->record.space.id, tid, enter_ns, &call->after));
 	if (!err)
 		err = nothing_found(store_reader_function(
 			store, call->is_heap ? call->heap.function_id : call->call.function_id, &function));
@@ -187,7 +188,7 @@ static struct error *add_stacks(struct store_reader *store, struct crash *crash,
 
 struct error *assemble_load_chronicle(struct store_reader *store, struct crash *crash, uint64_t address)
 {
-	struct chronicle *chronicle = &crash->biography.chronicle;
+	struct chronicle *chronicle = &crash->facts.biography.chronicle;
 	struct error *err;
 
 	chronicle->calls = calloc(2 * TOLD_LIMIT + 1, sizeof(*chronicle->calls));

@@ -42,7 +42,7 @@ static bool find_goroutine(const struct core *core, uint64_t current, uint64_t g
 
 static struct error *append_frames(struct crash *crash, struct thread_stack *from)
 {
-	struct thread_stack *stack = &crash->stacks.threads[0];
+	struct thread_stack *stack = &crash->facts.stacks.threads[0];
 	struct frame *grown =
 		reallocarray(stack->frames, stack->frame_count + from->frame_count, sizeof(*stack->frames));
 
@@ -60,9 +60,9 @@ static struct error *append_frames(struct crash *crash, struct thread_stack *fro
 
 static struct error *follow_goroutine(struct crash *crash, const uint64_t goroutine[G_WORDS])
 {
-	struct core_thread thread = crash->core->threads[0];
+	struct core_thread thread = crash->core.image->threads[0];
 	struct unwind_request request = {0};
-	struct core core = *crash->core;
+	struct core core = *crash->core.image;
 	struct unwind_result result;
 	struct error *err;
 
@@ -73,8 +73,8 @@ static struct error *follow_goroutine(struct crash *crash, const uint64_t gorout
 	err = unwind_core(&core, &request, &result);
 	if (err)
 		return err;
-	crash->goroutine = (struct stack_use){
-		.frame = crash->stacks.threads[0].frame_count,
+	crash->facts.goroutine = (struct stack_use){
+		.frame = crash->facts.stacks.threads[0].frame_count,
 		.sp = goroutine[G_SP],
 		.area = {STACK_GOROUTINE, goroutine[G_LOW], goroutine[G_HIGH], goroutine[G_LOW], 0},
 	};
@@ -86,17 +86,17 @@ static struct error *follow_goroutine(struct crash *crash, const uint64_t gorout
 
 struct error *assemble_follow_goroutine(struct crash *crash)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 	uint64_t goroutine[G_WORDS], current;
 
 	if (!stack || stack->frame_count < 2 ||
 	    !ending_is_function(&stack->frames[stack->frame_count - 1], "runtime.morestack") ||
 	    !ending_is_function(&stack->frames[stack->frame_count - 2], "runtime.newstack"))
 		return NULL;
-	if (core_read_word(crash->core, crash->registers[CORE_FS_BASE] - 8, &current) &&
-	    find_goroutine(crash->core, current, goroutine))
+	if (core_read_word(crash->core.image, crash->facts.registers[CORE_FS_BASE] - 8, &current) &&
+	    find_goroutine(crash->core.image, current, goroutine))
 		return follow_goroutine(crash, goroutine);
-	if (find_goroutine(crash->core, crash->registers[CORE_R14], goroutine))
+	if (find_goroutine(crash->core.image, crash->facts.registers[CORE_R14], goroutine))
 		return follow_goroutine(crash, goroutine);
 	return NULL;
 }

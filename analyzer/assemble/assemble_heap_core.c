@@ -19,7 +19,7 @@
 struct error *assemble_heap_add(struct crash *crash, enum heap_subject_kind kind, uint64_t address,
 				struct heap_subject **ret_subject)
 {
-	struct heap_facts *facts = &crash->heap;
+	struct heap_facts *facts = &crash->facts.heap;
 	struct heap_subject *grown = reallocarray(facts->subjects, facts->subject_count + 1, sizeof(*grown));
 
 	if (!grown)
@@ -34,10 +34,10 @@ struct error *assemble_heap_add(struct crash *crash, enum heap_subject_kind kind
 static void find_break(const struct crash *crash, uint64_t *ret_start, uint64_t *ret_end)
 {
 	*ret_start = *ret_end = 0;
-	for (size_t i = 0; i < crash->core->segment_count; i++) {
+	for (size_t i = 0; i < crash->core.image->segment_count; i++) {
 		struct place place;
 
-		place_of(crash, crash->core->segments[i].start, &place);
+		place_of(crash, crash->core.image->segments[i].start, &place);
 		if (place.kind != PLACE_HEAP)
 			continue;
 		*ret_start = place.start;
@@ -51,7 +51,7 @@ static bool find_heap(const struct crash *crash, uint64_t address, struct glibc_
 	uint64_t start, end;
 
 	find_break(crash, &start, &end);
-	return glibc_heap_find(crash->core, start, end, address, ret_heap);
+	return glibc_heap_find(crash->core.image, start, end, address, ret_heap);
 }
 
 void assemble_heap_spot(const struct crash *crash, struct heap_subject *subject)
@@ -59,13 +59,13 @@ void assemble_heap_spot(const struct crash *crash, struct heap_subject *subject)
 	struct glibc_walk walk;
 	struct glibc_heap heap;
 
-	if (glibc_mapped_chunk(crash->core, subject->address, &subject->spot.chunk)) {
+	if (glibc_mapped_chunk(crash->core.image, subject->address, &subject->spot.chunk)) {
 		subject->spot.known = subject->spot.is_block = true;
 		return;
 	}
 	if (!find_heap(crash, subject->address, &heap))
 		return;
-	glibc_heap_walk(crash->core, &heap, subject->address, &walk);
+	glibc_heap_walk(crash->core.image, &heap, subject->address, &walk);
 	if (!walk.found)
 		return;
 	subject->spot = (struct heap_spot){
@@ -89,7 +89,7 @@ static bool is_value_at(uint64_t word, uint64_t value, uint64_t at)
 
 static size_t used_values(const struct crash *crash, uint64_t values[VALUES_MAX])
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	size_t count = 0;
 
 	if (fault->operand < fault->operand_count) {
@@ -104,8 +104,8 @@ static size_t used_values(const struct crash *crash, uint64_t values[VALUES_MAX]
 	}
 	if (fault->access == ACCESS_EXECUTE)
 		values[count++] = fault->address;
-	if (crash->heap.pointer_source != HEAP_POINTER_UNKNOWN)
-		values[count++] = crash->heap.pointer;
+	if (crash->facts.heap.pointer_source != HEAP_POINTER_UNKNOWN)
+		values[count++] = crash->facts.heap.pointer;
 	for (size_t i = 0; i < count;) {
 		if (values[i] < MANGLED_MIN)
 			values[i] = values[--count];
@@ -125,7 +125,7 @@ bool assemble_heap_holds(const struct crash *crash, uint64_t start, uint64_t end
 		end = start + BLOCK_BYTES_MAX;
 	while (value_count && start + 8 <= end) {
 		size_t wanted = end - start < sizeof(words) ? (end - start) & ~7ull : sizeof(words);
-		size_t count = core_read_dumped(crash->core, start, words, wanted) / 8;
+		size_t count = core_read_dumped(crash->core.image, start, words, wanted) / 8;
 
 		for (size_t i = 0; i < count * value_count; i++) {
 			if (!is_value_at(words[i / value_count], values[i % value_count], start + i / value_count * 8))
@@ -149,8 +149,8 @@ static bool is_heap_like(const struct place *place)
 
 static bool has_subject(const struct crash *crash, uint64_t address)
 {
-	for (size_t i = 0; i < crash->heap.subject_count; i++) {
-		if (crash->heap.subjects[i].address == address)
+	for (size_t i = 0; i < crash->facts.heap.subject_count; i++) {
+		if (crash->facts.heap.subjects[i].address == address)
 			return true;
 	}
 	return false;
@@ -179,8 +179,8 @@ static struct error *add_registers(struct crash *crash)
 {
 	struct error *err = NULL;
 
-	for (size_t i = 0; i < crash->pointer_count && !err; i++) {
-		const struct pointer *pointer = &crash->pointers[i];
+	for (size_t i = 0; i < crash->facts.pointer_count && !err; i++) {
+		const struct pointer *pointer = &crash->facts.pointers[i];
 
 		if (pointer->number != CORE_RSP && is_heap_like(&pointer->place))
 			err = add_pointer(crash, HEAP_SUBJECT_REGISTER, pointer->value, pointer->number);
@@ -191,7 +191,7 @@ static struct error *add_registers(struct crash *crash)
 /* The very word that the pointer was read from, null pointers too. */
 static struct error *add_source(struct crash *crash)
 {
-	const struct pointer_path *path = &crash->path;
+	const struct pointer_path *path = &crash->facts.path;
 	struct heap_subject *subject;
 	struct place place;
 	struct error *err;
@@ -218,7 +218,7 @@ static struct error *search_segment(struct crash *crash, const struct core_segme
 	uint64_t words[1024];
 
 	for (uint64_t at = segment->start; at < segment->start + segment->dumped_bytes; at += sizeof(words)) {
-		size_t count = core_read_dumped(crash->core, at, words, sizeof(words)) / 8;
+		size_t count = core_read_dumped(crash->core.image, at, words, sizeof(words)) / 8;
 
 		for (size_t i = 0; i < count; i++) {
 			struct heap_subject *subject;
@@ -249,12 +249,12 @@ static struct error *search_heap(struct crash *crash)
 	size_t value_count = used_values(crash, values), found = 0;
 	struct error *err = NULL;
 
-	for (size_t i = 0; i < crash->heap.subject_count; i++) {
-		if (crash->heap.subjects[i].holds)
+	for (size_t i = 0; i < crash->facts.heap.subject_count; i++) {
+		if (crash->facts.heap.subjects[i].holds)
 			return NULL;
 	}
-	for (size_t i = 0; value_count && i < crash->core->segment_count && !err; i++) {
-		const struct core_segment *segment = &crash->core->segments[i];
+	for (size_t i = 0; value_count && i < crash->core.image->segment_count && !err; i++) {
+		const struct core_segment *segment = &crash->core.image->segments[i];
 		struct place place;
 
 		if (!segment->dumped_bytes)
@@ -287,19 +287,20 @@ static bool walk_heap(struct heap_facts *facts, const struct core *core, const s
 /* The program break's heap, and those of arenas, each of which begins a mapping or follows another. */
 static struct error *find_broken_header(struct crash *crash)
 {
-	struct heap_facts *facts = &crash->heap;
+	struct heap_facts *facts = &crash->facts.heap;
 	struct heap_subject *subject;
 	struct glibc_heap heap;
 	uint64_t start, end;
 	struct error *err;
 
 	find_break(crash, &start, &end);
-	facts->walk_complete =
-		end && glibc_heap_find(crash->core, start, end, start, &heap) && walk_heap(facts, crash->core, &heap);
-	for (size_t i = 0; i < crash->core->segment_count; i++) {
-		if (glibc_heap_find(crash->core, 0, 0, crash->core->segments[i].start, &heap) &&
-		    heap.first > crash->core->segments[i].start && heap.first < crash->core->segments[i].end)
-			facts->walk_complete &= walk_heap(facts, crash->core, &heap);
+	facts->walk_complete = end && glibc_heap_find(crash->core.image, start, end, start, &heap) &&
+			       walk_heap(facts, crash->core.image, &heap);
+	for (size_t i = 0; i < crash->core.image->segment_count; i++) {
+		if (glibc_heap_find(crash->core.image, 0, 0, crash->core.image->segments[i].start, &heap) &&
+		    heap.first > crash->core.image->segments[i].start &&
+		    heap.first < crash->core.image->segments[i].end)
+			facts->walk_complete &= walk_heap(facts, crash->core.image, &heap);
 	}
 	if (!facts->walk_broken || !facts->before_broken.size)
 		return NULL;
@@ -314,27 +315,27 @@ static struct error *find_broken_header(struct crash *crash)
  * register. */
 static void find_faulting_pointer(struct crash *crash)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	const struct fault_operand *operand;
 
 	if (!fault->is_fault || fault->operand >= fault->operand_count ||
-	    (crash->heap.call.kind != HEAP_CALL_FREE && crash->heap.call.kind != HEAP_CALL_REALLOC))
+	    (crash->facts.heap.call.kind != HEAP_CALL_FREE && crash->facts.heap.call.kind != HEAP_CALL_REALLOC))
 		return;
 	operand = &fault->operands[fault->operand];
 	if (operand->base < 0 || operand->index >= 0 || operand->displacement != -8)
 		return;
-	crash->heap.pointer = fault->registers[operand->base];
-	crash->heap.pointer_source = HEAP_POINTER_FOUND;
+	crash->facts.heap.pointer = fault->registers[operand->base];
+	crash->facts.heap.pointer_source = HEAP_POINTER_FOUND;
 }
 
 static struct error *add_given(struct crash *crash)
 {
-	struct heap_facts *facts = &crash->heap;
+	struct heap_facts *facts = &crash->facts.heap;
 	struct heap_subject *subject;
 	struct error *err;
 
 	if (facts->pointer_source == HEAP_POINTER_UNKNOWN && facts->call.kind != HEAP_CALL_NONE &&
-	    facts->call.kind != HEAP_CALL_ALLOCATE && crash->abort_message) {
+	    facts->call.kind != HEAP_CALL_ALLOCATE && crash->core.abort_message) {
 		facts->pointer = heap_call_find_pointer(crash, &facts->call, facts->broken_at);
 		if (facts->pointer)
 			facts->pointer_source = HEAP_POINTER_FOUND;
@@ -351,8 +352,8 @@ static struct error *add_given(struct crash *crash)
 
 static bool any_holds(const struct crash *crash)
 {
-	for (size_t i = 0; i < crash->heap.subject_count; i++) {
-		if (crash->heap.subjects[i].holds)
+	for (size_t i = 0; i < crash->facts.heap.subject_count; i++) {
+		if (crash->facts.heap.subjects[i].holds)
 			return true;
 	}
 	return false;
@@ -361,7 +362,7 @@ static bool any_holds(const struct crash *crash)
 /* From libc's variable, where its symbol table has it. */
 static struct error *find_mark(struct crash *crash)
 {
-	const struct core_module *libc = core_symbol_libc(crash->core);
+	const struct core_module *libc = core_symbol_libc(crash->core.image);
 	uint64_t variable;
 	struct error *err = libc ? core_symbol_address(libc, "tcache_key", &variable) : &error_not_found;
 
@@ -369,8 +370,8 @@ static struct error *find_mark(struct crash *crash)
 		error_destroy(err);
 		return NULL;
 	}
-	if (!err && !core_read_word(crash->core, variable, &crash->heap.free_mark))
-		crash->heap.free_mark = 0;
+	if (!err && !core_read_word(crash->core.image, variable, &crash->facts.heap.free_mark))
+		crash->facts.heap.free_mark = 0;
 	return err;
 }
 
@@ -378,15 +379,15 @@ struct error *assemble_heap_core(struct crash *crash)
 {
 	struct error *err = NULL;
 
-	if (crash->signal.number == SIGABRT || crash->fault.is_fault)
+	if (crash->facts.signal.number == SIGABRT || crash->facts.fault.is_fault)
 		err = find_broken_header(crash);
 	if (!err)
 		err = add_given(crash);
-	if (!err && crash->fault.is_fault)
+	if (!err && crash->facts.fault.is_fault)
 		err = add_registers(crash);
-	if (!err && crash->fault.is_fault)
+	if (!err && crash->facts.fault.is_fault)
 		err = add_source(crash);
-	if (!err && crash->fault.is_fault)
+	if (!err && crash->facts.fault.is_fault)
 		err = search_heap(crash);
 	/* libc's symbols are many. */
 	if (!err && any_holds(crash))

@@ -22,13 +22,13 @@
 /* Since when every call was seen: a program that was executed under recording, or a fork of one. */
 static struct error *judge_coverage(struct store_reader *store, struct crash *crash)
 {
-	struct space space = crash->space;
+	struct space space = crash->record.space;
 
 	for (unsigned i = 0; i < ANCESTORS_MAX; i++) {
 		struct error *err;
 
 		if (space.origin == SPACE_EXEC) {
-			crash->heap.covered_whole = space.from_ns >= crash->heap.covered_from_ns;
+			crash->facts.heap.covered_whole = space.from_ns >= crash->facts.heap.covered_from_ns;
 			return NULL;
 		}
 		if (space.origin != SPACE_FORK || !space.parent_space_id)
@@ -53,13 +53,13 @@ static struct error *load_hole(struct store_reader *store, struct crash *crash)
 {
 	struct probed_function *functions = NULL;
 	size_t count = 0;
-	struct error *err = store_reader_functions(store, crash->recording.id, &functions, &count);
+	struct error *err = store_reader_functions(store, crash->record.recording.id, &functions, &count);
 
 	for (size_t i = 0; i < count; i++) {
-		if (!err && !crash->heap.hole && is_allocator(functions[i].role) && functions[i].hole &&
+		if (!err && !crash->facts.heap.hole && is_allocator(functions[i].role) && functions[i].hole &&
 		    functions[i].hole[0] &&
-		    asprintf(&crash->heap.hole, "%s: %s", functions[i].name, functions[i].hole) < 0) {
-			crash->heap.hole = NULL;
+		    asprintf(&crash->facts.heap.hole, "%s: %s", functions[i].name, functions[i].hole) < 0) {
+			crash->facts.heap.hole = NULL;
 			err = &error_no_memory;
 		}
 		probed_function_deinit(&functions[i]);
@@ -71,7 +71,8 @@ static struct error *load_hole(struct store_reader *store, struct crash *crash)
 static struct error *load_coverage(struct store_reader *store, struct crash *crash)
 {
 	struct probe_coverage coverage;
-	struct error *err = store_reader_probe_coverage(store, crash->recording.id, crash->process.id, &coverage);
+	struct error *err =
+		store_reader_probe_coverage(store, crash->record.recording.id, crash->record.process.id, &coverage);
 
 	if (err && err->code == ERROR_NOT_FOUND) {
 		error_destroy(err);
@@ -79,8 +80,8 @@ static struct error *load_coverage(struct store_reader *store, struct crash *cra
 	}
 	if (err || !coverage.heap)
 		return err;
-	crash->heap.recorded = true;
-	crash->heap.covered_from_ns = coverage.from_ns;
+	crash->facts.heap.recorded = true;
+	crash->facts.heap.covered_from_ns = coverage.from_ns;
 	err = judge_coverage(store, crash);
 	return err ?: load_hole(store, crash);
 }
@@ -88,8 +89,8 @@ static struct error *load_coverage(struct store_reader *store, struct crash *cra
 /* Was this the call in which the thread died? Its return address stands right below the caller's frame. */
 static bool is_dying_call(const struct crash *crash, const struct heap_event *event)
 {
-	const struct heap_call *call = &crash->heap.call;
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct heap_call *call = &crash->facts.heap.call;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 
 	return stack && call->kind != HEAP_CALL_NONE && call->caller < stack->frame_count &&
 	       stack->frames[call->caller].sp == event->sp + 8 && stack->frames[call->caller].pc == event->top_word;
@@ -97,25 +98,26 @@ static bool is_dying_call(const struct crash *crash, const struct heap_event *ev
 
 struct error *assemble_heap_pointer(struct store_reader *store, struct crash *crash)
 {
-	struct history_query query = {.space_id = crash->space.id,
+	struct history_query query = {.space_id = crash->record.space.id,
 				      .end = UINT64_MAX,
-				      .until_ns = crash->time_ns ?: UINT64_MAX,
+				      .until_ns = crash->record.time_ns ?: UINT64_MAX,
 				      .limit = NEWEST_LIMIT};
 	cleanup_free struct heap_event *events = NULL;
 	size_t count = 0;
 	bool truncated;
 	struct error *err = load_coverage(store, crash);
 
-	if (err || !crash->heap.recorded || crash->heap.call.kind == HEAP_CALL_NONE || !crash->has_signal_event)
+	if (err || !crash->facts.heap.recorded || crash->facts.heap.call.kind == HEAP_CALL_NONE ||
+	    !crash->record.has_signal_event)
 		return err;
 	err = store_reader_heap_history(store, &query, &events, &count, &truncated);
 	for (size_t i = count; !err && i-- > 0;) {
-		if (events[i].tid != crash->signal_event.tid || !is_dying_call(crash, &events[i]))
+		if (events[i].tid != crash->record.signal_event.tid || !is_dying_call(crash, &events[i]))
 			continue;
 		if (!heap_gives_back(&events[i]))
 			break;
-		crash->heap.pointer = events[i].old_block;
-		crash->heap.pointer_source = HEAP_POINTER_RECORDED;
+		crash->facts.heap.pointer = events[i].old_block;
+		crash->facts.heap.pointer_source = HEAP_POINTER_RECORDED;
 		break;
 	}
 	return err;
@@ -125,10 +127,10 @@ static struct error *read_window(struct store_reader *store, const struct crash 
 				 uint64_t below, uint64_t above)
 {
 	struct history_query query = {
-		.space_id = crash->space.id,
+		.space_id = crash->record.space.id,
 		.start = subject->address > below ? subject->address - below : 0,
 		.end = subject->address < UINT64_MAX - above ? subject->address + above : UINT64_MAX,
-		.until_ns = crash->time_ns ?: UINT64_MAX,
+		.until_ns = crash->record.time_ns ?: UINT64_MAX,
 		.limit = HISTORY_LIMIT,
 	};
 	struct error *err;
@@ -203,7 +205,7 @@ static struct error *choose_parties(struct heap_subject *subject)
 /* The parties of all subjects at once: each batch is a child process. */
 static struct error *load_stacks(struct store_reader *store, struct crash *crash)
 {
-	struct heap_facts *heap = &crash->heap;
+	struct heap_facts *heap = &crash->facts.heap;
 	size_t room = heap->subject_count * PARTIES_MAX + 1, count = 0;
 	cleanup_free struct event_place *places = calloc(room, sizeof(*places));
 	cleanup_free struct event_stack *stacks = calloc(room, sizeof(*stacks));
@@ -233,7 +235,7 @@ static struct error *load_stacks(struct store_reader *store, struct crash *crash
 /* What the faulting instruction computed its address from. */
 static bool is_base(const struct crash *crash, const struct heap_subject *subject)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 
 	return subject->kind == HEAP_SUBJECT_REGISTER && fault->is_fault && fault->operand < fault->operand_count &&
 	       fault->operands[fault->operand].base == (int)subject->number;
@@ -269,7 +271,7 @@ static struct error *load_subject(struct store_reader *store, struct crash *cras
 	if (err || !matters(crash, subject))
 		return err;
 	life = heap_last_life(&subject->heap, subject->address);
-	if (life && crash->core && !subject->holds)
+	if (life && crash->core.image && !subject->holds)
 		assemble_heap_holds(crash, life->start, life->start + (life->size ?: 8), subject);
 	return choose_parties(subject);
 }
@@ -279,13 +281,13 @@ struct error *assemble_heap_lives(struct store_reader *store, struct crash *cras
 	struct heap_subject *subject;
 	struct error *err = NULL;
 
-	if (!crash->heap.recorded)
+	if (!crash->facts.heap.recorded)
 		return NULL;
-	if (crash->fault.is_fault && crash->fault.source != ADDRESS_UNKNOWN &&
-	    crash->fault.address >= PLACE_NULL_BYTES && !place_is_non_canonical(crash->fault.address))
-		err = assemble_heap_add(crash, HEAP_SUBJECT_FAULT, crash->fault.address, &subject);
-	for (size_t i = 0; i < crash->heap.subject_count && !err; i++)
-		err = load_subject(store, crash, &crash->heap.subjects[i]);
+	if (crash->facts.fault.is_fault && crash->facts.fault.source != ADDRESS_UNKNOWN &&
+	    crash->facts.fault.address >= PLACE_NULL_BYTES && !place_is_non_canonical(crash->facts.fault.address))
+		err = assemble_heap_add(crash, HEAP_SUBJECT_FAULT, crash->facts.fault.address, &subject);
+	for (size_t i = 0; i < crash->facts.heap.subject_count && !err; i++)
+		err = load_subject(store, crash, &crash->facts.heap.subjects[i]);
 	return err ?: load_stacks(store, crash);
 }
 
@@ -293,13 +295,15 @@ struct error *assemble_heap(const struct assemble_request *request, struct crash
 {
 	struct error *err = NULL;
 
-	heap_call_find(crash, crash->signal.number == SIGABRT && heap_sign_of(crash->abort_message) != HEAP_SIGN_NONE,
-		       &crash->heap.call);
-	if (crash->recorded)
+	heap_call_find(crash,
+		       crash->facts.signal.number == SIGABRT &&
+			       heap_sign_of(crash->core.abort_message) != HEAP_SIGN_NONE,
+		       &crash->facts.heap.call);
+	if (crash->record.known)
 		err = assemble_heap_pointer(request->store, crash);
-	if (!err && crash->core)
+	if (!err && crash->core.image)
 		err = assemble_heap_core(crash);
-	if (!err && crash->recorded)
+	if (!err && crash->record.known)
 		err = assemble_heap_lives(request->store, crash);
 	return err;
 }

@@ -39,7 +39,7 @@ static bool read_location(const struct core *core, uint64_t address, char *out, 
 /* The nearest to the program's own frame is the panic's: it was handed down from there. */
 static void find_panic_place(struct crash *crash, const struct ending *ending)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 	uint64_t words[PLACE_SEARCH_BYTES / 8], end = stack->frames[ending->caller].sp, start;
 	size_t count;
 
@@ -47,28 +47,28 @@ static void find_panic_place(struct crash *crash, const struct ending *ending)
 								      : end - sizeof(words);
 	if (start >= end)
 		return;
-	count = core_read_dumped(crash->core, start, words, end - start) / 8;
+	count = core_read_dumped(crash->core.image, start, words, end - start) / 8;
 	while (count-- > 0) {
-		if (words[count] > 4096 &&
-		    read_location(crash->core, words[count], crash->panic_place, sizeof(crash->panic_place)))
+		if (words[count] > 4096 && read_location(crash->core.image, words[count], crash->facts.panic_place,
+							 sizeof(crash->facts.panic_place)))
 			return;
 	}
-	crash->panic_place[0] = 0;
+	crash->facts.panic_place[0] = 0;
 }
 
 /* Of the innermost of the runtime's two functions, which is the one that ended the program. */
 static void find_go_message(struct crash *crash, const struct ending *ending)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 
 	for (size_t i = ending->first; i + 1 < stack->frame_count && i <= ending->teller; i++) {
 		uint64_t start = stack->frames[i].sp, end = stack->frames[i + 1].sp;
 
 		if (ending_is_function(&stack->frames[i], "runtime.gopanic"))
-			crash->panic_message = panic_message_of_go(crash->core, start, end);
+			crash->facts.panic_message = panic_message_of_go(crash->core.image, start, end);
 		else if (ending_is_function(&stack->frames[i], "runtime.throw") ||
 			 ending_is_function(&stack->frames[i], "runtime.fatal"))
-			crash->panic_message = panic_message_of_go_throw(crash->core, start, end);
+			crash->facts.panic_message = panic_message_of_go_throw(crash->core.image, start, end);
 		else
 			continue;
 		return;
@@ -77,17 +77,17 @@ static void find_go_message(struct crash *crash, const struct ending *ending)
 
 void assemble_last_words(struct crash *crash)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 	struct ending ending;
 
 	ending_find(crash, &ending);
 	if (ending.kind == ENDING_TERMINATE)
-		thrown_find(crash->core, ending.caller != SIZE_MAX ? stack->frames[ending.caller].sp : 0,
-			    &crash->thrown);
+		thrown_find(crash->core.image, ending.caller != SIZE_MAX ? stack->frames[ending.caller].sp : 0,
+			    &crash->facts.thrown);
 	if (ending.kind == ENDING_RUST_PANIC && ending.caller != SIZE_MAX) {
 		find_panic_place(crash, &ending);
-		crash->panic_message = panic_message_of_rust(crash->core, stack->frames[ending.first].sp,
-							     stack->frames[ending.caller].sp);
+		crash->facts.panic_message = panic_message_of_rust(crash->core.image, stack->frames[ending.first].sp,
+								   stack->frames[ending.caller].sp);
 	}
 	if (ending.kind == ENDING_GO_PANIC || ending.kind == ENDING_GO_THROW)
 		find_go_message(crash, &ending);

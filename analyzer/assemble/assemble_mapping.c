@@ -109,11 +109,11 @@ static void take_file_size(const struct crash *crash, const char *path, struct m
 {
 	struct elf_host_facts file, core;
 
-	if (path[0] != '/' || is_deleted(path) || elf_host_look(crash->host, path, &file) || !file.regular)
+	if (path[0] != '/' || is_deleted(path) || elf_host_look(crash->core.host, path, &file) || !file.regular)
 		return;
 	mapping->file_size_known = true;
 	mapping->file_bytes = file.bytes;
-	mapping->file_changed_since = !crash->core || elf_host_look(NULL, crash->core->path, &core) ||
+	mapping->file_changed_since = !crash->core.image || elf_host_look(NULL, crash->core.image->path, &core) ||
 				      file.modified_ns / NS_PER_SECOND > core.modified_ns / NS_PER_SECOND ||
 				      file.changed_ns / NS_PER_SECOND > core.changed_ns / NS_PER_SECOND;
 }
@@ -124,30 +124,32 @@ static void take_file_size(const struct crash *crash, const char *path, struct m
 
 static bool guards_stack(const struct crash *crash, const struct core_segment *segment)
 {
-	uint64_t sp = crash->fault.has_registers ? crash->fault.registers[CORE_RSP] : crash->registers[CORE_RSP];
-	const struct core_segment *stack = core_find_segment(crash->core, sp);
+	uint64_t sp = crash->facts.fault.has_registers ? crash->facts.fault.registers[CORE_RSP]
+						       : crash->facts.registers[CORE_RSP];
+	const struct core_segment *stack = core_find_segment(crash->core.image, sp);
 
 	return segment->flags == 0 && stack && (stack == segment || stack->start == segment->end) &&
-	       crash->fault.address + STACK_REACH_BYTES >= sp;
+	       crash->facts.fault.address + STACK_REACH_BYTES >= sp;
 }
 
 static bool reports_permission(const struct crash *crash)
 {
-	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
+	const struct crash_signal *signal =
+		crash->facts.fault.in_handler ? &crash->facts.fault.signal : &crash->facts.signal;
 
-	return crash->fault.cause == FAULT_PERMISSION || crash->fault.cause == FAULT_PROTECTION_KEY ||
+	return crash->facts.fault.cause == FAULT_PERMISSION || crash->facts.fault.cause == FAULT_PROTECTION_KEY ||
 	       (signal->number == SIGSEGV && (signal->code == SEGV_ACCERR || signal->code == SEGV_PKUERR));
 }
 
 struct error *assemble_take_mapping(struct crash *crash)
 {
-	const struct core *core = crash->core;
-	struct mapping_facts *mapping = &crash->mapping;
-	uint64_t address = crash->fault.address;
+	const struct core *core = crash->core.image;
+	struct mapping_facts *mapping = &crash->facts.mapping;
+	uint64_t address = crash->facts.fault.address;
 	const struct core_segment *segment;
 	const struct core_file_mapping *file;
 
-	if (!core || crash->fault.source == ADDRESS_UNKNOWN)
+	if (!core || crash->facts.fault.source == ADDRESS_UNKNOWN)
 		return NULL;
 	segment = core_find_segment(core, address);
 	if (!segment)
@@ -218,7 +220,7 @@ static struct error *describe_path(struct elf_host *host, const struct file_iden
 
 struct error *assemble_take_unloaded(struct store_reader *store, struct crash *crash)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	const struct life *last =
 		evidence_before_scratch(crash, timeline_last_life(&biography->timeline, biography->address));
 	const struct life *mapped = last && last->died != TIMELINE_ALIVE ? find_file_life(biography, last) : NULL;
@@ -236,11 +238,12 @@ struct error *assemble_take_unloaded(struct store_reader *store, struct crash *c
 	if (err)
 		return err;
 	if (event->kind == MEMORY_MMAP || event->kind == MEMORY_SEEN)
-		crash->unloaded.offset = biography->address - memory_event_effect(event).added_start + event->args[5];
-	if (!copy_text(&crash->unloaded.path, file.path))
+		crash->facts.unloaded.offset =
+			biography->address - memory_event_effect(event).added_start + event->args[5];
+	if (!copy_text(&crash->facts.unloaded.path, file.path))
 		err = &error_no_memory;
 	if (!err)
-		err = describe_path(crash->host, &file, mapped == last, &crash->unloaded);
+		err = describe_path(crash->core.host, &file, mapped == last, &crash->facts.unloaded);
 	file_identity_deinit(&file);
 	return err;
 }
@@ -270,26 +273,27 @@ static struct error *load_losses(struct store_reader *store, const struct file_i
 	if (!name)
 		return &error_no_memory;
 	/* Another file may bear the name now. */
-	if (crash->mapping.file_size_known && crash->mapping.file.path &&
-	    (elf_host_look(crash->host, crash->mapping.file.path, &now) || now.inode != file->inode))
-		crash->mapping.file_size_known = false;
-	err = store_reader_truncations(store, crash->recording.id, file, name, FILE_LOSS_LIMIT, &calls, &count);
+	if (crash->facts.mapping.file_size_known && crash->facts.mapping.file.path &&
+	    (elf_host_look(crash->core.host, crash->facts.mapping.file.path, &now) || now.inode != file->inode))
+		crash->facts.mapping.file_size_known = false;
+	err = store_reader_truncations(store, crash->record.recording.id, file, name, FILE_LOSS_LIMIT, &calls, &count);
 	if (err)
 		return err;
-	crash->file_losses = calloc(count ?: 1, sizeof(*crash->file_losses));
+	crash->facts.file_losses = calloc(count ?: 1, sizeof(*crash->facts.file_losses));
 	for (size_t i = 0; i < count; i++) {
-		if (crash->file_losses && (!crash->time_ns || calls[i].enter_ns < crash->time_ns))
-			crash->file_losses[crash->file_loss_count++].call = calls[i];
+		if (crash->facts.file_losses && (!crash->record.time_ns || calls[i].enter_ns < crash->record.time_ns))
+			crash->facts.file_losses[crash->facts.file_loss_count++].call = calls[i];
 		else
 			truncation_deinit(&calls[i]);
 	}
-	return crash->file_losses ? NULL : &error_no_memory;
+	return crash->facts.file_losses ? NULL : &error_no_memory;
 }
 
 struct error *assemble_take_file_losses(struct store_reader *store, struct crash *crash)
 {
-	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
-	const struct biography *biography = &crash->biography;
+	const struct crash_signal *signal =
+		crash->facts.fault.in_handler ? &crash->facts.fault.signal : &crash->facts.signal;
+	const struct biography *biography = &crash->facts.biography;
 	const struct life *life = timeline_last_life(&biography->timeline, biography->address);
 	struct file_identity file;
 	struct error *err;

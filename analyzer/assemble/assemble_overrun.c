@@ -8,7 +8,7 @@ static struct error *name_callee(const struct crash *crash, struct returned *own
 {
 	struct unwind_request request = {.addresses = &owner->function, .address_count = 1, .frame_limit = 1};
 	struct unwind_result result;
-	struct error *err = unwind_core(crash->core, &request, &result);
+	struct error *err = unwind_core(crash->core.image, &request, &result);
 
 	if (err)
 		return err;
@@ -22,7 +22,7 @@ static struct error *name_callee(const struct crash *crash, struct returned *own
 
 struct error *assemble_find_overrun(struct crash *crash)
 {
-	struct overrun *overrun = &crash->overrun;
+	struct overrun *overrun = &crash->facts.overrun;
 	struct smashed smashed;
 
 	overrun_find(crash, overrun);
@@ -31,5 +31,6 @@ struct error *assemble_find_overrun(struct crash *crash)
 	/* A return that was refused is at hand: its function is the innermost frame. */
 	if (overrun->by != TAKEN_RETURN || !corruption_find_return(crash, &smashed) || smashed.refused)
 		return NULL;
-	return returned_find(crash->core, overrun->slot, crash->fault.registers, RETURNED_BELOW, &overrun->owner);
+	return returned_find(crash->core.image, overrun->slot, crash->facts.fault.registers, RETURNED_BELOW,
+			     &overrun->owner);
 }

@@ -14,7 +14,7 @@
 
 static const uint64_t *registers_of(const struct crash *crash)
 {
-	return crash->fault.has_registers ? crash->fault.registers : crash->registers;
+	return crash->facts.fault.has_registers ? crash->facts.fault.registers : crash->facts.registers;
 }
 
 /* The base of the operand that faulted: the register that holds a pointer. */
@@ -35,9 +35,9 @@ static int faulting_base(const struct fault *fault)
 
 static const struct kept_registers *kept_of(const struct crash *crash, const struct frame *frame)
 {
-	for (size_t i = 0; i < crash->stacks.kept_count; i++) {
-		if (crash->stacks.kept[i].pc == frame->pc && crash->stacks.kept[i].sp == frame->sp)
-			return &crash->stacks.kept[i];
+	for (size_t i = 0; i < crash->facts.stacks.kept_count; i++) {
+		if (crash->facts.stacks.kept[i].pc == frame->pc && crash->facts.stacks.kept[i].sp == frame->sp)
+			return &crash->facts.stacks.kept[i];
 	}
 	return NULL;
 }
@@ -63,7 +63,7 @@ static void take_caller(const struct crash *crash, const struct frame *frame, st
 /* From frame `first` on, as long as each is sure. */
 static size_t take_callers(const struct crash *crash, size_t first, struct code_origin_place places[CODE_ORIGIN_PLACES])
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 	size_t count = 1;
 
 	for (size_t i = first; i < stack->frame_count && count < CODE_ORIGIN_PLACES; i++) {
@@ -79,16 +79,16 @@ static size_t take_callers(const struct crash *crash, size_t first, struct code_
 /* The call that went where no code is: nothing was done since but to push the return address. */
 static bool take_call(const struct crash *crash, struct code_origin_place *place)
 {
-	const struct fault_jump *jump = &crash->fault.jump;
+	const struct fault_jump *jump = &crash->facts.fault.jump;
 	struct code_origin_search *search;
 
 	if (!jump->known || !jump->has_return_address || !jump->call_target_known ||
-	    jump->call_target != crash->fault.address)
+	    jump->call_target != crash->facts.fault.address)
 		return false;
 	*place = (struct code_origin_place){.pc = jump->return_address, .after_call = true, .known = ~0u};
 	memcpy(place->registers, registers_of(crash), sizeof(place->registers));
 	place->registers[CORE_RSP] += 8;
-	search = code_origin_search_create(crash->core, place, 1);
+	search = code_origin_search_create(crash->core.image, place, 1);
 	if (!search)
 		return false;
 	place->pc = code_origin_call_before(search, 0);
@@ -99,13 +99,13 @@ static bool take_call(const struct crash *crash, struct code_origin_place *place
 
 static size_t take_places(const struct crash *crash, struct code_origin_place places[CODE_ORIGIN_PLACES])
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 	const struct frame *frame = evidence_fault_frame(crash);
 	size_t index = stack && frame ? (size_t)(frame - stack->frames) + 1 : SIZE_MAX;
 
 	places[0] = (struct code_origin_place){.pc = registers_of(crash)[CORE_RIP], .known = ~0u};
 	memcpy(places[0].registers, registers_of(crash), sizeof(places[0].registers));
-	if (crash->fault.access == ACCESS_EXECUTE && !crash->fault.jump.is_refused) {
+	if (crash->facts.fault.access == ACCESS_EXECUTE && !crash->facts.fault.jump.is_refused) {
 		if (!take_call(crash, &places[0]))
 			return 0;
 		/* The caller stands in place 0 already. */
@@ -142,7 +142,7 @@ static bool is_blank(struct code_origin_search *search, const struct core *core,
 
 static void look_around(struct code_origin_search *search, size_t places, struct crash *crash)
 {
-	struct pointer_path *path = &crash->path;
+	struct pointer_path *path = &crash->facts.path;
 	uint64_t word = path->words[0].address & ~7ull, page = word & ~(RECORD_PAGE_BYTES - 1);
 	uint64_t start = word - page > SURROUNDINGS_BYTES ? word - SURROUNDINGS_BYTES : page;
 	uint64_t end = word + 8 + SURROUNDINGS_BYTES;
@@ -152,9 +152,9 @@ static void look_around(struct code_origin_search *search, size_t places, struct
 	/* Only of a null pointer does it say anything. */
 	if (path->value)
 		return;
-	path->surroundings_are_blank = is_blank(search, crash->core, places, start, end);
-	path->page_is_blank =
-		path->surroundings_are_blank && is_blank(search, crash->core, places, page, page + RECORD_PAGE_BYTES);
+	path->surroundings_are_blank = is_blank(search, crash->core.image, places, start, end);
+	path->page_is_blank = path->surroundings_are_blank &&
+			      is_blank(search, crash->core.image, places, page, page + RECORD_PAGE_BYTES);
 }
 
 /* ---- the path ---- */
@@ -192,8 +192,8 @@ static void take_words(struct code_origin_search *search, struct code_origin *or
 
 static void find(struct crash *crash, struct code_origin_search *search)
 {
-	struct pointer_path *path = &crash->path;
-	const struct fault *fault = &crash->fault;
+	struct pointer_path *path = &crash->facts.path;
+	const struct fault *fault = &crash->facts.fault;
 	struct code_origin_value wanted = {.number = faulting_base(fault)};
 	struct code_origin origin = {.end = CODE_ORIGIN_LOST};
 	size_t places;
@@ -222,11 +222,12 @@ void assemble_find_path(struct crash *crash)
 	struct code_origin_search *search;
 	size_t count;
 
-	if (!crash->core || !crash->has_registers ||
-	    (!crash->fault.is_fault && !crash->fault.in_handler && crash->fault.source == ADDRESS_UNKNOWN))
+	if (!crash->core.image || !crash->facts.has_registers ||
+	    (!crash->facts.fault.is_fault && !crash->facts.fault.in_handler &&
+	     crash->facts.fault.source == ADDRESS_UNKNOWN))
 		return;
 	count = take_places(crash, places);
-	search = count ? code_origin_search_create(crash->core, places, count) : NULL;
+	search = count ? code_origin_search_create(crash->core.image, places, count) : NULL;
 	if (!search)
 		return;
 	find(crash, search);

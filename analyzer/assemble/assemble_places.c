@@ -30,10 +30,10 @@ static size_t collect_pages(const struct crash *crash, uint64_t *pages)
 	size_t count = 0;
 	uint64_t word;
 
-	for (size_t i = 0; i < crash->pointer_count; i++)
-		add_page(crash, crash->pointers[i].value, pages, &count);
-	for (size_t i = 0; i < STACK_WORDS && crash->pointer_count; i++) {
-		if (core_read_word(crash->core, crash->fault.registers[CORE_RSP] + 8 * i, &word))
+	for (size_t i = 0; i < crash->facts.pointer_count; i++)
+		add_page(crash, crash->facts.pointers[i].value, pages, &count);
+	for (size_t i = 0; i < STACK_WORDS && crash->facts.pointer_count; i++) {
+		if (core_read_word(crash->core.image, crash->facts.fault.registers[CORE_RSP] + 8 * i, &word))
 			add_page(crash, word, pages, &count);
 	}
 	return count;
@@ -41,12 +41,12 @@ static size_t collect_pages(const struct crash *crash, uint64_t *pages)
 
 static struct error *load_page(struct store_reader *store, struct crash *crash, uint64_t page)
 {
-	struct place_record *record = &crash->place_records[crash->place_record_count];
+	struct place_record *record = &crash->facts.place_records[crash->facts.place_record_count];
 	struct history_query query = {
-		.space_id = crash->space.id,
+		.space_id = crash->record.space.id,
 		.start = page,
 		.end = page + RECORD_PAGE_BYTES,
-		.until_ns = crash->time_ns ?: UINT64_MAX,
+		.until_ns = crash->record.time_ns ?: UINT64_MAX,
 		.limit = EVENTS_MAX,
 	};
 	struct memory_event *events = NULL;
@@ -57,7 +57,7 @@ static struct error *load_page(struct store_reader *store, struct crash *crash, 
 
 	if (!err) {
 		record->page = page;
-		crash->place_record_count += place_read_end(&timeline, page, &record->end);
+		crash->facts.place_record_count += place_read_end(&timeline, page, &record->end);
 	}
 	timeline_deinit(&timeline);
 	free(events);
@@ -67,20 +67,20 @@ static struct error *load_page(struct store_reader *store, struct crash *crash, 
 struct error *assemble_places(struct store_reader *store, struct crash *crash)
 {
 	uint64_t pages[PAGES_MAX];
-	size_t count = crash->core ? collect_pages(crash, pages) : 0;
+	size_t count = crash->core.image ? collect_pages(crash, pages) : 0;
 	struct error *err = NULL;
 
-	crash->place_records = calloc(PAGES_MAX, sizeof(*crash->place_records));
-	if (!crash->place_records)
+	crash->facts.place_records = calloc(PAGES_MAX, sizeof(*crash->facts.place_records));
+	if (!crash->facts.place_records)
 		return &error_no_memory;
 	for (size_t i = 0; i < count && !err; i++)
 		err = load_page(store, crash, pages[i]);
 	/* The examination of the fault came before the record was read. */
-	for (size_t i = 0; i < crash->pointer_count; i++)
-		place_of(crash, crash->pointers[i].value, &crash->pointers[i].place);
-	for (size_t i = 0; i < crash->fault.operand_count; i++)
-		place_of(crash, crash->fault.operands[i].address, &crash->fault.operands[i].place);
-	if (crash->fault.source != ADDRESS_UNKNOWN)
-		place_of(crash, crash->fault.address, &crash->fault.place);
+	for (size_t i = 0; i < crash->facts.pointer_count; i++)
+		place_of(crash, crash->facts.pointers[i].value, &crash->facts.pointers[i].place);
+	for (size_t i = 0; i < crash->facts.fault.operand_count; i++)
+		place_of(crash, crash->facts.fault.operands[i].address, &crash->facts.fault.operands[i].place);
+	if (crash->facts.fault.source != ADDRESS_UNKNOWN)
+		place_of(crash, crash->facts.fault.address, &crash->facts.fault.place);
 	return err;
 }

@@ -68,14 +68,14 @@ static struct error *read_name(const struct core *core, uint64_t list, char **re
 static struct error *examine(struct crash *crash, uint64_t link_map)
 {
 	uint64_t words[LINK_MAP_BYTES / 8];
-	size_t size = core_read_dumped(crash->core, link_map, words, sizeof(words));
+	size_t size = core_read_dumped(crash->core.image, link_map, words, sizeof(words));
 	struct unload_remains remains = {.found = true, .link_map = link_map};
 
-	if (size <= L_LIBNAME || !find_range(crash->core, words, size / 8, crash->fault.address, &remains))
+	if (size <= L_LIBNAME || !find_range(crash->core.image, words, size / 8, crash->facts.fault.address, &remains))
 		return NULL;
-	crash->remains = remains;
-	crash->unloaded.offset = crash->fault.address - remains.start;
-	return read_name(crash->core, words[L_LIBNAME / 8], &crash->unloaded.path);
+	crash->facts.remains = remains;
+	crash->facts.unloaded.offset = crash->facts.fault.address - remains.start;
+	return read_name(crash->core.image, words[L_LIBNAME / 8], &crash->facts.unloaded.path);
 }
 
 static struct error *search_segment(struct crash *crash, const struct core_segment *segment, uint64_t *searched)
@@ -87,7 +87,7 @@ static struct error *search_segment(struct crash *crash, const struct core_segme
 		return &error_no_memory;
 	for (uint64_t at = 0; at < segment->dumped_bytes && *searched < SEARCHED_BYTES_MAX; at += PIECE_BYTES) {
 		uint64_t wanted = segment->dumped_bytes - at;
-		size_t size = core_read_dumped(crash->core, segment->start + at, words,
+		size_t size = core_read_dumped(crash->core.image, segment->start + at, words,
 					       wanted < PIECE_BYTES ? wanted : PIECE_BYTES);
 
 		*searched += PIECE_BYTES;
@@ -96,7 +96,7 @@ static struct error *search_segment(struct crash *crash, const struct core_segme
 
 			if (words[i] + L_REAL == address)
 				err = examine(crash, words[i]);
-			if (err || crash->remains.found)
+			if (err || crash->facts.remains.found)
 				return err;
 		}
 	}
@@ -105,14 +105,14 @@ static struct error *search_segment(struct crash *crash, const struct core_segme
 
 struct error *assemble_take_remains(struct crash *crash)
 {
-	const struct core *core = crash->core;
+	const struct core *core = crash->core.image;
 	uint64_t searched = 0;
 	struct error *err = NULL;
 
-	if (!core || crash->unloaded.path || crash->fault.place.kind != PLACE_UNMAPPED ||
-	    crash->fault.source == ADDRESS_UNKNOWN)
+	if (!core || crash->facts.unloaded.path || crash->facts.fault.place.kind != PLACE_UNMAPPED ||
+	    crash->facts.fault.source == ADDRESS_UNKNOWN)
 		return NULL;
-	for (size_t i = 0; i < core->segment_count && !err && !crash->remains.found; i++) {
+	for (size_t i = 0; i < core->segment_count && !err && !crash->facts.remains.found; i++) {
 		const struct core_segment *segment = &core->segments[i];
 
 		/* Anonymous and writable: a heap may be. */

@@ -51,16 +51,16 @@ static void touch_by_instruction(const struct core *core, const uint64_t registe
 static void follow_frames(const struct crash *crash, const uint64_t registers[CORE_REGISTERS], size_t end,
 			  struct stack_range alternate, struct stack_use *use)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
-	const struct core_segment *own = core_find_segment(crash->core, use->sp);
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
+	const struct core_segment *own = core_find_segment(crash->core.image, use->sp);
 
 	for (size_t i = use->frame + 1; i < end && i < use->frame + 64; i++) {
 		uint64_t sp = stack->frames[i].sp;
 		struct stack_area area;
 
-		if (core_find_segment(crash->core, sp) == own)
+		if (core_find_segment(crash->core.image, sp) == own)
 			continue;
-		stack_area_find(crash->core, registers, sp, alternate, &area);
+		stack_area_find(crash->core.image, registers, sp, alternate, &area);
 		if (area.kind != STACK_UNKNOWN && area.kind != STACK_OTHER && sp >= area.start && use->sp < area.start)
 			use->area = area;
 		return;
@@ -76,18 +76,18 @@ static void fill_use(const struct crash *crash, const uint64_t registers[CORE_RE
 	if (handler && handler->address - handler->stack_start < handler->stack_bytes)
 		alternate = (struct stack_range){handler->stack_start, handler->stack_bytes};
 	use->sp = registers[CORE_RSP];
-	stack_area_find(crash->core, registers, use->sp, alternate, &use->area);
-	if (use->area.kind == STACK_OTHER && crash->stacks.thread_count)
-		follow_frames(crash, registers, handler ? handler->frame : crash->stacks.threads[0].frame_count,
+	stack_area_find(crash->core.image, registers, use->sp, alternate, &use->area);
+	if (use->area.kind == STACK_OTHER && crash->facts.stacks.thread_count)
+		follow_frames(crash, registers, handler ? handler->frame : crash->facts.stacks.threads[0].frame_count,
 			      alternate, use);
-	use->sp_writable = can_push_signal_frame(crash->core, use->sp);
+	use->sp_writable = can_push_signal_frame(crash->core.image, use->sp);
 	if (has_address) {
 		use->touched = address;
 		use->touched_source = TOUCHED_SIGNAL;
 	} else {
-		touch_by_instruction(crash->core, registers, use);
+		touch_by_instruction(crash->core.image, registers, use);
 	}
-	use->touched_mapped = use->touched_source != TOUCHED_UNKNOWN && is_mapped(crash->core, use->touched);
+	use->touched_mapped = use->touched_source != TOUCHED_UNKNOWN && is_mapped(crash->core.image, use->touched);
 }
 
 static bool is_fault(int number, int code)
@@ -97,28 +97,28 @@ static bool is_fault(int number, int code)
 
 void assemble_find_stack_uses(struct crash *crash)
 {
-	struct interruption *interruptions = crash->interruptions;
+	struct interruption *interruptions = crash->facts.interruptions;
 
-	if (crash->stacks.thread_count)
-		crash->interruption_count = signal_frame_collect(crash->core, &crash->stacks.threads[0], interruptions,
-								 CRASH_INTERRUPTIONS);
+	if (crash->facts.stacks.thread_count)
+		crash->facts.interruption_count = signal_frame_collect(
+			crash->core.image, &crash->facts.stacks.threads[0], interruptions, CRASH_INTERRUPTIONS);
 	/* A frame without a siginfo (its handler asked for none): the fault's examination has borne its signal out. */
-	for (size_t i = 0; i < crash->interruption_count; i++) {
-		if (interruptions[i].inferred && crash->fault.in_handler && crash->interruption.found &&
-		    interruptions[i].address == crash->interruption.address)
-			interruptions[i].signal = crash->interruption.signal;
+	for (size_t i = 0; i < crash->facts.interruption_count; i++) {
+		if (interruptions[i].inferred && crash->facts.fault.in_handler && crash->facts.interruption.found &&
+		    interruptions[i].address == crash->facts.interruption.address)
+			interruptions[i].signal = crash->facts.interruption.signal;
 	}
 	/* The code that runs now runs in the handler of the innermost signal frame; what that one interrupted, in the
 	 * handler of the next. */
-	for (size_t i = 0; i <= crash->interruption_count; i++) {
-		const struct interruption *handler = i < crash->interruption_count ? &interruptions[i] : NULL;
-		const struct crash_signal *signal = i ? &interruptions[i - 1].signal : &crash->signal;
-		struct stack_use *use = &crash->stack_uses[i];
+	for (size_t i = 0; i <= crash->facts.interruption_count; i++) {
+		const struct interruption *handler = i < crash->facts.interruption_count ? &interruptions[i] : NULL;
+		const struct crash_signal *signal = i ? &interruptions[i - 1].signal : &crash->facts.signal;
+		struct stack_use *use = &crash->facts.stack_uses[i];
 
 		*use = (struct stack_use){
 			.number = signal->number, .code = signal->code, .frame = i ? interruptions[i - 1].frame : 0};
-		fill_use(crash, i ? interruptions[i - 1].registers : crash->registers, handler,
+		fill_use(crash, i ? interruptions[i - 1].registers : crash->facts.registers, handler,
 			 signal->has_address && is_fault(signal->number, signal->code), signal->address, use);
 	}
-	crash->stack_use_count = crash->interruption_count + 1;
+	crash->facts.stack_use_count = crash->facts.interruption_count + 1;
 }

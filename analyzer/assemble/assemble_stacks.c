@@ -9,7 +9,7 @@
 /* Which member a null pointer was used for: base + a small offset, and the register the pointer for sure. */
 static bool ask_for_member(const struct crash *crash, struct member_request *request)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	const struct fault_operand *operand =
 		&fault->operands[fault->operand < fault->operand_count ? fault->operand : 0];
 
@@ -22,7 +22,7 @@ static bool ask_for_member(const struct crash *crash, struct member_request *req
 	request->registers = fault->registers;
 	request->offset = fault->address;
 	request->bytes = operand->bytes;
-	request->link_count = code_origin_of_pointer(crash->core, fault->registers, operand->base, request->links);
+	request->link_count = code_origin_of_pointer(crash->core.image, fault->registers, operand->base, request->links);
 	return true;
 }
 
@@ -32,28 +32,28 @@ struct error *assemble_unwind(const struct assemble_request *request, struct cra
 	struct member_request member = {0};
 	struct error *err = NULL;
 
-	if (crash->has_signal_event) {
-		repair_request.recorded_trampoline = crash->signal_event.trampoline;
-		err = store_reader_return_instances(request->store, crash->signal_event.id, &crash->instances,
-						    &crash->instance_count);
-		repair_request.instances = crash->instances;
-		repair_request.instance_count = crash->instance_count;
+	if (crash->record.has_signal_event) {
+		repair_request.recorded_trampoline = crash->record.signal_event.trampoline;
+		err = store_reader_return_instances(request->store, crash->record.signal_event.id,
+						    &crash->record.instances, &crash->record.instance_count);
+		repair_request.instances = crash->record.instances;
+		repair_request.instance_count = crash->record.instance_count;
 	}
 	if (ask_for_member(crash, &member))
 		repair_request.member = &member;
 	if (!err)
-		err = repair_core(&repair_request, &crash->repair);
+		err = repair_core(&repair_request, &crash->facts.repair);
 	if (err)
 		return err;
-	crash->stacks = crash->repair.stacks;
-	crash->fault.member = crash->stacks.member;
-	crash->repair.stacks = (struct unwind_result){0};
-	if (crash->recorded)
+	crash->facts.stacks = crash->facts.repair.stacks;
+	crash->facts.fault.member = crash->facts.stacks.member;
+	crash->facts.repair.stacks = (struct unwind_result){0};
+	if (crash->record.known)
 		err = tracers_name(request->store, crash);
 	if (err)
 		return err;
-	if (crash->stacks.failure)
-		err = crash_add_note(crash, "unwinding did not finish: %s", crash->stacks.failure);
+	if (crash->facts.stacks.failure)
+		err = crash_add_note(crash, "unwinding did not finish: %s", crash->facts.stacks.failure);
 	return err;
 }
 
@@ -77,29 +77,29 @@ static bool raises(const char *function)
 
 void assemble_follow_exception(struct crash *crash)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 	bool crystal = false;
 
-	crash->exception = (struct exception_path){.thrown_at = SIZE_MAX, .caught_at = SIZE_MAX};
+	crash->facts.exception = (struct exception_path){.thrown_at = SIZE_MAX, .caught_at = SIZE_MAX};
 	if (!stack)
 		return;
 	for (size_t i = 0; i < stack->frame_count; i++) {
 		enum exception_handler handler;
 
 		if (raises(stack->frames[i].symbol.function)) {
-			crash->exception.thrown_at = i;
+			crash->facts.exception.thrown_at = i;
 			crystal |= strcmp(stack->frames[i].symbol.function, "__crystal_raise") == 0;
 			continue;
 		}
-		if (crash->exception.thrown_at == SIZE_MAX || crash->exception.caught_at != SIZE_MAX)
+		if (crash->facts.exception.thrown_at == SIZE_MAX || crash->facts.exception.caught_at != SIZE_MAX)
 			continue;
-		handler = exception_handler_at(crash->core, stack->frames[i].pc);
+		handler = exception_handler_at(crash->core.image, stack->frames[i].pc);
 		/* Crystal's tables do not tell a rescue from an ensure. */
 		if (crystal && handler == HANDLER_CLEANUP)
 			handler = HANDLER_TYPED;
 		if (handler == HANDLER_TYPED || handler == HANDLER_ALL || handler == HANDLER_TERMINATE) {
-			crash->exception.caught_at = i;
-			crash->exception.handler = handler;
+			crash->facts.exception.caught_at = i;
+			crash->facts.exception.handler = handler;
 		}
 	}
 }

@@ -9,9 +9,9 @@
 
 static const struct return_instance *instance_of(const struct crash *crash, uint64_t function)
 {
-	for (size_t i = 0; i < crash->instance_count; i++) {
-		if (crash->instances[i].function == function)
-			return &crash->instances[i];
+	for (size_t i = 0; i < crash->record.instance_count; i++) {
+		if (crash->record.instances[i].function == function)
+			return &crash->record.instances[i];
 	}
 	return NULL;
 }
@@ -19,7 +19,7 @@ static const struct return_instance *instance_of(const struct crash *crash, uint
 /* The place of a probe in its file, as the core's NT_FILE has it. */
 static bool place_in_file(const struct crash *crash, uint64_t address, const char **ret_path, uint64_t *ret_offset)
 {
-	const struct core_file_mapping *file = crash->core ? core_find_file(crash->core, address) : NULL;
+	const struct core_file_mapping *file = crash->core.image ? core_find_file(crash->core.image, address) : NULL;
 
 	if (!file)
 		return false;
@@ -38,11 +38,11 @@ struct ledger {
 static struct error *read_ledger(struct store_reader *store, const struct crash *crash, struct ledger *ret)
 {
 	struct attached_probe_query query = {
-		.recording_id = crash->recording.id,
+		.recording_id = crash->record.recording.id,
 		.any_place = true,
 		.at_return = -1,
 		.any_time = true,
-		.pid = crash->process.pid,
+		.pid = crash->record.process.pid,
 	};
 
 	*ret = (struct ledger){0};
@@ -74,7 +74,8 @@ static bool was_held(const struct attached_probe *row, const struct crash *crash
 {
 	uint64_t begin_ns = row->attached_ns ? row->attached_ns : 0;
 
-	return row->enabled && begin_ns <= crash->time_ns && (!row->gone_ns || row->gone_ns > crash->process.start_ns);
+	return row->enabled && begin_ns <= crash->record.time_ns &&
+	       (!row->gone_ns || row->gone_ns > crash->record.process.start_ns);
 }
 
 static void add_holder(struct probe *probe, const struct attached_probe *row, bool left)
@@ -124,17 +125,17 @@ static void name_holders(const struct ledger *ledger, const struct crash *crash,
 	for (size_t i = 0; i < ledger->count; i++) {
 		const struct attached_probe *row = &ledger->rows[i];
 
-		if (!is_at(row, place) || !was_held(row, crash) || !attached_probe_held(row, crash->time_ns))
+		if (!is_at(row, place) || !was_held(row, crash) || !attached_probe_held(row, crash->record.time_ns))
 			continue;
 		at_return |= row->at_return;
 		plain |= !row->at_return;
 	}
 	probe->at_return |= at_return;
 	/* Over a gap a uretprobe may have come unseen. */
-	probe->is_plain = plain && !probe->at_return && !crash->gap_count;
+	probe->is_plain = plain && !probe->at_return && !crash->record.gap_count;
 	for (size_t i = 0; i < ledger->count; i++) {
 		const struct attached_probe *row = &ledger->rows[i];
-		bool left = !attached_probe_held(row, crash->time_ns);
+		bool left = !attached_probe_held(row, crash->record.time_ns);
 
 		if (!is_at(row, place) || !was_held(row, crash) || row->at_return != probe->at_return ||
 		    (left && !probe->at_return) || (!row->holder_pid && is_told_better(ledger, row)))
@@ -162,13 +163,13 @@ struct error *tracers_name(struct store_reader *store, struct crash *crash)
 	struct ledger ledger;
 	struct error *err;
 
-	if (!crash->repair.probe_count)
+	if (!crash->facts.repair.probe_count)
 		return NULL;
 	err = read_ledger(store, crash, &ledger);
 	if (err)
 		return err;
-	for (size_t i = 0; i < crash->repair.probe_count; i++)
-		name_probe(&ledger, crash, &crash->repair.probes[i]);
+	for (size_t i = 0; i < crash->facts.repair.probe_count; i++)
+		name_probe(&ledger, crash, &crash->facts.repair.probes[i]);
 	attached_probes_destroy(ledger.rows, ledger.count);
 	return NULL;
 }
@@ -209,18 +210,19 @@ static struct error *add_pending(const struct ledger *ledger, struct crash *cras
 				 const struct return_instance *instance)
 {
 	const struct probe_place place = {.instance = instance};
-	struct probe *grown = reallocarray(crash->repair.probes, crash->repair.probe_count + 1, sizeof(*grown));
+	struct probe *grown =
+		reallocarray(crash->facts.repair.probes, crash->facts.repair.probe_count + 1, sizeof(*grown));
 	struct probe *probe;
 
 	if (!grown)
 		return &error_no_memory;
-	crash->repair.probes = grown;
-	probe = &grown[crash->repair.probe_count++];
+	crash->facts.repair.probes = grown;
+	probe = &grown[crash->facts.repair.probe_count++];
 	*probe = (struct probe){.address = instance->function, .sources = PROBE_RECORDED, .at_return = true};
 	name_holders(ledger, crash, &place, probe);
 	for (size_t i = 0; i < ledger->count; i++) {
 		if (is_at(&ledger->rows[i], &place))
-			return name_function(crash->host, &ledger->rows[i], &probe->symbol);
+			return name_function(crash->core.host, &ledger->rows[i], &probe->symbol);
 	}
 	return NULL;
 }
@@ -230,17 +232,17 @@ struct error *tracers_add_pending(struct store_reader *store, struct crash *cras
 	struct ledger ledger;
 	struct error *err;
 
-	if (!crash->instance_count)
+	if (!crash->record.instance_count)
 		return NULL;
 	err = read_ledger(store, crash, &ledger);
 	if (err)
 		return err;
-	for (size_t i = 0; i < crash->instance_count && !err; i++) {
-		const struct return_instance *instance = &crash->instances[i];
+	for (size_t i = 0; i < crash->record.instance_count && !err; i++) {
+		const struct return_instance *instance = &crash->record.instances[i];
 		bool known = false;
 
-		for (size_t j = 0; j < crash->repair.probe_count; j++)
-			known |= crash->repair.probes[j].address == instance->function;
+		for (size_t j = 0; j < crash->facts.repair.probe_count; j++)
+			known |= crash->facts.repair.probes[j].address == instance->function;
 		if (!known)
 			err = add_pending(&ledger, crash, instance);
 	}

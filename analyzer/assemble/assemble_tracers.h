@@ -9,8 +9,8 @@
 #include "analyzer/crash.h"
 #include "schema/store.h"
 
-/* Gives each probe in crash->repair its holders, as struct probe has them, and marks as a uretprobe, or as a plain
- * uprobe, what the ledger knows to be one. */
+/* Gives each probe in crash->facts.repair its holders, as struct probe has them, and marks as a uretprobe, or as a
+ * plain uprobe, what the ledger knows to be one. */
 struct error *tracers_name(struct store_reader *store, struct crash *crash) must_check;
 
 /* For a death without a core: a probe for each recorded return instance, named by the file that the ledger gives it,

@@ -9,22 +9,22 @@
 
 static struct error *add_view(struct store_reader *store, struct crash *crash, const struct memory_view *wanted)
 {
-	struct biography kept = crash->biography;
-	bool had_biography = crash->has_biography;
-	struct memory_view *view = &crash->views[crash->view_count];
+	struct biography kept = crash->facts.biography;
+	bool had_biography = crash->facts.has_biography;
+	struct memory_view *view = &crash->facts.views[crash->facts.view_count];
 	struct error *err;
 
 	*view = *wanted;
-	view->page_is_zero = code_origin_page_is_zero(crash->core, view->address) ||
-			     (view->role == VIEW_SOURCE && crash->path.page_is_blank);
-	crash->biography = (struct biography){0};
+	view->page_is_zero = code_origin_page_is_zero(crash->core.image, view->address) ||
+			     (view->role == VIEW_SOURCE && crash->facts.path.page_is_blank);
+	crash->facts.biography = (struct biography){0};
 	err = assemble_load_biography(store, crash, view->address);
 	if (!err)
 		err = assemble_load_contexts(store, crash);
-	view->biography = crash->biography;
-	crash->view_count++;
-	crash->biography = kept;
-	crash->has_biography = had_biography;
+	view->biography = crash->facts.biography;
+	crash->facts.view_count++;
+	crash->facts.biography = kept;
+	crash->facts.has_biography = had_biography;
 	return err;
 }
 
@@ -35,11 +35,11 @@ static struct error *add_nearby(struct store_reader *store, struct crash *crash,
 	struct place place;
 
 	place_of(crash, address, &place);
-	if (place.kind != PLACE_ANONYMOUS || crash->view_count + 1 >= CRASH_VIEWS ||
-	    !code_origin_page_is_zero(crash->core, address))
+	if (place.kind != PLACE_ANONYMOUS || crash->facts.view_count + 1 >= CRASH_VIEWS ||
+	    !code_origin_page_is_zero(crash->core.image, address))
 		return NULL;
-	for (size_t i = 0; i < crash->view_count; i++) {
-		if ((crash->views[i].address ^ address) < RECORD_PAGE_BYTES)
+	for (size_t i = 0; i < crash->facts.view_count; i++) {
+		if ((crash->facts.views[i].address ^ address) < RECORD_PAGE_BYTES)
 			return NULL;
 	}
 	return add_view(store, crash, &view);
@@ -47,15 +47,17 @@ static struct error *add_nearby(struct store_reader *store, struct crash *crash,
 
 static struct error *add_all_nearby(struct store_reader *store, struct crash *crash)
 {
-	uint64_t sp = crash->fault.has_registers ? crash->fault.registers[CORE_RSP] : crash->registers[CORE_RSP], word;
+	uint64_t sp = crash->facts.fault.has_registers ? crash->facts.fault.registers[CORE_RSP]
+						       : crash->facts.registers[CORE_RSP],
+		 word;
 	struct error *err = NULL;
 
-	for (size_t i = 0; i < crash->pointer_count && !err; i++) {
-		if (crash->pointers[i].number != CORE_RSP && crash->pointers[i].number != CORE_RIP)
-			err = add_nearby(store, crash, crash->pointers[i].value);
+	for (size_t i = 0; i < crash->facts.pointer_count && !err; i++) {
+		if (crash->facts.pointers[i].number != CORE_RSP && crash->facts.pointers[i].number != CORE_RIP)
+			err = add_nearby(store, crash, crash->facts.pointers[i].value);
 	}
 	for (size_t i = 0; i < STACK_WORDS && !err; i++) {
-		if (core_read_word(crash->core, sp + 8 * i, &word))
+		if (core_read_word(crash->core.image, sp + 8 * i, &word))
 			err = add_nearby(store, crash, word);
 	}
 	return err;
@@ -63,12 +65,12 @@ static struct error *add_all_nearby(struct store_reader *store, struct crash *cr
 
 static bool is_null_like(const struct crash *crash)
 {
-	return crash->fault.is_fault && crash->fault.place.kind == PLACE_NULL;
+	return crash->facts.fault.is_fault && crash->facts.fault.place.kind == PLACE_NULL;
 }
 
 static struct error *add_source(struct store_reader *store, struct crash *crash)
 {
-	const struct pointer_path *path = &crash->path;
+	const struct pointer_path *path = &crash->facts.path;
 	struct memory_view view = {
 		.role = VIEW_SOURCE,
 		.address = path->words[0].address,
@@ -93,13 +95,16 @@ struct error *assemble_take_views(struct store_reader *store, struct crash *cras
 	struct memory_view code = {.role = VIEW_CODE};
 	struct error *err = NULL;
 
-	if (!crash->recorded || !crash->core || !crash->has_registers)
+	if (!crash->record.known || !crash->core.image || !crash->facts.has_registers)
 		return NULL;
-	if (crash->fault.is_fault || crash->fault.in_handler || crash->fault.source != ADDRESS_UNKNOWN)
+	if (crash->facts.fault.is_fault || crash->facts.fault.in_handler ||
+	    crash->facts.fault.source != ADDRESS_UNKNOWN)
 		err = add_source(store, crash);
-	code.address = crash->fault.has_registers ? crash->fault.registers[CORE_RIP] : crash->registers[CORE_RIP];
+	code.address = crash->facts.fault.has_registers ? crash->facts.fault.registers[CORE_RIP]
+							: crash->facts.registers[CORE_RIP];
 	/* What a library's file has there cannot have been replaced. */
-	if (!err && !core_find_file(crash->core, code.address) && core_find_segment(crash->core, code.address))
+	if (!err && !core_find_file(crash->core.image, code.address) &&
+	    core_find_segment(crash->core.image, code.address))
 		err = add_view(store, crash, &code);
 	return err;
 }

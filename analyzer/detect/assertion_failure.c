@@ -127,7 +127,7 @@ static struct error *set_summary(const struct crash *crash, const struct ending 
 
 struct error *detect_assertion_failure(const struct crash *crash, struct finding_list *findings)
 {
-	const char *message = crash->abort_message;
+	const char *message = crash->core.abort_message;
 	struct assertion assertion = {0};
 	struct finding *finding;
 	struct ending ending;
@@ -135,7 +135,7 @@ struct error *detect_assertion_failure(const struct crash *crash, struct finding
 	struct error *err;
 
 	ending_find(crash, &ending);
-	if (crash->signal.number != SIGABRT || !ending.own)
+	if (crash->facts.signal.number != SIGABRT || !ending.own)
 		return NULL;
 	/* The C library's own assertions are about its heap. */
 	if (message && (strstr(message, "malloc.c:") || strstr(message, "arena.c:")))
@@ -160,7 +160,8 @@ struct error *detect_assertion_failure(const struct crash *crash, struct finding
 		err = finding_add_missing(finding, "the frame of the assertion's function: the stack does not show it");
 		if (!err && assertion.function[0])
 			err = finding_set_offender(finding, "%s %s",
-						   crash->executable ? words_base_name(crash->executable) : crash->comm,
+						   crash->facts.executable ? words_base_name(crash->facts.executable)
+									   : crash->facts.comm,
 						   assertion.function);
 	}
 	if (!err)

@@ -35,13 +35,13 @@ static const struct {
 
 struct error *detect_bit_flip(const struct crash *crash, struct finding_list *findings)
 {
-	const struct fault_twin *twin = &crash->fault.twin;
+	const struct fault_twin *twin = &crash->facts.fault.twin;
 	struct words where, code;
 	struct finding *finding;
 	struct place place;
 	struct error *err;
 
-	if (!crash->fault.is_fault || !twin->found || evidence_ended_life(crash))
+	if (!crash->facts.fault.is_fault || !twin->found || evidence_ended_life(crash))
 		return NULL;
 	place_of(crash, twin->value, &place);
 	err = finding_append(findings, FINDING_BIT_FLIP, &finding);
@@ -52,8 +52,9 @@ struct error *detect_bit_flip(const struct crash *crash, struct finding_list *fi
 		err = finding_set_summary(finding,
 					  "Bit %u of a pointer is wrong: %s is 0x%" PRIx64 ", and 0x%" PRIx64
 					  ", which is in use, points %s; thread %" PRIu32 " died on it in %s.",
-					  twin->bit, fault_register_name(twin->reg), crash->fault.registers[twin->reg],
-					  twin->value, words_place(&where, crash, &place), evidence_dead_thread(crash),
+					  twin->bit, fault_register_name(twin->reg),
+					  crash->facts.fault.registers[twin->reg], twin->value,
+					  words_place(&where, crash, &place), evidence_dead_thread(crash),
 					  evidence_fault_code(&code, crash));
 	else
 		err = finding_set_summary(finding,

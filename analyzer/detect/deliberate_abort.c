@@ -33,15 +33,15 @@ static bool is_fault_signal(int number)
  * is in such a call. SIZE_MAX: not known. */
 static size_t sending_thread(const struct crash *crash)
 {
-	const struct signal_sender *sender = &crash->sender;
-	uint32_t tid = sender->tid == sender->pid ? crash->process.namespace_pid : sender->tid;
+	const struct signal_sender *sender = &crash->record.sender;
+	uint32_t tid = sender->tid == sender->pid ? crash->record.process.namespace_pid : sender->tid;
 	/* Thread ids of the initial namespace, of which only the first thread's is known in another one. */
-	bool same = crash->process.namespace_pid == crash->process.pid || sender->tid == sender->pid;
+	bool same = crash->record.process.namespace_pid == crash->record.process.pid || sender->tid == sender->pid;
 
-	if (!crash->has_sender)
-		return crash->sending.other ?: SIZE_MAX;
-	for (size_t i = 0; same && i < crash->stacks.thread_count; i++) {
-		if (crash->stacks.threads[i].tid == tid)
+	if (!crash->record.has_sender)
+		return crash->facts.sending.other ?: SIZE_MAX;
+	for (size_t i = 0; same && i < crash->facts.stacks.thread_count; i++) {
+		if (crash->facts.stacks.threads[i].tid == tid)
 			return i;
 	}
 	return SIZE_MAX;
@@ -70,33 +70,33 @@ static struct error *add_place(const struct thread_stack *stack, struct finding 
 
 static struct error *report_recorded_thread(const struct crash *crash, size_t index, struct finding *finding)
 {
-	const struct signal_sender *sender = &crash->sender;
+	const struct signal_sender *sender = &crash->record.sender;
 	struct words signal, when, place = {.text = ""};
 	struct error *err;
 
 	words_before_crash(&when, crash, sender->time_ns);
-	err = finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->signal_event.id, 0,
+	err = finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->record.signal_event.id, 0,
 				   "thread %" PRIu32 " (%.16s) sent it, %s", sender->tid, sender->comm, when.text);
 	if (!err && index != SIZE_MAX)
-		err = add_place(&crash->stacks.threads[index], finding, &place);
+		err = add_place(&crash->facts.stacks.threads[index], finding, &place);
 	if (!err)
 		err = finding_set_summary(finding, "Thread %" PRIu32 " of the process sent %s to it, %s%s.",
-					  index == SIZE_MAX ? sender->tid : crash->stacks.threads[index].tid,
-					  words_signal(&signal, crash->signal.number), when.text, place.text);
+					  index == SIZE_MAX ? sender->tid : crash->facts.stacks.threads[index].tid,
+					  words_signal(&signal, crash->facts.signal.number), when.text, place.text);
 	return err ?: finding_add_missing(finding, "the very call: it is told from where that thread is now");
 }
 
 static struct error *report_calling_thread(const struct crash *crash, size_t index, struct finding *finding)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[index];
+	const struct thread_stack *stack = &crash->facts.stacks.threads[index];
 	struct words signal, call, place = {.text = ""};
 	struct error *err = add_place(stack, finding, &place);
 
 	if (!err)
 		err = finding_set_summary(
 			finding, "Thread %" PRIu32 " of the process sent %s to it: it is in the system call %s%s.",
-			stack->tid, words_signal(&signal, crash->signal.number),
-			words_system_call(&call, crash->sending.other_call), place.text);
+			stack->tid, words_signal(&signal, crash->facts.signal.number),
+			words_system_call(&call, crash->facts.sending.other_call), place.text);
 	return err ?: finding_add_missing(finding, "the sending: another thread may have done the same and run on");
 }
 
@@ -107,13 +107,13 @@ static struct error *report_other_thread(const struct crash *crash, struct findi
 	struct error *err;
 
 	finding->confidence = CONFIDENCE_LIKELY;
-	if (crash->has_sender)
+	if (crash->record.has_sender)
 		return report_recorded_thread(crash, index, finding);
 	if (index != SIZE_MAX)
 		return report_calling_thread(crash, index, finding);
 	err = finding_set_summary(finding, "The process sent %s to itself; which of its threads did so is not known.",
-				  words_signal(&signal, crash->signal.number));
-	if (!err && crash->signal.code == SI_QUEUE) {
+				  words_signal(&signal, crash->facts.signal.number));
+	if (!err && crash->facts.signal.code == SI_QUEUE) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_missing(finding, "the sending: with sigqueue the sender says itself who it is");
 	}
@@ -125,7 +125,7 @@ static struct error *report_other_thread(const struct crash *crash, struct findi
 
 static struct error *set_summary(const struct crash *crash, const struct ending *ending, struct finding *finding)
 {
-	const struct frame *teller = &crash->stacks.threads[0].frames[ending->teller];
+	const struct frame *teller = &crash->facts.stacks.threads[0].frames[ending->teller];
 	struct words caller, call, signal;
 	const char *by;
 
@@ -133,38 +133,39 @@ static struct error *set_summary(const struct crash *crash, const struct ending 
 	by = caller.text[0] ? " by " : "";
 	/* A system call of the program's own code has no function around it. */
 	if (ending->teller == ending->caller)
-		words_system_call(&call, crash->sending.crashed);
+		words_system_call(&call, crash->facts.sending.crashed);
 	else
 		words_function(&call, &teller->symbol);
 	if (ending->kind == ENDING_GO_THROW)
 		return finding_set_summary(finding, "Go's runtime ended the program with a fatal error%s%s%s%s%s.",
-					   crash->panic_message ? " (\"" : "", crash->panic_message ?: "",
-					   crash->panic_message ? "\")" : "", caller.text[0] ? ", called in " : "",
-					   caller.text);
+					   crash->facts.panic_message ? " (\"" : "", crash->facts.panic_message ?: "",
+					   crash->facts.panic_message ? "\")" : "",
+					   caller.text[0] ? ", called in " : "", caller.text);
 	if (ending->kind == ENDING_SANITIZER)
 		return finding_set_summary(finding, "A sanitizer ended the program: it had found an error%s%s.",
 					   caller.text[0] ? " in " : "", caller.text);
 	if (ending->kind == ENDING_LIBRARY)
 		return finding_set_summary(finding, "The C library ended the program%s%s%s%s.",
-					   crash->abort_message ? ": " : "", crash->abort_message ?: "",
+					   crash->core.abort_message ? ": " : "", crash->core.abort_message ?: "",
 					   caller.text[0] ? ", called in " : "", caller.text);
-	if (ending->in_handler && !crash->interruptions[ending->interruption].signal.number)
+	if (ending->in_handler && !crash->facts.interruptions[ending->interruption].signal.number)
 		return finding_set_summary(finding, "The program ended itself: %s was called%s%s, in a signal handler.",
 					   call.text, by, caller.text);
 	if (ending->in_handler)
 		return finding_set_summary(
 			finding, "The program ended itself: %s was called%s%s, in its handler for %s.", call.text, by,
-			caller.text, words_signal(&signal, crash->interruptions[ending->interruption].signal.number));
-	if (crash->signal.number == SIGABRT)
+			caller.text,
+			words_signal(&signal, crash->facts.interruptions[ending->interruption].signal.number));
+	if (crash->facts.signal.number == SIGABRT)
 		return finding_set_summary(finding, "The program ended itself: %s was called%s%s.", call.text, by,
 					   caller.text);
 	return finding_set_summary(finding, "The program ended itself with %s: %s was called%s%s.",
-				   words_signal(&signal, crash->signal.number), call.text, by, caller.text);
+				   words_signal(&signal, crash->facts.signal.number), call.text, by, caller.text);
 }
 
 static struct error *weigh(const struct crash *crash, const struct ending *ending, struct finding *finding)
 {
-	const struct crash_signal *first = &crash->interruptions[ending->interruption].signal;
+	const struct crash_signal *first = &crash->facts.interruptions[ending->interruption].signal;
 
 	finding->confidence = CONFIDENCE_PROVEN;
 	if (ending->kind == ENDING_GO_THROW && evidence_return_probes_seen(crash)) {
@@ -184,14 +185,14 @@ static struct error *weigh(const struct crash *crash, const struct ending *endin
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		return finding_add_counter(finding, "its handler was called for a fault, which is the cause");
 	}
-	if (crash->exception.thrown_at > ending->teller && crash->exception.thrown_at != SIZE_MAX &&
+	if (crash->facts.exception.thrown_at > ending->teller && crash->facts.exception.thrown_at != SIZE_MAX &&
 	    ending->kind == ENDING_PLAIN) {
 		finding->confidence = CONFIDENCE_LIKELY;
 		return finding_add_counter(finding, "an exception was on its way, further out on the stack");
 	}
-	if (crash->abort_message && ending->kind == ENDING_PLAIN) {
+	if (crash->core.abort_message && ending->kind == ENDING_PLAIN) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
-		return finding_add_counter(finding, "the C library had said: %s", crash->abort_message);
+		return finding_add_counter(finding, "the C library had said: %s", crash->core.abort_message);
 	}
 	if (ending->lost) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
@@ -228,7 +229,7 @@ static struct error *report_timer(const struct crash *crash, struct finding *fin
 
 	finding->confidence = CONFIDENCE_LIKELY;
 	err = finding_set_summary(finding, "A timer of the process's own sent it %s, which it does not handle.",
-				  words_signal(&signal, crash->signal.number));
+				  words_signal(&signal, crash->facts.signal.number));
 	return err ?: finding_add_missing(finding, "who set the timer");
 }
 
@@ -239,15 +240,15 @@ struct error *detect_deliberate_abort(const struct crash *crash, struct finding_
 	struct error *err;
 
 	ending_find(crash, &ending);
-	if (crash->snapshot)
+	if (crash->core.snapshot)
 		return NULL;
-	if (crash->signal.code == SI_TIMER) {
+	if (crash->facts.signal.code == SI_TIMER) {
 		err = finding_append(findings, FINDING_DELIBERATE_ABORT, &finding);
 		if (!err)
 			err = report_timer(crash, finding);
 		return err ?: evidence_add_signal(crash, finding);
 	}
-	if (!ending.own || evidence_kernels_own(crash) != KERNEL_OWN_NO || crash->has_exit_state)
+	if (!ending.own || evidence_kernels_own(crash) != KERNEL_OWN_NO || crash->record.has_exit_state)
 		return NULL;
 	switch (ending.kind) {
 	case ENDING_PLAIN:
@@ -255,15 +256,15 @@ struct error *detect_deliberate_abort(const struct crash *crash, struct finding_
 			return NULL;
 		/* A handler that sends a signal on, instead of ending the program itself. */
 		if (ending.in_handler &&
-		    !ending_is_function(&crash->stacks.threads[0].frames[ending.teller], "abort") &&
-		    !strstr(crash->stacks.threads[0].frames[ending.teller].symbol.function, "abort"))
+		    !ending_is_function(&crash->facts.stacks.threads[0].frames[ending.teller], "abort") &&
+		    !strstr(crash->facts.stacks.threads[0].frames[ending.teller].symbol.function, "abort"))
 			return NULL;
 		break;
 	case ENDING_NONE:
 		if (ending.sends)
 			return NULL;
 		/* A handler that has sent the signal again and returned leaves the fault's own instruction at hand. */
-		if (is_fault_signal(crash->signal.number) && evidence_instruction_faults(crash))
+		if (is_fault_signal(crash->facts.signal.number) && evidence_instruction_faults(crash))
 			return NULL;
 		break;
 	case ENDING_LIBRARY:
@@ -277,16 +278,16 @@ struct error *detect_deliberate_abort(const struct crash *crash, struct finding_
 	if (!err)
 		err = ending.kind == ENDING_NONE ? report_other_thread(crash, finding)
 						 : report_call(crash, &ending, finding);
-	if (!err && ending.kind == ENDING_NONE && crash->has_sender && crash->sender.first_number) {
+	if (!err && ending.kind == ENDING_NONE && crash->record.has_sender && crash->record.sender.first_number) {
 		struct words first;
 
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding, "it was sent in a handler for %s",
-					  words_signal(&first, crash->sender.first_number));
+					  words_signal(&first, crash->record.sender.first_number));
 	}
-	if (!err && ending.kind == ENDING_NONE && crash->abort_message) {
+	if (!err && ending.kind == ENDING_NONE && crash->core.abort_message) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
-		err = finding_add_counter(finding, "the C library had said: %s", crash->abort_message);
+		err = finding_add_counter(finding, "the C library had said: %s", crash->core.abort_message);
 	}
 	return err ?: evidence_add_signal(crash, finding);
 }

@@ -39,7 +39,7 @@ struct story {
 /* The last advice about the page since its mapping was made that says something of its contents; SIZE_MAX: none. */
 static size_t last_advice(const struct crash *crash, const struct life *life, bool of_guards)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 
 	for (size_t i = biography->event_count; i-- > life->born + 1;) {
 		const struct memory_event *event = &biography->events[i];
@@ -55,20 +55,24 @@ static size_t last_advice(const struct crash *crash, const struct life *life, bo
 
 static bool by_the_stack(const struct crash *crash)
 {
-	uint64_t sp = crash->fault.has_registers ? crash->fault.registers[CORE_RSP] : crash->registers[CORE_RSP];
+	uint64_t sp = crash->facts.fault.has_registers ? crash->facts.fault.registers[CORE_RSP]
+						       : crash->facts.registers[CORE_RSP];
 
-	return (crash->has_registers || crash->fault.has_registers) && crash->fault.address + FRAME_REACH_BYTES >= sp &&
-	       crash->fault.address < sp + FRAME_REACH_BYTES;
+	return (crash->facts.has_registers || crash->facts.fault.has_registers) &&
+	       crash->facts.fault.address + FRAME_REACH_BYTES >= sp &&
+	       crash->facts.fault.address < sp + FRAME_REACH_BYTES;
 }
 
 /* A fault of an absent page, in a mapping that stands and allows the access. */
 static bool faults_in_mapping(const struct crash *crash)
 {
-	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
+	const struct crash_signal *signal =
+		crash->facts.fault.in_handler ? &crash->facts.fault.signal : &crash->facts.signal;
 
 	return signal->trustworthy && signal->number == SIGSEGV && signal->code == SEGV_MAPERR &&
-	       crash->fault.source == ADDRESS_SIGNAL && crash->mapping.known &&
-	       crash->mapping.protection != PROT_NONE && crash->fault.access != ACCESS_UNKNOWN && !by_the_stack(crash);
+	       crash->facts.fault.source == ADDRESS_SIGNAL && crash->facts.mapping.known &&
+	       crash->facts.mapping.protection != PROT_NONE && crash->facts.fault.access != ACCESS_UNKNOWN &&
+	       !by_the_stack(crash);
 }
 
 static bool find_guard(const struct crash *crash, struct story *ret)
@@ -78,9 +82,9 @@ static bool find_guard(const struct crash *crash, struct story *ret)
 		return false;
 	ret->life = evidence_life_at_death(crash);
 	if (!ret->life)
-		return !crash->recorded;
+		return !crash->record.known;
 	ret->call = last_advice(crash, ret->life, true);
-	return ret->call != SIZE_MAX && crash->biography.events[ret->call].args[2] == ADVICE_GUARD_INSTALL;
+	return ret->call != SIZE_MAX && crash->facts.biography.events[ret->call].args[2] == ADVICE_GUARD_INSTALL;
 }
 
 static bool find_discard(const struct crash *crash, const struct memory_view *view, struct story *ret)
@@ -89,14 +93,14 @@ static bool find_discard(const struct crash *crash, const struct memory_view *vi
 	if (!ret->life || !view->page_is_zero || view->value != 0 || view->role != VIEW_SOURCE)
 		return false;
 	ret->call = last_advice(crash, ret->life, false);
-	return ret->call != SIZE_MAX && (!crash->biography.events[ret->life->born].file_id ||
-					 crash->biography.events[ret->call].args[2] == ADVICE_REMOVE);
+	return ret->call != SIZE_MAX && (!crash->facts.biography.events[ret->life->born].file_id ||
+					 crash->facts.biography.events[ret->call].args[2] == ADVICE_REMOVE);
 }
 
 /* The call was made by the C library or an allocator for itself: what called the wrapper is a library, too. */
 static bool by_allocator(const struct crash *crash, size_t index)
 {
-	const struct event_stack *stack = &crash->biography.contexts[index].stack;
+	const struct event_stack *stack = &crash->facts.biography.contexts[index].stack;
 
 	return stack->frame_count > 1 && event_stack_is_library(&stack->frames[1]);
 }
@@ -120,9 +124,9 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 					   "a record: another thread may have mapped the page just after the fault");
 	}
 	finding->confidence = story->view ? CONFIDENCE_LIKELY : CONFIDENCE_PROVEN;
-	err = evidence_weigh_gaps(crash, finding, crash->biography.events[story->call].enter_ns,
+	err = evidence_weigh_gaps(crash, finding, crash->facts.biography.events[story->call].enter_ns,
 				  "the page may have been changed again unseen");
-	if (!err && may_have_stopped(&crash->biography.events[story->call]))
+	if (!err && may_have_stopped(&crash->facts.biography.events[story->call]))
 		err = evidence_doubt(finding, "the call failed: how far it came is not known");
 	if (err || !story->view)
 		return err;
@@ -148,24 +152,24 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 
 static struct error *summarize(const struct crash *crash, const struct story *story, struct finding *finding)
 {
-	const struct memory_event *call = story->life ? &crash->biography.events[story->call] : NULL;
+	const struct memory_event *call = story->life ? &crash->facts.biography.events[story->call] : NULL;
 	struct words code, caller, when;
 
 	evidence_faulting_code(&code, crash);
 	if (!call)
-		return finding_set_summary(finding,
-					   "The %s of 0x%" PRIx64
-					   " in %s found no page, although the mapping stands and allows it: "
-					   "a guard (MADV_GUARD_INSTALL) lies there.",
-					   words_access(crash->fault.access), crash->fault.address, code.text);
+		return finding_set_summary(
+			finding,
+			"The %s of 0x%" PRIx64 " in %s found no page, although the mapping stands and allows it: "
+			"a guard (MADV_GUARD_INSTALL) lies there.",
+			words_access(crash->facts.fault.access), crash->facts.fault.address, code.text);
 	words_caller(&caller, crash, story->call);
 	words_before_crash(&when, crash, call->exit_ns);
 	if (!story->view)
 		return finding_set_summary(finding,
 					   "The %s of 0x%" PRIx64 " in %s hit a guard that thread %" PRIu32
 					   " had put over that memory in %s, %s.",
-					   words_access(crash->fault.access), crash->fault.address, code.text,
-					   call->tid, caller.text, when.text);
+					   words_access(crash->facts.fault.access), crash->facts.fault.address,
+					   code.text, call->tid, caller.text, when.text);
 	return finding_set_summary(finding,
 				   "%s read a null pointer from 0x%" PRIx64 ", in a page whose contents thread %" PRIu32
 				   " had thrown away in %s, %s.",
@@ -209,10 +213,10 @@ struct error *detect_discarded_pages(const struct crash *crash, struct finding_l
 
 	if (find_guard(crash, &story))
 		return tell(crash, &story, findings);
-	for (size_t i = 0; i < crash->view_count; i++) {
-		const struct crash seen = evidence_through_view(crash, &crash->views[i]);
+	for (size_t i = 0; i < crash->facts.view_count; i++) {
+		const struct crash seen = evidence_through_view(crash, &crash->facts.views[i]);
 
-		if (find_discard(&seen, &crash->views[i], &story))
+		if (find_discard(&seen, &crash->facts.views[i], &story))
 			return tell(&seen, &story, findings);
 	}
 	return NULL;

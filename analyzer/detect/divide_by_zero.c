@@ -43,7 +43,7 @@ static const char *cause(const struct fault_division *division, char *text, size
 
 static struct error *judge_integer(const struct crash *crash, struct finding *finding)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	const struct fault_division *division = &fault->division;
 	struct words code;
 	char text[200];
@@ -77,7 +77,8 @@ static struct error *judge_floating(const struct crash *crash, struct finding *f
 
 struct error *detect_divide_by_zero(const struct crash *crash, struct finding_list *findings)
 {
-	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
+	const struct crash_signal *signal =
+		crash->facts.fault.in_handler ? &crash->facts.fault.signal : &crash->facts.signal;
 	struct words code, name;
 	struct finding *finding;
 	struct error *err;
@@ -93,8 +94,8 @@ struct error *detect_divide_by_zero(const struct crash *crash, struct finding_li
 		err = evidence_set_fault_offender(crash, finding);
 	if (!err)
 		err = finding_add_evidence(finding, EVIDENCE_SIGNAL,
-					   crash->has_signal_event ? crash->signal_event.id : 0, signal->address,
-					   "%s, %s at 0x%" PRIx64, words_signal(&name, signal->number),
+					   crash->record.has_signal_event ? crash->record.signal_event.id : 0,
+					   signal->address, "%s, %s at 0x%" PRIx64, words_signal(&name, signal->number),
 					   words_signal_code(&code, signal->number, signal->code), signal->address);
 	if (!err)
 		err = finding_set_next_step(finding, "look at where the divisor comes from");

@@ -59,7 +59,7 @@ static struct error *judge(const struct crash *crash, const struct heap_subject 
 	if (!err && !heap_ordered(&given->events[life->died], second))
 		err = evidence_doubt(finding, "both frees ran at nearly the same time in two threads: which of them "
 					      "came first is not known");
-	if (!err && crash->abort_message && heap_sign_of(crash->abort_message) == HEAP_SIGN_NONE)
+	if (!err && crash->core.abort_message && heap_sign_of(crash->core.abort_message) == HEAP_SIGN_NONE)
 		err = evidence_doubt(finding, "the process did not abort with words of the allocator");
 	return err;
 }
@@ -116,7 +116,7 @@ static struct error *tell_core(const struct crash *crash, const struct heap_subj
 	struct error *err;
 
 	/* The mark of the next chunk alone is weak: an overflow clears it, too. */
-	if (sign == HEAP_SIGN_MAYBE_TWICE && crash->heap.walk_broken)
+	if (sign == HEAP_SIGN_MAYBE_TWICE && crash->facts.heap.walk_broken)
 		return NULL;
 	err = finding_append(findings, FINDING_DOUBLE_FREE, &finding);
 	if (err)
@@ -169,13 +169,13 @@ static struct error *tell_unmapped(const struct crash *crash, struct finding_lis
 	struct finding *finding;
 	struct error *err;
 
-	if (!life || crash->heap.recorded || !evidence_unmapped_by_free(crash, life))
+	if (!life || crash->facts.heap.recorded || !evidence_unmapped_by_free(crash, life))
 		return NULL;
 	err = finding_append(findings, FINDING_DOUBLE_FREE, &finding);
 	if (err)
 		return err;
 	finding->confidence = CONFIDENCE_PROVEN;
-	err = evidence_weigh(crash, finding, crash->biography.events[life->born].enter_ns,
+	err = evidence_weigh(crash, finding, crash->facts.biography.events[life->born].enter_ns,
 			     "another block may have come and gone there unseen");
 	words_crash_site(&site, crash);
 	if (!err)
@@ -183,10 +183,10 @@ static struct error *tell_unmapped(const struct crash *crash, struct finding_lis
 			finding,
 			"Thread %" PRIu32 " freed the block at 0x%" PRIx64 "%s%s, which thread %" PRIu32
 			" had freed in %s, %s.",
-			evidence_dead_thread(crash), crash->heap.pointer ?: crash->fault.address + 8,
-			site.text[0] ? " in " : "", site.text, crash->biography.events[life->died].tid,
+			evidence_dead_thread(crash), crash->facts.heap.pointer ?: crash->facts.fault.address + 8,
+			site.text[0] ? " in " : "", site.text, crash->facts.biography.events[life->died].tid,
 			words_caller(&first, crash, life->died),
-			words_before_crash(&when, crash, crash->biography.events[life->died].exit_ns));
+			words_before_crash(&when, crash, crash->facts.biography.events[life->died].exit_ns));
 	if (!err)
 		err = evidence_blame_crash_site(crash, finding);
 	if (!err)
@@ -204,8 +204,8 @@ static struct error *tell_unmapped(const struct crash *crash, struct finding_lis
  * where a runtime ends all of them in turn (Go). NULL when there is none. */
 static const struct thread_stack *complaining_thread(const struct crash *crash, size_t *ret_caller)
 {
-	for (size_t i = 1; i < crash->stacks.thread_count; i++) {
-		const struct thread_stack *stack = &crash->stacks.threads[i];
+	for (size_t i = 1; i < crash->facts.stacks.thread_count; i++) {
+		const struct thread_stack *stack = &crash->facts.stacks.threads[i];
 		bool complains = false;
 
 		for (size_t j = 0; j < stack->frame_count; j++) {
@@ -253,21 +253,22 @@ static struct error *tell_other_thread(const struct crash *crash, struct finding
 
 struct error *detect_double_free(const struct crash *crash, struct finding_list *findings)
 {
-	const struct heap_subject *given = heap_facts_find(&crash->heap, HEAP_SUBJECT_GIVEN);
-	enum heap_sign sign = heap_sign_of(crash->abort_message);
+	const struct heap_subject *given = heap_facts_find(&crash->facts.heap, HEAP_SUBJECT_GIVEN);
+	enum heap_sign sign = heap_sign_of(crash->core.abort_message);
 	size_t dying = evidence_heap_dying(crash, given);
 	const struct heap_life *life = freed_before(given, dying);
 	size_t again = dying == SIZE_MAX ? freed_again(given, sign) : SIZE_MAX;
 
-	if (crash->heap.call.kind == HEAP_CALL_NONE && sign == HEAP_SIGN_FREED_TWICE && !crash->fault.is_fault)
+	if (crash->facts.heap.call.kind == HEAP_CALL_NONE && sign == HEAP_SIGN_FREED_TWICE &&
+	    !crash->facts.fault.is_fault)
 		return tell_other_thread(crash, findings);
-	if (crash->heap.call.kind == HEAP_CALL_NONE || crash->heap.call.kind == HEAP_CALL_ALLOCATE)
+	if (crash->facts.heap.call.kind == HEAP_CALL_NONE || crash->facts.heap.call.kind == HEAP_CALL_ALLOCATE)
 		return NULL;
 	if (life)
 		return tell_recorded(crash, given, life, dying, findings);
 	if (again != SIZE_MAX)
 		return tell_recorded(crash, given, freed_before(given, again), again, findings);
-	if (crash->fault.is_fault)
+	if (crash->facts.fault.is_fault)
 		return tell_unmapped(crash, findings);
 	if (sign != HEAP_SIGN_FREED_TWICE && sign != HEAP_SIGN_MAYBE_TWICE)
 		return NULL;

@@ -56,7 +56,7 @@ static size_t find_first(const struct biography *biography, const struct life *v
 
 static bool find_story(const struct crash *crash, struct story *ret)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	uint64_t born_start, born_end;
 
 	ret->victim = evidence_ended_life(crash);
@@ -90,7 +90,7 @@ static bool covers_all(const struct biography *biography, const struct story *st
 
 static struct error *judge(const struct crash *crash, const struct story *story, struct finding *finding)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	const struct memory_event *first = &biography->events[story->first];
 	const struct memory_event *second = &biography->events[story->second];
 	const struct memory_event *born = &biography->events[story->victim->born];
@@ -120,7 +120,7 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 
 struct error *detect_double_munmap(const struct crash *crash, struct finding_list *findings)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	const struct memory_event *second, *born;
 	uint64_t born_start, born_end;
 	struct words when, lived, module, caller;

@@ -50,7 +50,7 @@ static const char *first_words(struct words *words, const struct crash_signal *s
 /* What the sender's handler had been called for. */
 static struct crash_signal recorded_first(const struct crash *crash)
 {
-	const struct signal_sender *sender = &crash->sender;
+	const struct signal_sender *sender = &crash->record.sender;
 	struct crash_signal first = {
 		.number = sender->first_number,
 		.code = sender->first_code,
@@ -66,7 +66,7 @@ static struct crash_signal recorded_first(const struct crash *crash)
 static struct error *report_handler(const struct crash *crash, const struct ending *ending,
 				    struct finding_list *findings)
 {
-	const struct crash_signal *first = &crash->interruptions[ending->interruption].signal;
+	const struct crash_signal *first = &crash->facts.interruptions[ending->interruption].signal;
 	const struct crash_signal recorded = recorded_first(crash);
 	struct words from, last, caller;
 	bool is_go;
@@ -75,10 +75,10 @@ static struct error *report_handler(const struct crash *crash, const struct endi
 
 	if (err)
 		return err;
-	if (!first->number && crash->has_sender)
+	if (!first->number && crash->record.has_sender)
 		first = &recorded; /* a signal frame without a siginfo, which tells no number */
 	evidence_frame_words(&caller, crash, ending->caller);
-	is_go = strncmp(crash->stacks.threads[0].frames[ending->teller].symbol.function, "runtime.", 8) == 0;
+	is_go = strncmp(crash->facts.stacks.threads[0].frames[ending->teller].symbol.function, "runtime.", 8) == 0;
 	finding->confidence = CONFIDENCE_PROVEN;
 	/* So its runtime ends all threads in turn, each of which sends SIGQUIT to the next (GOTRACEBACK=crash;
 	 * runtime/signal_unix.go, sighandler). */
@@ -92,10 +92,10 @@ static struct error *report_handler(const struct crash *crash, const struct endi
 		err = finding_set_summary(finding,
 					  "A handler%s%s%s, called for %s, sent the %s that ended the process.",
 					  is_go ? " of Go's runtime" : "", caller.text[0] ? ", " : "", caller.text,
-					  first_words(&from, first), words_signal(&last, crash->signal.number));
-	if (!err && crash->abort_message) {
+					  first_words(&from, first), words_signal(&last, crash->facts.signal.number));
+	if (!err && crash->core.abort_message) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
-		err = finding_add_counter(finding, "the C library had said: %s", crash->abort_message);
+		err = finding_add_counter(finding, "the C library had said: %s", crash->core.abort_message);
 	}
 	if (!err && is_fault(first)) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
@@ -111,9 +111,9 @@ static struct error *report_handler(const struct crash *crash, const struct endi
 		err = evidence_add_crash_frame(crash, finding, ending->caller, "called by");
 	if (!err)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0,
-					   crash->interruptions[ending->interruption].address,
+					   crash->facts.interruptions[ending->interruption].address,
 					   "the signal frame at 0x%" PRIx64 " is of %s",
-					   crash->interruptions[ending->interruption].address, from.text);
+					   crash->facts.interruptions[ending->interruption].address, from.text);
 	if (!err)
 		err = evidence_add_signal(crash, finding);
 	return err ?: evidence_set_frame_offender(crash, finding, ending->caller);
@@ -131,10 +131,10 @@ static struct error *report_returned(const struct crash *crash, struct finding_l
 	err = finding_set_summary(finding,
 				  "The process sent itself the %s that ended it, and stands at an instruction that "
 				  "faults: its handler sent the signal again and returned.",
-				  words_signal(&last, crash->signal.number));
+				  words_signal(&last, crash->facts.signal.number));
 	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->registers[CORE_RIP],
-					   "the instruction at hand: %s", crash->fault.instruction);
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.registers[CORE_RIP],
+					   "the instruction at hand: %s", crash->facts.fault.instruction);
 	if (!err)
 		err = evidence_add_signal(crash, finding);
 	return err ?: finding_add_missing(finding, "the first signal: nothing of it is left");
@@ -142,11 +142,12 @@ static struct error *report_returned(const struct crash *crash, struct finding_l
 
 static struct error *report_recorded(const struct crash *crash, struct finding_list *findings)
 {
-	const struct signal_sender *sender = &crash->sender;
+	const struct signal_sender *sender = &crash->record.sender;
 	struct crash_signal first = recorded_first(crash);
 	/* Of a chain of handlers only its first signal is kept, which was another handler's. */
 	bool is_chain = sender->first_pid != sender->pid;
-	bool own = sender->pid == crash->process.pid, begun_here = sender->first_pid == crash->process.pid;
+	bool own = sender->pid == crash->record.process.pid,
+	     begun_here = sender->first_pid == crash->record.process.pid;
 	char whose[80] = "of the process itself";
 	struct words from, last, taken, sent;
 	struct finding *finding;
@@ -158,7 +159,7 @@ static struct error *report_recorded(const struct crash *crash, struct finding_l
 		snprintf(whose, sizeof(whose), "of process %" PRIu32 " (%.16s)", sender->pid, sender->comm);
 	finding->confidence = is_chain ? CONFIDENCE_LIKELY : CONFIDENCE_PROVEN;
 	first_words(&from, &first);
-	words_signal(&last, crash->signal.number);
+	words_signal(&last, crash->facts.signal.number);
 	if (is_chain)
 		err = finding_set_summary(finding,
 					  "A handler %s sent the %s that ended the process: it was called for what "
@@ -174,9 +175,9 @@ static struct error *report_recorded(const struct crash *crash, struct finding_l
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding, "the handler was called for a fault, which is the cause");
 	}
-	if (!err && crash->abort_message) {
+	if (!err && crash->core.abort_message) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
-		err = finding_add_counter(finding, "the C library had said: %s", crash->abort_message);
+		err = finding_add_counter(finding, "the C library had said: %s", crash->core.abort_message);
 	}
 	if (!err)
 		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, sender->signal_id, 0,
@@ -197,7 +198,7 @@ struct error *detect_forwarded_signal(const struct crash *crash, struct finding_
 	struct ending ending;
 
 	ending_find(crash, &ending);
-	if (crash->snapshot)
+	if (crash->core.snapshot)
 		return NULL;
 	if (evidence_is_passed_on(crash) && ending.kind <= ENDING_PLAIN &&
 	    !(ending.kind == ENDING_PLAIN && ending.in_handler))
@@ -205,12 +206,12 @@ struct error *detect_forwarded_signal(const struct crash *crash, struct finding_
 	if (!ending.own)
 		return NULL;
 	if (ending.kind == ENDING_NONE)
-		return crash->fault.is_fault &&
-				       is_fault(&(struct crash_signal){.number = crash->signal.number, .code = 1})
+		return crash->facts.fault.is_fault &&
+				       is_fault(&(struct crash_signal){.number = crash->facts.signal.number, .code = 1})
 			       ? report_returned(crash, findings)
 			       : NULL;
 	if (ending.kind != ENDING_PLAIN || !ending.in_handler)
 		return NULL;
-	teller = &crash->stacks.threads[0].frames[ending.teller];
+	teller = &crash->facts.stacks.threads[0].frames[ending.teller];
 	return strstr(teller->symbol.function, "abort") ? NULL : report_handler(crash, &ending, findings);
 }

@@ -17,17 +17,17 @@
 /* A fault in the allocator's own code. One that hands out may be given a bad place for its result. */
 static bool faulted_inside(const struct crash *crash)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 
-	return crash->fault.is_fault && stack && crash->heap.call.kind != HEAP_CALL_NONE &&
-	       crash->fault.access != ACCESS_EXECUTE &&
-	       (crash->fault.source == ADDRESS_UNKNOWN || crash->fault.address >= PLACE_NULL_BYTES ||
-		crash->heap.call.kind != HEAP_CALL_ALLOCATE);
+	return crash->facts.fault.is_fault && stack && crash->facts.heap.call.kind != HEAP_CALL_NONE &&
+	       crash->facts.fault.access != ACCESS_EXECUTE &&
+	       (crash->facts.fault.source == ADDRESS_UNKNOWN || crash->facts.fault.address >= PLACE_NULL_BYTES ||
+		crash->facts.heap.call.kind != HEAP_CALL_ALLOCATE);
 }
 
 static struct error *describe_break(const struct crash *crash, struct finding *finding)
 {
-	const struct heap_facts *heap = &crash->heap;
+	const struct heap_facts *heap = &crash->facts.heap;
 
 	if (!heap->walk_broken)
 		return NULL;
@@ -39,7 +39,7 @@ static struct error *describe_break(const struct crash *crash, struct finding *f
 
 struct error *detect_heap_corruption(const struct crash *crash, struct finding_list *findings)
 {
-	enum heap_sign sign = heap_sign_of(crash->abort_message);
+	enum heap_sign sign = heap_sign_of(crash->core.abort_message);
 	struct finding *finding;
 	struct words site;
 	struct error *err;
@@ -53,14 +53,14 @@ struct error *detect_heap_corruption(const struct crash *crash, struct finding_l
 	if (err)
 		return err;
 	/* Words about the pointer may have the caller to blame, unless the heap itself shows the damage. */
-	finding->confidence = crash->heap.walk_broken && sign != HEAP_SIGN_NONE ? CONFIDENCE_LIKELY
+	finding->confidence = crash->facts.heap.walk_broken && sign != HEAP_SIGN_NONE ? CONFIDENCE_LIKELY
 			      : sign == HEAP_SIGN_BAD_POINTER || sign == HEAP_SIGN_MAYBE_TWICE || sign == HEAP_SIGN_NONE
 				      ? CONFIDENCE_POSSIBLE
 				      : CONFIDENCE_LIKELY;
 	words_crash_site(&site, crash);
 	err = finding_set_summary(finding,
 				  "The allocator's own data were damaged: thread %" PRIu32 " came upon it in %s%s%s.",
-				  evidence_dead_thread(crash), crash->heap.call.function ?: "the allocator",
+				  evidence_dead_thread(crash), crash->facts.heap.call.function ?: "the allocator",
 				  site.text[0] ? ", called by " : "", site.text);
 	if (!err)
 		err = evidence_add_abort_message(crash, finding);
@@ -73,7 +73,7 @@ struct error *detect_heap_corruption(const struct crash *crash, struct finding_l
 	if (!err)
 		err = finding_add_missing(finding, "the write that did the damage: whoever finds it out is mostly "
 						   "innocent");
-	if (!err && !crash->heap.recorded)
+	if (!err && !crash->facts.heap.recorded)
 		err = finding_set_next_step(finding, "run the program under corelate record --heap, or built with "
 						     "-fsanitize=address");
 	return err;

@@ -26,14 +26,14 @@
 /* The live block that the instruction's base register points into, while its index led out of it. */
 static const struct heap_subject *indexed_block(const struct crash *crash, const struct heap_life **ret_life)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	const struct fault_operand *operand;
 
 	if (fault->operand >= fault->operand_count)
 		return NULL;
 	operand = &fault->operands[fault->operand];
-	for (size_t i = 0; i < crash->heap.subject_count; i++) {
-		const struct heap_subject *subject = &crash->heap.subjects[i];
+	for (size_t i = 0; i < crash->facts.heap.subject_count; i++) {
+		const struct heap_subject *subject = &crash->facts.heap.subjects[i];
 		const struct heap_life *life;
 
 		if (subject->kind != HEAP_SUBJECT_REGISTER || operand->base != (int)subject->number ||
@@ -52,14 +52,14 @@ static const struct heap_subject *indexed_block(const struct crash *crash, const
 /* The live block whose mapping ends right in front of the fault. */
 static const struct heap_subject *block_in_front(const struct crash *crash, const struct heap_life **ret_life)
 {
-	const struct heap_subject *subject = heap_facts_find(&crash->heap, HEAP_SUBJECT_FAULT);
+	const struct heap_subject *subject = heap_facts_find(&crash->facts.heap, HEAP_SUBJECT_FAULT);
 	const struct heap_life *life;
 
 	if (!subject || heap_last_life(&subject->heap, subject->address))
 		return NULL;
 	life = heap_live_before(&subject->heap, subject->address);
-	if (!life || !life->size || crash->fault.address < PAGE_ROUND(life->start + life->size) ||
-	    crash->fault.address >= PAGE_ROUND(life->start + life->size) + FIRST_BYTES)
+	if (!life || !life->size || crash->facts.fault.address < PAGE_ROUND(life->start + life->size) ||
+	    crash->facts.fault.address >= PAGE_ROUND(life->start + life->size) + FIRST_BYTES)
 		return NULL;
 	*ret_life = life;
 	return subject;
@@ -75,20 +75,20 @@ static struct error *tell_fault(const struct crash *crash, struct finding_list *
 	struct error *err;
 	uint64_t past;
 
-	if (!evidence_fault_unmapped(crash) || crash->fault.access == ACCESS_EXECUTE)
+	if (!evidence_fault_unmapped(crash) || crash->facts.fault.access == ACCESS_EXECUTE)
 		return NULL;
 	if (!subject)
 		subject = block_in_front(crash, &life);
 	if (!subject)
 		return NULL;
-	past = crash->fault.address - life->start - life->size;
+	past = crash->facts.fault.address - life->start - life->size;
 	err = finding_append(findings, FINDING_HEAP_OVERFLOW, &finding);
 	if (err)
 		return err;
 	finding->confidence = indexed ? CONFIDENCE_PROVEN : CONFIDENCE_LIKELY;
 	err = evidence_heap_weigh(crash, finding, subject, subject->events[life->born].enter_ns,
 				  "another block may have been there");
-	if (!err && !crash->signal.trustworthy)
+	if (!err && !crash->facts.signal.trustworthy)
 		evidence_lower(finding, CONFIDENCE_LIKELY);
 	words_crash_site(&site, crash);
 	if (!err)
@@ -118,21 +118,22 @@ static bool runs_over(const struct crash *crash)
 {
 	uint64_t last;
 
-	return crash->heap.broken_word && crash->core && core_read_word(crash->core, crash->heap.broken_at, &last) &&
-	       last;
+	return crash->facts.heap.broken_word && crash->core.image &&
+	       core_read_word(crash->core.image, crash->facts.heap.broken_at, &last) && last;
 }
 
 /* The process did not abort in the allocator, but used as an address just what stands in the broken header: the same
  * write went over both. */
 static bool used_word(const struct crash *crash)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	const struct fault_operand *operand;
 
-	if (!fault->is_fault || fault->operand >= fault->operand_count || crash->heap.broken_word < PLACE_NULL_BYTES)
+	if (!fault->is_fault || fault->operand >= fault->operand_count ||
+	    crash->facts.heap.broken_word < PLACE_NULL_BYTES)
 		return false;
 	operand = &fault->operands[fault->operand];
-	return operand->base >= 0 && fault->registers[operand->base] == crash->heap.broken_word;
+	return operand->base >= 0 && fault->registers[operand->base] == crash->facts.heap.broken_word;
 }
 
 /* How far behind the block one write goes that runs over it. */
@@ -142,8 +143,8 @@ static bool used_word(const struct crash *crash)
  * over both. */
 static bool path_is_behind(const struct crash *crash)
 {
-	for (size_t i = 0; i < crash->path.count; i++) {
-		if (crash->path.words[i].address - crash->heap.broken_at < RUN_BYTES)
+	for (size_t i = 0; i < crash->facts.path.count; i++) {
+		if (crash->facts.path.words[i].address - crash->facts.heap.broken_at < RUN_BYTES)
 			return true;
 	}
 	return false;
@@ -151,9 +152,9 @@ static bool path_is_behind(const struct crash *crash)
 
 static struct error *tell_header(const struct crash *crash, struct finding_list *findings)
 {
-	const struct heap_subject *subject = heap_facts_find(&crash->heap, HEAP_SUBJECT_BROKEN);
+	const struct heap_subject *subject = heap_facts_find(&crash->facts.heap, HEAP_SUBJECT_BROKEN);
 	const struct heap_life *life = subject ? heap_last_life(&subject->heap, subject->address) : NULL;
-	enum heap_sign sign = heap_sign_of(crash->abort_message);
+	enum heap_sign sign = heap_sign_of(crash->core.abort_message);
 	struct words block, born, site;
 	struct finding *finding;
 	struct error *err;
@@ -163,11 +164,11 @@ static struct error *tell_header(const struct crash *crash, struct finding_list 
 	if (!subject || sign == HEAP_SIGN_FREED_TWICE || (sign == HEAP_SIGN_NONE && !went_on))
 		return NULL;
 	/* The block that is being freed is still there: it is its free that found out. */
-	alive = life &&
-		(life->died == HEAP_ALIVE ||
-		 (crash->heap.pointer_source == HEAP_POINTER_RECORDED && crash->heap.pointer == life->start &&
-		  life->died < subject->event_count && subject->events[life->died].tid == evidence_dead_thread(crash)));
-	if (life && life->size > crash->heap.broken_at + 8 - life->start)
+	alive = life && (life->died == HEAP_ALIVE ||
+			 (crash->facts.heap.pointer_source == HEAP_POINTER_RECORDED &&
+			  crash->facts.heap.pointer == life->start && life->died < subject->event_count &&
+			  subject->events[life->died].tid == evidence_dead_thread(crash)));
+	if (life && life->size > crash->facts.heap.broken_at + 8 - life->start)
 		return NULL;
 	err = finding_append(findings, FINDING_HEAP_OVERFLOW, &finding);
 	if (err)
@@ -187,11 +188,11 @@ static struct error *tell_header(const struct crash *crash, struct finding_list 
 		if (!err)
 			err = evidence_heap_blame(finding, subject, life->born);
 	} else {
-		err = finding_set_summary(finding,
-					  "The chunk header at 0x%" PRIx64
-					  " was overwritten, right behind the block of "
-					  "%" PRIu64 " bytes at 0x%" PRIx64 ": something went past its end.",
-					  crash->heap.broken_at, crash->heap.before_broken.size - 8, subject->address);
+		err = finding_set_summary(
+			finding,
+			"The chunk header at 0x%" PRIx64 " was overwritten, right behind the block of "
+			"%" PRIu64 " bytes at 0x%" PRIx64 ": something went past its end.",
+			crash->facts.heap.broken_at, crash->facts.heap.before_broken.size - 8, subject->address);
 		if (!err)
 			err = evidence_blame_crash_site(crash, finding);
 	}
@@ -200,16 +201,16 @@ static struct error *tell_header(const struct crash *crash, struct finding_list 
 	if (!err && life && !alive)
 		err = evidence_add_heap_call(crash, finding, subject, life->died, "freed meanwhile");
 	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->heap.broken_at + 8,
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.heap.broken_at + 8,
 					   "the heap's chunks make sense up to 0x%" PRIx64
 					   ": there a size should stand, and 0x%" PRIx64 " does",
-					   crash->heap.broken_at, crash->heap.broken_word);
-	for (size_t i = 0; i < crash->path.count && !err; i++) {
-		if (went_on && crash->path.words[i].address - crash->heap.broken_at < RUN_BYTES)
-			err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->path.words[i].address,
-						   "the pointer came from 0x%" PRIx64
-						   ", right behind it, where 0x%" PRIx64 " stands",
-						   crash->path.words[i].address, crash->path.words[i].value);
+					   crash->facts.heap.broken_at, crash->facts.heap.broken_word);
+	for (size_t i = 0; i < crash->facts.path.count && !err; i++) {
+		if (went_on && crash->facts.path.words[i].address - crash->facts.heap.broken_at < RUN_BYTES)
+			err = finding_add_evidence(
+				finding, EVIDENCE_MEMORY, 0, crash->facts.path.words[i].address,
+				"the pointer came from 0x%" PRIx64 ", right behind it, where 0x%" PRIx64 " stands",
+				crash->facts.path.words[i].address, crash->facts.path.words[i].value);
 	}
 	if (!err)
 		err = evidence_add_abort_message(crash, finding);

@@ -37,11 +37,12 @@ static bool is_made_to_trap(const struct fault *fault)
 static bool is_misaligned(const struct crash *crash)
 {
 	const struct frame *frame = evidence_fault_frame(crash);
-	uint64_t pc = crash->fault.registers[CORE_RIP];
+	uint64_t pc = crash->facts.fault.registers[CORE_RIP];
 
-	if (!crash->core || !frame || !frame->symbol.function || frame->symbol.function_offset > FUNCTION_BYTES_MAX)
+	if (!crash->core.image || !frame || !frame->symbol.function ||
+	    frame->symbol.function_offset > FUNCTION_BYTES_MAX)
 		return false;
-	return fault_is_inside_instruction(crash->core, pc - frame->symbol.function_offset, pc);
+	return fault_is_inside_instruction(crash->core.image, pc - frame->symbol.function_offset, pc);
 }
 
 static void write_bytes(const struct fault *fault, char *text, size_t size)
@@ -55,7 +56,7 @@ static void write_bytes(const struct fault *fault, char *text, size_t size)
 
 static struct error *judge(const struct crash *crash, struct finding *finding)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	struct words code;
 	char bytes[32];
 
@@ -112,15 +113,16 @@ static struct error *judge_privileged(const struct crash *crash, struct finding 
 		       ?: finding_set_summary(finding,
 					      "Thread %" PRIu32 " tried to execute %s, an instruction for the kernel "
 					      "alone, in %s.",
-					      evidence_dead_thread(crash), crash->fault.instruction,
+					      evidence_dead_thread(crash), crash->facts.fault.instruction,
 					      evidence_fault_code(&code, crash));
 }
 
 struct error *detect_illegal_instruction(const struct crash *crash, struct finding_list *findings)
 {
-	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
-	bool privileged = crash->fault.is_fault && crash->fault.cause == FAULT_PRIVILEGED;
-	enum finding_class class = privileged && strcmp(crash->fault.mnemonic, "hlt") == 0
+	const struct crash_signal *signal =
+		crash->facts.fault.in_handler ? &crash->facts.fault.signal : &crash->facts.signal;
+	bool privileged = crash->facts.fault.is_fault && crash->facts.fault.cause == FAULT_PRIVILEGED;
+	enum finding_class class = privileged && strcmp(crash->facts.fault.mnemonic, "hlt") == 0
 					   ? FINDING_DELIBERATE_ABORT
 					   : FINDING_ILLEGAL_INSTRUCTION;
 	struct words name, code;
@@ -136,18 +138,18 @@ struct error *detect_illegal_instruction(const struct crash *crash, struct findi
 	err = privileged ? judge_privileged(crash, finding) : judge(crash, finding);
 	if (!err)
 		err = evidence_set_fault_offender(crash, finding);
-	write_bytes(&crash->fault, bytes, sizeof(bytes));
+	write_bytes(&crash->facts.fault, bytes, sizeof(bytes));
 	if (!err)
 		err = finding_add_evidence(
-			finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0, signal->address,
-			"%s, %s; at 0x%" PRIx64 " stand the bytes %s%s%s", words_signal(&name, signal->number),
-			words_signal_code(&code, signal->number, signal->code), crash->fault.registers[CORE_RIP],
-			bytes[0] ? bytes : "(not known)", crash->fault.instruction[0] ? ": " : "",
-			crash->fault.instruction);
+			finding, EVIDENCE_SIGNAL, crash->record.has_signal_event ? crash->record.signal_event.id : 0,
+			signal->address, "%s, %s; at 0x%" PRIx64 " stand the bytes %s%s%s",
+			words_signal(&name, signal->number), words_signal_code(&code, signal->number, signal->code),
+			crash->facts.fault.registers[CORE_RIP], bytes[0] ? bytes : "(not known)",
+			crash->facts.fault.instruction[0] ? ": " : "", crash->facts.fault.instruction);
 	if (!err)
 		err = finding_set_next_step(
 			finding, "%s",
-			is_made_to_trap(&crash->fault)
+			is_made_to_trap(&crash->facts.fault)
 				? "look at what that place of the source takes for impossible"
 				: "compare what the program was built for with the processor, and the "
 				  "code there with the file's");

@@ -65,7 +65,7 @@ static size_t find_mismatch(const struct crash *crash, const struct heap_subject
 
 		if (event->tid != evidence_dead_thread(crash) || !heap_gives_back(event))
 			continue;
-		if (event->old_block == crash->heap.pointer && i != dying)
+		if (event->old_block == crash->facts.heap.pointer && i != dying)
 			continue;
 		if (heap->ends[i] != HEAP_END_LIFE || heap->ended[i] >= heap->life_count)
 			return SIZE_MAX;
@@ -97,8 +97,9 @@ static void look_around(const struct crash *crash, struct wrong *wrong)
 /* Its words are about the pointer; "(out)" is said of a chunk that reaches beyond the heap. */
 static bool complains_of_pointer(const struct crash *crash)
 {
-	return heap_sign_of(crash->abort_message) == HEAP_SIGN_BAD_POINTER ||
-	       (crash->abort_message && strstr(crash->abort_message, "corruption (out)") && crash->heap.walk_complete);
+	return heap_sign_of(crash->core.abort_message) == HEAP_SIGN_BAD_POINTER ||
+	       (crash->core.abort_message && strstr(crash->core.abort_message, "corruption (out)") &&
+		crash->facts.heap.walk_complete);
 }
 
 /* Does anything say that this pointer was wrong? */
@@ -112,15 +113,16 @@ static bool is_wrong(const struct crash *crash, const struct wrong *wrong)
 	if (wrong->dying != SIZE_MAX) {
 		enum heap_end end = given->heap.ends[wrong->dying];
 
-		if (end == HEAP_END_INTERIOR || (wrong->mismatch && (complains || crash->fault.is_fault)))
+		if (end == HEAP_END_INTERIOR || (wrong->mismatch && (complains || crash->facts.fault.is_fault)))
 			return true;
 		/* Never handed out as far as is known; the allocator complained of just that, or fell over it. */
-		return end == HEAP_END_UNKNOWN && (complains || crash->fault.is_fault || crash->heap.covered_whole);
+		return end == HEAP_END_UNKNOWN &&
+		       (complains || crash->facts.fault.is_fault || crash->facts.heap.covered_whole);
 	}
 	/* A block's own start with a bad header is damage. */
 	if (complains)
 		return !(given->spot.known && given->spot.is_block);
-	return crash->fault.is_fault && given->address != 0 && !(given->spot.known && given->spot.is_block);
+	return crash->facts.fault.is_fault && given->address != 0 && !(given->spot.known && given->spot.is_block);
 }
 
 static struct error *judge(const struct crash *crash, const struct wrong *wrong, struct finding *finding)
@@ -146,7 +148,7 @@ static struct error *judge(const struct crash *crash, const struct wrong *wrong,
 			crash, finding, given,
 			wrong->inside->born < given->event_count ? given->events[wrong->inside->born].enter_ns : 0,
 			"the block around it may have been freed, and others handed out there");
-	if (!crash->heap.covered_whole || given->truncated) {
+	if (!crash->facts.heap.covered_whole || given->truncated) {
 		evidence_lower(finding, CONFIDENCE_POSSIBLE);
 		return finding_add_missing(finding, "calls of the allocator from before the recording: the block may "
 						    "be older");
@@ -156,7 +158,7 @@ static struct error *judge(const struct crash *crash, const struct wrong *wrong,
 				  "other allocators that the program may have: only the recorded one's calls are "
 				  "known");
 	return err
-		       ?: evidence_heap_weigh(crash, finding, given, crash->heap.covered_from_ns,
+		       ?: evidence_heap_weigh(crash, finding, given, crash->facts.heap.covered_from_ns,
 					      "a call may have handed it out unseen");
 }
 
@@ -232,9 +234,9 @@ static struct error *add_evidence(const struct crash *crash, const struct wrong 
 		err = evidence_add_crash_site(crash, finding, "freed");
 	if (!err)
 		err = evidence_add_abort_message(crash, finding);
-	if (!err && crash->fault.is_fault)
+	if (!err && crash->facts.fault.is_fault)
 		err = evidence_add_fault(crash, finding);
-	if (!err && crash->core)
+	if (!err && crash->core.image)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, given->address, "0x%" PRIx64 " is %s",
 					   given->address, words_place(&place, crash, &wrong->place));
 	return err;
@@ -244,8 +246,9 @@ static struct error *add_evidence(const struct crash *crash, const struct wrong 
  * fault there, or through what it found there, comes from a header that is none. */
 static bool faulted_on_header(const struct crash *crash)
 {
-	return crash->fault.is_fault && crash->fault.source != ADDRESS_UNKNOWN && crash->heap.walk_complete &&
-	       (crash->fault.address % ARENA_BYTES == 0 || crash->fault.address < RECORD_PAGE_BYTES);
+	return crash->facts.fault.is_fault && crash->facts.fault.source != ADDRESS_UNKNOWN &&
+	       crash->facts.heap.walk_complete &&
+	       (crash->facts.fault.address % ARENA_BYTES == 0 || crash->facts.fault.address < RECORD_PAGE_BYTES);
 }
 
 /* The allocator complained of what it was given, and each of its own blocks has a sensible header: so it was none of
@@ -258,18 +261,18 @@ static struct error *tell_unknown(const struct crash *crash, struct finding_list
 
 	if (err)
 		return err;
-	finding->confidence = crash->heap.walk_complete ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+	finding->confidence = crash->facts.heap.walk_complete ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
 	words_crash_site(&site, crash);
 	err = finding_set_summary(finding, "Thread %" PRIu32 " freed what is no block of the allocator%s%s.",
 				  evidence_dead_thread(crash), site.text[0] ? ", in " : "", site.text);
 	if (!err)
 		err = evidence_blame_crash_site(crash, finding);
 	if (!err)
-		err = crash->abort_message ? evidence_add_abort_message(crash, finding)
-					   : evidence_add_fault(crash, finding);
+		err = crash->core.abort_message ? evidence_add_abort_message(crash, finding)
+						: evidence_add_fault(crash, finding);
 	if (!err)
 		err = evidence_add_crash_site(crash, finding, "freed");
-	if (!err && crash->heap.walk_complete)
+	if (!err && crash->facts.heap.walk_complete)
 		err = finding_add_evidence(
 			finding, EVIDENCE_MEMORY, 0, 0,
 			"every chunk header of the heap makes sense, so the bad one is none of them");
@@ -286,14 +289,14 @@ static struct error *tell_unknown(const struct crash *crash, struct finding_list
 
 struct error *detect_invalid_free(const struct crash *crash, struct finding_list *findings)
 {
-	struct wrong wrong = {.given = heap_facts_find(&crash->heap, HEAP_SUBJECT_GIVEN), .dying = SIZE_MAX};
+	struct wrong wrong = {.given = heap_facts_find(&crash->facts.heap, HEAP_SUBJECT_GIVEN), .dying = SIZE_MAX};
 	struct finding *finding;
 	struct error *err;
 
-	if (crash->heap.call.kind == HEAP_CALL_NONE || crash->heap.call.kind == HEAP_CALL_ALLOCATE)
+	if (crash->facts.heap.call.kind == HEAP_CALL_NONE || crash->facts.heap.call.kind == HEAP_CALL_ALLOCATE)
 		return NULL;
 	if (!wrong.given)
-		return (complains_of_pointer(crash) || faulted_on_header(crash)) && !crash->heap.walk_broken
+		return (complains_of_pointer(crash) || faulted_on_header(crash)) && !crash->facts.heap.walk_broken
 			       ? tell_unknown(crash, findings)
 			       : NULL;
 	if (!wrong.given->address)
@@ -302,10 +305,11 @@ struct error *detect_invalid_free(const struct crash *crash, struct finding_list
 	if (wrong.dying != SIZE_MAX && wrong.given->heap.ends[wrong.dying] == HEAP_END_AGAIN)
 		return NULL;
 	/* The heap's chunks lead to that very place: it is a block, and its header was damaged. */
-	if (crash->heap.walk_broken && crash->heap.broken_at + GLIBC_CHUNK_HEADER_BYTES == wrong.given->address)
+	if (crash->facts.heap.walk_broken &&
+	    crash->facts.heap.broken_at + GLIBC_CHUNK_HEADER_BYTES == wrong.given->address)
 		return NULL;
 	/* A large block that was freed before: a double free. */
-	if (wrong.dying == SIZE_MAX && crash->fault.is_fault && evidence_ended_life(crash))
+	if (wrong.dying == SIZE_MAX && crash->facts.fault.is_fault && evidence_ended_life(crash))
 		return NULL;
 	place_of(crash, wrong.given->address, &wrong.place);
 	wrong.never = is_never_heap(&wrong.place);
@@ -322,7 +326,7 @@ struct error *detect_invalid_free(const struct crash *crash, struct finding_list
 	if (!err)
 		err = wrong.dying != SIZE_MAX ? evidence_heap_blame(finding, wrong.given, wrong.dying)
 					      : evidence_blame_crash_site(crash, finding);
-	if (!err && !crash->heap.recorded)
+	if (!err && !crash->facts.heap.recorded)
 		err = finding_set_next_step(finding, "run the program under corelate record --heap: it names the block "
 						     "around the pointer and who allocated it");
 	return err;

@@ -53,8 +53,8 @@ static bool is_writing(const struct crash *crash)
 					SYS_pwritev2, SYS_ftruncate,	   SYS_truncate, SYS_sendfile,
 					SYS_splice,   SYS_copy_file_range, SYS_fallocate};
 
-	for (size_t i = 0; crash->core && i < sizeof(calls) / sizeof(calls[0]); i++) {
-		if ((int64_t)crash->registers[CORE_ORIG_RAX] == calls[i])
+	for (size_t i = 0; crash->core.image && i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if ((int64_t)crash->facts.registers[CORE_ORIG_RAX] == calls[i])
 			return true;
 	}
 	return false;
@@ -73,7 +73,7 @@ static struct error *report_kernel(const struct crash *crash, const struct kerne
 	if (reason->number == SIGXFSZ && is_writing(crash) && evidence_kernels_own(crash) == KERNEL_OWN_FAILED)
 		finding->confidence = CONFIDENCE_PROVEN;
 	err = finding_set_summary(finding, "The kernel ended the process with %s: %s.",
-				  words_signal(&signal, crash->signal.number), reason->text);
+				  words_signal(&signal, crash->facts.signal.number), reason->text);
 	if (!err && finding->confidence != CONFIDENCE_PROVEN)
 		err = finding_add_missing(finding, "the kernel's reason, which a core does not tell: dmesg may");
 	return err ?: evidence_add_signal(crash, finding);
@@ -82,7 +82,7 @@ static struct error *report_kernel(const struct crash *crash, const struct kerne
 /* A kernel's signal that is not from the process, or one in the process's name that no thread of it is sending. */
 static const struct kernel_reason *find_kernel_reason(const struct crash *crash)
 {
-	const struct crash_signal *signal = &crash->signal;
+	const struct crash_signal *signal = &crash->facts.signal;
 	struct ending ending;
 
 	ending_find(crash, &ending);
@@ -107,23 +107,23 @@ struct sender {
 
 static bool find_sender(const struct crash *crash, struct sender *ret_sender)
 {
-	const struct crash_signal *signal = &crash->signal;
+	const struct crash_signal *signal = &crash->facts.signal;
 
-	if (crash->has_sender) {
-		*ret_sender = (struct sender){crash->sender.pid, crash->sender.comm, .is_recorded = true};
-		return crash->sender.pid != crash->process.pid;
+	if (crash->record.has_sender) {
+		*ret_sender = (struct sender){crash->record.sender.pid, crash->record.sender.comm, .is_recorded = true};
+		return crash->record.sender.pid != crash->record.process.pid;
 	}
 	if (signal->only_number || (signal->code != SI_USER && signal->code != SI_TKILL && signal->code != SI_QUEUE))
 		return false;
 	*ret_sender = (struct sender){.pid = signal->sender_pid, .comm = signal->sender_comm};
-	return signal->sender_pid ? signal->sender_pid != crash->pid : signal->sender_uid != 0;
+	return signal->sender_pid ? signal->sender_pid != crash->facts.pid : signal->sender_uid != 0;
 }
 
 static const char *sender_words(struct words *words, const struct crash *crash, const struct sender *sender)
 {
 	if (!sender->pid)
 		snprintf(words->text, sizeof(words->text), "a process of user %" PRIu32 " outside its pid namespace",
-			 crash->signal.sender_uid);
+			 crash->facts.signal.sender_uid);
 	else if (sender->comm[0])
 		snprintf(words->text, sizeof(words->text), "process %" PRIu32 " (%.16s)", sender->pid, sender->comm);
 	else
@@ -137,23 +137,24 @@ static const char *sender_words(struct words *words, const struct crash *crash, 
  * has not ended. */
 static bool may_have_ended(const struct crash *crash, const struct sender *sender)
 {
-	if (sender->is_recorded || crash->signal.code != SI_USER || !sender->pid || crash->parent_pid == sender->pid)
+	if (sender->is_recorded || crash->facts.signal.code != SI_USER || !sender->pid ||
+	    crash->facts.parent_pid == sender->pid)
 		return false;
-	return crash->has_signal_event || crash->parent_pid;
+	return crash->record.has_signal_event || crash->facts.parent_pid;
 }
 
 static struct error *weigh(const struct crash *crash, const struct sender *sender, struct finding *finding)
 {
-	const struct crash_signal *sent = &crash->signal;
+	const struct crash_signal *sent = &crash->facts.signal;
 	struct words words;
 	struct error *err = NULL;
 
 	finding->confidence = CONFIDENCE_PROVEN;
 	if (sender->is_recorded)
-		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->signal_event.id, 0,
+		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->record.signal_event.id, 0,
 					   "thread %" PRIu32 " of process %" PRIu32 " (%.16s) sent it, %s",
-					   crash->sender.tid, sender->pid, sender->comm,
-					   words_before_crash(&words, crash, crash->sender.time_ns));
+					   crash->record.sender.tid, sender->pid, sender->comm,
+					   words_before_crash(&words, crash, crash->record.sender.time_ns));
 	if (!err && !sender->comm[0])
 		err = finding_add_missing(finding, "the sender's name: nobody recorded it");
 	if (!err && may_have_ended(crash, sender)) {
@@ -172,7 +173,7 @@ static struct error *weigh(const struct crash *crash, const struct sender *sende
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding,
 					  "it was in a handler for %s when it sent it: it passed on what it got",
-					  words_signal(&words, crash->sender.first_number));
+					  words_signal(&words, crash->record.sender.first_number));
 	}
 	return err;
 }
@@ -186,10 +187,10 @@ static struct error *report_sender(const struct crash *crash, const struct sende
 
 	if (err)
 		return err;
-	err = finding_set_summary(finding, "%s was sent to the process by %s%s.",
-				  words_signal(&signal, crash->signal.number), sender_words(&words, crash, sender),
-				  may_have_ended(crash, sender) ? ", or at its end" : "");
-	if (!err && crash->signal.number == SIGABRT)
+	err = finding_set_summary(
+		finding, "%s was sent to the process by %s%s.", words_signal(&signal, crash->facts.signal.number),
+		sender_words(&words, crash, sender), may_have_ended(crash, sender) ? ", or at its end" : "");
+	if (!err && crash->facts.signal.number == SIGABRT)
 		err = finding_set_next_step(finding,
 					    "SIGABRT from outside is what watchdogs send: see what the process "
 					    "was busy or stuck with (corelate stack)");
@@ -208,7 +209,7 @@ struct error *detect_killed_by_process(const struct crash *crash, struct finding
 	const struct kernel_reason *reason;
 	struct sender sender;
 
-	if (crash->has_exit_state || crash->snapshot || !crash->signal.number)
+	if (crash->record.has_exit_state || crash->core.snapshot || !crash->facts.signal.number)
 		return NULL;
 	reason = find_kernel_reason(crash);
 	if (reason)

@@ -30,7 +30,7 @@ struct story {
 
 static bool find_story(const struct crash *crash, const struct memory_view *view, struct story *ret)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 
 	*ret = (struct story){.over = evidence_life_at_death(crash), .view = view};
 	if (view && view->role == VIEW_NEARBY)
@@ -57,11 +57,11 @@ static int needed_permission(enum access_kind access)
 /* The access would have been allowed in the old mapping, and is not in the new one. */
 static bool is_refused(const struct crash *crash, const struct story *story)
 {
-	int needed = needed_permission(crash->fault.access);
+	int needed = needed_permission(crash->facts.fault.access);
 
 	return !story->view && needed && story->under->protection >= 0 && (story->under->protection & needed) &&
 	       story->over->protection >= 0 && !(story->over->protection & needed) &&
-	       story->over->protected_by == story->over->born && crash->fault.is_fault;
+	       story->over->protected_by == story->over->born && crash->facts.fault.is_fault;
 }
 
 static bool hangs_on_it(const struct crash *crash, const struct story *story)
@@ -75,7 +75,7 @@ static bool hangs_on_it(const struct crash *crash, const struct story *story)
 
 static struct error *judge(const struct crash *crash, const struct story *story, struct finding *finding)
 {
-	const struct memory_event *over = &crash->biography.events[story->over->born];
+	const struct memory_event *over = &crash->facts.biography.events[story->over->born];
 	struct error *err;
 
 	finding->confidence = story->view ? CONFIDENCE_LIKELY : CONFIDENCE_PROVEN;
@@ -111,8 +111,8 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 
 static struct error *summarize(const struct crash *crash, const struct story *story, struct finding *finding)
 {
-	const struct memory_event *over = &crash->biography.events[story->over->born];
-	const struct memory_event *under = &crash->biography.events[story->under->born];
+	const struct memory_event *over = &crash->facts.biography.events[story->over->born];
+	const struct memory_event *under = &crash->facts.biography.events[story->under->born];
 	struct words over_caller, under_caller, when, code, lived;
 	uint64_t start, end;
 
@@ -128,7 +128,7 @@ static struct error *summarize(const struct crash *crash, const struct story *st
 			"%s put 0x%" PRIx64 "-0x%" PRIx64 " over memory of %s that had lived %s, %s (thread "
 			"%" PRIu32 "); the %s of 0x%" PRIx64 " in %s was refused by the new mapping.",
 			over_caller.text, start, end, under_caller.text, lived.text, when.text, over->tid,
-			words_access(crash->fault.access), crash->fault.address, code.text);
+			words_access(crash->facts.fault.access), crash->facts.fault.address, code.text);
 	if (story->view->role == VIEW_CODE)
 		return finding_set_summary(finding,
 					   "%s put 0x%" PRIx64 "-0x%" PRIx64
@@ -160,7 +160,7 @@ static struct error *tell(const struct crash *crash, const struct story *story, 
 		err = evidence_add_call(crash, finding, story->over->born, "mapped over");
 	if (!err && story->view)
 		err = evidence_add_view(finding, story->view);
-	if (!err && crash->fault.source != ADDRESS_UNKNOWN)
+	if (!err && crash->facts.fault.source != ADDRESS_UNKNOWN)
 		err = evidence_add_fault(crash, finding);
 	if (!err)
 		err = evidence_add_faulting_frame(crash, finding);
@@ -178,12 +178,12 @@ struct error *detect_map_fixed_clobber(const struct crash *crash, struct finding
 {
 	struct story story;
 
-	if (crash->has_biography && find_story(crash, NULL, &story) && hangs_on_it(crash, &story))
+	if (crash->facts.has_biography && find_story(crash, NULL, &story) && hangs_on_it(crash, &story))
 		return tell(crash, &story, findings);
-	for (size_t i = 0; i < crash->view_count; i++) {
-		const struct crash seen = evidence_through_view(crash, &crash->views[i]);
+	for (size_t i = 0; i < crash->facts.view_count; i++) {
+		const struct crash seen = evidence_through_view(crash, &crash->facts.views[i]);
 
-		if (find_story(&seen, &crash->views[i], &story) && hangs_on_it(&seen, &story))
+		if (find_story(&seen, &crash->facts.views[i], &story) && hangs_on_it(&seen, &story))
 			return tell(&seen, &story, findings);
 	}
 	return NULL;

@@ -27,7 +27,7 @@ static bool is_stack_register(int number)
 /* The register that makes the address what it is: the base, or the index where the base is a good address. */
 static int culprit(const struct crash *crash, uint64_t *ret_value)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	const struct fault_operand *operand = &fault->operands[fault->operand];
 	int number = evidence_base_register(crash, ret_value);
 
@@ -40,7 +40,7 @@ static int culprit(const struct crash *crash, uint64_t *ret_value)
 
 static struct error *tell_one(const struct crash *crash, struct finding *finding)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	struct words code, spelt;
 	uint64_t value = fault->address;
 	int number = culprit(crash, &value);
@@ -77,13 +77,13 @@ static struct error *tell_several(const struct crash *crash, struct finding *fin
 	return finding_set_summary(finding,
 				   "Thread %" PRIu32 " used memory at addresses that no pointer can be, 0x%" PRIx64
 				   " and 0x%" PRIx64 ", in %s.",
-				   evidence_dead_thread(crash), crash->fault.operands[0].address,
-				   crash->fault.operands[1].address, evidence_fault_code(&code, crash));
+				   evidence_dead_thread(crash), crash->facts.fault.operands[0].address,
+				   crash->facts.fault.operands[1].address, evidence_fault_code(&code, crash));
 }
 
 struct error *detect_non_canonical_pointer(const struct crash *crash, struct finding_list *findings)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	bool one = fault->operand < fault->operand_count;
 	struct finding *finding;
 	struct error *err;

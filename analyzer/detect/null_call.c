@@ -19,7 +19,7 @@
 
 struct error *detect_null_call(const struct crash *crash, struct finding_list *findings)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	struct finding *finding;
 	struct words source;
 	struct error *err;

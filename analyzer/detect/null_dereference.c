@@ -93,7 +93,7 @@ static bool is_far_element(const struct fault *fault)
 
 static bool find_story(const struct crash *crash, struct story *story)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 
 	*story = (struct story){.null_register = -1, .offset = (int64_t)fault->address};
 	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN || fault->access == ACCESS_EXECUTE)
@@ -134,12 +134,13 @@ static struct error *tell(const struct crash *crash, const struct story *story, 
 	if (story->null_register >= 0)
 		snprintf(pointer, sizeof(pointer), "a null pointer (%s is 0)",
 			 fault_register_name(story->null_register));
-	if (story->null_register >= 0 && crash->fault.member.expression[0])
-		snprintf(member, sizeof(member), ": %s (%s)", crash->fault.member.expression, crash->fault.member.type);
+	if (story->null_register >= 0 && crash->facts.fault.member.expression[0])
+		snprintf(member, sizeof(member), ": %s (%s)", crash->facts.fault.member.expression,
+			 crash->facts.fault.member.type);
 	return finding_set_summary(finding, "Thread %" PRIu32 " %s through %s%s%s, in %s.", evidence_dead_thread(crash),
-				   crash->fault.access == ACCESS_WRITE	? "wrote"
-				   : crash->fault.access == ACCESS_READ ? "read"
-									: "went",
+				   crash->facts.fault.access == ACCESS_WRITE  ? "wrote"
+				   : crash->facts.fault.access == ACCESS_READ ? "read"
+									      : "went",
 				   pointer, offset_in_words(&offset, story), member, evidence_fault_code(&code, crash));
 }
 

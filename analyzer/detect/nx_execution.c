@@ -19,13 +19,14 @@
 
 static struct error *weigh(const struct crash *crash, struct finding *finding)
 {
-	const struct fault_jump *jump = &crash->fault.jump;
-	const struct life *life =
-		crash->has_biography ? timeline_last_life(&crash->biography.timeline, crash->fault.address) : NULL;
+	const struct fault_jump *jump = &crash->facts.fault.jump;
+	const struct life *life = crash->facts.has_biography ? timeline_last_life(&crash->facts.biography.timeline,
+										  crash->facts.fault.address)
+							     : NULL;
 
 	finding->confidence = evidence_jump_confidence(crash);
 	if (finding->confidence == CONFIDENCE_POSSIBLE &&
-	    !(jump->has_word_below && jump->word_below == crash->fault.address))
+	    !(jump->has_word_below && jump->word_below == crash->facts.fault.address))
 		finding->confidence = CONFIDENCE_LIKELY;
 	if (life && life->died == TIMELINE_ALIVE && life->protected_by != life->born) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
@@ -37,7 +38,7 @@ static struct error *weigh(const struct crash *crash, struct finding *finding)
 
 struct error *detect_nx_execution(const struct crash *crash, struct finding_list *findings)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	struct words source, where;
 	struct finding *finding;
 	struct error *err;

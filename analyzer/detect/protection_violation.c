@@ -51,26 +51,27 @@ static int needed_permission(enum access_kind access)
 
 static bool is_refused(const struct crash *crash, int needed)
 {
-	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
+	const struct crash_signal *signal =
+		crash->facts.fault.in_handler ? &crash->facts.fault.signal : &crash->facts.signal;
 
-	if (!crash->fault.is_fault && signal->trustworthy && !crash->fault.in_handler)
+	if (!crash->facts.fault.is_fault && signal->trustworthy && !crash->facts.fault.in_handler)
 		return false;
-	if (signal->number != SIGSEGV || crash->fault.source == ADDRESS_UNKNOWN)
+	if (signal->number != SIGSEGV || crash->facts.fault.source == ADDRESS_UNKNOWN)
 		return false;
-	if (crash->mapping.known && needed && (crash->mapping.protection & needed))
+	if (crash->facts.mapping.known && needed && (crash->facts.mapping.protection & needed))
 		return signal->trustworthy && signal->code == SEGV_PKUERR;
 	if (signal->trustworthy)
 		return signal->code == SEGV_ACCERR || signal->code == SEGV_PKUERR;
-	return crash->mapping.known && needed;
+	return crash->facts.mapping.known && needed;
 }
 
 static bool by_the_stack(const struct crash *crash)
 {
-	uint64_t sp = crash->registers[CORE_RSP], address = crash->fault.address;
+	uint64_t sp = crash->facts.registers[CORE_RSP], address = crash->facts.fault.address;
 
-	if (crash->mapping.known)
-		return crash->mapping.guards_stack;
-	return crash->has_registers && address + FRAME_REACH_BYTES >= sp && address < sp + FRAME_REACH_BYTES;
+	if (crash->facts.mapping.known)
+		return crash->facts.mapping.guards_stack;
+	return crash->facts.has_registers && address + FRAME_REACH_BYTES >= sp && address < sp + FRAME_REACH_BYTES;
 }
 
 /* What the page was allowed to before event number `index`. */
@@ -94,16 +95,16 @@ static int protection_before(const struct biography *biography, const struct lif
 
 static bool find_story(const struct crash *crash, struct story *ret)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 
-	*ret = (struct story){.needed = needed_permission(crash->fault.access)};
+	*ret = (struct story){.needed = needed_permission(crash->facts.fault.access)};
 	if (!is_refused(crash, ret->needed) || by_the_stack(crash))
 		return false;
 	ret->life = evidence_life_at_death(crash);
 	/* A record that allows what the processor refused is not the whole truth. */
 	if (ret->life && ret->life->protection >= 0 && ret->needed && (ret->life->protection & ret->needed))
 		ret->life = NULL;
-	if (!ret->life && !crash->mapping.known)
+	if (!ret->life && !crash->facts.mapping.known)
 		return false; /* nobody saw what stood there, and the signal may have been overtaken by another thread
 			       */
 	if (ret->life && ret->life->protected_by != ret->life->born && ret->needed) {
@@ -134,7 +135,7 @@ static bool find_story(const struct crash *crash, struct story *ret)
 
 static const char *kind_of_memory(const struct crash *crash)
 {
-	const struct mapping_facts *mapping = &crash->mapping;
+	const struct mapping_facts *mapping = &crash->facts.mapping;
 
 	if (!mapping->known)
 		return "memory";
@@ -150,7 +151,7 @@ static const char *kind_of_memory(const struct crash *crash)
 /* How a pointer comes to where it should not write, when no call took the permission away. */
 static struct error *doubt_pointer(const struct crash *crash, const struct story *story, struct finding *finding)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	struct words caller, when;
 
 	for (size_t i = 0; story->life && i < biography->timeline.life_count; i++) {
@@ -182,19 +183,20 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 
 	if (!story->has_taker) {
 		finding->confidence = CONFIDENCE_LIKELY;
-		if (crash->mapping.known && (crash->mapping.protection & PROT_EXEC) && story->needed == PROT_WRITE)
+		if (crash->facts.mapping.known && (crash->facts.mapping.protection & PROT_EXEC) &&
+		    story->needed == PROT_WRITE)
 			finding->confidence = CONFIDENCE_POSSIBLE;
 		err = doubt_pointer(crash, story, finding);
-		if (!err && !crash->recorded)
+		if (!err && !crash->record.known)
 			err = finding_add_missing(finding, "who made this memory so: nobody recorded it");
 		return err;
 	}
 	finding->confidence = CONFIDENCE_PROVEN;
-	err = evidence_weigh_gaps(crash, finding, crash->biography.events[story->taker].enter_ns,
+	err = evidence_weigh_gaps(crash, finding, crash->facts.biography.events[story->taker].enter_ns,
 				  "the permission may have been given back and taken by somebody else");
 	if (!err && story->life)
 		err = evidence_doubt_order(crash, finding, story->life);
-	if (!err && !crash->mapping.known)
+	if (!err && !crash->facts.mapping.known)
 		err = evidence_doubt(finding, "no core shows what permissions the page had in the end");
 	return err;
 }
@@ -202,39 +204,40 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 static struct error *summarize(const struct crash *crash, const struct story *story, struct finding *finding)
 {
 	struct words caller, when, before, after, spot, code;
-	const char *access = words_access(crash->fault.access);
+	const char *access = words_access(crash->facts.fault.access);
 
 	if (story->has_taker) {
-		const struct memory_event *taker = &crash->biography.events[story->taker];
+		const struct memory_event *taker = &crash->facts.biography.events[story->taker];
 
-		return finding_set_summary(
-			finding,
-			"A %s of 0x%" PRIx64 " in %s was refused, because thread %" PRIu32
-			" had taken that permission away in %s, %s (%s became %s).",
-			access, crash->fault.address, evidence_faulting_code(&code, crash), taker->tid,
-			words_caller(&caller, crash, story->taker), words_before_crash(&when, crash, taker->exit_ns),
-			words_protection(&before, protection_before(&crash->biography, story->life, story->taker)),
-			words_protection(&after, (int)taker->args[2]));
+		return finding_set_summary(finding,
+					   "A %s of 0x%" PRIx64 " in %s was refused, because thread %" PRIu32
+					   " had taken that permission away in %s, %s (%s became %s).",
+					   access, crash->facts.fault.address, evidence_faulting_code(&code, crash),
+					   taker->tid, words_caller(&caller, crash, story->taker),
+					   words_before_crash(&when, crash, taker->exit_ns),
+					   words_protection(&before, protection_before(&crash->facts.biography,
+										       story->life, story->taker)),
+					   words_protection(&after, (int)taker->args[2]));
 	}
-	if (crash->mapping.known)
+	if (crash->facts.mapping.known)
 		return finding_set_summary(finding, "%s attempted a %s of 0x%" PRIx64 ", which is %s: %s (%s).",
-					   evidence_faulting_code(&code, crash), access, crash->fault.address,
-					   kind_of_memory(crash), evidence_spot(&spot, &crash->mapping.file),
-					   words_protection(&after, crash->mapping.protection));
+					   evidence_faulting_code(&code, crash), access, crash->facts.fault.address,
+					   kind_of_memory(crash), evidence_spot(&spot, &crash->facts.mapping.file),
+					   words_protection(&after, crash->facts.mapping.protection));
 	return finding_set_summary(finding,
 				   "%s attempted a %s of 0x%" PRIx64 ", which the mapping there does not allow (%s).",
-				   evidence_faulting_code(&code, crash), access, crash->fault.address,
+				   evidence_faulting_code(&code, crash), access, crash->facts.fault.address,
 				   words_protection(&after, story->life ? story->life->protection : -1));
 }
 
 static struct error *add_mapping(const struct crash *crash, struct finding *finding)
 {
-	const struct mapping_facts *mapping = &crash->mapping;
+	const struct mapping_facts *mapping = &crash->facts.mapping;
 	struct words protection, spot;
 
 	if (!mapping->known)
 		return NULL;
-	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->fault.address,
+	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.fault.address,
 				    "the core has 0x%" PRIx64 "-0x%" PRIx64 " mapped %s: %s", mapping->start,
 				    mapping->end, words_protection(&protection, mapping->protection),
 				    evidence_spot(&spot, &mapping->file));

@@ -25,7 +25,7 @@
 /* The first frame that is the program's: whoever called the C library for it. */
 static size_t find_caller(const struct crash *crash, const char *name)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 
 	for (size_t i = 0; stack && i < stack->frame_count; i++) {
 		const char *module = stack->frames[i].symbol.module, *function = stack->frames[i].symbol.function;
@@ -44,15 +44,15 @@ static size_t find_caller(const struct crash *crash, const char *name)
 /* The record shows the refusal: a handler of the process took it, and sent the signal that ended it. */
 static bool was_passed_on(const struct crash *crash)
 {
-	const struct signal_sender *sender = &crash->sender;
+	const struct signal_sender *sender = &crash->record.sender;
 
-	return crash->has_sender && sender->first_number == SIGSYS && sender->first_code == CODE_SECCOMP &&
-	       sender->first_pid == crash->process.pid && sender->pid == sender->first_pid;
+	return crash->record.has_sender && sender->first_number == SIGSYS && sender->first_code == CODE_SECCOMP &&
+	       sender->first_pid == crash->record.process.pid && sender->pid == sender->first_pid;
 }
 
 static struct error *report_passed_on(const struct crash *crash, struct finding_list *findings)
 {
-	const struct signal_sender *sender = &crash->sender;
+	const struct signal_sender *sender = &crash->record.sender;
 	struct words name, caller, signal, when;
 	struct finding *finding;
 	struct error *err = finding_append(findings, FINDING_SECCOMP_KILL, &finding);
@@ -62,14 +62,14 @@ static struct error *report_passed_on(const struct crash *crash, struct finding_
 		return err;
 	words_system_call(&name, sender->first_system_call);
 	/* Where the handler has returned, the thread stands at the system call still. */
-	frame = sender->first_tid == crash->signal_event.tid ? find_caller(crash, name.text) : SIZE_MAX;
+	frame = sender->first_tid == crash->record.signal_event.tid ? find_caller(crash, name.text) : SIZE_MAX;
 	evidence_frame_words(&caller, crash, frame);
 	finding->confidence = CONFIDENCE_PROVEN;
 	err = finding_set_summary(finding,
 				  "The seccomp filter of the process refused the system call %s%s%s; its handler for "
 				  "that ended it with %s.",
 				  name.text, caller.text[0] ? ", called in " : "", caller.text,
-				  words_signal(&signal, crash->signal.number));
+				  words_signal(&signal, crash->facts.signal.number));
 	if (!err)
 		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, sender->signal_id, sender->first_address,
 					   "thread %" PRIu32
@@ -86,17 +86,19 @@ static struct error *report_passed_on(const struct crash *crash, struct finding_
 
 struct error *detect_seccomp_kill(const struct crash *crash, struct finding_list *findings)
 {
-	int number = crash->core && crash->core->signal.system_call >= 0 ? crash->core->signal.system_call
-									 : (int)crash->registers[CORE_RAX];
-	bool known = crash->has_registers;
+	int number = crash->core.image && crash->core.image->signal.system_call >= 0
+			     ? crash->core.image->signal.system_call
+			     : (int)crash->facts.registers[CORE_RAX];
+	bool known = crash->facts.has_registers;
 	struct words name, caller;
 	struct finding *finding;
 	struct error *err;
 	size_t frame;
 
-	if (was_passed_on(crash) && crash->sender.first_system_call != URETPROBE_SYSTEM_CALL)
+	if (was_passed_on(crash) && crash->record.sender.first_system_call != URETPROBE_SYSTEM_CALL)
 		return report_passed_on(crash, findings);
-	if (crash->signal.number != SIGSYS || crash->signal.code != CODE_SECCOMP || number == URETPROBE_SYSTEM_CALL)
+	if (crash->facts.signal.number != SIGSYS || crash->facts.signal.code != CODE_SECCOMP ||
+	    number == URETPROBE_SYSTEM_CALL)
 		return NULL;
 	err = finding_append(findings, FINDING_SECCOMP_KILL, &finding);
 	if (err)
@@ -109,10 +111,11 @@ struct error *detect_seccomp_kill(const struct crash *crash, struct finding_list
 				  known ? name.text : "that it made", caller.text[0] ? ", called in " : "",
 				  caller.text);
 	if (!err && known)
-		err = finding_add_evidence(
-			finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0,
-			crash->registers[CORE_RIP], "SIGSYS, SYS_SECCOMP, for system call %d, made before 0x%" PRIx64,
-			number, crash->registers[CORE_RIP]);
+		err = finding_add_evidence(finding, EVIDENCE_SIGNAL,
+					   crash->record.has_signal_event ? crash->record.signal_event.id : 0,
+					   crash->facts.registers[CORE_RIP],
+					   "SIGSYS, SYS_SECCOMP, for system call %d, made before 0x%" PRIx64, number,
+					   crash->facts.registers[CORE_RIP]);
 	else if (!err)
 		err = evidence_add_signal(crash, finding);
 	if (!err)

@@ -33,8 +33,8 @@
 /* Does it look like an address of code: with a module within a gigabyte? */
 static bool near_code(const struct crash *crash, uint64_t target)
 {
-	for (size_t i = 0; crash->core && i < crash->core->module_count; i++) {
-		const struct core_module *module = &crash->core->modules[i];
+	for (size_t i = 0; crash->core.image && i < crash->core.image->module_count; i++) {
+		const struct core_module *module = &crash->core.image->modules[i];
 		uint64_t distance = target < module->start ? module->start - target : target - module->start;
 
 		if (distance < 1 << 30)
@@ -46,14 +46,14 @@ static bool near_code(const struct crash *crash, uint64_t target)
 /* True also where stacks are not known. */
 static bool on_own_stack(const struct crash *crash)
 {
-	enum stack_kind kind = crash->stack_use_count ? crash->stack_uses[0].area.kind : STACK_MAIN;
+	enum stack_kind kind = crash->facts.stack_use_count ? crash->facts.stack_uses[0].area.kind : STACK_MAIN;
 
 	return kind == STACK_MAIN || kind == STACK_THREAD || kind == STACK_SIGNAL;
 }
 
 static struct error *weigh(const struct crash *crash, const struct smashed *smashed, struct finding *finding)
 {
-	const struct fault_jump *jump = &crash->fault.jump;
+	const struct fault_jump *jump = &crash->facts.fault.jump;
 	struct error *err = NULL;
 
 	finding->confidence = CONFIDENCE_PROVEN;
@@ -68,20 +68,20 @@ static struct error *weigh(const struct crash *crash, const struct smashed *smas
 	}
 	/* Code that was unloaded while a function of it had called elsewhere: the return address is right, and nothing
 	 * is there any more. Only text, an address that is none, or a mapping that holds no code rules that out. */
-	if (!err && !smashed->refused && !crash->fault_mapped && !corruption_is_text(smashed->target) &&
-	    !crash->overrun.run.make && finding->confidence > CONFIDENCE_LIKELY) {
+	if (!err && !smashed->refused && !crash->facts.fault_mapped && !corruption_is_text(smashed->target) &&
+	    !crash->facts.overrun.run.make && finding->confidence > CONFIDENCE_LIKELY) {
 		finding->confidence = near_code(crash, smashed->target) ? CONFIDENCE_POSSIBLE : CONFIDENCE_LIKELY;
 		err = finding_add_missing(finding,
 					  "what was mapped there before: code that was unloaded would look the "
 					  "same");
 	}
-	if (!err && !crash->overrun.run.make && !smashed->refused && !on_own_stack(crash)) {
+	if (!err && !crash->facts.overrun.run.make && !smashed->refused && !on_own_stack(crash)) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding,
 					  "the stack pointer is on no thread's own stack: a switch to a stack that "
 					  "was not made ready looks the same");
 	}
-	if (!err && !crash->overrun.run.make && evidence_return_probes_seen(crash)) {
+	if (!err && !crash->facts.overrun.run.make && evidence_return_probes_seen(crash)) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding, "uretprobes were at work in the process, which replace return "
 						   "addresses");
@@ -91,7 +91,7 @@ static struct error *weigh(const struct crash *crash, const struct smashed *smas
 
 static struct error *add_run(const struct crash *crash, struct finding *finding)
 {
-	const struct overrun *overrun = &crash->overrun;
+	const struct overrun *overrun = &crash->facts.overrun;
 	struct words run;
 
 	if (!overrun->run.make)
@@ -124,7 +124,7 @@ static struct error *add_owner(struct finding *finding, const struct returned *o
 static struct error *report_return(const struct crash *crash, const struct smashed *smashed,
 				   struct finding_list *findings)
 {
-	const struct returned *owner = &crash->overrun.owner;
+	const struct returned *owner = &crash->facts.overrun.owner;
 	struct words target, returning;
 	struct finding *finding;
 	struct error *err = finding_append(findings, FINDING_SMASHED_RETURN, &finding);
@@ -181,7 +181,7 @@ static const char *words_owner(struct words *words, const struct returned *owner
 /* A register was given back with what an overrun had left in its place. */
 static struct error *report_register(const struct crash *crash, struct finding_list *findings)
 {
-	const struct overrun *overrun = &crash->overrun;
+	const struct overrun *overrun = &crash->facts.overrun;
 	const char *name = fault_register_name((int)overrun->number);
 	struct words value, owner;
 	struct finding *finding;
@@ -219,7 +219,7 @@ static struct error *report_register(const struct crash *crash, struct finding_l
 /* The crash is elsewhere, but the stack above it is overwritten. */
 static struct error *report_corruption(const struct crash *crash, size_t lost, struct finding_list *findings)
 {
-	const struct frame *frame = &crash->stacks.threads[0].frames[lost];
+	const struct frame *frame = &crash->facts.stacks.threads[0].frames[lost];
 	bool text = corruption_is_text(frame->pc);
 	struct words word, owner;
 	struct finding *finding;
@@ -257,10 +257,10 @@ struct error *detect_smashed_return(const struct crash *crash, struct finding_li
 		return NULL;
 	if (corruption_find_return(crash, &smashed))
 		return report_return(crash, &smashed, findings);
-	if (crash->overrun.by == TAKEN_REGISTER)
+	if (crash->facts.overrun.by == TAKEN_REGISTER)
 		return report_register(crash, findings);
 	/* The first frame's own return address is that of a leaf function, which may have moved the stack pointer. */
-	if (crash->fault.is_fault && lost != SIZE_MAX && !corruption_ran_off_the_top(crash))
+	if (crash->facts.fault.is_fault && lost != SIZE_MAX && !corruption_ran_off_the_top(crash))
 		return report_corruption(crash, lost, findings);
 	return NULL;
 }

@@ -18,7 +18,7 @@ static struct error *set_summary(const struct crash *crash, struct finding *find
 {
 	struct words signal, code;
 
-	switch (crash->snapshot) {
+	switch (crash->core.snapshot) {
 	case SNAPSHOT_NO_SIGNAL:
 		return finding_set_summary(finding,
 					   "A snapshot of a live process: the core names no signal, so nothing had "
@@ -28,13 +28,13 @@ static struct error *set_summary(const struct crash *crash, struct finding *find
 			finding,
 			"A snapshot of a live process: a debugger (gcore and the like) held it at %s, "
 			"for which the kernel writes no core.",
-			words_signal(&signal, crash->signal.number));
+			words_signal(&signal, crash->facts.signal.number));
 	default:
 		return finding_set_summary(
 			finding,
 			"A snapshot of a live process: a debugger had stopped it at a breakpoint or step "
 			"(SIGTRAP, %s) and wrote the core.",
-			words_signal_origin(&code, &crash->signal));
+			words_signal_origin(&code, &crash->facts.signal));
 	}
 }
 
@@ -43,7 +43,7 @@ struct error *detect_snapshot(const struct crash *crash, struct finding_list *fi
 	struct finding *finding;
 	struct error *err;
 
-	if (!crash->snapshot)
+	if (!crash->core.snapshot)
 		return NULL;
 	err = finding_append(findings, FINDING_SNAPSHOT, &finding);
 	if (err)
@@ -51,22 +51,23 @@ struct error *detect_snapshot(const struct crash *crash, struct finding_list *fi
 	finding->confidence = CONFIDENCE_PROVEN;
 	err = set_summary(crash, finding);
 	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, crash->registers[CORE_RIP],
+		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, crash->facts.registers[CORE_RIP],
 					   "NT_PRSTATUS has the signal %d, NT_SIGINFO %s",
-					   crash->core ? crash->core->threads[0].signal : crash->signal.number,
-					   crash->signal.only_number ? "is not there" : "a stop, no death");
-	if (!err && crash->snapshot == SNAPSHOT_NO_SIGNAL) {
+					   crash->core.image ? crash->core.image->threads[0].signal
+							     : crash->facts.signal.number,
+					   crash->facts.signal.only_number ? "is not there" : "a stop, no death");
+	if (!err && crash->core.snapshot == SNAPSHOT_NO_SIGNAL) {
 		finding->confidence = CONFIDENCE_LIKELY;
 		err = finding_add_missing(finding,
 					  "who wrote the core: tools that write one of a process that has crashed "
 					  "may leave the signal out");
 	}
-	if (!err && crash->fault.in_handler) {
+	if (!err && crash->facts.fault.in_handler) {
 		struct words signal;
 
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding, "the thread is in a handler for %s",
-					  words_signal(&signal, crash->fault.signal.number));
+					  words_signal(&signal, crash->facts.fault.signal.number));
 	}
 	if (!err)
 		err = finding_set_next_step(finding, "corelate stack shows what each thread was doing");

@@ -62,8 +62,8 @@ static bool no_room_for_handler(const struct stack_use *use)
 static const struct stack_use *find_use(const struct crash *crash, bool *ret_no_room)
 {
 	*ret_no_room = false;
-	for (size_t i = 0; i < crash->stack_use_count; i++) {
-		const struct stack_use *use = &crash->stack_uses[i];
+	for (size_t i = 0; i < crash->facts.stack_use_count; i++) {
+		const struct stack_use *use = &crash->facts.stack_uses[i];
 
 		if (use->area.kind == STACK_UNKNOWN || (use->number && !is_memory_signal(use->number)))
 			continue;
@@ -410,19 +410,20 @@ static struct error *add_death(const struct overflow *overflow, struct finding *
 		"a signal handler ran on top of it, for %s, and the process ended with %s: frame %zu is what it "
 		"interrupted",
 		overflow->use->number ? words_signal(&first, overflow->use->number) : "a fault",
-		words_signal(&signal, crash->signal.number), overflow->use->frame);
+		words_signal(&signal, crash->facts.signal.number), overflow->use->frame);
 }
 
 /* Without a core nobody knows the stack, but what is touched right below the stack pointer, where nothing is, was the
  * stack's next byte. */
 static struct error *report_without_core(const struct crash *crash, struct finding_list *findings)
 {
-	uint64_t sp = crash->registers[CORE_RSP], touched = crash->signal.address;
+	uint64_t sp = crash->facts.registers[CORE_RSP], touched = crash->facts.signal.address;
 	struct finding *finding;
 	struct error *err;
 
-	if (!crash->has_registers || !sp || crash->signal.number != SIGSEGV || !crash->signal.trustworthy ||
-	    !crash->signal.has_address || touched + BELOW_SP_BYTES < sp || touched >= sp + 8)
+	if (!crash->facts.has_registers || !sp || crash->facts.signal.number != SIGSEGV ||
+	    !crash->facts.signal.trustworthy || !crash->facts.signal.has_address || touched + BELOW_SP_BYTES < sp ||
+	    touched >= sp + 8)
 		return NULL;
 	err = finding_append(findings, FINDING_STACK_OVERFLOW, &finding);
 	if (err)
@@ -435,8 +436,8 @@ static struct error *report_without_core(const struct crash *crash, struct findi
 				  evidence_dead_thread(crash), touched);
 	if (!err)
 		err = finding_add_evidence(
-			finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0, touched,
-			"the fault is at 0x%" PRIx64 ", and the stack pointer was 0x%" PRIx64, touched, sp);
+			finding, EVIDENCE_SIGNAL, crash->record.has_signal_event ? crash->record.signal_event.id : 0,
+			touched, "the fault is at 0x%" PRIx64 ", and the stack pointer was 0x%" PRIx64, touched, sp);
 	return err ?: finding_add_missing(finding, "the core, which would show the stack's bounds and its frames");
 }
 
@@ -446,14 +447,14 @@ struct error *detect_stack_overflow(const struct crash *crash, struct finding_li
 	struct finding *finding;
 	struct error *err;
 
-	if (!crash->core && !crash->stacks.thread_count)
+	if (!crash->core.image && !crash->facts.stacks.thread_count)
 		return report_without_core(crash, findings);
-	if (!crash->stacks.thread_count)
+	if (!crash->facts.stacks.thread_count)
 		return NULL;
-	overflow.stack = &crash->stacks.threads[0];
+	overflow.stack = &crash->facts.stacks.threads[0];
 	overflow.use = find_use(crash, &overflow.no_room);
-	if (!overflow.use && crash->goroutine.area.kind == STACK_GOROUTINE && runtime_threw(overflow.stack))
-		overflow.use = &crash->goroutine;
+	if (!overflow.use && crash->facts.goroutine.area.kind == STACK_GOROUTINE && runtime_threw(overflow.stack))
+		overflow.use = &crash->facts.goroutine;
 	if (!overflow.use)
 		return NULL;
 	overflow.lowest =

@@ -58,8 +58,8 @@ static struct error *report_canary(const struct crash *crash, const struct endin
 		err = evidence_add_crash_frame(crash, finding, owner, "the function whose canary died");
 	if (!err)
 		err = corruption_add_evidence(crash, finding);
-	if (!err && crash->abort_message)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "it said: %s", crash->abort_message);
+	if (!err && crash->core.abort_message)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "it said: %s", crash->core.abort_message);
 	if (!err && ending->kind != ENDING_CANARY)
 		err = finding_add_missing(finding, "the frame of __stack_chk_fail: the stack does not show it");
 	if (!err)
@@ -75,7 +75,7 @@ static struct error *report_canary(const struct crash *crash, const struct endin
 static struct error *report_fortify(const struct crash *crash, const struct ending *ending,
 				    struct finding_list *findings)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 	size_t checked =
 		ending->kind == ENDING_FORTIFY ? checked_function(stack, ending->teller, ending->caller) : SIZE_MAX;
 	struct words function, caller;
@@ -95,8 +95,8 @@ static struct error *report_fortify(const struct crash *crash, const struct endi
 		err = evidence_add_crash_frame(crash, finding, ending->teller, "the check failed");
 	if (!err)
 		err = evidence_add_crash_frame(crash, finding, ending->caller, "called by");
-	if (!err && crash->abort_message)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "it said: %s", crash->abort_message);
+	if (!err && crash->core.abort_message)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "it said: %s", crash->core.abort_message);
 	if (!err)
 		err = finding_add_missing(finding,
 					  "where the buffer is: the check knows its size, and it need not be on "
@@ -108,7 +108,7 @@ static struct error *report_fortify(const struct crash *crash, const struct endi
 
 static struct error *report_top(const struct crash *crash, struct finding_list *findings)
 {
-	const struct stack_use *use = &crash->stack_uses[0];
+	const struct stack_use *use = &crash->facts.stack_uses[0];
 	size_t caller = SIZE_MAX;
 	struct words words;
 	struct finding *finding;
@@ -116,8 +116,8 @@ static struct error *report_top(const struct crash *crash, struct finding_list *
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < crash->stacks.threads[0].frame_count && caller == SIZE_MAX; i++) {
-		if (!ending_is_runtime(&crash->stacks.threads[0].frames[i]))
+	for (size_t i = 0; i < crash->facts.stacks.threads[0].frame_count && caller == SIZE_MAX; i++) {
+		if (!ending_is_runtime(&crash->facts.stacks.threads[0].frames[i]))
 			caller = i;
 	}
 	evidence_frame_words(&words, crash, caller);
@@ -140,15 +140,15 @@ static struct error *report_top(const struct crash *crash, struct finding_list *
 
 struct error *detect_stack_smash(const struct crash *crash, struct finding_list *findings)
 {
-	const char *message = crash->abort_message ?: "";
+	const char *message = crash->core.abort_message ?: "";
 	struct ending ending;
 
 	ending_find(crash, &ending);
 	/* musl halts in __stack_chk_fail: no SIGABRT, and no words. */
 	if (ending.kind == ENDING_CANARY ||
-	    (crash->signal.number == SIGABRT && ending.own && strstr(message, "stack smashing detected")))
+	    (crash->facts.signal.number == SIGABRT && ending.own && strstr(message, "stack smashing detected")))
 		return report_canary(crash, &ending, findings);
-	if (crash->signal.number == SIGABRT && ending.own &&
+	if (crash->facts.signal.number == SIGABRT && ending.own &&
 	    (ending.kind == ENDING_FORTIFY || strstr(message, "buffer overflow detected")))
 		return report_fortify(crash, &ending, findings);
 	return corruption_ran_off_the_top(crash) ? report_top(crash, findings) : NULL;

@@ -17,19 +17,20 @@
 
 struct error *detect_stray_breakpoint(const struct crash *crash, struct finding_list *findings)
 {
-	uint64_t at = crash->registers[CORE_RIP] - 1;
+	uint64_t at = crash->facts.registers[CORE_RIP] - 1;
 	const struct probe *probe = NULL;
 	struct words function;
 	struct finding *finding;
 	struct error *err;
 
-	if (crash->signal.number != SIGTRAP || !crash->has_registers || crash->signal.sender_pid)
+	if (crash->facts.signal.number != SIGTRAP || !crash->facts.has_registers || crash->facts.signal.sender_pid)
 		return NULL;
-	for (size_t i = 0; i < crash->repair.probe_count; i++) {
+	for (size_t i = 0; i < crash->facts.repair.probe_count; i++) {
 		/* The recorder's own: the kernel handles it, and the trap is another's. */
-		if (crash->repair.probes[i].address == at && crash->repair.probes[i].sources & PROBE_IN_TEXT &&
-		    !evidence_is_own_probe(&crash->repair.probes[i]))
-			probe = &crash->repair.probes[i];
+		if (crash->facts.repair.probes[i].address == at &&
+		    crash->facts.repair.probes[i].sources & PROBE_IN_TEXT &&
+		    !evidence_is_own_probe(&crash->facts.repair.probes[i]))
+			probe = &crash->facts.repair.probes[i];
 	}
 	if (!probe)
 		return NULL;
@@ -46,7 +47,7 @@ struct error *detect_stray_breakpoint(const struct crash *crash, struct finding_
 		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
 	if (!err)
 		err = finding_add_evidence(finding, EVIDENCE_SIGNAL,
-					   crash->has_signal_event ? crash->signal_event.id : 0, at,
+					   crash->record.has_signal_event ? crash->record.signal_event.id : 0, at,
 					   "SIGTRAP one byte after 0x%" PRIx64, at);
 	if (!err)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, at,

@@ -40,12 +40,12 @@ static bool may_be_it(const struct crash *crash, const struct story *story, cons
 
 	if (call->file_id)
 		return true;
-	if (story->life && call->exit_ns < crash->biography.events[story->life->born].enter_ns)
+	if (story->life && call->exit_ns < crash->facts.biography.events[story->life->born].enter_ns)
 		return false;
 	if (call->path && call->path[0] == '/')
 		return strncmp(story->path, call->path, length) == 0 &&
 		       (!story->path[length] || strcmp(story->path + length, " (deleted)") == 0);
-	return call->pid == (crash->recorded ? crash->process.pid : crash->pid);
+	return call->pid == (crash->record.known ? crash->record.process.pid : crash->facts.pid);
 }
 
 /* The last call that left the file too short for the page. */
@@ -55,28 +55,28 @@ static const struct file_loss *find_loss(const struct crash *crash, const struct
 	uint64_t offset = story->offset;
 	const struct file_loss *fallback = NULL;
 
-	for (size_t i = crash->file_loss_count; i-- > 0;) {
-		const struct truncation *call = &crash->file_losses[i].call;
+	for (size_t i = crash->facts.file_loss_count; i-- > 0;) {
+		const struct truncation *call = &crash->facts.file_losses[i].call;
 
 		if (call->how == TRUNCATION_PUNCH || call->new_bytes > offset || !may_be_it(crash, story, call))
 			continue;
 		/* Who opens a file anew before anybody maps it means to write it: how long it was and became is not
 		 * told. */
 		if (call->how == TRUNCATION_OPEN && life &&
-		    call->exit_ns < crash->biography.events[life->born].enter_ns)
+		    call->exit_ns < crash->facts.biography.events[life->born].enter_ns)
 			continue;
 		/* One that took the page away is the one; one that found the file too short already is not. */
 		if (call->old_bytes == TRUNCATION_SIZE_UNKNOWN || call->old_bytes > offset)
-			return &crash->file_losses[i];
+			return &crash->facts.file_losses[i];
 		if (!fallback)
-			fallback = &crash->file_losses[i];
+			fallback = &crash->facts.file_losses[i];
 	}
 	return fallback;
 }
 
 static bool is_huge(const struct crash *crash, const struct story *story)
 {
-	const struct memory_event *born = story->life ? &crash->biography.events[story->life->born] : NULL;
+	const struct memory_event *born = story->life ? &crash->facts.biography.events[story->life->born] : NULL;
 
 	return (born && born->kind == MEMORY_MMAP && (born->args[3] & MAP_HUGETLB_FLAG)) ||
 	       strncmp(story->path, "/anon_hugepage", 14) == 0 || strncmp(story->path, "/dev/hugepages", 14) == 0;
@@ -84,13 +84,14 @@ static bool is_huge(const struct crash *crash, const struct story *story)
 
 static bool find_story(const struct crash *crash, struct story *ret)
 {
-	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
-	const struct biography *biography = &crash->biography;
+	const struct crash_signal *signal =
+		crash->facts.fault.in_handler ? &crash->facts.fault.signal : &crash->facts.signal;
+	const struct biography *biography = &crash->facts.biography;
 	const struct memory_event *born;
 
-	if (signal->number != SIGBUS || signal->code != BUS_ADRERR || crash->fault.source == ADDRESS_UNKNOWN)
+	if (signal->number != SIGBUS || signal->code != BUS_ADRERR || crash->facts.fault.source == ADDRESS_UNKNOWN)
 		return false;
-	*ret = (struct story){.path = crash->mapping.file.path, .offset = crash->mapping.file.offset};
+	*ret = (struct story){.path = crash->facts.mapping.file.path, .offset = crash->facts.mapping.file.offset};
 	ret->life = evidence_life_at_death(crash);
 	if (ret->life && biography->events[ret->life->born].file_id) {
 		born = &biography->events[ret->life->born];
@@ -106,14 +107,14 @@ static bool find_story(const struct crash *crash, struct story *ret)
 	ret->offset &= ~(RECORD_PAGE_BYTES - 1);
 	ret->loss = find_loss(crash, ret);
 	/* The file reaches over the page, and nobody was seen to make it shorter: something else went wrong. */
-	return ret->loss || !crash->mapping.file_size_known || crash->mapping.file_changed_since ||
-	       crash->mapping.file_bytes <= ret->offset;
+	return ret->loss || !crash->facts.mapping.file_size_known || crash->facts.mapping.file_changed_since ||
+	       crash->facts.mapping.file_bytes <= ret->offset;
 }
 
 static struct error *judge_loss(const struct crash *crash, const struct story *story, struct finding *finding)
 {
 	const struct truncation *call = &story->loss->call;
-	const struct memory_event *born = story->life ? &crash->biography.events[story->life->born] : NULL;
+	const struct memory_event *born = story->life ? &crash->facts.biography.events[story->life->born] : NULL;
 	struct error *err;
 
 	finding->confidence = CONFIDENCE_PROVEN;
@@ -124,10 +125,10 @@ static struct error *judge_loss(const struct crash *crash, const struct story *s
 			call->path);
 	if (!err && born && born->enter_ns > call->exit_ns)
 		err = evidence_doubt(finding, "the file was that short already when it was mapped");
-	if (!err && call->exit_ns >= crash->time_ns)
+	if (!err && call->exit_ns >= crash->record.time_ns)
 		err = evidence_doubt(finding, "the call was still under way when the process died");
-	if (!err && crash->mapping.file_size_known && !crash->mapping.file_changed_since &&
-	    crash->mapping.file_bytes > story->offset)
+	if (!err && crash->facts.mapping.file_size_known && !crash->facts.mapping.file_changed_since &&
+	    crash->facts.mapping.file_bytes > story->offset)
 		err = evidence_doubt(finding, "the file is long enough now: it was made longer again");
 	return err;
 }
@@ -137,13 +138,13 @@ static bool is_memfd(const struct crash *crash, const struct story *story)
 {
 	const uint64_t huge = 2 << 20;
 
-	return strncmp(story->path, "/memfd:", 7) == 0 && crash->mapping.known &&
-	       (crash->mapping.start % huge || crash->mapping.end % huge);
+	return strncmp(story->path, "/memfd:", 7) == 0 && crash->facts.mapping.known &&
+	       (crash->facts.mapping.start % huge || crash->facts.mapping.end % huge);
 }
 
 static struct error *judge(const struct crash *crash, const struct story *story, struct finding *finding)
 {
-	const struct mapping_facts *mapping = &crash->mapping;
+	const struct mapping_facts *mapping = &crash->facts.mapping;
 	struct error *err;
 
 	if (story->loss)
@@ -151,7 +152,7 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 	finding->confidence = (mapping->file_size_known && !mapping->file_changed_since) || is_memfd(crash, story)
 				      ? CONFIDENCE_LIKELY
 				      : CONFIDENCE_POSSIBLE;
-	if (crash->recorded && story->life)
+	if (crash->record.known && story->life)
 		err = finding_add_counter(finding,
 					  "no call that made the file shorter was recorded: it may have been too "
 					  "short for its mapping from the beginning");
@@ -172,20 +173,20 @@ static struct error *summarize(const struct crash *crash, const struct story *st
 	const struct truncation *call = story->loss ? &story->loss->call : NULL;
 	struct words code, when, caller, size;
 
-	if (!call && crash->mapping.file_size_known)
-		snprintf(size.text, sizeof(size.text), "which has %" PRIu64 " bytes", crash->mapping.file_bytes);
+	if (!call && crash->facts.mapping.file_size_known)
+		snprintf(size.text, sizeof(size.text), "which has %" PRIu64 " bytes", crash->facts.mapping.file_bytes);
 	else
 		snprintf(size.text, sizeof(size.text), "which seems to be shorter");
 	if (!call)
 		return finding_set_summary(finding, "%s used 0x%" PRIx64 ", a page at offset 0x%" PRIx64 " of %s, %s.",
-					   evidence_faulting_code(&code, crash), crash->fault.address, story->offset,
-					   story->path, size.text);
+					   evidence_faulting_code(&code, crash), crash->facts.fault.address,
+					   story->offset, story->path, size.text);
 	words_context(&caller, &story->loss->context);
 	return finding_set_summary(finding,
 				   "%s used 0x%" PRIx64 ", a page at offset 0x%" PRIx64
 				   " of %s, which %.16s (pid %" PRIu32 ", thread %" PRIu32 ")%s%s had cut to %" PRIu64
 				   " bytes %s.",
-				   evidence_faulting_code(&code, crash), crash->fault.address, story->offset,
+				   evidence_faulting_code(&code, crash), crash->facts.fault.address, story->offset,
 				   story->path, call->comm, call->pid, call->tid, caller.text[0] ? " in " : "",
 				   caller.text, call->new_bytes, words_before_crash(&when, crash, call->exit_ns));
 }
@@ -239,10 +240,10 @@ struct error *detect_truncated_file(const struct crash *crash, struct finding_li
 		err = evidence_add_call(crash, finding, story.life->born, "mapped");
 	if (!err && story.loss)
 		err = add_loss(crash, story.loss, finding);
-	if (!err && crash->mapping.file_size_known)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->fault.address,
+	if (!err && crash->facts.mapping.file_size_known)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.fault.address,
 					   "%s has %" PRIu64 " bytes now; the page needs more than %" PRIu64,
-					   words_base_name(story.path), crash->mapping.file_bytes, story.offset);
+					   words_base_name(story.path), crash->facts.mapping.file_bytes, story.offset);
 	if (!err)
 		err = evidence_add_fault(crash, finding);
 	if (!err)

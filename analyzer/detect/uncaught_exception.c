@@ -38,7 +38,7 @@ static bool begins(const struct frame *frame, const char *name)
 /* Reads the frames above std::terminate up to the program's own. */
 static enum reason find_reason(const struct crash *crash, const struct ending *ending)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 	bool in_personality = false;
 
 	if (ending_is_function(&stack->frames[ending->teller], "__clang_call_terminate"))
@@ -71,7 +71,7 @@ static enum reason find_reason(const struct crash *crash, const struct ending *e
 /* The way of the exception leads over a return address that a uretprobe had taken. */
 static bool is_hijacked(const struct crash *crash, const struct ending *ending)
 {
-	for (size_t i = ending->teller; i < crash->stacks.threads[0].frame_count; i++) {
+	for (size_t i = ending->teller; i < crash->facts.stacks.threads[0].frame_count; i++) {
 		if (evidence_return_taken(crash, i))
 			return true;
 	}
@@ -81,7 +81,7 @@ static bool is_hijacked(const struct crash *crash, const struct ending *ending)
 /* "an exception of type shop::OrderError (\"order 17 has no items\")" */
 static const char *exception_words(struct words *words, const struct crash *crash)
 {
-	const struct thrown *thrown = &crash->thrown;
+	const struct thrown *thrown = &crash->facts.thrown;
 
 	if (!thrown->found)
 		snprintf(words->text, sizeof(words->text), "an exception");
@@ -108,7 +108,7 @@ static struct error *set_summary(const struct crash *crash, const struct ending 
 		return finding_set_summary(finding, "%s was thrown%s%s and nothing caught it.", capital.text, in,
 					   caller.text);
 	case REASON_RETHROWN:
-		if (!crash->thrown.found)
+		if (!crash->facts.thrown.found)
 			return finding_set_summary(finding,
 						   "What was being handled was to be thrown again%s%s, where the core "
 						   "shows no exception that is being handled: that ends the program "
@@ -133,12 +133,12 @@ static struct error *set_summary(const struct crash *crash, const struct ending 
 					   in, caller.text);
 	case REASON_PROGRAM:
 		return finding_set_summary(finding, "std::terminate was called%s%s%s%s.", in, caller.text,
-					   crash->thrown.found ? " while it handled " : "",
-					   crash->thrown.found ? exception.text : "");
+					   crash->facts.thrown.found ? " while it handled " : "",
+					   crash->facts.thrown.found ? exception.text : "");
 	default:
 		return finding_set_summary(finding, "std::terminate ended the program%s%s.",
-					   crash->thrown.found ? "; last there was " : "",
-					   crash->thrown.found ? exception.text : "");
+					   crash->facts.thrown.found ? "; last there was " : "",
+					   crash->facts.thrown.found ? exception.text : "");
 	}
 }
 
@@ -175,12 +175,12 @@ static struct error *report_terminate(const struct crash *crash, const struct en
 		err = evidence_add_crash_frame(crash, finding, ending->caller,
 					       reason == REASON_UNCAUGHT || reason == REASON_NOEXCEPT ? "thrown by"
 												      : "called by");
-	if (!err && crash->thrown.found)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->thrown.object,
+	if (!err && crash->facts.thrown.found)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.thrown.object,
 					   "the exception object at 0x%llx, of type %s, %s",
-					   (unsigned long long)crash->thrown.object, crash->thrown.type,
-					   crash->thrown.from_list ? "is the one that the thread handles"
-								   : "is pointed to by the stack");
+					   (unsigned long long)crash->facts.thrown.object, crash->facts.thrown.type,
+					   crash->facts.thrown.from_list ? "is the one that the thread handles"
+									 : "is pointed to by the stack");
 	if (!err)
 		err = evidence_add_signal(crash, finding);
 	if (!err)
@@ -194,7 +194,7 @@ static struct error *report_terminate(const struct crash *crash, const struct en
 
 static struct error *set_go_summary(const struct crash *crash, const struct words *caller, struct finding *finding)
 {
-	const char *message = crash->panic_message ?: "";
+	const char *message = crash->facts.panic_message ?: "";
 	const char *in = caller->text[0] ? " in " : "";
 
 	if (strncmp(message, GO_ERROR, strlen(GO_ERROR)) != 0)
@@ -225,9 +225,10 @@ static struct error *report_panic(const struct crash *crash, const struct ending
 		err = finding_set_summary(finding,
 					  "A Rust panic%s%s%s%s%s%s%s ended the program: it is built to abort on a "
 					  "panic, or the panic may not unwind.",
-					  crash->panic_place[0] ? " at " : "", crash->panic_place,
-					  crash->panic_message ? " (\"" : "", crash->panic_message ?: "",
-					  crash->panic_message ? "\")" : "", caller.text[0] ? " in " : "", caller.text);
+					  crash->facts.panic_place[0] ? " at " : "", crash->facts.panic_place,
+					  crash->facts.panic_message ? " (\"" : "", crash->facts.panic_message ?: "",
+					  crash->facts.panic_message ? "\")" : "", caller.text[0] ? " in " : "",
+					  caller.text);
 	if (!err)
 		err = evidence_add_crash_frame(crash, finding, ending->teller, "the panic's own function");
 	if (!err)
@@ -241,7 +242,7 @@ static struct error *report_panic(const struct crash *crash, const struct ending
 		err = finding_add_counter(finding, "a uretprobe had taken a return address on the stack, which a "
 						   "runtime that unwinds stumbles over");
 	}
-	if (!err && !crash->panic_message)
+	if (!err && !crash->facts.panic_message)
 		err = finding_add_missing(finding, "the panic's message, which goes to standard error");
 	return err;
 }
@@ -251,7 +252,7 @@ struct error *detect_uncaught_exception(const struct crash *crash, struct findin
 	struct ending ending;
 
 	ending_find(crash, &ending);
-	if (crash->signal.number != SIGABRT || !ending.own)
+	if (crash->facts.signal.number != SIGABRT || !ending.own)
 		return NULL;
 	if (ending.kind == ENDING_TERMINATE)
 		return report_terminate(crash, &ending, findings);

@@ -25,11 +25,11 @@ struct error *detect_unloaded_code(const struct crash *crash, struct finding_lis
 	struct finding *finding;
 	struct error *err;
 
-	if (crash->remains.found && crash->fault.is_fault && crash->fault.access == ACCESS_EXECUTE)
+	if (crash->facts.remains.found && crash->facts.fault.is_fault && crash->facts.fault.access == ACCESS_EXECUTE)
 		return evidence_tell_remains(crash, findings, FINDING_UNLOADED_CODE, "ran into", "code");
-	if (!life || crash->fault.access != ACCESS_EXECUTE)
+	if (!life || crash->facts.fault.access != ACCESS_EXECUTE)
 		return NULL;
-	died = &crash->biography.events[life->died];
+	died = &crash->facts.biography.events[life->died];
 	err = finding_append(findings, FINDING_UNLOADED_CODE, &finding);
 	if (err)
 		return err;
@@ -39,24 +39,25 @@ struct error *detect_unloaded_code(const struct crash *crash, struct finding_lis
 		err = finding_set_summary(finding,
 					  "Thread %" PRIu32 " ran into 0x%" PRIx64
 					  ", code of a library that thread %" PRIu32 " had unloaded %s: %s.",
-					  evidence_dead_thread(crash), crash->fault.address, died->tid,
+					  evidence_dead_thread(crash), crash->facts.fault.address, died->tid,
 					  words_before_crash(&when, crash, died->exit_ns),
-					  evidence_spot(&spot, &crash->unloaded));
+					  evidence_spot(&spot, &crash->facts.unloaded));
 	if (!err)
 		err = evidence_add_unloading(crash, finding, life);
 	if (!err)
 		err = evidence_add_fault(crash, finding);
 	if (!err)
 		err = finding_set_offender(finding, "%s", evidence_unloaded_function(&offender, crash));
-	if (!err && !crash->unloaded.symbol)
+	if (!err && !crash->facts.unloaded.symbol)
 		err = finding_add_missing(finding, "the function's name: %s",
-					  crash->unloaded.is_elf ? "no symbol of the file covers the place"
-								 : "the file that was loaded is not there any more");
+					  crash->facts.unloaded.is_elf
+						  ? "no symbol of the file covers the place"
+						  : "the file that was loaded is not there any more");
 	if (!err)
 		err = finding_set_next_step(
 			finding,
 			"look for callbacks, threads, exit handlers or objects with virtual functions that "
 			"%s leaves behind when it is closed",
-			words_base_name(crash->unloaded.path));
+			words_base_name(crash->facts.unloaded.path));
 	return err;
 }

@@ -24,12 +24,12 @@ struct error *detect_unloaded_data(const struct crash *crash, struct finding_lis
 	struct finding *finding;
 	struct error *err;
 
-	if (crash->remains.found && crash->fault.is_fault &&
-	    (crash->fault.access == ACCESS_READ || crash->fault.access == ACCESS_WRITE))
+	if (crash->facts.remains.found && crash->facts.fault.is_fault &&
+	    (crash->facts.fault.access == ACCESS_READ || crash->facts.fault.access == ACCESS_WRITE))
 		return evidence_tell_remains(crash, findings, FINDING_UNLOADED_DATA, "used", "data");
-	if (!life || crash->fault.access == ACCESS_EXECUTE || !evidence_by_dynamic_linker(crash, life->died))
+	if (!life || crash->facts.fault.access == ACCESS_EXECUTE || !evidence_by_dynamic_linker(crash, life->died))
 		return NULL;
-	died = &crash->biography.events[life->died];
+	died = &crash->facts.biography.events[life->died];
 	err = finding_append(findings, FINDING_UNLOADED_DATA, &finding);
 	if (err)
 		return err;
@@ -39,8 +39,8 @@ struct error *detect_unloaded_data(const struct crash *crash, struct finding_lis
 		err = finding_set_summary(
 			finding,
 			"%s used 0x%" PRIx64 ", data of a library that thread %" PRIu32 " had unloaded %s: %s.",
-			evidence_faulting_code(&code, crash), crash->fault.address, died->tid,
-			words_before_crash(&when, crash, died->exit_ns), evidence_spot(&spot, &crash->unloaded));
+			evidence_faulting_code(&code, crash), crash->facts.fault.address, died->tid,
+			words_before_crash(&when, crash, died->exit_ns), evidence_spot(&spot, &crash->facts.unloaded));
 	if (!err)
 		err = evidence_add_unloading(crash, finding, life);
 	if (!err)
@@ -51,6 +51,6 @@ struct error *detect_unloaded_data(const struct crash *crash, struct finding_lis
 		err = finding_set_offender(finding, "%s", evidence_unloaded_function(&offender, crash));
 	if (!err)
 		err = finding_set_next_step(finding, "look for pointers into %s that outlive its dlclose",
-					    words_base_name(crash->unloaded.path));
+					    words_base_name(crash->facts.unloaded.path));
 	return err;
 }

@@ -18,16 +18,18 @@
 
 struct error *detect_uretprobe_seccomp(const struct crash *crash, struct finding_list *findings)
 {
-	uint64_t pc = crash->registers[CORE_RIP];
-	const struct probe *probe = evidence_probe_of_slot(crash, evidence_slot_at(crash, crash->repair.died_slot));
+	uint64_t pc = crash->facts.registers[CORE_RIP];
+	const struct probe *probe =
+		evidence_probe_of_slot(crash, evidence_slot_at(crash, crash->facts.repair.died_slot));
 	struct words words, function;
 	struct finding *finding;
 	struct error *err;
 	bool in_page;
 
-	if (crash->signal.number != SIGSYS || !crash->core || crash->core->signal.system_call != URETPROBE_SYSTEM_CALL)
+	if (crash->facts.signal.number != SIGSYS || !crash->core.image ||
+	    crash->core.image->signal.system_call != URETPROBE_SYSTEM_CALL)
 		return NULL;
-	in_page = crash->repair.trampoline && pc - crash->repair.trampoline < RECORD_PAGE_BYTES;
+	in_page = crash->facts.repair.trampoline && pc - crash->facts.repair.trampoline < RECORD_PAGE_BYTES;
 	err = finding_append(findings, FINDING_URETPROBE_SECCOMP, &finding);
 	if (err)
 		return err;
@@ -41,7 +43,7 @@ struct error *detect_uretprobe_seccomp(const struct crash *crash, struct finding
 		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
 	if (!err)
 		err = finding_add_evidence(finding, EVIDENCE_SIGNAL,
-					   crash->has_signal_event ? crash->signal_event.id : 0, pc,
+					   crash->record.has_signal_event ? crash->record.signal_event.id : 0, pc,
 					   "SIGSYS for system call %d at 0x%" PRIx64 "%s", URETPROBE_SYSTEM_CALL, pc,
 					   in_page ? ", in the trampoline page" : "");
 	if (!err && !in_page)

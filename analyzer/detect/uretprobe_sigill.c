@@ -21,14 +21,16 @@
 
 struct error *detect_uretprobe_sigill(const struct crash *crash, struct finding_list *findings)
 {
-	uint64_t pc = crash->registers[CORE_RIP];
-	const struct probe *probe = evidence_probe_of_slot(crash, evidence_slot_at(crash, crash->repair.died_slot));
+	uint64_t pc = crash->facts.registers[CORE_RIP];
+	const struct probe *probe =
+		evidence_probe_of_slot(crash, evidence_slot_at(crash, crash->facts.repair.died_slot));
 	struct words words, function;
 	struct finding *finding;
 	struct error *err;
 
-	if (crash->signal.number != SIGILL || crash->signal.code != SI_KERNEL || !crash->has_registers ||
-	    !crash->repair.trampoline || pc - crash->repair.trampoline >= RECORD_PAGE_BYTES)
+	if (crash->facts.signal.number != SIGILL || crash->facts.signal.code != SI_KERNEL ||
+	    !crash->facts.has_registers || !crash->facts.repair.trampoline ||
+	    pc - crash->facts.repair.trampoline >= RECORD_PAGE_BYTES)
 		return NULL;
 	err = finding_append(findings, FINDING_URETPROBE_SIGILL, &finding);
 	if (err)
@@ -43,8 +45,8 @@ struct error *detect_uretprobe_sigill(const struct crash *crash, struct finding_
 		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
 	if (!err)
 		err = finding_add_evidence(
-			finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0, pc,
-			"SIGILL from the kernel at trampoline + 0x%" PRIx64, pc - crash->repair.trampoline);
+			finding, EVIDENCE_SIGNAL, crash->record.has_signal_event ? crash->record.signal_event.id : 0,
+			pc, "SIGILL from the kernel at trampoline + 0x%" PRIx64, pc - crash->facts.repair.trampoline);
 	if (!err)
 		err = evidence_add_probes(crash, finding, probe);
 	if (!err)

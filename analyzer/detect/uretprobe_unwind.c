@@ -27,7 +27,7 @@
 /* The first frame above the throw whose return address a uretprobe had taken, or SIZE_MAX. */
 static size_t first_hijacked(const struct crash *crash, const struct thread_stack *stack)
 {
-	for (size_t i = crash->exception.thrown_at + 1; i < stack->frame_count; i++) {
+	for (size_t i = crash->facts.exception.thrown_at + 1; i < stack->frame_count; i++) {
 		if (evidence_return_taken(crash, i))
 			return i;
 	}
@@ -46,8 +46,8 @@ static struct error *add_frame(struct finding *finding, const struct thread_stac
 
 static struct error *blame_exception(const struct crash *crash, struct finding_list *findings)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
-	const struct exception_path *exception = &crash->exception;
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
+	const struct exception_path *exception = &crash->facts.exception;
 	size_t hijacked = first_hijacked(crash, stack);
 	const struct probe *probe;
 	struct words thrower, catcher, words, function;
@@ -135,11 +135,11 @@ static uint64_t go_function(const struct crash *crash, const struct thread_stack
 	for (size_t i = threw + 1; i < stack->frame_count; i++) {
 		uint64_t slot = stack->frames[i].sp - 8;
 
-		if (evidence_slot_at(crash, slot) || stack->frames[i].pc == crash->repair.trampoline)
+		if (evidence_slot_at(crash, slot) || stack->frames[i].pc == crash->facts.repair.trampoline)
 			return evidence_function_of_word(crash, slot);
 	}
-	for (size_t i = 0; i < crash->repair.word_count; i++) {
-		uint64_t function = evidence_function_of_word(crash, crash->repair.words[i].address);
+	for (size_t i = 0; i < crash->facts.repair.word_count; i++) {
+		uint64_t function = evidence_function_of_word(crash, crash->facts.repair.words[i].address);
 
 		if (!function || function == found)
 			continue;
@@ -171,11 +171,12 @@ static struct error *blame_go(const struct crash *crash, const struct thread_sta
 		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
 	if (!err)
 		err = add_frame(finding, stack, threw + 1, "Go's unwinder threw");
-	for (size_t i = 0; i < crash->repair.word_count && i < 4 && !err; i++)
+	for (size_t i = 0; i < crash->facts.repair.word_count && i < 4 && !err; i++)
 		err = finding_add_evidence(
-			finding, EVIDENCE_MEMORY, 0, crash->repair.words[i].address,
-			"the trampoline's address lies at 0x%" PRIx64 "%s", crash->repair.words[i].address,
-			crash->repair.words[i].thread == SIZE_MAX ? ", on no thread's own stack: a goroutine's" : "");
+			finding, EVIDENCE_MEMORY, 0, crash->facts.repair.words[i].address,
+			"the trampoline's address lies at 0x%" PRIx64 "%s", crash->facts.repair.words[i].address,
+			crash->facts.repair.words[i].thread == SIZE_MAX ? ", on no thread's own stack: a goroutine's"
+									: "");
 	if (!err && !replaced)
 		err = finding_add_missing(
 			finding,
@@ -194,10 +195,10 @@ static const struct return_instance *innermost_instance(const struct crash *cras
 {
 	const struct return_instance *found = NULL;
 
-	for (size_t i = 0; i < crash->instance_count; i++) {
-		const struct return_instance *instance = &crash->instances[i];
+	for (size_t i = 0; i < crash->record.instance_count; i++) {
+		const struct return_instance *instance = &crash->record.instances[i];
 
-		if (instance->tid == crash->exit_state.tid && (!found || instance->depth < found->depth))
+		if (instance->tid == crash->record.exit_state.tid && (!found || instance->depth < found->depth))
 			found = instance;
 	}
 	return found;
@@ -209,8 +210,8 @@ static struct error *blame_exit(const struct crash *crash, struct finding_list *
 {
 	const struct return_instance *innermost = innermost_instance(crash);
 	const struct probe *probe = innermost ? evidence_return_probe_at(crash, innermost->function) : NULL;
-	int status = crash->exit_state.status >> 8 & 0xff;
-	bool failed_raise = crash->is_crystal && status == CRYSTAL_FAILED_RAISE;
+	int status = crash->record.exit_state.status >> 8 & 0xff;
+	bool failed_raise = crash->facts.is_crystal && status == CRYSTAL_FAILED_RAISE;
 	struct words words, function;
 	struct finding *finding;
 	struct error *err = finding_append(findings, FINDING_URETPROBE_UNWIND, &finding);
@@ -233,7 +234,7 @@ static struct error *blame_exit(const struct crash *crash, struct finding_list *
 		err = finding_add_evidence(
 			finding, EVIDENCE_MEMORY, 0, 0,
 			"exit_group with status %d while %zu uretprobe%s of the process had not returned", status,
-			crash->instance_count, crash->instance_count == 1 ? "" : "s");
+			crash->record.instance_count, crash->record.instance_count == 1 ? "" : "s");
 	if (!err && failed_raise)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0,
 					   "the executable is a Crystal program (__crystal_main)");
@@ -252,17 +253,17 @@ static struct error *blame_exit(const struct crash *crash, struct finding_list *
 
 struct error *detect_uretprobe_unwind(const struct crash *crash, struct finding_list *findings)
 {
-	if (crash->has_exit_state)
-		return crash->instance_count ? blame_exit(crash, findings) : NULL;
-	if (!crash->repair.trampoline || !crash->stacks.thread_count || !crash->repair.word_count)
+	if (crash->record.has_exit_state)
+		return crash->record.instance_count ? blame_exit(crash, findings) : NULL;
+	if (!crash->facts.repair.trampoline || !crash->facts.stacks.thread_count || !crash->facts.repair.word_count)
 		return NULL;
-	for (size_t i = 0; i < crash->stacks.thread_count; i++) {
-		size_t threw = go_unwinder_threw(&crash->stacks.threads[i]);
+	for (size_t i = 0; i < crash->facts.stacks.thread_count; i++) {
+		size_t threw = go_unwinder_threw(&crash->facts.stacks.threads[i]);
 
 		if (threw != SIZE_MAX)
-			return blame_go(crash, &crash->stacks.threads[i], threw, findings);
+			return blame_go(crash, &crash->facts.stacks.threads[i], threw, findings);
 	}
-	if (crash->signal.number != SIGABRT || crash->exception.thrown_at == SIZE_MAX)
+	if (crash->facts.signal.number != SIGABRT || crash->facts.exception.thrown_at == SIZE_MAX)
 		return NULL;
 	return blame_exception(crash, findings);
 }

@@ -26,12 +26,12 @@
 
 static const struct return_instance *find_passed_over(const struct crash *crash)
 {
-	uint64_t sp = crash->registers[CORE_RSP];
+	uint64_t sp = crash->facts.registers[CORE_RSP];
 
-	for (size_t i = 0; crash->has_signal_event && i < crash->instance_count; i++) {
-		const struct return_instance *instance = &crash->instances[i];
+	for (size_t i = 0; crash->record.has_signal_event && i < crash->record.instance_count; i++) {
+		const struct return_instance *instance = &crash->record.instances[i];
 
-		if (instance->tid == crash->signal_event.tid && instance->stack < sp &&
+		if (instance->tid == crash->record.signal_event.tid && instance->stack < sp &&
 		    sp - instance->stack <= NEAR_BYTES)
 			return instance;
 	}
@@ -40,8 +40,8 @@ static const struct return_instance *find_passed_over(const struct crash *crash)
 
 static bool has_instance(const struct crash *crash, uint64_t slot)
 {
-	for (size_t i = 0; i < crash->instance_count; i++) {
-		if (crash->instances[i].stack == slot)
+	for (size_t i = 0; i < crash->record.instance_count; i++) {
+		if (crash->record.instances[i].stack == slot)
 			return true;
 	}
 	return false;
@@ -50,8 +50,8 @@ static bool has_instance(const struct crash *crash, uint64_t slot)
 /* A trampoline that nobody will return through any more. */
 static const struct trampoline_word *find_orphan(const struct crash *crash)
 {
-	for (size_t i = 0; i < crash->repair.word_count; i++) {
-		const struct trampoline_word *word = &crash->repair.words[i];
+	for (size_t i = 0; i < crash->facts.repair.word_count; i++) {
+		const struct trampoline_word *word = &crash->facts.repair.words[i];
 
 		if (!word->in_chain && !has_instance(crash, word->address))
 			return word;
@@ -63,12 +63,12 @@ static const struct trampoline_word *find_orphan(const struct crash *crash)
  * unwound at all, which says nothing of it. */
 static bool stack_is_broken(const struct crash *crash)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 
 	if (!stack || !stack->end_reason || !stack->frame_count || stack->frame_count > 2)
 		return false;
 	for (size_t i = 0; i < stack->frame_count; i++) {
-		if (stack->frames[i].pc == crash->repair.trampoline || stack->frames[i].trust == FRAME_LOST)
+		if (stack->frames[i].pc == crash->facts.repair.trampoline || stack->frames[i].trust == FRAME_LOST)
 			return false;
 	}
 	return true;
@@ -89,7 +89,7 @@ static struct error *add_passed_over(const struct crash *crash, struct finding *
 				   " was still pending in the kernel, with its slot at 0x%" PRIx64
 				   ", though the stack pointer (0x%" PRIx64
 				   ") is past it: it has returned, by another's entry",
-				   instance->function, instance->stack, crash->registers[CORE_RSP]);
+				   instance->function, instance->stack, crash->facts.registers[CORE_RSP]);
 	if (!err)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, instance->return_address,
 					   "it should have returned to 0x%" PRIx64, instance->return_address);
@@ -101,13 +101,13 @@ static struct error *add_passed_over(const struct crash *crash, struct finding *
 static struct error *add_orphan(const struct crash *crash, struct finding *finding,
 				const struct trampoline_word *orphan)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 	struct error *err;
 
-	err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, orphan->address,
-				   "the trampoline's address lies at 0x%" PRIx64 ", in no thread's stack%s",
-				   orphan->address,
-				   crash->has_signal_event ? ", and the kernel had no pending return for it" : "");
+	err = finding_add_evidence(
+		finding, EVIDENCE_MEMORY, 0, orphan->address,
+		"the trampoline's address lies at 0x%" PRIx64 ", in no thread's stack%s", orphan->address,
+		crash->record.has_signal_event ? ", and the kernel had no pending return for it" : "");
 	if (!err)
 		err = finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)stack->frame_count - 1,
 					   stack->frames[stack->frame_count - 1].pc,
@@ -115,7 +115,7 @@ static struct error *add_orphan(const struct crash *crash, struct finding *findi
 					   stack->frame_count, stack->frame_count == 1 ? "" : "s", stack->end_reason);
 	if (!err)
 		err = finding_add_counter(finding, "a stack that was overwritten breaks off in the same way");
-	if (!err && !crash->has_signal_event)
+	if (!err && !crash->record.has_signal_event)
 		err = finding_add_missing(finding,
 					  "the kernel's list of pending returns, which the recorder would have kept");
 	return err;
@@ -130,11 +130,11 @@ struct error *detect_uretprobe_wrong_return(const struct crash *crash, struct fi
 	struct finding *finding;
 	struct error *err;
 
-	if (!crash->repair.trampoline || !crash->has_registers || !is_fault_signal(crash->signal.number) ||
-	    crash->signal.sender_pid)
+	if (!crash->facts.repair.trampoline || !crash->facts.has_registers ||
+	    !is_fault_signal(crash->facts.signal.number) || crash->facts.signal.sender_pid)
 		return NULL;
 	/* Inside the trampoline the kernel refused to return at all: that is uretprobe-sigill. */
-	if (crash->registers[CORE_RIP] - crash->repair.trampoline < RECORD_PAGE_BYTES)
+	if (crash->facts.registers[CORE_RIP] - crash->facts.repair.trampoline < RECORD_PAGE_BYTES)
 		return NULL;
 	instance = find_passed_over(crash);
 	orphan = !instance && stack_is_broken(crash) ? find_orphan(crash) : NULL;
@@ -145,7 +145,7 @@ struct error *detect_uretprobe_wrong_return(const struct crash *crash, struct fi
 		return err;
 	probe = instance ? evidence_return_probe_at(crash, instance->function)
 			 : evidence_return_probe_at(crash, orphan->function);
-	finding->confidence = crash->has_signal_event ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+	finding->confidence = crash->record.has_signal_event ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
 	err = finding_set_summary(
 		finding,
 		"A function under %s returned into another function's caller: the thread runs several stacks, and the "

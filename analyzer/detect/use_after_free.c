@@ -73,32 +73,32 @@ static struct error *weigh(const struct crash *crash, struct finding *finding, c
 /* The fault lies in the block. */
 static struct error *tell_fault(const struct crash *crash, struct finding_list *findings)
 {
-	const struct heap_subject *subject = heap_facts_find(&crash->heap, HEAP_SUBJECT_FAULT);
+	const struct heap_subject *subject = heap_facts_find(&crash->facts.heap, HEAP_SUBJECT_FAULT);
 	const struct heap_life *life = subject ? ended_life(subject) : NULL;
 	struct words block, freed, site;
 	struct finding *finding;
 	struct error *err;
 
-	if (!life || !crash->fault.is_fault || (crash->fault_mapping_known && crash->fault_mapped))
+	if (!life || !crash->facts.fault.is_fault || (crash->facts.fault_mapping_known && crash->facts.fault_mapped))
 		return NULL;
 	err = finding_append(findings, FINDING_USE_AFTER_FREE, &finding);
 	if (err)
 		return err;
 	finding->confidence = CONFIDENCE_PROVEN;
 	err = weigh(crash, finding, subject, life);
-	if (!err && !crash->fault_mapping_known) {
+	if (!err && !crash->facts.fault_mapping_known) {
 		evidence_lower(finding, CONFIDENCE_LIKELY);
 		err = finding_add_missing(finding, "the core, which would show that the page is not mapped");
 	}
-	if (!err && !crash->signal.trustworthy)
+	if (!err && !crash->facts.signal.trustworthy)
 		err = evidence_doubt(finding, "the signal's own address cannot be trusted; it was worked out from the "
 					      "instruction");
 	words_crash_site(&site, crash);
 	if (!err)
 		err = finding_set_summary(
 			finding, "Thread %" PRIu32 " used 0x%" PRIx64 "%s%s, %" PRIu64 " bytes into %s, which %s.",
-			evidence_dead_thread(crash), crash->fault.address, site.text[0] ? " in " : "", site.text,
-			crash->fault.address - life->start, words_heap_block(&block, life),
+			evidence_dead_thread(crash), crash->facts.fault.address, site.text[0] ? " in " : "", site.text,
+			crash->facts.fault.address - life->start, words_heap_block(&block, life),
 			words_freed(&freed, crash, subject, life));
 	if (!err)
 		err = evidence_heap_blame(finding, subject, life->died);
@@ -116,7 +116,7 @@ static struct error *tell_fault(const struct crash *crash, struct finding_list *
 /* The value is the mark of a block that was given back, where the mark stands. */
 static bool holds_mark(const struct crash *crash, const struct heap_subject *subject)
 {
-	return subject->holds && subject->spot.known && subject->held == crash->heap.free_mark &&
+	return subject->holds && subject->spot.known && subject->held == crash->facts.heap.free_mark &&
 	       subject->holds_at == subject->spot.chunk.address + GLIBC_CHUNK_HEADER_BYTES + 8;
 }
 
@@ -131,8 +131,8 @@ static bool seems_free(const struct crash *crash, const struct heap_subject *sub
 /* Some place of the heap that holds the value is in a block that is not free: it may have come from there. */
 static bool may_be_of_live(const struct crash *crash)
 {
-	for (size_t i = 0; i < crash->heap.subject_count; i++) {
-		const struct heap_subject *subject = &crash->heap.subjects[i];
+	for (size_t i = 0; i < crash->facts.heap.subject_count; i++) {
+		const struct heap_subject *subject = &crash->facts.heap.subjects[i];
 
 		if (subject->kind == HEAP_SUBJECT_WORD && !ended_life(subject) &&
 		    (heap_last_life(&subject->heap, subject->address) || !seems_free(crash, subject)))
@@ -154,23 +154,24 @@ static bool is_copied_about(uint64_t value)
 static uint64_t place_of_value(const struct crash *crash, const struct heap_subject *subject, uint64_t start,
 			       uint64_t end, bool *ret_was_read)
 {
-	uint64_t word =
-		crash->path.end == PATH_WORD && crash->path.count ? crash->path.words[0].address : subject->holds_at;
+	uint64_t word = crash->facts.path.end == PATH_WORD && crash->facts.path.count
+				? crash->facts.path.words[0].address
+				: subject->holds_at;
 
-	*ret_was_read = crash->path.end == PATH_WORD && crash->path.count && word >= start && word < end &&
-			crash->path.words[0].value == subject->held;
+	*ret_was_read = crash->facts.path.end == PATH_WORD && crash->facts.path.count && word >= start && word < end &&
+			crash->facts.path.words[0].value == subject->held;
 	return *ret_was_read ? word : subject->holds_at;
 }
 
 /* Do they say that it was read from a block that is in use? */
 static bool was_read_from_live(const struct crash *crash, const struct heap_subject *subject)
 {
-	const struct pointer_path *path = &crash->path;
+	const struct pointer_path *path = &crash->facts.path;
 
 	if (path->end != PATH_WORD || !path->count || !path->is_exact || path->words[0].value != subject->held)
 		return false;
-	for (size_t i = 0; i < crash->heap.subject_count; i++) {
-		const struct heap_subject *other = &crash->heap.subjects[i];
+	for (size_t i = 0; i < crash->facts.heap.subject_count; i++) {
+		const struct heap_subject *other = &crash->facts.heap.subjects[i];
 
 		if (other->holds && other->holds_at == path->words[0].address)
 			return !ended_life(other) && !seems_free(crash, other);
@@ -193,7 +194,7 @@ static struct error *tell_derived(const struct crash *crash, const struct heap_s
 	if (overrun_gave(crash, subject->held))
 		return NULL;
 	/* The dynamic linker keeps the addresses of a library in a block that it frees with it. */
-	if (crash->remains.found || crash->unloaded.path)
+	if (crash->facts.remains.found || crash->facts.unloaded.path)
 		return NULL;
 	err = finding_append(findings, FINDING_USE_AFTER_FREE, &finding);
 	if (err)
@@ -212,14 +213,14 @@ static struct error *tell_derived(const struct crash *crash, const struct heap_s
 		evidence_lower(finding, CONFIDENCE_POSSIBLE);
 		err = finding_add_counter(
 			finding, "the instructions in front read it from 0x%" PRIx64 ", in a block that is in use",
-			crash->path.words[0].address);
+			crash->facts.path.words[0].address);
 	}
-	if (!err && crash->overrun.by != TAKEN_RETURN && crash->overrun.run.make &&
-	    crash->overrun.value == subject->held) {
+	if (!err && crash->facts.overrun.by != TAKEN_RETURN && crash->facts.overrun.run.make &&
+	    crash->facts.overrun.value == subject->held) {
 		evidence_lower(finding, CONFIDENCE_POSSIBLE);
 		err = finding_add_counter(
 			finding, "it lies at 0x%" PRIx64 " on the stack, and %s: an array below may have been overrun",
-			crash->overrun.slot, words_run(&run, &crash->overrun.run));
+			crash->facts.overrun.slot, words_run(&run, &crash->facts.overrun.run));
 	}
 	words_crash_site(&site, crash);
 	if (!err && life)
@@ -260,7 +261,7 @@ static struct error *tell_derived(const struct crash *crash, const struct heap_s
 		err = finding_add_missing(finding, "the moment at which the value was read from the block");
 	if (!err && !life)
 		err = finding_add_missing(finding, "who allocated the block and who freed it");
-	if (!err && !crash->heap.recorded)
+	if (!err && !crash->facts.heap.recorded)
 		err = finding_set_next_step(finding,
 					    "run the program under corelate record --heap: it names who freed it");
 	return err;
@@ -275,11 +276,11 @@ static struct error *tell_unmapped(const struct crash *crash, struct finding_lis
 	struct finding *finding;
 	struct error *err;
 
-	if (!life || crash->heap.recorded || crash->heap.call.kind != HEAP_CALL_NONE ||
+	if (!life || crash->facts.heap.recorded || crash->facts.heap.call.kind != HEAP_CALL_NONE ||
 	    !evidence_unmapped_by_free(crash, life))
 		return NULL;
-	born = &crash->biography.events[life->born];
-	died = &crash->biography.events[life->died];
+	born = &crash->facts.biography.events[life->born];
+	died = &crash->facts.biography.events[life->died];
 	err = finding_append(findings, FINDING_USE_AFTER_FREE, &finding);
 	if (err)
 		return err;
@@ -290,8 +291,9 @@ static struct error *tell_unmapped(const struct crash *crash, struct finding_lis
 		err = finding_set_summary(finding,
 					  "Thread %" PRIu32 " used 0x%" PRIx64
 					  "%s%s, in a large block that thread %" PRIu32 " had freed in %s, %s.",
-					  evidence_dead_thread(crash), crash->fault.address, site.text[0] ? " in " : "",
-					  site.text, died->tid, words_caller(&who, crash, life->died),
+					  evidence_dead_thread(crash), crash->facts.fault.address,
+					  site.text[0] ? " in " : "", site.text, died->tid,
+					  words_caller(&who, crash, life->died),
 					  words_before_crash(&when, crash, died->exit_ns));
 	if (!err && words_offender(&who, crash, life->died))
 		err = finding_set_offender(finding, "%s", who.text);
@@ -314,14 +316,14 @@ struct error *detect_use_after_free(const struct crash *crash, struct finding_li
 		err = tell_unmapped(crash, findings);
 	/* Inside the allocator its own data were damaged: another class, unless it was told to give back what it had
 	 * itself written into a block that is free. */
-	if (!crash->fault.is_fault ||
-	    (crash->heap.call.kind != HEAP_CALL_NONE && crash->heap.pointer_source == HEAP_POINTER_UNKNOWN))
+	if (!crash->facts.fault.is_fault ||
+	    (crash->facts.heap.call.kind != HEAP_CALL_NONE && crash->facts.heap.pointer_source == HEAP_POINTER_UNKNOWN))
 		return err;
-	for (size_t i = 0; i < crash->heap.subject_count && !err; i++) {
-		const struct heap_subject *subject = &crash->heap.subjects[i];
+	for (size_t i = 0; i < crash->facts.heap.subject_count && !err; i++) {
+		const struct heap_subject *subject = &crash->facts.heap.subjects[i];
 		const struct heap_life *life = ended_life(subject);
 
-		if (crash->heap.call.kind != HEAP_CALL_NONE && subject->held != crash->heap.pointer)
+		if (crash->facts.heap.call.kind != HEAP_CALL_NONE && subject->held != crash->facts.heap.pointer)
 			continue;
 		if (!subject->holds || (subject->kind != HEAP_SUBJECT_REGISTER && subject->kind != HEAP_SUBJECT_WORD))
 			continue;

@@ -31,7 +31,7 @@ static bool takes_away(const struct memory_event *event)
 /* Why the pointer may belong to an earlier mapping at the address than the one that ended last. */
 static struct error *doubt_earlier_lives(const struct crash *crash, const struct life *last, struct finding *finding)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	struct words caller, when;
 
 	for (size_t i = 0; i < biography->timeline.life_count; i++) {
@@ -61,7 +61,7 @@ static struct error *doubt_earlier_lives(const struct crash *crash, const struct
 
 static struct error *judge(const struct crash *crash, const struct life *life, struct finding *finding)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	const struct memory_event *born = &biography->events[life->born];
 	const struct memory_event *died = &biography->events[life->died];
 	uint64_t born_start, born_end, died_start, died_end;
@@ -86,13 +86,13 @@ static struct error *judge(const struct crash *crash, const struct life *life, s
 
 static struct error *summarize(const struct crash *crash, const struct life *life, struct finding *finding)
 {
-	const struct memory_event *events = crash->biography.events;
+	const struct memory_event *events = crash->facts.biography.events;
 	const struct memory_event *born = &events[life->born], *died = &events[life->died];
 	struct words when, lived, caller, other;
 	uint64_t start, end;
 	char or_other[sizeof(other.text) + 32] = "";
 
-	timeline_mapping_range(&crash->biography.timeline, life, &start, &end);
+	timeline_mapping_range(&crash->facts.biography.timeline, life, &start, &end);
 	if (life->has_other_end && life->other_end != TIMELINE_ALIVE)
 		snprintf(or_other, sizeof(or_other), " or thread %" PRIu32 " in %s", events[life->other_end].tid,
 			 words_caller(&other, crash, life->other_end));
@@ -100,14 +100,14 @@ static struct error *summarize(const struct crash *crash, const struct life *lif
 		finding,
 		"Thread %" PRIu32 " used 0x%" PRIx64 ", in a mapping of %" PRIu64 " bytes at 0x%" PRIx64
 		" that thread %" PRIu32 " had unmapped in %s%s, %s, after a life of %s.",
-		evidence_dead_thread(crash), crash->fault.address, end - start, start, died->tid,
+		evidence_dead_thread(crash), crash->facts.fault.address, end - start, start, died->tid,
 		words_caller(&caller, crash, life->died), or_other, words_before_crash(&when, crash, died->exit_ns),
 		words_duration(&lived, died->exit_ns > born->exit_ns ? died->exit_ns - born->exit_ns : 0));
 }
 
 struct error *detect_use_after_munmap(const struct crash *crash, struct finding_list *findings)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	const struct life *life;
 	struct words caller;
 	struct finding *finding;
@@ -132,14 +132,14 @@ struct error *detect_use_after_munmap(const struct crash *crash, struct finding_
 		err = evidence_add_call(crash, finding, life->died, "unmapped");
 	if (!err)
 		err = evidence_add_fault(crash, finding);
-	if (!err && !crash->heap.recorded)
+	if (!err && !crash->facts.heap.recorded)
 		err = finding_add_missing(
 			finding,
 			"heap calls were not recorded: a large block of malloc is a mapping too, and this may be "
 			"its use after free");
 	if (!err)
 		err = finding_set_next_step(finding, "look at who still holds 0x%" PRIx64 " after %s unmapped it",
-					    crash->fault.address,
+					    crash->facts.fault.address,
 					    is_one ? words_caller(&caller, crash, life->died) : "one of them");
 	return err;
 }

@@ -18,7 +18,7 @@
 
 static bool fits(const struct crash *crash)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 
 	if (!fault->is_fault || fault->access != ACCESS_EXECUTE || evidence_ended_life(crash))
 		return false;
@@ -26,7 +26,7 @@ static bool fits(const struct crash *crash)
 	case PLACE_NULL:
 		return fault->address >= PLACE_NULL_BYTES;
 	case PLACE_UNKNOWN:
-		return fault->cause == FAULT_UNMAPPED && !crash->fault_mapped;
+		return fault->cause == FAULT_UNMAPPED && !crash->facts.fault_mapped;
 	case PLACE_NON_CANONICAL:
 	case PLACE_KERNEL:
 	case PLACE_UNMAPPED:
@@ -52,16 +52,16 @@ struct error *detect_wild_jump(const struct crash *crash, struct finding_list *f
 	/* That it jumped there is seen; that code was never there, a core cannot show for an address that could have
 	 * had some. */
 	finding->confidence = confidence;
-	if (crash->fault.place.kind == PLACE_UNMAPPED && !crash->recorded && confidence > CONFIDENCE_LIKELY) {
+	if (crash->facts.fault.place.kind == PLACE_UNMAPPED && !crash->record.known && confidence > CONFIDENCE_LIKELY) {
 		finding->confidence = CONFIDENCE_LIKELY;
 		err = finding_add_missing(finding, "a record: code that was unloaded before looks the same");
 	}
-	words_pointer_value(&spelt, crash->fault.address);
+	words_pointer_value(&spelt, crash->facts.fault.address);
 	if (!err)
-		err = finding_set_summary(finding, "Thread %" PRIu32 " jumped to 0x%" PRIx64 ", %s%s%s: %s.",
-					  evidence_dead_thread(crash), crash->fault.address,
-					  words_place(&where, crash, &crash->fault.place), spelt.text[0] ? "; it " : "",
-					  spelt.text, evidence_jump_source(&source, crash));
+		err = finding_set_summary(
+			finding, "Thread %" PRIu32 " jumped to 0x%" PRIx64 ", %s%s%s: %s.", evidence_dead_thread(crash),
+			crash->facts.fault.address, words_place(&where, crash, &crash->facts.fault.place),
+			spelt.text[0] ? "; it " : "", spelt.text, evidence_jump_source(&source, crash));
 	if (!err)
 		err = evidence_add_jump(crash, finding);
 	if (!err && finding->confidence < CONFIDENCE_PROVEN && !finding->counter_count && !finding->missing_count)

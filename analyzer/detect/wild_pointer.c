@@ -24,7 +24,7 @@
 /* Below the stack pointer, or at it where it is itself nowhere: the stack's own matter. */
 static bool by_the_stack(const struct crash *crash)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	uint64_t sp = fault->registers[CORE_RSP];
 	struct place place;
 
@@ -46,7 +46,7 @@ static bool is_error_pointer(const struct crash *crash, int *ret_register, uint6
 
 static bool fits(const struct crash *crash)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	uint64_t value;
 	int number;
 
@@ -57,15 +57,15 @@ static bool fits(const struct crash *crash)
 		return evidence_base_register(crash, &value) >= 0 &&
 		       (is_error_pointer(crash, &number, &value) || (value >= 4096 && value < PLACE_NULL_BYTES));
 	if (fault->place.kind == PLACE_UNKNOWN)
-		return fault->cause == FAULT_UNMAPPED && !crash->fault_mapped;
+		return fault->cause == FAULT_UNMAPPED && !crash->facts.fault_mapped;
 	return fault->place.kind == PLACE_UNMAPPED || fault->place.kind == PLACE_KERNEL;
 }
 
 static bool never_mapped(const struct crash *crash)
 {
-	return crash->has_biography && crash->biography.address == crash->fault.address &&
-	       !timeline_last_life(&crash->biography.timeline, crash->fault.address) &&
-	       !crash_unseen_between(crash, crash->known_from_ns, crash->time_ns, NULL);
+	return crash->facts.has_biography && crash->facts.biography.address == crash->facts.fault.address &&
+	       !timeline_last_life(&crash->facts.biography.timeline, crash->facts.fault.address) &&
+	       !crash_unseen_between(crash, crash->record.known_from_ns, crash->record.time_ns, NULL);
 }
 
 static struct error *weigh(const struct crash *crash, struct finding *finding)
@@ -84,9 +84,9 @@ static struct error *weigh(const struct crash *crash, struct finding *finding)
 			err = finding_add_missing(finding, "which call failed, and who did not look");
 	} else if (never_mapped(crash)) {
 		finding->confidence = CONFIDENCE_LIKELY;
-		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, crash->fault.address,
+		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, crash->facts.fault.address,
 					   "in all of the recorded time nothing was mapped there");
-		if (!err && crash->known_from_ns)
+		if (!err && crash->record.known_from_ns)
 			err = finding_add_missing(finding, "the time before the recording began");
 		else if (!err)
 			err = finding_add_missing(finding, "where the pointer's value came from");
@@ -99,11 +99,11 @@ static struct error *weigh(const struct crash *crash, struct finding *finding)
 		err = finding_add_counter(finding,
 					  "shifted left by 12 bits the pointer leads into memory in use: glibc "
 					  "writes such a value into freed blocks, and this may be the use of one");
-	if (!err && crash->fault.twin.found) {
+	if (!err && crash->facts.fault.twin.found) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding,
 					  "the value differs in one bit alone from 0x%" PRIx64 ", which is in use",
-					  crash->fault.twin.value);
+					  crash->facts.fault.twin.value);
 	}
 	return err;
 }
@@ -112,7 +112,7 @@ struct error *detect_wild_pointer(const struct crash *crash, struct finding_list
 {
 	struct words code, where, spelt;
 	struct finding *finding;
-	uint64_t value = crash->fault.address;
+	uint64_t value = crash->facts.fault.address;
 	struct error *err;
 
 	if (!fits(crash))
@@ -128,8 +128,8 @@ struct error *detect_wild_pointer(const struct crash *crash, struct finding_list
 			finding,
 			"Thread %" PRIu32 " %s 0x%" PRIx64 ", %s%s%s, in %s; where the pointer came "
 			"from is not known.",
-			evidence_dead_thread(crash), crash->fault.access == ACCESS_WRITE ? "wrote to" : "read",
-			crash->fault.address, words_place(&where, crash, &crash->fault.place),
+			evidence_dead_thread(crash), crash->facts.fault.access == ACCESS_WRITE ? "wrote to" : "read",
+			crash->facts.fault.address, words_place(&where, crash, &crash->facts.fault.place),
 			spelt.text[0] ? "; the pointer " : "", spelt.text, evidence_fault_code(&code, crash));
 	if (!err)
 		err = evidence_set_fault_offender(crash, finding);
@@ -139,9 +139,10 @@ struct error *detect_wild_pointer(const struct crash *crash, struct finding_list
 		err = evidence_add_operand(crash, finding);
 	if (!err)
 		err = finding_set_next_step(finding, "%s",
-					    crash->recorded ? "look at who wrote the pointer, and at corelate why for "
-							      "what is near it"
-							    : "record the program, so that the next crash tells what "
-							      "was mapped there before");
+					    crash->record.known
+						    ? "look at who wrote the pointer, and at corelate why for "
+						      "what is near it"
+						    : "record the program, so that the next crash tells what "
+						      "was mapped there before");
 	return err;
 }

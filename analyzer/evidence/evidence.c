@@ -14,17 +14,19 @@
 
 const struct life *evidence_ended_life(const struct crash *crash)
 {
-	const struct crash_signal *signal = crash->fault.in_handler ? &crash->fault.signal : &crash->signal;
+	const struct crash_signal *signal =
+		crash->facts.fault.in_handler ? &crash->facts.fault.signal : &crash->facts.signal;
 	const struct life *life;
 
-	if (!crash->has_biography || !crash->fault.is_fault || crash->fault.source == ADDRESS_UNKNOWN ||
-	    (crash->fault_mapping_known && crash->fault_mapped))
+	if (!crash->facts.has_biography || !crash->facts.fault.is_fault ||
+	    crash->facts.fault.source == ADDRESS_UNKNOWN ||
+	    (crash->facts.fault_mapping_known && crash->facts.fault_mapped))
 		return NULL;
 	/* Every other code says that a mapping was there: without permission, or without a page of its file behind it.
 	 */
-	if (crash->fault.source == ADDRESS_SIGNAL && (signal->number != SIGSEGV || signal->code != SEGV_MAPERR))
+	if (crash->facts.fault.source == ADDRESS_SIGNAL && (signal->number != SIGSEGV || signal->code != SEGV_MAPERR))
 		return NULL;
-	life = timeline_last_life(&crash->biography.timeline, crash->biography.address);
+	life = timeline_last_life(&crash->facts.biography.timeline, crash->facts.biography.address);
 	return life && life->died != TIMELINE_ALIVE ? life : NULL;
 }
 
@@ -36,19 +38,19 @@ bool evidence_same_party(const struct crash *crash, size_t first, size_t second)
 
 	if (first_module && second_module)
 		return strcmp(first_module, second_module) == 0;
-	return crash->biography.events[first].tid == crash->biography.events[second].tid;
+	return crash->facts.biography.events[first].tid == crash->facts.biography.events[second].tid;
 }
 
 uint32_t evidence_dead_thread(const struct crash *crash)
 {
-	return crash->has_signal_event ? crash->signal_event.tid : crash->tid;
+	return crash->record.has_signal_event ? crash->record.signal_event.tid : crash->facts.tid;
 }
 
 struct error *evidence_add_call(const struct crash *crash, struct finding *finding, size_t index, const char *what)
 {
-	const struct memory_event *event = &crash->biography.events[index];
+	const struct memory_event *event = &crash->facts.biography.events[index];
 	struct words call, caller, when, markers;
-	const char *between = words_markers(&markers, &crash->biography.contexts[index]);
+	const char *between = words_markers(&markers, &crash->facts.biography.contexts[index]);
 
 	return finding_add_evidence(finding, EVIDENCE_EVENT, event->id, 0, "%s: %s by thread %" PRIu32 " in %s, %s%s%s",
 				    what, words_call(&call, event), event->tid, words_caller(&caller, crash, index),
@@ -57,11 +59,11 @@ struct error *evidence_add_call(const struct crash *crash, struct finding *findi
 
 struct error *evidence_add_fault(const struct crash *crash, struct finding *finding)
 {
-	return finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0,
-				    crash->fault.address, "the %s of 0x%" PRIx64 " by thread %" PRIu32 " faulted%s%s",
-				    words_access(crash->fault.access), crash->fault.address,
-				    evidence_dead_thread(crash), crash->fault.instruction[0] ? ": " : "",
-				    crash->fault.instruction);
+	return finding_add_evidence(
+		finding, EVIDENCE_SIGNAL, crash->record.has_signal_event ? crash->record.signal_event.id : 0,
+		crash->facts.fault.address, "the %s of 0x%" PRIx64 " by thread %" PRIu32 " faulted%s%s",
+		words_access(crash->facts.fault.access), crash->facts.fault.address, evidence_dead_thread(crash),
+		crash->facts.fault.instruction[0] ? ": " : "", crash->facts.fault.instruction);
 }
 
 static void lower(struct finding *finding)
@@ -89,7 +91,7 @@ struct error *evidence_doubt(struct finding *finding, const char *format, ...)
 
 struct error *evidence_doubt_order(const struct crash *crash, struct finding *finding, const struct life *life)
 {
-	const struct memory_event *events = crash->biography.events;
+	const struct memory_event *events = crash->facts.biography.events;
 	size_t other =
 		life->has_other_end && life->other_end != TIMELINE_ALIVE ? life->other_end : life->other_protector;
 	struct words call, caller;
@@ -116,7 +118,7 @@ struct error *evidence_weigh(const struct crash *crash, struct finding *finding,
 	struct words span, when;
 	struct error *err = NULL;
 
-	if (crash_unseen_between(crash, from_ns, crash->time_ns, &gap)) {
+	if (crash_unseen_between(crash, from_ns, crash->record.time_ns, &gap)) {
 		lower(finding);
 		if (gap && gap->lost)
 			err = finding_add_missing(
@@ -129,16 +131,16 @@ struct error *evidence_weigh(const struct crash *crash, struct finding *finding,
 						      : "the recording began later or ended earlier",
 						  consequence);
 	}
-	if (!err && crash->biography.truncated) {
+	if (!err && crash->facts.biography.truncated) {
 		lower(finding);
 		err = finding_add_missing(finding, "the older history of this memory, which is too long to be read: %s",
 					  consequence);
 	}
-	if (!err && !crash->fault_mapping_known) {
+	if (!err && !crash->facts.fault_mapping_known) {
 		lower(finding);
 		err = finding_add_missing(finding, "the core, which would show that the page is not mapped");
 	}
-	if (!err && !crash->signal.trustworthy && !crash->fault.in_handler)
+	if (!err && !crash->facts.signal.trustworthy && !crash->facts.fault.in_handler)
 		err = evidence_doubt(
 			finding, "the signal's own address cannot be trusted; it was worked out from the instruction");
 	return err;

@@ -15,22 +15,22 @@
 
 static size_t fault_frame_number(const struct crash *crash)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 
-	for (size_t i = 0; crash->fault.in_handler && i < stack->frame_count; i++) {
-		if (stack->frames[i].pc == crash->fault.registers[CORE_RIP] &&
-		    stack->frames[i].sp == crash->fault.registers[CORE_RSP])
+	for (size_t i = 0; crash->facts.fault.in_handler && i < stack->frame_count; i++) {
+		if (stack->frames[i].pc == crash->facts.fault.registers[CORE_RIP] &&
+		    stack->frames[i].sp == crash->facts.fault.registers[CORE_RSP])
 			return i;
 	}
-	return crash->fault.in_handler ? SIZE_MAX : 0;
+	return crash->facts.fault.in_handler ? SIZE_MAX : 0;
 }
 
 const struct frame *evidence_fault_frame(const struct crash *crash)
 {
-	size_t number = crash->stacks.thread_count ? fault_frame_number(crash) : SIZE_MAX;
+	size_t number = crash->facts.stacks.thread_count ? fault_frame_number(crash) : SIZE_MAX;
 
-	return number != SIZE_MAX && number < crash->stacks.threads[0].frame_count
-		       ? &crash->stacks.threads[0].frames[number]
+	return number != SIZE_MAX && number < crash->facts.stacks.threads[0].frame_count
+		       ? &crash->facts.stacks.threads[0].frames[number]
 		       : NULL;
 }
 
@@ -56,7 +56,7 @@ static const struct frame *blamed_frame(const struct crash *crash)
 
 	if (!frame)
 		return NULL;
-	stack = &crash->stacks.threads[0];
+	stack = &crash->facts.stacks.threads[0];
 	for (; frame < stack->frames + stack->frame_count; frame++) {
 		if (frame->symbol.module && !is_language_library(frame->symbol.module))
 			break;
@@ -86,8 +86,9 @@ const char *evidence_fault_code(struct words *words, const struct crash *crash)
 			 words_symbol(&inner, &frame->symbol), words_symbol(&outer, &blamed->symbol));
 	else if (blamed)
 		return words_symbol(words, &blamed->symbol);
-	else if (crash->fault.has_registers)
-		snprintf(words->text, sizeof(words->text), "code at 0x%" PRIx64, crash->fault.registers[CORE_RIP]);
+	else if (crash->facts.fault.has_registers)
+		snprintf(words->text, sizeof(words->text), "code at 0x%" PRIx64,
+			 crash->facts.fault.registers[CORE_RIP]);
 	else
 		snprintf(words->text, sizeof(words->text), "code that is not known");
 	return words->text;
@@ -111,26 +112,26 @@ struct error *evidence_add_refusal(const struct crash *crash, struct finding *fi
 	struct words signal, code;
 	struct error *err = evidence_add_fault(crash, finding);
 
-	if (!err && crash->fault.in_handler && !crash->interruption.found)
+	if (!err && crash->facts.fault.in_handler && !crash->facts.interruption.found)
 		err = finding_add_evidence(
 			finding, EVIDENCE_SIGNAL, 0, 0,
 			"the process sent itself the signal that ended it, %s, and died of it at an instruction that "
 			"faults with the registers of then: a handler had passed the fault on",
-			words_signal(&signal, crash->signal.number));
-	else if (!err && crash->fault.in_handler)
+			words_signal(&signal, crash->facts.signal.number));
+	else if (!err && crash->facts.fault.in_handler)
 		err = finding_add_evidence(
-			finding, EVIDENCE_MEMORY, 0, crash->interruption.address,
+			finding, EVIDENCE_MEMORY, 0, crash->facts.interruption.address,
 			"the process was ended from within a signal handler; the frame of that handler on the stack "
 			"has "
 			"%s, %s, and the registers of then",
-			words_signal(&signal, crash->fault.signal.number),
-			words_signal_code(&code, crash->fault.signal.number, crash->fault.signal.code));
+			words_signal(&signal, crash->facts.fault.signal.number),
+			words_signal_code(&code, crash->facts.fault.signal.number, crash->facts.fault.signal.code));
 	return err;
 }
 
 struct error *evidence_add_operand(const struct crash *crash, struct finding *finding)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	const struct fault_operand *operand;
 	char index[80] = "", base[80] = "";
 
@@ -153,7 +154,7 @@ struct error *evidence_add_operand(const struct crash *crash, struct finding *fi
 
 int evidence_base_register(const struct crash *crash, uint64_t *ret_value)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	const struct fault_operand *operand;
 
 	if (fault->operand >= fault->operand_count)

@@ -69,12 +69,13 @@ void evidence_lower(struct finding *finding, enum finding_confidence most)
 
 bool evidence_fault_unmapped(const struct crash *crash)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 
-	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN || (crash->fault_mapping_known && crash->fault_mapped))
+	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN ||
+	    (crash->facts.fault_mapping_known && crash->facts.fault_mapped))
 		return false;
 	return fault->source != ADDRESS_SIGNAL ||
-	       (crash->signal.number == SIGSEGV && crash->signal.code == SEGV_MAPERR);
+	       (crash->facts.signal.number == SIGSEGV && crash->facts.signal.code == SEGV_MAPERR);
 }
 
 static bool gives_back(const char *function)
@@ -94,8 +95,8 @@ static bool is_ended_block(const struct heap_subject *subject, uint64_t start, u
 
 bool evidence_unmapped_by_free(const struct crash *crash, const struct life *life)
 {
-	const struct event_context *context = &crash->biography.contexts[life->died];
-	const struct memory_event *event = &crash->biography.events[life->died];
+	const struct event_context *context = &crash->facts.biography.contexts[life->died];
+	const struct memory_event *event = &crash->facts.biography.events[life->died];
 	uint64_t start, end;
 
 	for (size_t i = 0; i < context->stack.frame_count && i < context->stack.caller; i++) {
@@ -105,8 +106,8 @@ bool evidence_unmapped_by_free(const struct crash *crash, const struct life *lif
 	if (gives_back(context->caller.function) || gives_back(context->jumper.function))
 		return true;
 	timeline_removed_range(event, &start, &end);
-	for (size_t i = 0; i < crash->heap.subject_count; i++) {
-		const struct heap_subject *subject = &crash->heap.subjects[i];
+	for (size_t i = 0; i < crash->facts.heap.subject_count; i++) {
+		const struct heap_subject *subject = &crash->facts.heap.subjects[i];
 
 		if ((subject->kind == HEAP_SUBJECT_FAULT || subject->kind == HEAP_SUBJECT_GIVEN) &&
 		    is_ended_block(subject, start, end))
@@ -117,10 +118,10 @@ bool evidence_unmapped_by_free(const struct crash *crash, const struct life *lif
 
 size_t evidence_heap_dying(const struct crash *crash, const struct heap_subject *given)
 {
-	if (!given || crash->heap.pointer_source != HEAP_POINTER_RECORDED)
+	if (!given || crash->facts.heap.pointer_source != HEAP_POINTER_RECORDED)
 		return SIZE_MAX;
 	for (size_t i = given->event_count; i-- > 0;) {
-		if (given->events[i].old_block == crash->heap.pointer &&
+		if (given->events[i].old_block == crash->facts.heap.pointer &&
 		    given->events[i].tid == evidence_dead_thread(crash))
 			return given->heap.outer[i];
 	}
@@ -194,9 +195,9 @@ const char *words_heap_call(struct words *words, const struct heap_event *event)
  * too, so that the search begins with whoever called it. */
 static size_t crash_site(const struct crash *crash)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 
-	for (size_t i = crash->heap.call.kind != HEAP_CALL_NONE ? crash->heap.call.caller : 0;
+	for (size_t i = crash->facts.heap.call.kind != HEAP_CALL_NONE ? crash->facts.heap.call.caller : 0;
 	     stack && i < stack->frame_count; i++) {
 		if (stack->frames[i].symbol.module && !event_stack_is_library(&stack->frames[i]))
 			return i;
@@ -209,7 +210,8 @@ const char *words_crash_site(struct words *words, const struct crash *crash)
 	size_t site = crash_site(crash);
 
 	words->text[0] = 0;
-	return site == SIZE_MAX ? words->text : words_symbol(words, &crash->stacks.threads[0].frames[site].symbol);
+	return site == SIZE_MAX ? words->text
+				: words_symbol(words, &crash->facts.stacks.threads[0].frames[site].symbol);
 }
 
 /* ---- evidence ---- */
@@ -249,10 +251,10 @@ struct error *evidence_add_heap_call(const struct crash *crash, struct finding *
 
 struct error *evidence_add_abort_message(const struct crash *crash, struct finding *finding)
 {
-	if (!crash->abort_message)
+	if (!crash->core.abort_message)
 		return NULL;
 	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "the allocator's last words: \"%s\"",
-				    crash->abort_message);
+				    crash->core.abort_message);
 }
 
 struct error *evidence_add_crash_site(const struct crash *crash, struct finding *finding, const char *what)
@@ -262,8 +264,9 @@ struct error *evidence_add_crash_site(const struct crash *crash, struct finding 
 
 	if (site == SIZE_MAX)
 		return NULL;
-	return finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)site, crash->stacks.threads[0].frames[site].pc,
-				    "%s: %s", what, words_crash_site(&words, crash));
+	return finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)site,
+				    crash->facts.stacks.threads[0].frames[site].pc, "%s: %s", what,
+				    words_crash_site(&words, crash));
 }
 
 struct error *evidence_heap_weigh(const struct crash *crash, struct finding *finding,
@@ -273,15 +276,15 @@ struct error *evidence_heap_weigh(const struct crash *crash, struct finding *fin
 	struct error *err = NULL;
 
 	(void)subject;
-	if (crash_unseen_between(crash, from_ns, crash->time_ns, &gap)) {
+	if (crash_unseen_between(crash, from_ns, crash->record.time_ns, &gap)) {
 		evidence_lower(finding, CONFIDENCE_LIKELY);
 		err = finding_add_missing(
 			finding, "not all of the time before the crash was recorded (%s): %s",
 			gap ? gap_cause_name(gap->cause) : "the recording began later or ended earlier", consequence);
 	}
 	/* A child's own calls are seen a moment after its birth, its parent's from before. */
-	if (!err && crash->heap.covered_from_ns > from_ns && !crash->heap.covered_whole) {
-		evidence_lower(finding, heap_sign_of(crash->abort_message) == HEAP_SIGN_FREED_TWICE
+	if (!err && crash->facts.heap.covered_from_ns > from_ns && !crash->facts.heap.covered_whole) {
+		evidence_lower(finding, heap_sign_of(crash->core.abort_message) == HEAP_SIGN_FREED_TWICE
 						? CONFIDENCE_LIKELY
 						: CONFIDENCE_POSSIBLE);
 		err = finding_add_missing(finding,
@@ -289,10 +292,10 @@ struct error *evidence_heap_weigh(const struct crash *crash, struct finding *fin
 					  "seen: %s",
 					  consequence);
 	}
-	if (!err && crash->heap.hole) {
+	if (!err && crash->facts.heap.hole) {
 		evidence_lower(finding, CONFIDENCE_LIKELY);
 		err = finding_add_missing(finding, "some calls of the allocator cannot be seen (%s): %s",
-					  crash->heap.hole, consequence);
+					  crash->facts.heap.hole, consequence);
 	}
 	return err;
 }
@@ -317,11 +320,11 @@ struct error *evidence_blame_crash_site(const struct crash *crash, struct findin
 {
 	size_t site = crash_site(crash);
 
-	return site == SIZE_MAX ? NULL : blame(finding, &crash->stacks.threads[0].frames[site].symbol);
+	return site == SIZE_MAX ? NULL : blame(finding, &crash->facts.stacks.threads[0].frames[site].symbol);
 }
 
 bool evidence_heap_fault_inside(const struct crash *crash)
 {
-	return crash->fault.is_fault &&
-	       (crash->heap.call.kind == HEAP_CALL_FREE || crash->heap.call.kind == HEAP_CALL_REALLOC);
+	return crash->facts.fault.is_fault &&
+	       (crash->facts.heap.call.kind == HEAP_CALL_FREE || crash->facts.heap.call.kind == HEAP_CALL_REALLOC);
 }

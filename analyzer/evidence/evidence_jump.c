@@ -8,8 +8,8 @@
 
 enum finding_confidence evidence_jump_confidence(const struct crash *crash)
 {
-	const struct fault_jump *jump = &crash->fault.jump;
-	uint64_t target = crash->fault.address;
+	const struct fault_jump *jump = &crash->facts.fault.jump;
+	uint64_t target = crash->facts.fault.address;
 
 	if (!jump->known)
 		return CONFIDENCE_POSSIBLE;
@@ -30,28 +30,28 @@ static const struct frame *caller(const struct crash *crash)
 
 	if (!frame)
 		return NULL;
-	if (crash->fault.jump.is_refused)
+	if (crash->facts.fault.jump.is_refused)
 		return frame;
-	stack = &crash->stacks.threads[0];
-	if (frame + 1 < stack->frames + stack->frame_count && frame[1].pc == crash->fault.jump.return_address)
+	stack = &crash->facts.stacks.threads[0];
+	if (frame + 1 < stack->frames + stack->frame_count && frame[1].pc == crash->facts.fault.jump.return_address)
 		return frame + 1;
 	return NULL;
 }
 
 const char *evidence_jump_source(struct words *words, const struct crash *crash)
 {
-	const struct fault_jump *jump = &crash->fault.jump;
+	const struct fault_jump *jump = &crash->facts.fault.jump;
 	const struct frame *frame = caller(crash);
 	struct words symbol;
 	const char *name = frame && frame->symbol.module ? words_symbol(&symbol, &frame->symbol) : NULL;
-	const char *branch = jump->is_refused ? crash->fault.instruction : jump->call;
+	const char *branch = jump->is_refused ? crash->facts.fault.instruction : jump->call;
 	size_t size = sizeof(words->text);
 
 	if (!jump->is_refused && !jump->has_return_address)
 		snprintf(words->text, size, "a jump from a place that is not known");
 	else if (!name)
 		snprintf(words->text, size, "%s before 0x%" PRIx64, branch,
-			 jump->is_refused ? crash->fault.registers[CORE_RIP] : jump->return_address);
+			 jump->is_refused ? crash->facts.fault.registers[CORE_RIP] : jump->return_address);
 	else if (evidence_jump_confidence(crash) == CONFIDENCE_PROVEN || jump->call_is_indirect)
 		snprintf(words->text, size, "%s in %.400s", branch, name);
 	else
@@ -61,24 +61,24 @@ const char *evidence_jump_source(struct words *words, const struct crash *crash)
 
 static struct error *add_call(const struct crash *crash, struct finding *finding)
 {
-	const struct fault_jump *jump = &crash->fault.jump;
+	const struct fault_jump *jump = &crash->facts.fault.jump;
 	struct error *err;
 
 	if (jump->is_refused)
-		return finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, crash->fault.registers[CORE_RIP],
+		return finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, crash->facts.fault.registers[CORE_RIP],
 					    "%s would have gone to 0x%" PRIx64 ": the processor refused it",
-					    crash->fault.instruction, crash->fault.address);
+					    crash->facts.fault.instruction, crash->facts.fault.address);
 	if (!jump->has_return_address)
 		return finding_add_counter(finding, "the word on top of the stack is no return address: whether it was "
 						    "a jump or a return is not known");
-	err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->fault.registers[CORE_RSP],
+	err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.fault.registers[CORE_RSP],
 				   "the return address on top of the stack, 0x%" PRIx64 ", is that of %s",
 				   jump->return_address, jump->call);
 	if (err)
 		return err;
 	if (!jump->call_target_known)
 		return finding_add_missing(finding, "where that call went: its register or memory cannot be read");
-	if (jump->call_target == crash->fault.address)
+	if (jump->call_target == crash->facts.fault.address)
 		return finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, jump->call_target,
 					    "with the registers and memory of then, that call goes to 0x%" PRIx64,
 					    jump->call_target);
@@ -91,14 +91,14 @@ static struct error *add_call(const struct crash *crash, struct finding *finding
 
 struct error *evidence_add_jump(const struct crash *crash, struct finding *finding)
 {
-	const struct fault_jump *jump = &crash->fault.jump;
+	const struct fault_jump *jump = &crash->facts.fault.jump;
 	const struct frame *frame = caller(crash);
 	struct error *err = evidence_add_refusal(crash, finding);
 
 	if (!err)
 		err = add_call(crash, finding);
 	if (!err && jump->known && !jump->is_refused && !jump->has_return_address && jump->has_word_below &&
-	    jump->word_below == crash->fault.address)
+	    jump->word_below == crash->facts.fault.address)
 		err = finding_add_counter(finding, "the word below the stack pointer is that very address: a return "
 						   "to it looks like this");
 	if (!err && frame && frame->symbol.function)

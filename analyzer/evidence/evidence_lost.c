@@ -15,7 +15,7 @@ struct loss {
 /* The call was made by the C library or an allocator for itself: what called the wrapper is a library, too. */
 static bool by_allocator(const struct crash *crash, size_t index)
 {
-	const struct event_stack *stack = &crash->biography.contexts[index].stack;
+	const struct event_stack *stack = &crash->facts.biography.contexts[index].stack;
 
 	return stack->frame_count > 1 && event_stack_is_library(&stack->frames[1]);
 }
@@ -23,7 +23,7 @@ static bool by_allocator(const struct crash *crash, size_t index)
 /* The newest discard of the page in that life. */
 static size_t last_discard(const struct crash *crash, const struct life *life)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 
 	for (size_t i = biography->event_count; i-- > life->born + 1;) {
 		struct memory_effect effect = memory_event_effect(&biography->events[i]);
@@ -38,7 +38,7 @@ static size_t last_discard(const struct crash *crash, const struct life *life)
 /* An earlier mapping at the address that the program had unmapped. */
 static size_t earlier_unmapping(const struct crash *crash, const struct life *life)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	size_t found = SIZE_MAX;
 
 	for (size_t i = 0; i < biography->timeline.life_count; i++) {
@@ -59,8 +59,9 @@ static bool is_led_to_since(const struct crash *seen, const struct life *life)
 {
 	uint64_t start, end;
 
-	timeline_mapping_range(&seen->biography.timeline, life, &start, &end);
-	return seen->path.count > 1 && seen->path.words[1].address >= start && seen->path.words[1].address < end;
+	timeline_mapping_range(&seen->facts.biography.timeline, life, &start, &end);
+	return seen->facts.path.count > 1 && seen->facts.path.words[1].address >= start &&
+	       seen->facts.path.words[1].address < end;
 }
 
 /* What stands there was stored by the new owner, or this is the old one's pointer to it; a discarded page is nobody's
@@ -78,10 +79,10 @@ static bool find_loss(const struct crash *seen, const struct memory_view *view, 
 
 	if (!life)
 		return false;
-	born = &seen->biography.events[life->born];
+	born = &seen->facts.biography.events[life->born];
 	ret->call = may_be_emptied(view) ? last_discard(seen, life) : SIZE_MAX;
 	if (ret->call != SIZE_MAX && !by_allocator(seen, ret->call) &&
-	    (!born->file_id || seen->biography.events[ret->call].args[2] == MADV_REMOVE)) {
+	    (!born->file_id || seen->facts.biography.events[ret->call].args[2] == MADV_REMOVE)) {
 		ret->what = "emptied by";
 		return true;
 	}
@@ -106,7 +107,7 @@ static bool find_loss(const struct crash *seen, const struct memory_view *view, 
 static struct error *tell(const struct crash *seen, const struct memory_view *view, const struct loss *loss,
 			  struct finding *finding)
 {
-	const struct memory_event *call = &seen->biography.events[loss->call];
+	const struct memory_event *call = &seen->facts.biography.events[loss->call];
 	struct words caller, when;
 	struct error *err;
 
@@ -131,8 +132,8 @@ static struct error *tell(const struct crash *seen, const struct memory_view *vi
 
 struct error *evidence_weigh_lost(const struct crash *crash, struct finding *finding)
 {
-	for (size_t i = 0; i < crash->view_count; i++) {
-		const struct memory_view *view = &crash->views[i];
+	for (size_t i = 0; i < crash->facts.view_count; i++) {
+		const struct memory_view *view = &crash->facts.views[i];
 		const struct crash seen = evidence_through_view(crash, view);
 		struct loss loss;
 

@@ -8,14 +8,14 @@
 
 const struct life *evidence_life_at_death(const struct crash *crash)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	const struct life *life;
 
-	if (!crash->has_biography)
+	if (!crash->facts.has_biography)
 		return NULL;
 	life = timeline_last_life(&biography->timeline, biography->address);
 	if (life && life->died != TIMELINE_ALIVE &&
-	    (!crash->time_ns || biography->events[life->died].exit_ns <= crash->time_ns))
+	    (!crash->record.time_ns || biography->events[life->died].exit_ns <= crash->record.time_ns))
 		return NULL;
 	return life;
 }
@@ -26,7 +26,7 @@ struct error *evidence_weigh_gaps(const struct crash *crash, struct finding *fin
 	const struct gap *gap = NULL;
 	struct error *err = NULL;
 
-	if (crash_unseen_between(crash, from_ns, crash->time_ns, &gap)) {
+	if (crash_unseen_between(crash, from_ns, crash->record.time_ns, &gap)) {
 		if (finding->confidence > CONFIDENCE_LIKELY)
 			finding->confidence = CONFIDENCE_LIKELY;
 		if (gap && gap->lost)
@@ -38,13 +38,13 @@ struct error *evidence_weigh_gaps(const struct crash *crash, struct finding *fin
 						      : "the recording began later or ended earlier",
 						  consequence);
 	}
-	if (!err && crash->biography.truncated) {
+	if (!err && crash->facts.biography.truncated) {
 		if (finding->confidence > CONFIDENCE_LIKELY)
 			finding->confidence = CONFIDENCE_LIKELY;
 		err = finding_add_missing(finding, "the older history of this memory, which is too long to be read: %s",
 					  consequence);
 	}
-	if (!err && !crash->signal.trustworthy)
+	if (!err && !crash->facts.signal.trustworthy)
 		err = evidence_doubt(
 			finding, "the signal's own address cannot be trusted; it was worked out from the instruction");
 	return err;
@@ -60,7 +60,7 @@ static bool is_dynamic_linker(const char *module)
 
 bool evidence_by_dynamic_linker(const struct crash *crash, size_t index)
 {
-	const struct event_context *context = &crash->biography.contexts[index];
+	const struct event_context *context = &crash->facts.biography.contexts[index];
 	const struct symbol *symbol = context->at.module ? &context->at : &context->caller;
 
 	if (symbol->module && is_dynamic_linker(symbol->module))
@@ -72,7 +72,7 @@ bool evidence_by_dynamic_linker(const struct crash *crash, size_t index)
 
 static const struct symbol *faulting_symbol(const struct crash *crash)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 
 	return stack && stack->frame_count && stack->frames[0].symbol.module ? &stack->frames[0].symbol : NULL;
 }
@@ -83,8 +83,8 @@ const char *evidence_faulting_code(struct words *words, const struct crash *cras
 
 	if (symbol)
 		return words_symbol(words, symbol);
-	if (crash->has_registers)
-		snprintf(words->text, sizeof(words->text), "code at 0x%" PRIx64, crash->registers[CORE_RIP]);
+	if (crash->facts.has_registers)
+		snprintf(words->text, sizeof(words->text), "code at 0x%" PRIx64, crash->facts.registers[CORE_RIP]);
 	else
 		snprintf(words->text, sizeof(words->text), "code that is not known");
 	return words->text;
@@ -106,7 +106,7 @@ const char *evidence_faulting_function(struct words *words, const struct crash *
 
 struct error *evidence_add_faulting_frame(const struct crash *crash, struct finding *finding)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 	struct words words;
 
 	if (!stack || !stack->frame_count)
@@ -132,7 +132,7 @@ const char *evidence_spot(struct words *words, const struct file_spot *spot)
 
 static const struct symbol *party_of(const struct crash *crash, size_t index)
 {
-	const struct event_context *context = &crash->biography.contexts[index];
+	const struct event_context *context = &crash->facts.biography.contexts[index];
 
 	if (context->jumper.module || context->caller.module)
 		return context->jumper.module ? &context->jumper : &context->caller;
@@ -183,7 +183,7 @@ bool evidence_is_placed_over(const struct memory_event *event)
 
 const struct life *evidence_life_under(const struct crash *crash, const struct life *over)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	const struct life *under = NULL;
 
 	for (size_t i = 0; i < biography->timeline.life_count; i++) {
@@ -199,8 +199,8 @@ struct crash evidence_through_view(const struct crash *crash, const struct memor
 {
 	struct crash seen = *crash;
 
-	seen.biography = view->biography;
-	seen.has_biography = true;
+	seen.facts.biography = view->biography;
+	seen.facts.has_biography = true;
 	return seen;
 }
 
@@ -218,15 +218,15 @@ struct error *evidence_add_view(struct finding *finding, const struct memory_vie
 
 bool evidence_is_loader_scratch(const struct crash *crash, const struct life *life)
 {
-	const char *file = crash->biography.contexts[life->born].file;
+	const char *file = crash->facts.biography.contexts[life->born].file;
 
 	return life->died != TIMELINE_ALIVE && file && strcmp(words_base_name(file), "ld.so.cache") == 0 &&
-	       crash->biography.events[life->born].tid == crash->biography.events[life->died].tid;
+	       crash->facts.biography.events[life->born].tid == crash->facts.biography.events[life->died].tid;
 }
 
 const struct life *evidence_before_scratch(const struct crash *crash, const struct life *life)
 {
-	const struct timeline *timeline = &crash->biography.timeline;
+	const struct timeline *timeline = &crash->facts.biography.timeline;
 
 	while (life && evidence_is_loader_scratch(crash, life)) {
 		const struct life *before = NULL;
@@ -234,8 +234,8 @@ const struct life *evidence_before_scratch(const struct crash *crash, const stru
 		for (size_t i = 0; i < timeline->life_count; i++) {
 			const struct life *other = &timeline->lives[i];
 
-			if (other->born < life->born && crash->biography.address >= other->start &&
-			    crash->biography.address < other->end && (!before || other->born > before->born))
+			if (other->born < life->born && crash->facts.biography.address >= other->start &&
+			    crash->facts.biography.address < other->end && (!before || other->born > before->born))
 				before = other;
 		}
 		life = before;

@@ -48,7 +48,7 @@ struct error *evidence_add_view(struct finding *finding, const struct memory_vie
 bool evidence_by_dynamic_linker(const struct crash *crash, size_t index);
 
 /* The life that ended at the fault's address, when it was a part of a file that the dynamic linker unmapped or that
- * held code, and crash->unloaded says which; else NULL. A file that a program mapped and unmapped by itself is no
+ * held code, and crash->facts.unloaded says which; else NULL. A file that a program mapped and unmapped by itself is no
  * library. */
 const struct life *evidence_unloaded_life(const struct crash *crash);
 
@@ -61,7 +61,8 @@ struct error *evidence_add_unloading(const struct crash *crash, struct finding *
 struct error *evidence_weigh_unloading(const struct crash *crash, struct finding *finding,
 				       const struct life *life) must_check;
 
-/* The whole finding from the core alone, by what glibc left of the library (crash->remains.found): the thread `did`
+/* The whole finding from the core alone, by what glibc left of the library (crash->facts.remains.found): the thread
+ * `did`
  * ("ran into") the fault's address, which was the library's `what` ("code"). */
 struct error *evidence_tell_remains(const struct crash *crash, struct finding_list *findings, enum finding_class class,
 				    const char *did, const char *what) must_check;

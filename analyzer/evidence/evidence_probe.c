@@ -45,34 +45,34 @@ const char *words_own_probes(struct words *words, const struct repair *repair)
 
 const struct repaired_slot *evidence_slot_at(const struct crash *crash, uint64_t slot)
 {
-	for (size_t i = 0; slot && i < crash->repair.slot_count; i++) {
-		if (crash->repair.slots[i].slot == slot)
-			return &crash->repair.slots[i];
+	for (size_t i = 0; slot && i < crash->facts.repair.slot_count; i++) {
+		if (crash->facts.repair.slots[i].slot == slot)
+			return &crash->facts.repair.slots[i];
 	}
 	return NULL;
 }
 
 const struct repaired_slot *evidence_slot_of_frame(const struct crash *crash, size_t frame)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 
 	return stack && frame < stack->frame_count ? evidence_slot_at(crash, stack->frames[frame].sp - 8) : NULL;
 }
 
 bool evidence_return_taken(const struct crash *crash, size_t frame)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 
-	if (!stack || frame >= stack->frame_count || !crash->repair.trampoline)
+	if (!stack || frame >= stack->frame_count || !crash->facts.repair.trampoline)
 		return false;
-	return stack->frames[frame].pc == crash->repair.trampoline || evidence_slot_of_frame(crash, frame);
+	return stack->frames[frame].pc == crash->facts.repair.trampoline || evidence_slot_of_frame(crash, frame);
 }
 
 const struct probe *evidence_return_probe_at(const struct crash *crash, uint64_t function)
 {
-	for (size_t i = 0; function && i < crash->repair.probe_count; i++) {
-		if (crash->repair.probes[i].address == function && crash->repair.probes[i].at_return)
-			return &crash->repair.probes[i];
+	for (size_t i = 0; function && i < crash->facts.repair.probe_count; i++) {
+		if (crash->facts.repair.probes[i].address == function && crash->facts.repair.probes[i].at_return)
+			return &crash->facts.repair.probes[i];
 	}
 	return NULL;
 }
@@ -82,8 +82,8 @@ static bool is_shared(const struct crash *crash, uint64_t slot)
 {
 	const struct return_instance *first = NULL;
 
-	for (size_t i = 0; i < crash->instance_count; i++) {
-		const struct return_instance *instance = &crash->instances[i];
+	for (size_t i = 0; i < crash->record.instance_count; i++) {
+		const struct return_instance *instance = &crash->record.instances[i];
 
 		if (instance->stack == slot && first && first->function != instance->function)
 			return true;
@@ -106,20 +106,20 @@ uint64_t evidence_function_of_word(const struct crash *crash, uint64_t address)
 {
 	const struct repaired_slot *slot = evidence_slot_at(crash, address);
 
-	for (size_t i = 0; !slot && i < crash->repair.word_count; i++) {
-		if (crash->repair.words[i].address == address)
-			return crash->repair.words[i].function;
+	for (size_t i = 0; !slot && i < crash->facts.repair.word_count; i++) {
+		if (crash->facts.repair.words[i].address == address)
+			return crash->facts.repair.words[i].function;
 	}
 	return slot ? slot->function : 0;
 }
 
 bool evidence_return_probes_seen(const struct crash *crash)
 {
-	for (size_t i = 0; i < crash->repair.probe_count; i++) {
-		if (crash->repair.probes[i].at_return)
+	for (size_t i = 0; i < crash->facts.repair.probe_count; i++) {
+		if (crash->facts.repair.probes[i].at_return)
 			return true;
 	}
-	return crash->repair.word_count || crash->repair.slot_count || crash->instance_count;
+	return crash->facts.repair.word_count || crash->facts.repair.slot_count || crash->record.instance_count;
 }
 
 const char *words_probed_function(struct words *words, const struct probe *probe)
@@ -230,7 +230,7 @@ static struct error *add_suspect(struct finding *finding, const struct probe *pr
 
 struct error *evidence_add_probes(const struct crash *crash, struct finding *finding, const struct probe *accused)
 {
-	const struct repair *repair = &crash->repair;
+	const struct repair *repair = &crash->facts.repair;
 	struct error *err = NULL;
 	bool suspected = false;
 

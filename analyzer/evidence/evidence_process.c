@@ -9,8 +9,8 @@
 
 static const struct frame *frame_at(const struct crash *crash, size_t frame)
 {
-	return crash->stacks.thread_count && frame < crash->stacks.threads[0].frame_count
-		       ? &crash->stacks.threads[0].frames[frame]
+	return crash->facts.stacks.thread_count && frame < crash->facts.stacks.threads[0].frame_count
+		       ? &crash->facts.stacks.threads[0].frames[frame]
 		       : NULL;
 }
 
@@ -28,7 +28,7 @@ struct error *evidence_add_crash_frame(const struct crash *crash, struct finding
 
 struct error *evidence_add_signal(const struct crash *crash, struct finding *finding)
 {
-	const struct crash_signal *signal = &crash->signal;
+	const struct crash_signal *signal = &crash->facts.signal;
 	struct words name, code;
 	char sender[64] = "";
 
@@ -37,9 +37,9 @@ struct error *evidence_add_signal(const struct crash *crash, struct finding *fin
 	else if (signal->sender_pid)
 		snprintf(sender, sizeof(sender), ", sent by process %" PRIu32 "%s%s%s", signal->sender_pid,
 			 signal->sender_comm[0] ? " (" : "", signal->sender_comm, signal->sender_comm[0] ? ")" : "");
-	return finding_add_evidence(finding, EVIDENCE_SIGNAL, crash->has_signal_event ? crash->signal_event.id : 0, 0,
-				    "%s, %s%s", words_signal(&name, signal->number), words_signal_origin(&code, signal),
-				    sender);
+	return finding_add_evidence(finding, EVIDENCE_SIGNAL,
+				    crash->record.has_signal_event ? crash->record.signal_event.id : 0, 0, "%s, %s%s",
+				    words_signal(&name, signal->number), words_signal_origin(&code, signal), sender);
 }
 
 /* timer_create(2); setitimer(2) and alarm(2) send with SEND_SIG_PRIV (Linux kernel/time/itimer.c). */
@@ -51,11 +51,11 @@ static bool is_timer(int number, int code)
 
 bool evidence_is_passed_on(const struct crash *crash)
 {
-	const struct signal_sender *sender = &crash->sender;
+	const struct signal_sender *sender = &crash->record.sender;
 
-	if (!crash->has_sender || !sender->first_number)
+	if (!crash->record.has_sender || !sender->first_number)
 		return false;
-	return sender->pid == crash->process.pid || sender->first_pid != sender->pid ||
+	return sender->pid == crash->record.process.pid || sender->first_pid != sender->pid ||
 	       !is_timer(sender->first_number, sender->first_code);
 }
 
@@ -63,23 +63,25 @@ bool evidence_is_passed_on(const struct crash *crash)
  * second piece may get one. Which call it is, registers of the record do not have. */
 static bool may_stop_halfway(const struct crash *crash)
 {
-	uint64_t call = crash->registers[CORE_ORIG_RAX];
+	uint64_t call = crash->facts.registers[CORE_ORIG_RAX];
 
-	return !crash->core || call == SYS_sendfile || call == SYS_splice || call == SYS_copy_file_range;
+	return !crash->core.image || call == SYS_sendfile || call == SYS_splice || call == SYS_copy_file_range;
 }
 
 enum kernel_own evidence_kernels_own(const struct crash *crash)
 {
-	int number = crash->signal.number;
-	int64_t result = (int64_t)crash->registers[CORE_RAX];
-	bool by_another = crash->has_sender && (crash->sender.pid != crash->process.pid ||
-						(crash->has_signal_event && crash->signal_event.tid &&
-						 crash->sender.tid && crash->sender.tid != crash->signal_event.tid));
+	int number = crash->facts.signal.number;
+	int64_t result = (int64_t)crash->facts.registers[CORE_RAX];
+	bool by_another = crash->record.has_sender &&
+			  (crash->record.sender.pid != crash->record.process.pid ||
+			   (crash->record.has_signal_event && crash->record.signal_event.tid &&
+			    crash->record.sender.tid && crash->record.sender.tid != crash->record.signal_event.tid));
 
-	if ((number != SIGPIPE && number != SIGXFSZ) || (!crash->signal.only_number && crash->signal.code != SI_USER) ||
-	    crash->sending.crashed || by_another)
+	if ((number != SIGPIPE && number != SIGXFSZ) ||
+	    (!crash->facts.signal.only_number && crash->facts.signal.code != SI_USER) || crash->facts.sending.crashed ||
+	    by_another)
 		return KERNEL_OWN_NO;
-	if (!crash->has_registers)
+	if (!crash->facts.has_registers)
 		return KERNEL_OWN_MAYBE;
 	if (result == (number == SIGPIPE ? -EPIPE : -EFBIG))
 		return KERNEL_OWN_FAILED;
@@ -118,6 +120,6 @@ struct error *evidence_set_frame_offender(const struct crash *crash, struct find
 
 bool evidence_instruction_faults(const struct crash *crash)
 {
-	return crash->fault.is_fault ||
-	       (crash->stack_use_count && crash->stack_uses[0].touched_source == TOUCHED_INSTRUCTION);
+	return crash->facts.fault.is_fault ||
+	       (crash->facts.stack_use_count && crash->facts.stack_uses[0].touched_source == TOUCHED_INSTRUCTION);
 }

@@ -22,9 +22,9 @@ const struct life *evidence_unloaded_life(const struct crash *crash)
 	const struct life *life = evidence_before_scratch(crash, evidence_ended_life(crash));
 	const struct memory_event *died;
 
-	if (!life || life->died == TIMELINE_ALIVE || !crash->unloaded.path || !is_library(&crash->unloaded))
+	if (!life || life->died == TIMELINE_ALIVE || !crash->facts.unloaded.path || !is_library(&crash->facts.unloaded))
 		return NULL;
-	died = &crash->biography.events[life->died];
+	died = &crash->facts.biography.events[life->died];
 	if (died->kind != MEMORY_MUNMAP)
 		return NULL;
 	if (evidence_by_dynamic_linker(crash, life->died))
@@ -43,14 +43,15 @@ struct error *evidence_add_unloading(const struct crash *crash, struct finding *
 					evidence_by_dynamic_linker(crash, life->died) ? "unloaded (dlclose)"
 										      : "unloaded");
 	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->fault.address, "0x%" PRIx64 " was %s",
-					   crash->fault.address, evidence_spot(&spot, &crash->unloaded));
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.fault.address,
+					   "0x%" PRIx64 " was %s", crash->facts.fault.address,
+					   evidence_spot(&spot, &crash->facts.unloaded));
 	return err;
 }
 
 struct error *evidence_weigh_unloading(const struct crash *crash, struct finding *finding, const struct life *life)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	const struct memory_event *born = &biography->events[life->born];
 	struct error *err =
 		evidence_weigh(crash, finding, born->enter_ns, "something else may have come and gone there unseen");
@@ -64,7 +65,7 @@ struct error *evidence_weigh_unloading(const struct crash *crash, struct finding
 
 const char *evidence_unloaded_function(struct words *words, const struct crash *crash)
 {
-	const struct file_spot *spot = &crash->unloaded;
+	const struct file_spot *spot = &crash->facts.unloaded;
 
 	if (!spot->path)
 		snprintf(words->text, sizeof(words->text), "a library");
@@ -77,18 +78,18 @@ const char *evidence_unloaded_function(struct words *words, const struct crash *
 
 static struct error *add_remains(const struct crash *crash, struct finding *finding)
 {
-	const struct unload_remains *remains = &crash->remains;
+	const struct unload_remains *remains = &crash->facts.remains;
 	struct error *err;
 
 	finding->confidence = CONFIDENCE_LIKELY;
 	err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, remains->link_map,
 				   "the dynamic linker's description of a library%s%s, at 0x%" PRIx64
 				   ", says that it had 0x%" PRIx64 "-0x%" PRIx64 "; nothing is mapped there",
-				   crash->unloaded.path ? ", " : "", crash->unloaded.path ?: "", remains->link_map,
-				   remains->start, remains->end);
+				   crash->facts.unloaded.path ? ", " : "", crash->facts.unloaded.path ?: "",
+				   remains->link_map, remains->start, remains->end);
 	if (!err)
 		err = finding_add_missing(finding, "who unloaded it, and when: nobody recorded it");
-	if (!err && !crash->unloaded.path)
+	if (!err && !crash->facts.unloaded.path)
 		err = finding_add_missing(finding, "the library's name: its place was used again");
 	return err;
 }
@@ -106,8 +107,8 @@ struct error *evidence_tell_remains(const struct crash *crash, struct finding_li
 		err = finding_set_summary(finding,
 					  "Thread %" PRIu32 " %s 0x%" PRIx64
 					  ", %s of %s that had been unloaded (offset 0x%" PRIx64 " of its range).",
-					  evidence_dead_thread(crash), did, crash->fault.address, what,
-					  evidence_unloaded_function(&name, crash), crash->unloaded.offset);
+					  evidence_dead_thread(crash), did, crash->facts.fault.address, what,
+					  evidence_unloaded_function(&name, crash), crash->facts.unloaded.offset);
 	if (!err)
 		err = evidence_add_fault(crash, finding);
 	if (!err)

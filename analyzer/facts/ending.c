@@ -169,14 +169,14 @@ bool ending_is_runtime(const struct frame *frame)
 bool ending_is_own_signal(const struct crash *crash, const struct crash_signal *signal)
 {
 	return (signal->code == SI_USER || signal->code == SI_TKILL || signal->code == SI_QUEUE) &&
-	       signal->sender_pid != 0 && signal->sender_pid == crash->pid;
+	       signal->sender_pid != 0 && signal->sender_pid == crash->facts.pid;
 }
 
 /* Handlers that ran because the process had sent itself a signal stand on top of the way that is looked for. */
 static void skip_own_handlers(const struct crash *crash, struct ending *ending)
 {
-	for (size_t i = 0; i < crash->interruption_count; i++) {
-		const struct interruption *interruption = &crash->interruptions[i];
+	for (size_t i = 0; i < crash->facts.interruption_count; i++) {
+		const struct interruption *interruption = &crash->facts.interruptions[i];
 
 		/* A signal to itself that arrived elsewhere was not sent by what it interrupted. */
 		if (!ending_is_own_signal(crash, &interruption->signal) || !interruption->sends) {
@@ -190,8 +190,8 @@ static void skip_own_handlers(const struct crash *crash, struct ending *ending)
 
 static bool is_gone(const struct crash *crash, const struct frame *frame)
 {
-	for (size_t i = 0; frame->symbol.module && i < crash->gone_module_count; i++) {
-		if (strcmp(crash->gone_modules[i], frame->symbol.module) == 0)
+	for (size_t i = 0; frame->symbol.module && i < crash->core.gone_module_count; i++) {
+		if (strcmp(crash->core.gone_modules[i], frame->symbol.module) == 0)
 			return true;
 	}
 	return false;
@@ -199,7 +199,7 @@ static bool is_gone(const struct crash *crash, const struct frame *frame)
 
 static void lose_way(const struct crash *crash, size_t frame, struct ending *ending)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 	bool is_there = frame < stack->frame_count && stack->frames[frame].trust != FRAME_LOST;
 
 	ending->lost = is_there && is_gone(crash, &stack->frames[frame]) ? LOST_GONE : LOST_NAMELESS;
@@ -210,7 +210,7 @@ static void lose_way(const struct crash *crash, size_t frame, struct ending *end
  * and the system call are passed over. */
 static void follow_names(const struct crash *crash, size_t end, struct ending *ending)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 	size_t gap = 0;
 
 	for (size_t i = ending->first; i < end && i < ending->first + SEARCH_MAX && gap <= GAP_MAX; i++) {
@@ -233,7 +233,7 @@ static void follow_names(const struct crash *crash, size_t end, struct ending *e
 /* The function that the thread sent the signal in is none of a library's: it made the system call itself. */
 static void take_own_call(const struct crash *crash, struct ending *ending)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 
 	if (ending->first >= stack->frame_count || !stack->frames[ending->first].symbol.function) {
 		lose_way(crash, ending->first, ending);
@@ -248,14 +248,14 @@ static void take_own_call(const struct crash *crash, struct ending *ending)
 /* No runtime ends a program in that way: whoever called it, it is the program's own decision. */
 static bool is_explicit(const struct crash *crash, const struct frame *teller)
 {
-	return crash->signal.number != SIGABRT || ending_is_function(teller, "kill") ||
+	return crash->facts.signal.number != SIGABRT || ending_is_function(teller, "kill") ||
 	       ending_is_function(teller, "killpg") || ending_is_function(teller, "sigqueue");
 }
 
 /* abort() is also how runtimes end a program: who called it must be known by name. */
 static void check_caller(const struct crash *crash, size_t end, struct ending *ending)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 	size_t direct = ending->teller + 1;
 
 	if (is_explicit(crash, &stack->frames[ending->teller]))
@@ -273,25 +273,25 @@ static void check_caller(const struct crash *crash, size_t end, struct ending *e
 
 void ending_find(const struct crash *crash, struct ending *ret_ending)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
-	bool recorded = crash->has_sender && crash->sender.pid == crash->process.pid;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
+	bool recorded = crash->record.has_sender && crash->record.sender.pid == crash->record.process.pid;
 	/* With sigqueue the sender chooses the id that siginfo has: it may be the receiver's. */
-	bool by_another = crash->has_sender && !recorded;
+	bool by_another = crash->record.has_sender && !recorded;
 	size_t end;
 
 	*ret_ending = (struct ending){.teller = SIZE_MAX, .caller = SIZE_MAX, .lost_frame = SIZE_MAX};
-	ret_ending->sends = crash->sending.crashed != 0;
+	ret_ending->sends = crash->facts.sending.crashed != 0;
 	/* Where there is no siginfo, the call that the thread is in is the word that there is. */
-	ret_ending->own =
-		recorded || (crash->signal.only_number ? !crash->has_sender && ret_ending->sends
-						       : !by_another && ending_is_own_signal(crash, &crash->signal));
+	ret_ending->own = recorded || (crash->facts.signal.only_number
+					       ? !crash->record.has_sender && ret_ending->sends
+					       : !by_another && ending_is_own_signal(crash, &crash->facts.signal));
 	if (!stack)
 		return;
 	skip_own_handlers(crash, ret_ending);
 	/* Its frames tell of something else. */
 	if (ret_ending->own && !ret_ending->sends)
 		return;
-	end = ret_ending->in_handler ? crash->interruptions[ret_ending->interruption].frame : stack->frame_count;
+	end = ret_ending->in_handler ? crash->facts.interruptions[ret_ending->interruption].frame : stack->frame_count;
 	follow_names(crash, end, ret_ending);
 	if (ret_ending->kind == ENDING_NONE && ret_ending->own)
 		take_own_call(crash, ret_ending);

@@ -32,7 +32,7 @@ enum ending_kind {
 /* Why the frames do not tell who called for it. */
 enum ending_lost {
 	LOST_NOT = 0,
-	LOST_GONE,     /* `lost_frame` is in a module whose file is not there (crash.gone_modules) */
+	LOST_GONE,     /* `lost_frame` is in a module whose file is not there (crash.core.gone_modules) */
 	LOST_NAMELESS, /* `lost_frame` has no name: its module is stripped. SIZE_MAX: the stack ends before it */
 };
 

@@ -78,14 +78,14 @@ static void note_presence(struct code *code)
 	const struct timeline *timeline = &code->timeline;
 
 	for (size_t i = 0; i < timeline->life_count; i++) {
-		uint64_t last_ns = code->crash->time_ns;
+		uint64_t last_ns = code->crash->record.time_ns;
 		int64_t real_ns;
 
 		if (!code->files[i].path)
 			continue;
 		if (timeline->lives[i].died != TIMELINE_ALIVE)
 			last_ns = code->events[timeline->lives[i].died].exit_ns;
-		if (!last_ns || !crash_realtime_ns(&code->crash->recording, last_ns, &real_ns))
+		if (!last_ns || !crash_realtime_ns(&code->crash->record.recording, last_ns, &real_ns))
 			real_ns = 0;
 		for (size_t j = 0; j < timeline->life_count; j++) {
 			if (code->events[timeline->lives[i].born].file_id !=
@@ -110,7 +110,7 @@ static bool was_recorded(const struct code *code, uint64_t start, uint64_t end)
 /* A recording that began in mid-life without a snapshot knows of nothing that was there before. */
 static struct error *take_unrecorded(struct code *code)
 {
-	const struct core *core = code->crash->core;
+	const struct core *core = code->crash->core.image;
 
 	code->unrecorded = calloc(core ? core->file_count + 1 : 1, sizeof(*code->unrecorded));
 	if (!code->unrecorded)
@@ -135,19 +135,20 @@ static struct error *take_unrecorded(struct code *code)
 static struct error *code_init(struct code *code, struct store_reader *store, struct crash *crash)
 {
 	const struct core_past_options options = {
-		.core = crash->core,
-		.vdso = crash->space.auxv_sysinfo_ehdr,
-		.boot_id = crash->recording.boot_id,
-		.host = crash->host,
+		.core = crash->core.image,
+		.vdso = crash->record.space.auxv_sysinfo_ehdr,
+		.boot_id = crash->record.recording.boot_id,
+		.host = crash->core.host,
 	};
-	uint64_t until_ns = crash->time_ns ? crash->time_ns : UINT64_MAX;
+	uint64_t until_ns = crash->record.time_ns ? crash->record.time_ns : UINT64_MAX;
 	struct error *err = core_past_create(&options, &code->past);
 	size_t count;
 
 	code->store = store;
 	code->crash = crash;
 	if (!err)
-		err = store_reader_code_events(store, crash->space.id, until_ns, &code->events, &code->event_count);
+		err = store_reader_code_events(store, crash->record.space.id, until_ns, &code->events,
+					       &code->event_count);
 	if (!err)
 		err = timeline_build(code->events, code->event_count, 0, UINT64_MAX, &code->timeline);
 	if (err)
@@ -260,12 +261,12 @@ static struct error *load_slice(struct code *code, const struct event_place *pla
 		.has_registers = slice->stack.state == STACK_WHOLE,
 		.slice = slice->stack.slice,
 		.slice_bytes = slice->stack.slice ? slice->stack.slice_bytes : 0,
-		.trampoline = code->crash->repair.trampoline,
+		.trampoline = code->crash->facts.repair.trampoline,
 		.end_reason = slice->end_reason,
 	};
 	memcpy(past->registers, slice->stack.registers, sizeof(past->registers));
-	if (!past->trampoline && code->crash->has_signal_event)
-		past->trampoline = code->crash->signal_event.trampoline;
+	if (!past->trampoline && code->crash->record.has_signal_event)
+		past->trampoline = code->crash->record.signal_event.trampoline;
 	/* The word on top is recorded apart from the slice; 0 means that it was not read. */
 	slice->top_word = place->top_word;
 	if (past->slice_bytes < sizeof(slice->top_word) && place->top_word) {
@@ -304,7 +305,7 @@ static struct error *unwind_all(struct code *code, const struct event_place *pla
 				struct event_stack *stacks)
 {
 	cleanup_free struct past_stack *past = calloc(count, sizeof(*past));
-	struct past_request request = {.stacks = past, .count = count, .core = code->crash->core};
+	struct past_request request = {.stacks = past, .count = count, .core = code->crash->core.image};
 	struct past_result result = {0};
 	struct error *err = past ? NULL : &error_no_memory;
 

@@ -40,7 +40,7 @@ struct event_place {
 
 /* Unwinds the stacks of `count` events of the crash's address space, in one child process. `ret_stacks` has room for
  * them; each is freed with event_stack_deinit(). What could not be had is an end_reason or a note of the crash. Needs
- * crash->space and crash->recording, and uses crash->core. */
+ * crash->record.space and crash->record.recording, and uses crash->core.image. */
 struct error *event_stacks_load(struct store_reader *store, struct crash *crash, const struct event_place *places,
 				size_t count, struct event_stack *ret_stacks) must_check;
 

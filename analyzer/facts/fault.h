@@ -17,7 +17,145 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "analyzer/crash.h"
+#include "analyzer/core/core.h"
+#include "analyzer/facts/crash_signal.h"
+#include "analyzer/facts/place.h"
+#include "analyzer/unwind/unwind.h"
+
+struct crash;
+
+enum address_source {
+	ADDRESS_UNKNOWN = 0,
+	ADDRESS_SIGNAL,	     /* si_addr */
+	ADDRESS_INSTRUCTION, /* worked out from the instruction's operands and the registers */
+};
+
+enum access_kind { ACCESS_UNKNOWN = 0, ACCESS_READ, ACCESS_WRITE, ACCESS_EXECUTE };
+
+#define FAULT_MAX_OPERANDS 4
+
+/* One memory operand of the faulting instruction: base + index * scale + displacement. */
+struct fault_operand {
+	char text[48]; /* as in the disassembly: "[rbx+0x0c]" */
+	uint64_t address;
+	uint32_t bytes;
+	bool reads;
+	bool writes;
+	bool is_stack;	    /* the implicit push, pop, call or return */
+	unsigned alignment; /* the address must be a multiple of this, else #GP; 0: any will do */
+	bool has_segment;   /* the base of fs or gs is added */
+	int base, index; /* enum core_register; -1 for none. A base of CORE_RIP is relative to the next instruction */
+	unsigned scale;
+	int64_t displacement;
+	struct place place;
+};
+
+/* Why the processor refused, as far as it can be told. */
+enum fault_cause {
+	FAULT_UNTOLD = 0,
+	FAULT_UNMAPPED,	     /* nothing is mapped there */
+	FAULT_PERMISSION,    /* the mapping does not allow this access */
+	FAULT_NON_CANONICAL, /* no address of the processor */
+	FAULT_MISALIGNED,    /* the instruction demands an aligned address */
+	FAULT_PRIVILEGED,    /* an instruction for the kernel alone */
+	FAULT_NO_FILE_PAGE,  /* the mapped file ends before, or could not be read (SIGBUS) */
+	FAULT_PROTECTION_KEY,
+};
+
+/* Where the instruction branches to. */
+struct fault_branch {
+	enum { BRANCH_NONE, BRANCH_CALL, BRANCH_JUMP, BRANCH_RETURN } kind;
+	bool target_known;
+	uint64_t target;
+	bool has_slot; /* the target is read from memory */
+	uint64_t slot;
+};
+
+/* A jump, call or return that went where no code is, or was about to. */
+struct fault_jump {
+	bool known; /* the access is an execution */
+	/* The word on top of the stack when the instruction pointer went astray: after a call the return address. */
+	bool has_return_address; /* it lies behind a call instruction in executable memory */
+	uint64_t return_address;
+	char call[64];		/* that call: "call rax" */
+	bool call_is_indirect;	/* through a register or memory */
+	bool call_target_known; /* where that call goes, with the registers and memory as they were left */
+	uint64_t call_target;
+	/* The word below the stack pointer, which a return would have taken: equal to the target after a return, unless
+	 * it was overwritten. */
+	bool has_word_below;
+	uint64_t word_below;
+	bool is_return;	 /* the instruction at hand is a return that was refused */
+	bool is_refused; /* the instruction at hand is the branch; otherwise the instruction pointer is the target */
+};
+
+/* Integer division that was refused. */
+struct fault_division {
+	bool known;
+	bool is_signed;
+	unsigned bits; /* of the divisor; the dividend has twice as many */
+	uint64_t divisor;
+	bool has_slot; /* the divisor is read from memory */
+	uint64_t slot;
+	uint64_t dividend_high, dividend_low;
+	char operand[48]; /* "ecx" */
+};
+
+/* Why the value is believed to be the one that was meant. */
+enum twin_kind {
+	TWIN_IN_USE = 0, /* it points into a mapping, and stands elsewhere in registers or memory, exact to the bit */
+	TWIN_FUNCTION,	 /* the program jumped, and of all values that differ in one bit it alone is where a function
+			    begins */
+	TWIN_TABLE,	 /* it alone is where a pointer to a function stands in a module's data */
+	TWIN_VIRTUAL_TABLE, /* the same, and it has the form of a table of virtual functions */
+};
+
+/* A value that differs from the pointer that faulted in one bit alone. */
+struct fault_twin {
+	bool found;
+	enum twin_kind kind;
+	bool is_telling; /* neither arithmetic nor a tag makes such a difference */
+	int reg;	 /* the base register that is wrong; -1: the target of a jump is */
+	uint64_t wrong;	 /* the pointer as it was; the register may have a constant added */
+	unsigned bit;
+	uint64_t value;
+	int in_register;   /* core_register that holds the value; -1: memory does */
+	uint64_t found_at; /* where in memory */
+};
+
+struct fault {
+	char instruction[96]; /* "mov edi, dword ptr [rbx+0x0c]"; "" when it could not be read */
+	bool is_fault;	      /* the signal reports a fault of this instruction (not kill, not abort) */
+	uint64_t address;
+	enum address_source source;
+	enum access_kind access;
+	struct fault_operand operands[FAULT_MAX_OPERANDS];
+	size_t operand_count;
+	size_t operand; /* which of them faulted; SIZE_MAX: none, or it cannot be told */
+	/* The constant that the instruction right before added to the base register of that operand; 0: none. By the
+	 * bytes in front alone, which could be the end of a longer instruction: to be confirmed by what it explains. */
+	uint64_t added;
+	enum fault_cause cause;
+	struct place place; /* of `address` */
+	/* What the processor reported: the crash's own signal, or the one whose handler then ended the process. */
+	struct crash_signal signal;
+	bool has_registers;
+	uint64_t registers[CORE_REGISTERS]; /* when it faulted */
+	/* A handler ended the process, from within (see crash.facts.interruption) or by sending the signal again before
+	 * it returned; this is the fault that the handler was for. */
+	bool in_handler;
+	struct fault_branch branch;
+	struct fault_jump jump;
+	struct fault_division division;
+	struct fault_twin twin;
+	struct accessed_member member; /* where debug information tells; of null pointers only */
+	char mnemonic[24];
+	uint8_t bytes[15]; /* what stands at the instruction pointer, byte_count of them known */
+	size_t byte_count;
+	size_t length;		  /* of the instruction; 0: the bytes are none */
+	char instruction_set[32]; /* the extension that it belongs to ("AVX512F_512"); "" for the base */
+	bool is_privileged;
+};
 
 /* Fills the instruction, its memory operands and the access in `fault` from `size` bytes at the instruction pointer.
  * `fault->address`, when `source` is ADDRESS_SIGNAL, picks the operand that faulted; otherwise, if exactly one operand
@@ -35,8 +173,8 @@ bool fault_decode_call(const struct core *core, const uint8_t *bytes, size_t siz
  * the bytes cannot be read or decoded. */
 bool fault_is_inside_instruction(const struct core *core, uint64_t start, uint64_t address);
 
-/* Fills crash->fault, fault_mapped and the pointers from the crash's signal, registers, core and interruption. Looks
- * for the interruption itself. To be called once these are known, before anything that asks about the fault. */
+/* Fills crash->facts.fault, fault_mapped and the pointers from the crash's signal, registers, core and interruption.
+ * Looks for the interruption itself. To be called once these are known, before anything that asks about the fault. */
 void fault_examine(struct crash *crash);
 
 /* The same without the interruption, when it turned out to be none. */

@@ -106,7 +106,7 @@ static enum fault_cause cause_of_code(const struct crash_signal *signal)
 /* The fetch of an instruction that begins in one page and ends in the next faults at the start of the next. */
 static bool is_fetch(const struct crash *crash)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	const uint64_t pc = fault->registers[CORE_RIP];
 
 	if (fault->address == pc)
@@ -118,8 +118,8 @@ static bool is_fetch(const struct crash *crash)
 /* The signal tells the address: which operand is that, and was it fetched, read or written? */
 static void examine_address(struct crash *crash)
 {
-	const struct interruption *interruption = &crash->interruption;
-	struct fault *fault = &crash->fault;
+	const struct interruption *interruption = &crash->facts.interruption;
+	struct fault *fault = &crash->facts.fault;
 
 	fault->cause = cause_of_code(&fault->signal);
 	/* Of two operands at that address it is the one that the mapping refuses. */
@@ -148,7 +148,7 @@ static void examine_address(struct crash *crash)
  * push the handler's frame. Only where there is exactly one. */
 static bool examine_pages(struct crash *crash)
 {
-	struct fault *fault = &crash->fault;
+	struct fault *fault = &crash->facts.fault;
 	size_t chosen = SIZE_MAX, count = 0;
 
 	for (size_t i = 0; i < fault->operand_count; i++) {
@@ -165,7 +165,7 @@ static bool examine_pages(struct crash *crash)
 /* The signal tells no address. */
 static void examine_without_address(struct crash *crash)
 {
-	struct fault *fault = &crash->fault;
+	struct fault *fault = &crash->facts.fault;
 	const uint64_t pc = fault->registers[CORE_RIP];
 	struct place place;
 
@@ -215,20 +215,20 @@ static bool is_executable(const struct crash *crash, uint64_t address)
  * one that goes to the target is it, else the longest. */
 static void look_at_call(struct crash *crash, uint64_t target)
 {
-	struct fault_jump *jump = &crash->fault.jump;
+	struct fault_jump *jump = &crash->facts.fault.jump;
 	uint64_t registers[CORE_REGISTERS];
 	uint8_t bytes[8];
 
 	/* The call has pushed its return address since. */
-	memcpy(registers, crash->fault.registers, sizeof(registers));
+	memcpy(registers, crash->facts.fault.registers, sizeof(registers));
 	registers[CORE_RSP] += 8;
 	for (size_t length = 2; length <= sizeof(bytes); length++) {
 		bool indirect, known;
 		char text[sizeof(jump->call)];
 		uint64_t to;
 
-		if (core_read(crash->core, jump->return_address - length, bytes, length) < length ||
-		    !fault_decode_call(crash->core, bytes, length, jump->return_address - length, registers, text,
+		if (core_read(crash->core.image, jump->return_address - length, bytes, length) < length ||
+		    !fault_decode_call(crash->core.image, bytes, length, jump->return_address - length, registers, text,
 				       sizeof(text), &indirect, &known, &to))
 			continue;
 		if (jump->has_return_address && jump->call_target_known && jump->call_target == target)
@@ -243,11 +243,11 @@ static void look_at_call(struct crash *crash, uint64_t target)
 
 static void examine_jump(struct crash *crash)
 {
-	struct fault *fault = &crash->fault;
+	struct fault *fault = &crash->facts.fault;
 	const uint64_t sp = fault->registers[CORE_RSP];
 	struct fault_jump *jump = &fault->jump;
 
-	if (!fault->is_fault || fault->access != ACCESS_EXECUTE || !crash->core)
+	if (!fault->is_fault || fault->access != ACCESS_EXECUTE || !crash->core.image)
 		return;
 	jump->known = true;
 	jump->is_refused = fault->source == ADDRESS_INSTRUCTION && fault->address != fault->registers[CORE_RIP];
@@ -255,8 +255,8 @@ static void examine_jump(struct crash *crash)
 	if (jump->is_refused)
 		return;		      /* the stack is as it was before */
 	fault->instruction[0] = '\0'; /* what stands there is no code of the program's */
-	jump->has_word_below = core_read_word(crash->core, sp - 8, &jump->word_below);
-	if (core_read_word(crash->core, sp, &jump->return_address) && is_executable(crash, jump->return_address))
+	jump->has_word_below = core_read_word(crash->core.image, sp - 8, &jump->word_below);
+	if (core_read_word(crash->core.image, sp, &jump->return_address) && is_executable(crash, jump->return_address))
 		look_at_call(crash, fault->address);
 }
 
@@ -264,16 +264,16 @@ static void examine_jump(struct crash *crash)
 
 static void choose_signal(struct crash *crash, bool look)
 {
-	struct fault *fault = &crash->fault;
-	struct interruption *interruption = &crash->interruption;
+	struct fault *fault = &crash->facts.fault;
+	struct interruption *interruption = &crash->facts.interruption;
 
-	if (look && crash->core)
-		signal_frame_find(crash->core, interruption);
-	fault->signal = crash->signal;
-	fault->has_registers = crash->has_registers;
-	memcpy(fault->registers, crash->registers, sizeof(fault->registers));
+	if (look && crash->core.image)
+		signal_frame_find(crash->core.image, interruption);
+	fault->signal = crash->facts.signal;
+	fault->has_registers = crash->facts.has_registers;
+	memcpy(fault->registers, crash->facts.registers, sizeof(fault->registers));
 	/* What the processor itself reports of the crash stands. */
-	if (!interruption->found || (crash->signal.code > 0 && is_synchronous(crash->signal.number)) ||
+	if (!interruption->found || (crash->facts.signal.code > 0 && is_synchronous(crash->facts.signal.number)) ||
 	    !is_from_processor(&interruption->signal))
 		return;
 	fault->in_handler = true;
@@ -283,20 +283,22 @@ static void choose_signal(struct crash *crash, bool look)
 
 static void decode_instruction(struct crash *crash)
 {
-	struct fault *fault = &crash->fault;
+	struct fault *fault = &crash->facts.fault;
 
-	if (!crash->core || !fault->has_registers)
+	if (!crash->core.image || !fault->has_registers)
 		return;
-	fault->byte_count = core_read(crash->core, fault->registers[CORE_RIP], fault->bytes, sizeof(fault->bytes));
+	fault->byte_count =
+		core_read(crash->core.image, fault->registers[CORE_RIP], fault->bytes, sizeof(fault->bytes));
 	if (fault->byte_count)
 		fault_decode(fault->bytes, fault->byte_count, fault->registers, fault);
 	if (fault->branch.has_slot)
-		fault->branch.target_known = core_read_word(crash->core, fault->branch.slot, &fault->branch.target);
+		fault->branch.target_known =
+			core_read_word(crash->core.image, fault->branch.slot, &fault->branch.target);
 	if (fault->division.has_slot) {
 		unsigned bytes = fault->division.bits / 8;
 
 		fault->division.known =
-			core_read(crash->core, fault->division.slot, &fault->division.divisor, bytes) == bytes;
+			core_read(crash->core.image, fault->division.slot, &fault->division.divisor, bytes) == bytes;
 	}
 }
 
@@ -309,11 +311,11 @@ static uint64_t constant_added(const struct crash *crash, int number)
 		[CORE_RSI] = 6,	 [CORE_RDI] = 7,  [CORE_R8] = 8,   [CORE_R9] = 9,   [CORE_R10] = 10,
 		[CORE_R11] = 11, [CORE_R12] = 12, [CORE_R13] = 13, [CORE_R14] = 14, [CORE_R15] = 15,
 	};
-	uint64_t pc = crash->fault.registers[CORE_RIP];
+	uint64_t pc = crash->facts.fault.registers[CORE_RIP];
 	uint8_t bytes[7], rex = 0x48 | encodings[number] >> 3, form = 0xc0 | (encodings[number] & 7);
 	int32_t constant;
 
-	if (core_read(crash->core, pc - sizeof(bytes), bytes, sizeof(bytes)) != sizeof(bytes))
+	if (core_read(crash->core.image, pc - sizeof(bytes), bytes, sizeof(bytes)) != sizeof(bytes))
 		return 0;
 	memcpy(&constant, bytes + 3, sizeof(constant));
 	if (bytes[3] == rex && bytes[4] == 0x83 && bytes[5] == form)
@@ -326,20 +328,20 @@ static uint64_t constant_added(const struct crash *crash, int number)
 
 static void find_addition(struct crash *crash)
 {
-	struct fault *fault = &crash->fault;
+	struct fault *fault = &crash->facts.fault;
 	int base = fault->operand < fault->operand_count ? fault->operands[fault->operand].base : -1;
 
-	if (crash->core && base >= 0 && base != CORE_RIP && base != CORE_RSP && base <= CORE_RDI)
+	if (crash->core.image && base >= 0 && base != CORE_RIP && base != CORE_RSP && base <= CORE_RDI)
 		fault->added = constant_added(crash, base);
 }
 
 static void examine_memory_fault(struct crash *crash)
 {
-	struct fault *fault = &crash->fault;
+	struct fault *fault = &crash->facts.fault;
 
 	if (fault->source == ADDRESS_SIGNAL) {
 		examine_address(crash);
-	} else if (crash->core && fault->has_registers) {
+	} else if (crash->core.image && fault->has_registers) {
 		examine_without_address(crash);
 	}
 	/* Without the core the instruction pointer tells a fetch all the same. */
@@ -350,9 +352,9 @@ static void examine_memory_fault(struct crash *crash)
 		place_of(crash, fault->address, &fault->place);
 	for (size_t i = 0; i < fault->operand_count; i++)
 		place_of(crash, fault->operands[i].address, &fault->operands[i].place);
-	if (crash->core && crash->core->segment_count && fault->source != ADDRESS_UNKNOWN) {
-		crash->fault_mapping_known = true;
-		crash->fault_mapped = fault->place.mapped;
+	if (crash->core.image && crash->core.image->segment_count && fault->source != ADDRESS_UNKNOWN) {
+		crash->facts.fault_mapping_known = true;
+		crash->facts.fault_mapped = fault->place.mapped;
 	}
 	find_addition(crash);
 	examine_jump(crash);
@@ -365,12 +367,12 @@ static void fill_pointers(struct crash *crash)
 		CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15, CORE_RIP,
 	};
 
-	crash->pointer_count = crash->fault.has_registers ? CRASH_POINTERS : 0;
-	for (size_t i = 0; i < crash->pointer_count; i++) {
-		struct pointer *pointer = &crash->pointers[i];
+	crash->facts.pointer_count = crash->facts.fault.has_registers ? CRASH_POINTERS : 0;
+	for (size_t i = 0; i < crash->facts.pointer_count; i++) {
+		struct pointer *pointer = &crash->facts.pointers[i];
 
 		pointer->number = order[i];
-		pointer->value = crash->fault.registers[order[i]];
+		pointer->value = crash->facts.fault.registers[order[i]];
 		place_of(crash, pointer->value, &pointer->place);
 	}
 }
@@ -378,7 +380,7 @@ static void fill_pointers(struct crash *crash)
 /* An exception without a siginfo may be an old one: the instruction at hand must be able to raise it. */
 static bool is_borne_out(const struct crash *crash)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	const struct fault_division *division = &fault->division;
 
 	switch (fault->signal.number) {
@@ -399,15 +401,16 @@ static bool is_borne_out(const struct crash *crash)
  * at the instruction that had faulted, with the registers of then. The siginfo tells only of the sending. */
 static bool may_be_raised_again(const struct crash *crash)
 {
-	const struct crash_signal *signal = &crash->fault.signal;
+	const struct crash_signal *signal = &crash->facts.fault.signal;
 
-	return crash->core && !crash->fault.in_handler && crash->has_registers && is_synchronous(signal->number) &&
-	       signal->code <= 0 && signal->sender_pid && signal->sender_pid == crash->pid;
+	return crash->core.image && !crash->facts.fault.in_handler && crash->facts.has_registers &&
+	       is_synchronous(signal->number) && signal->code <= 0 && signal->sender_pid &&
+	       signal->sender_pid == crash->facts.pid;
 }
 
 static void begin_fault(struct crash *crash, bool is_fault)
 {
-	struct fault *fault = &crash->fault;
+	struct fault *fault = &crash->facts.fault;
 
 	fault->is_fault = is_fault && is_memory_signal(fault->signal.number);
 	if (fault->is_fault && fault->signal.has_address) {
@@ -422,7 +425,7 @@ static void begin_fault(struct crash *crash, bool is_fault)
 /* Gives the fault the code that the processor's own signal would have had. */
 static void finish_raised_again(struct crash *crash)
 {
-	struct fault *fault = &crash->fault;
+	struct fault *fault = &crash->facts.fault;
 	struct crash_signal *signal = &fault->signal;
 
 	fault->in_handler = true;
@@ -437,17 +440,17 @@ static void finish_raised_again(struct crash *crash)
 
 static void examine(struct crash *crash, bool look)
 {
-	struct fault *fault = &crash->fault;
+	struct fault *fault = &crash->facts.fault;
 	bool again;
 
 	*fault = (struct fault){.operand = SIZE_MAX};
-	crash->fault_mapping_known = crash->fault_mapped = false;
+	crash->facts.fault_mapping_known = crash->facts.fault_mapped = false;
 	choose_signal(crash, look);
 	again = may_be_raised_again(crash);
 	/* A core without siginfo tells only the number: then the instruction must show that it faulted. */
 	begin_fault(crash, again || fault->signal.code > 0 ||
-				   (crash->core && crash->signal.only_number && !fault->in_handler));
-	if (fault->in_handler && crash->interruption.inferred && !is_borne_out(crash)) {
+				   (crash->core.image && crash->facts.signal.only_number && !fault->in_handler));
+	if (fault->in_handler && crash->facts.interruption.inferred && !is_borne_out(crash)) {
 		fault_examine_again(crash);
 		return;
 	}
@@ -460,7 +463,7 @@ static void examine(struct crash *crash, bool look)
 		memcpy(none.registers, fault->registers, sizeof(none.registers));
 		none.has_registers = fault->has_registers;
 		*fault = none;
-		crash->fault_mapping_known = crash->fault_mapped = false;
+		crash->facts.fault_mapping_known = crash->facts.fault_mapped = false;
 	}
 	fill_pointers(crash);
 	fault_find_twin(crash);
@@ -473,6 +476,6 @@ void fault_examine(struct crash *crash)
 
 void fault_examine_again(struct crash *crash)
 {
-	crash->interruption = (struct interruption){0};
+	crash->facts.interruption = (struct interruption){0};
 	examine(crash, false);
 }

@@ -31,7 +31,7 @@ static bool is_twin(const struct crash *crash, uint64_t pointer, uint64_t value,
 	if (bit < LOWEST_BIT)
 		return false;
 	/* Not place_of(): a hostile core may have millions of such words. */
-	segment = core_find_segment(crash->core, value);
+	segment = core_find_segment(crash->core.image, value);
 	if (!segment || !(segment->flags & (PF_R | PF_W)))
 		return false;
 	twin->found = true;
@@ -48,7 +48,7 @@ static bool search_segment(const struct crash *crash, const struct core_segment 
 	uint64_t words[512];
 
 	for (uint64_t at = 0; at + 8 <= segment->dumped_bytes; at += sizeof(words)) {
-		size_t size = core_read_dumped(crash->core, segment->start + at, words, sizeof(words));
+		size_t size = core_read_dumped(crash->core.image, segment->start + at, words, sizeof(words));
 
 		for (size_t i = 0; i < size / 8; i++) {
 			if (differing_bit(words[i], pointer) < LOWEST_BIT || !is_twin(crash, pointer, words[i], twin))
@@ -65,14 +65,14 @@ static void search(struct crash *crash, uint64_t pointer, struct fault_twin *twi
 {
 	uint64_t searched = 0;
 
-	for (size_t i = 0; i < crash->pointer_count; i++) {
-		if (is_twin(crash, pointer, crash->pointers[i].value, twin)) {
-			twin->in_register = crash->pointers[i].number;
+	for (size_t i = 0; i < crash->facts.pointer_count; i++) {
+		if (is_twin(crash, pointer, crash->facts.pointers[i].value, twin)) {
+			twin->in_register = crash->facts.pointers[i].number;
 			return;
 		}
 	}
-	for (size_t i = 0; i < crash->core->segment_count; i++) {
-		const struct core_segment *segment = &crash->core->segments[i];
+	for (size_t i = 0; i < crash->core.image->segment_count; i++) {
+		const struct core_segment *segment = &crash->core.image->segments[i];
 
 		if (!(segment->flags & PF_W) || searched + segment->dumped_bytes > SEARCH_BYTES)
 			continue;
@@ -100,7 +100,8 @@ static bool find_code_twin(const struct crash *crash, uint64_t pointer, bool is_
 	for (unsigned bit = LOWEST_BIT; bit < 64; bit++) {
 		uint64_t value = pointer ^ 1ULL << bit;
 
-		if (is_jump ? !code_is_entry(crash->core, value) : !code_is_table(crash->core, value + slot))
+		if (is_jump ? !code_is_entry(crash->core.image, value)
+			    : !code_is_table(crash->core.image, value + slot))
 			continue;
 		count++;
 		found.bit = bit;
@@ -109,9 +110,9 @@ static bool find_code_twin(const struct crash *crash, uint64_t pointer, bool is_
 	if (count != 1)
 		return false;
 	found.found = true;
-	found.kind = is_jump					       ? TWIN_FUNCTION
-		     : code_is_virtual_table(crash->core, found.value) ? TWIN_VIRTUAL_TABLE
-								       : TWIN_TABLE;
+	found.kind = is_jump						     ? TWIN_FUNCTION
+		     : code_is_virtual_table(crash->core.image, found.value) ? TWIN_VIRTUAL_TABLE
+									     : TWIN_TABLE;
 	found.wrong = pointer;
 	/* Nobody adds to such a pointer but to a field of it; tags remain, and bits 31 and 32 of a target that was
 	 * worked out from a 32-bit offset with the wrong extension of its sign. */
@@ -130,11 +131,11 @@ static bool leads_nowhere(const struct crash *crash, uint64_t pointer)
 
 void fault_find_twin(struct crash *crash)
 {
-	struct fault *fault = &crash->fault;
+	struct fault *fault = &crash->facts.fault;
 	const struct fault_operand *operand;
 	uint64_t base;
 
-	if (!crash->core || !fault->is_fault)
+	if (!crash->core.image || !fault->is_fault)
 		return;
 	if (fault->access == ACCESS_EXECUTE) {
 		fault->twin.reg = -1;

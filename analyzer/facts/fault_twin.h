@@ -5,8 +5,8 @@
 
 #include "analyzer/crash.h"
 
-/* Fills crash->fault.twin from the operand or the jump that faulted, the registers, the functions of the modules, and
- * at most 16 MiB of the core's memory. */
+/* Fills crash->facts.fault.twin from the operand or the jump that faulted, the registers, the functions of the modules,
+ * and at most 16 MiB of the core's memory. */
 void fault_find_twin(struct crash *crash);
 
 #endif

@@ -65,7 +65,7 @@ enum heap_call_kind heap_call_kind_of(const char *function)
 
 void heap_call_find(const struct crash *crash, bool aborted, struct heap_call *ret_call)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 
 	*ret_call = (struct heap_call){0};
 	for (size_t i = 0; stack && i < stack->frame_count && i < DEPTH_MAX; i++) {
@@ -83,10 +83,10 @@ void heap_call_find(const struct crash *crash, bool aborted, struct heap_call *r
 /* Would glibc have complained so of that block? (malloc/malloc.c: _int_free, munmap_chunk, __libc_realloc) */
 static bool fits_complaint(const struct crash *crash, uint64_t block)
 {
-	const char *said = crash->abort_message ?: "";
+	const char *said = crash->core.abort_message ?: "";
 	uint64_t word, chunk = block - GLIBC_CHUNK_HEADER_BYTES, size, next;
 
-	if (!core_read_word(crash->core, chunk + 8, &word))
+	if (!core_read_word(crash->core.image, chunk + 8, &word))
 		return false;
 	size = word & ~GLIBC_FLAGS;
 	if (strstr(said, "invalid pointer") || strstr(said, "invalid old size"))
@@ -101,7 +101,7 @@ static bool fits_complaint(const struct crash *crash, uint64_t block)
 		place_of(crash, chunk, &place);
 		return place.kind != PLACE_HEAP || size >= place.end - chunk;
 	}
-	if (!core_read_word(crash->core, chunk + size + 8, &next))
+	if (!core_read_word(crash->core.image, chunk + size + 8, &next))
 		return false;
 	if (strstr(said, "(!prev)"))
 		return !(next & GLIBC_PREVIOUS_IN_USE);
@@ -137,7 +137,7 @@ static bool is_argument_vector(const struct crash *crash, uint64_t chunk)
 {
 	uint64_t words[3];
 
-	return core_read(crash->core, chunk - 8, words, sizeof(words)) == sizeof(words) && words[0] == 1 &&
+	return core_read(crash->core.image, chunk - 8, words, sizeof(words)) == sizeof(words) && words[0] == 1 &&
 	       words[1] > chunk && words[1] - chunk < PLACE_STACK_GAP_BYTES && words[2] == 0;
 }
 
@@ -155,8 +155,8 @@ static uint64_t choose(const struct crash *crash, const struct words_found *foun
 			continue;
 		place_of(crash, block, &place);
 		/* Nearly anything has a header that glibc would complain of: a chunk alone tells nothing there. */
-		if (!paired && strstr(crash->abort_message ?: "", "invalid") &&
-		    !strstr(crash->abort_message, "invalid next size"))
+		if (!paired && strstr(crash->core.abort_message ?: "", "invalid") &&
+		    !strstr(crash->core.abort_message, "invalid next size"))
 			continue;
 		if (paired ? !has_word(found, block) : place.kind != PLACE_HEAP || found->words[i] % 16 != 0)
 			continue;
@@ -173,8 +173,8 @@ static uint64_t choose(const struct crash *crash, const struct words_found *foun
 
 uint64_t heap_call_find_pointer(const struct crash *crash, const struct heap_call *call, uint64_t broken_at)
 {
-	const struct thread_stack *stack = &crash->stacks.threads[0];
-	struct words_found found = {.start = crash->registers[CORE_RSP]};
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
+	struct words_found found = {.start = crash->facts.registers[CORE_RSP]};
 	uint64_t pointer;
 
 	if (call->caller >= stack->frame_count)
@@ -182,7 +182,7 @@ uint64_t heap_call_find_pointer(const struct crash *crash, const struct heap_cal
 	found.end = stack->frames[call->caller].sp;
 	if (found.end <= found.start || found.end - found.start > FRAME_BYTES_MAX)
 		return 0;
-	found.count = core_read(crash->core, found.start, found.words, found.end - found.start) / 8;
+	found.count = core_read(crash->core.image, found.start, found.words, found.end - found.start) / 8;
 	if (broken_at && has_word(&found, broken_at) && fits_complaint(crash, broken_at + GLIBC_CHUNK_HEADER_BYTES))
 		return broken_at + GLIBC_CHUNK_HEADER_BYTES;
 	pointer = choose(crash, &found, true);

@@ -140,19 +140,19 @@ static size_t count_saved(const struct core *core, uint64_t callee, uint64_t ret
 /* The function that was called last has saved the register, and gave back what it found there. */
 static bool find_register(const struct crash *crash, int number, struct overrun *ret)
 {
-	const uint64_t *registers = crash->fault.registers;
+	const uint64_t *registers = crash->facts.fault.registers;
 	uint64_t slot = registers[CORE_RSP] - 8, back, callee, saved, word;
 
-	if (number < 0 || !core_read_word(crash->core, slot, &back) || !core_find_file(crash->core, back))
+	if (number < 0 || !core_read_word(crash->core.image, slot, &back) || !core_find_file(crash->core.image, back))
 		return false;
-	callee = code_call_site_target(crash->core, back);
-	saved = callee ? returned_saved_at(crash->core, callee, (enum core_register)number, slot) : 0;
-	if (!saved || !core_read_word(crash->core, saved, &word) || word != registers[number])
+	callee = code_call_site_target(crash->core.image, back);
+	saved = callee ? returned_saved_at(crash->core.image, callee, (enum core_register)number, slot) : 0;
+	if (!saved || !core_read_word(crash->core.image, saved, &word) || word != registers[number])
 		return false;
 	*ret = (struct overrun){
 		.by = TAKEN_REGISTER, .number = (enum core_register)number, .slot = saved, .value = word};
-	ret->run = overrun_around(crash->core, saved);
-	ret->saved_count = count_saved(crash->core, callee, slot, &ret->run);
+	ret->run = overrun_around(crash->core.image, saved);
+	ret->saved_count = count_saved(crash->core.image, callee, slot, &ret->run);
 	ret->owner.slot = slot;
 	ret->owner.function = callee;
 	return ret->run.make != RUN_NONE;
@@ -161,31 +161,31 @@ static bool find_register(const struct crash *crash, int number, struct overrun 
 /* The word that the pointer was read from lies on the stack that the thread stands on. */
 static bool find_local(const struct crash *crash, struct overrun *ret)
 {
-	const struct pointer_path *path = &crash->path;
-	uint64_t sp = crash->fault.registers[CORE_RSP];
-	const struct core_segment *segment = core_find_segment(crash->core, sp);
+	const struct pointer_path *path = &crash->facts.path;
+	uint64_t sp = crash->facts.fault.registers[CORE_RSP];
+	const struct core_segment *segment = core_find_segment(crash->core.image, sp);
 
 	if (path->end != PATH_WORD || !path->count || !path->is_exact || !segment || path->words[0].address < sp ||
 	    path->words[0].address >= segment->end)
 		return false;
 	*ret = (struct overrun){.by = TAKEN_LOCAL, .slot = path->words[0].address, .value = path->words[0].value};
-	ret->run = overrun_around(crash->core, ret->slot);
+	ret->run = overrun_around(crash->core.image, ret->slot);
 	return ret->run.make != RUN_NONE;
 }
 
 void overrun_find(const struct crash *crash, struct overrun *ret)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	const struct fault_operand *operand =
 		fault->operand < fault->operand_count ? &fault->operands[fault->operand] : NULL;
 	struct smashed smashed;
 
 	*ret = (struct overrun){0};
-	if (!crash->core || !fault->is_fault || !fault->has_registers)
+	if (!crash->core.image || !fault->is_fault || !fault->has_registers)
 		return;
 	if (corruption_find_return(crash, &smashed)) {
 		*ret = (struct overrun){.by = TAKEN_RETURN, .slot = smashed.slot, .value = smashed.target};
-		ret->run = overrun_around(crash->core, smashed.slot);
+		ret->run = overrun_around(crash->core.image, smashed.slot);
 		return;
 	}
 	if (operand && (find_register(crash, operand->base, ret) || find_register(crash, operand->index, ret) ||
@@ -201,7 +201,7 @@ bool overrun_is_of_registers(const struct overrun *overrun)
 
 bool overrun_gave(const struct crash *crash, uint64_t value)
 {
-	const struct overrun *overrun = &crash->overrun;
+	const struct overrun *overrun = &crash->facts.overrun;
 
 	return (overrun->by == TAKEN_RETURN || overrun_is_of_registers(overrun)) && overrun->value == value;
 }

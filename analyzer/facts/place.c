@@ -223,12 +223,12 @@ static size_t first_ending_at(const struct place_index *index, uint64_t address)
 /* The thread whose stack is in that mapping around or nearest above `address`; 0 for none. */
 static uint32_t thread_on(const struct crash *crash, const struct core_segment *segment, uint64_t address)
 {
-	const struct core *core = crash->core;
+	const struct core *core = crash->core.image;
 	uint64_t best_end = UINT64_MAX;
 	uint32_t best = 0;
 
-	if (crash->places)
-		return indexed_thread(crash->places, segment, address);
+	if (crash->core.places)
+		return indexed_thread(crash->core.places, segment, address);
 	for (size_t i = 0; i < core->thread_count; i++) {
 		uint64_t end = 0;
 
@@ -264,8 +264,8 @@ static bool executable_range(const struct core *core, uint64_t *ret_start, uint6
 
 static bool is_heap(const struct crash *crash, const struct core_segment *segment)
 {
-	const struct core *core = crash->core;
-	const struct place_index *index = crash->places;
+	const struct core *core = crash->core.image;
+	const struct place_index *index = crash->core.places;
 	uint64_t start = index ? index->executable_start : 0, end = index ? index->executable_end : 0;
 
 	if (!is_writable(segment) || core_find_file(core, segment->start) ||
@@ -309,14 +309,15 @@ static uint64_t memory_end(const struct core *core, const struct core_module *mo
 static const struct core_module *module_of_zeroes(const struct crash *crash, const struct core_segment *segment,
 						  uint64_t address)
 {
-	const struct core *core = crash->core;
-	size_t count = crash->places ? crash->places->module_count : core->module_count;
-	size_t first = crash->places ? first_ending_at(crash->places, segment->start) : 0;
+	const struct core *core = crash->core.image;
+	size_t count = crash->core.places ? crash->core.places->module_count : core->module_count;
+	size_t first = crash->core.places ? first_ending_at(crash->core.places, segment->start) : 0;
 
 	for (size_t i = first; i < count; i++) {
-		const struct core_module *module = crash->places ? crash->places->modules[i] : &core->modules[i];
+		const struct core_module *module =
+			crash->core.places ? crash->core.places->modules[i] : &core->modules[i];
 
-		if (crash->places && module->end != segment->start)
+		if (crash->core.places && module->end != segment->start)
 			return NULL;
 		if (module->end == segment->start && address < ((memory_end(core, module) + PAGE - 1) & ~(PAGE - 1)))
 			return module;
@@ -326,7 +327,7 @@ static const struct core_module *module_of_zeroes(const struct crash *crash, con
 
 static enum place_kind bare_kind(const struct crash *crash, const struct core_segment *segment, uint32_t *ret_tid)
 {
-	const struct core_segment *stack = guarded_by(crash->core, segment);
+	const struct core_segment *stack = guarded_by(crash->core.image, segment);
 
 	*ret_tid = stack ? thread_on(crash, stack, stack->start) : 0;
 	return *ret_tid ? PLACE_GUARD : PLACE_RESERVED;
@@ -336,7 +337,7 @@ static enum place_kind bare_kind(const struct crash *crash, const struct core_se
 static enum place_kind anonymous_kind(const struct crash *crash, const struct core_segment *segment, uint64_t address,
 				      struct place *place)
 {
-	const struct core *core = crash->core;
+	const struct core *core = crash->core.image;
 	uint64_t vdso = core->has_auxv ? core->auxv_sysinfo_ehdr : 0;
 
 	if (segment->start == VSYSCALL_START)
@@ -365,7 +366,7 @@ static enum place_kind anonymous_kind(const struct crash *crash, const struct co
 static void fill_mapped(const struct crash *crash, const struct core_segment *segment,
 			const struct core_file_mapping *file, struct place *place)
 {
-	const struct core *core = crash->core;
+	const struct core *core = crash->core.image;
 
 	place->mapped = true;
 	if (segment) {
@@ -397,7 +398,7 @@ static void describe_neighbour(const struct crash *crash, const struct core_segm
 {
 	struct place place = {.address = address};
 
-	fill_mapped(crash, segment, core_find_file(crash->core, address), &place);
+	fill_mapped(crash, segment, core_find_file(crash->core.image, address), &place);
 	*neighbour = (struct place_neighbour){.exists = true,
 					      .kind = place.kind,
 					      .start = segment->start,
@@ -408,7 +409,7 @@ static void describe_neighbour(const struct crash *crash, const struct core_segm
 
 static void fill_hole(const struct crash *crash, struct place *place)
 {
-	const struct core *core = crash->core;
+	const struct core *core = crash->core.image;
 	const struct core_segment *below = NULL, *above = NULL;
 
 	for (size_t i = 0; i < core->segment_count && !above; i++) {
@@ -444,21 +445,21 @@ bool place_read_end(const struct timeline *timeline, uint64_t address, struct pl
 /* What the biography says, when it is about this page, or what was looked up. */
 static void fill_end(const struct crash *crash, struct place *place)
 {
-	if (crash->has_biography && crash->biography.address / PAGE == place->address / PAGE) {
-		place_read_end(&crash->biography.timeline, place->address, &place->ended);
+	if (crash->facts.has_biography && crash->facts.biography.address / PAGE == place->address / PAGE) {
+		place_read_end(&crash->facts.biography.timeline, place->address, &place->ended);
 		return;
 	}
-	for (size_t i = 0; i < crash->place_record_count; i++) {
-		if (crash->place_records[i].page != (place->address & ~(PAGE - 1)))
+	for (size_t i = 0; i < crash->facts.place_record_count; i++) {
+		if (crash->facts.place_records[i].page != (place->address & ~(PAGE - 1)))
 			continue;
-		place->ended = crash->place_records[i].end;
+		place->ended = crash->facts.place_records[i].end;
 		place->ended.event = SIZE_MAX;
 	}
 }
 
 void place_of(const struct crash *crash, uint64_t address, struct place *ret_place)
 {
-	const struct core *core = crash->core && crash->core->segment_count ? crash->core : NULL;
+	const struct core *core = crash->core.image && crash->core.image->segment_count ? crash->core.image : NULL;
 	const struct core_segment *segment = core ? core_find_segment(core, address) : NULL;
 	const struct core_file_mapping *file = core ? core_find_file(core, address) : NULL;
 

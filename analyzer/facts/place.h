@@ -93,6 +93,13 @@ struct place {
 	struct place_end ended;
 };
 
+/* A general register and where it points. */
+struct pointer {
+	enum core_register number;
+	uint64_t value;
+	struct place place;
+};
+
 /* Takes the page's last life from a timeline over it; false when it has none or that has not ended. `event` of the
  * result is an index into the timeline's events. */
 struct timeline;
@@ -105,7 +112,7 @@ struct place_index;
 struct error *place_index_create(const struct core *core, struct place_index **ret) must_check;
 void place_index_destroy(struct place_index *index);
 
-/* With crash->places, the index of crash->core, or (NULL) without one, which only takes longer. */
+/* With crash->core.places, the index of crash->core.image, or (NULL) without one, which only takes longer. */
 void place_of(const struct crash *crash, uint64_t address, struct place *ret_place);
 
 /* True when no program can have anything at `address` with four-level page tables. With five levels addresses up to

@@ -82,14 +82,14 @@ bool signal_call_reaches(const struct signal_call *call, int number, uint32_t pi
 /* The record has seen another thread send it. */
 static bool is_recorded_elsewhere(const struct crash *crash)
 {
-	return crash->has_sender &&
-	       (crash->sender.pid != crash->process.pid || crash->sender.tid != crash->signal_event.tid);
+	return crash->record.has_sender && (crash->record.sender.pid != crash->record.process.pid ||
+					    crash->record.sender.tid != crash->record.signal_event.tid);
 }
 
 static size_t stack_of(const struct crash *crash, uint32_t tid)
 {
-	for (size_t i = 1; i < crash->stacks.thread_count; i++) {
-		if (crash->stacks.threads[i].tid == tid)
+	for (size_t i = 1; i < crash->facts.stacks.thread_count; i++) {
+		if (crash->facts.stacks.threads[i].tid == tid)
 			return i;
 	}
 	return 0;
@@ -97,25 +97,25 @@ static size_t stack_of(const struct crash *crash, uint32_t tid)
 
 void signal_call_find(struct crash *crash)
 {
-	const struct core *core = crash->core;
+	const struct core *core = crash->core.image;
 	struct signal_call call;
 
 	if (!core)
 		return;
 	if (!is_recorded_elsewhere(crash) && signal_call_read(core, core->threads[0].registers, true, &call) &&
-	    signal_call_reaches(&call, crash->signal.number, core->pid, core->threads[0].tid))
-		crash->sending.crashed = call.call;
-	for (size_t i = 1; i < core->thread_count && !crash->sending.other; i++) {
+	    signal_call_reaches(&call, crash->facts.signal.number, core->pid, core->threads[0].tid))
+		crash->facts.sending.crashed = call.call;
+	for (size_t i = 1; i < core->thread_count && !crash->facts.sending.other; i++) {
 		const struct core_thread *thread = &core->threads[i];
 
 		if (!signal_call_read(core, thread->registers, true, &call) ||
-		    !signal_call_reaches(&call, crash->signal.number, core->pid, core->threads[0].tid))
+		    !signal_call_reaches(&call, crash->facts.signal.number, core->pid, core->threads[0].tid))
 			continue;
-		crash->sending.other = stack_of(crash, thread->tid);
-		crash->sending.other_call = call.call;
+		crash->facts.sending.other = stack_of(crash, thread->tid);
+		crash->facts.sending.other_call = call.call;
 	}
-	for (size_t i = 0; i < crash->interruption_count; i++) {
-		struct interruption *interruption = &crash->interruptions[i];
+	for (size_t i = 0; i < crash->facts.interruption_count; i++) {
+		struct interruption *interruption = &crash->facts.interruptions[i];
 
 		interruption->sends =
 			signal_call_read(core, interruption->registers, false, &call) &&

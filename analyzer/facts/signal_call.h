@@ -33,7 +33,8 @@ bool signal_call_read(const struct core *core, const uint64_t registers[CORE_REG
 /* Does the call send that signal to the process `pid`, in a way that its thread `tid` gets it? */
 bool signal_call_reaches(const struct signal_call *call, int number, uint32_t pid, uint32_t tid);
 
-/* Fills crash.sending and the `sends` of crash.interruptions, from the core. After the stacks and the record's sender.
+/* Fills crash.facts.sending and the `sends` of crash.facts.interruptions, from the core. After the stacks and the
+ * record's sender.
  */
 void signal_call_find(struct crash *crash);
 

@@ -8,7 +8,27 @@
 #ifndef ANALYZER_SIGNAL_FRAME_H
 #define ANALYZER_SIGNAL_FRAME_H
 
-#include "analyzer/crash.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analyzer/core/core.h"
+#include "analyzer/facts/crash_signal.h"
+#include "analyzer/unwind/unwind.h"
+
+/* The newest signal frame on the crashed thread's stack: it died in a handler. */
+struct interruption {
+	bool found;
+	bool confirmed;	  /* the unwinder came by it too */
+	bool inferred;	  /* the frame has no siginfo: `signal` is what the processor's exception makes it */
+	uint64_t address; /* of the frame: of its return address into the restorer */
+	struct crash_signal signal;
+	uint64_t registers[CORE_REGISTERS];  /* what was interrupted; those that the frame lacks are the thread's */
+	uint64_t trap, error, fault_address; /* the processor's: vector, error code, CR2 */
+	uint64_t stack_start, stack_bytes;   /* the alternate stack that was registered then; both 0 for none */
+	size_t frame;			     /* what it interrupted, among the crashed thread's frames; 0: not known */
+	bool sends; /* it interrupted a system call that sends this very signal to the process (signal_call.h) */
+};
 
 /* Looks from the stack pointer of the core's first thread upwards, to the end of what it lies in or 1 MiB, for the
  * nearest such frame whose return address leads to a restorer (mov $15, %eax; syscall). One that an earlier handler has

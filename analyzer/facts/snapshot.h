@@ -13,7 +13,16 @@
 #ifndef ANALYZER_SNAPSHOT_H
 #define ANALYZER_SNAPSHOT_H
 
-#include "analyzer/crash.h"
+#include "analyzer/core/core.h"
+#include "analyzer/facts/crash_signal.h"
+
+/* Why a core is of a process that lived on (snapshot.h). */
+enum snapshot_kind {
+	SNAPSHOT_NONE = 0,   /* it died, as far as the core tells */
+	SNAPSHOT_NO_SIGNAL,  /* the core names no signal */
+	SNAPSHOT_STOPPED,    /* the signal is one for which the kernel writes no core: a debugger held the process */
+	SNAPSHOT_BREAKPOINT, /* a debugger's breakpoint or step, in a core that the kernel did not write */
+};
 
 /* `signal` as it was taken from the core. */
 enum snapshot_kind snapshot_find(const struct core *core, const struct crash_signal *signal);

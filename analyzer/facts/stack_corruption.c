@@ -16,9 +16,9 @@ static bool is_further_up(const struct crash *crash, const struct frame *callee,
 {
 	uint64_t entry = callee->symbol.function ? callee->pc - callee->symbol.function_offset : 0, word;
 
-	for (unsigned i = 1; crash->core && entry && i <= PUSHED_WORDS_MAX; i++) {
-		if (core_read_word(crash->core, slot + 8 * i, &word) &&
-		    code_call_site_target(crash->core, word) == entry)
+	for (unsigned i = 1; crash->core.image && entry && i <= PUSHED_WORDS_MAX; i++) {
+		if (core_read_word(crash->core.image, slot + 8 * i, &word) &&
+		    code_call_site_target(crash->core.image, word) == entry)
 			return true;
 	}
 	return false;
@@ -26,7 +26,7 @@ static bool is_further_up(const struct crash *crash, const struct frame *callee,
 
 size_t corruption_first_lost(const struct crash *crash)
 {
-	const struct thread_stack *stack = crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 
 	for (size_t i = 1; stack && i < stack->frame_count; i++) {
 		const struct frame *frame = &stack->frames[i], *callee = &stack->frames[i - 1];
@@ -35,7 +35,7 @@ size_t corruption_first_lost(const struct crash *crash)
 			continue;
 		if (is_further_up(crash, callee, frame->sp - 8))
 			return SIZE_MAX;
-		if (!frame->pc || (crash->repair.trampoline && frame->pc == crash->repair.trampoline) ||
+		if (!frame->pc || (crash->facts.repair.trampoline && frame->pc == crash->facts.repair.trampoline) ||
 		    (callee->trust != FRAME_CFI && callee->trust != FRAME_REGISTERS) || !callee->symbol.module)
 			return SIZE_MAX;
 		return i;
@@ -52,9 +52,9 @@ static bool was_called(const struct fault_jump *jump, uint64_t target)
 
 bool corruption_find_return(const struct crash *crash, struct smashed *ret)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	const struct fault_jump *jump = &fault->jump;
-	uint64_t sp = fault->has_registers ? fault->registers[CORE_RSP] : crash->registers[CORE_RSP];
+	uint64_t sp = fault->has_registers ? fault->registers[CORE_RSP] : crash->facts.registers[CORE_RSP];
 
 	if (!fault->is_fault)
 		return false;
@@ -99,31 +99,31 @@ const char *words_spelled(struct words *words, uint64_t word)
 /* A write that began inside the stack and went on up to its very end. */
 bool corruption_ran_off_the_top(const struct crash *crash)
 {
-	const struct stack_use *use = &crash->stack_uses[0];
+	const struct stack_use *use = &crash->facts.stack_uses[0];
 
-	return crash->stack_use_count && (use->area.kind == STACK_MAIN || use->area.kind == STACK_THREAD) &&
+	return crash->facts.stack_use_count && (use->area.kind == STACK_MAIN || use->area.kind == STACK_THREAD) &&
 	       use->touched_source == TOUCHED_SIGNAL && use->touched >= use->area.end &&
 	       use->touched < use->area.end + 64 && use->sp >= use->area.start && use->sp < use->area.end &&
-	       crash->fault.access == ACCESS_WRITE && crash->signal.number == SIGSEGV;
+	       crash->facts.fault.access == ACCESS_WRITE && crash->facts.signal.number == SIGSEGV;
 }
 
 struct error *corruption_add_evidence(const struct crash *crash, struct finding *finding)
 {
 	size_t lost = corruption_first_lost(crash);
-	uint64_t frame_pointer =
-		crash->fault.has_registers ? crash->fault.registers[CORE_RBP] : crash->registers[CORE_RBP];
+	uint64_t frame_pointer = crash->facts.fault.has_registers ? crash->facts.fault.registers[CORE_RBP]
+								  : crash->facts.registers[CORE_RBP];
 	struct words words;
 	struct error *err = NULL;
 
 	if (lost != SIZE_MAX) {
-		const struct frame *frame = &crash->stacks.threads[0].frames[lost];
+		const struct frame *frame = &crash->facts.stacks.threads[0].frames[lost];
 
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, frame->sp - 8,
 					   "the return address of frame %zu, at 0x%" PRIx64
 					   ", is %s: the stack is corrupted",
 					   lost - 1, frame->sp - 8, words_spelled(&words, frame->pc));
 	}
-	if (!err && crash->has_registers && corruption_is_text(frame_pointer))
+	if (!err && crash->facts.has_registers && corruption_is_text(frame_pointer))
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, frame_pointer,
 					   "the frame pointer, which is saved beside the return address, is %s",
 					   words_spelled(&words, frame_pointer));

@@ -128,7 +128,7 @@ static json_t *stack_end_json(const struct event_stack *stack)
 /* What the four kinds of lines have in common is always there; what a kind lacks is null. */
 static json_t *line_json(const struct crash *crash, const struct report_line *line)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	const struct event_stack *stack = NULL;
 	const char *kind = "marker", *file = NULL;
 	struct words text = {""}, caller = {""};
@@ -164,8 +164,8 @@ static json_t *line_json(const struct crash *crash, const struct report_line *li
 	json_object_set_new(object, "id", json_integer(id));
 	json_object_set_new(object, "time_ns", json_integer((json_int_t)line->time_ns));
 	json_object_set_new(object, "before_crash_ns",
-			    crash->time_ns >= line->time_ns && crash->time_ns
-				    ? json_integer((json_int_t)(crash->time_ns - line->time_ns))
+			    crash->record.time_ns >= line->time_ns && crash->record.time_ns
+				    ? json_integer((json_int_t)(crash->record.time_ns - line->time_ns))
 				    : json_null());
 	json_object_set_new(object, "tid", json_integer(tid));
 	json_object_set_new(object, "text", report_text_json(text.text));
@@ -200,24 +200,25 @@ static json_t *mapping_json(const struct core *core, uint64_t address)
 struct error *report_write_biography_json(const struct report *report, FILE *out)
 {
 	const struct crash *crash = report->crash;
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	json_t *root = json_object(), *lines = json_array();
 	size_t count = 0;
 	cleanup_free struct report_line *all = NULL;
 	int failed;
 
-	if (crash->has_biography)
+	if (crash->facts.has_biography)
 		all = report_lines_collect(crash, 0, biography->event_count, &count);
 	for (size_t i = 0; all && i < count; i++)
 		json_array_append_new(lines, line_json(crash, &all[i]));
 	json_object_set_new(root, "schema_version", json_integer(REPORT_SCHEMA_VERSION));
-	json_object_set_new(root, "crash", json_string(crash->id));
+	json_object_set_new(root, "crash", json_string(crash->facts.id));
 	json_object_set_new(root, "address", hex(biography->address));
-	json_object_set_new(root, "recorded", json_boolean(crash->recorded));
+	json_object_set_new(root, "recorded", json_boolean(crash->record.known));
 	json_object_set_new(root, "mapped_at_end",
-			    crash->core ? json_boolean(core_find_segment(crash->core, biography->address) != NULL)
-					: json_null());
-	json_object_set_new(root, "mapping_at_end", mapping_json(crash->core, biography->address));
+			    crash->core.image
+				    ? json_boolean(core_find_segment(crash->core.image, biography->address) != NULL)
+				    : json_null());
+	json_object_set_new(root, "mapping_at_end", mapping_json(crash->core.image, biography->address));
 	json_object_set_new(root, "truncated", json_boolean(biography->truncated || biography->chronicle.truncated));
 	json_object_set_new(root, "lines", lines);
 	failed = json_dump_callback(root, inert_json_write, out, report->one_line ? JSON_COMPACT : JSON_INDENT(2));

@@ -28,7 +28,7 @@ static void write_head(const struct report *report, FILE *out)
 		"<meta name=\"referrer\" content=\"no-referrer\">\n"
 		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
 		report_html_style_hash);
-	markup_html(crash->comm, out);
+	markup_html(crash->facts.comm, out);
 	fprintf(out, ": %s</title>\n<style>%s</style>\n</head>\n<body>\n",
 		finding_class_name(report->findings->findings[0].class), report_html_style);
 }
@@ -88,8 +88,8 @@ static void write_when(const struct crash *crash, uint64_t time_ns, FILE *out)
 	struct words duration;
 
 	fputs("<td class=\"number\">", out);
-	if (crash->time_ns && time_ns <= crash->time_ns)
-		fputs(words_duration(&duration, crash->time_ns - time_ns), out);
+	if (crash->record.time_ns && time_ns <= crash->record.time_ns)
+		fputs(words_duration(&duration, crash->record.time_ns - time_ns), out);
 	fputs("</td>", out);
 }
 
@@ -107,8 +107,8 @@ static void write_marker(const struct crash *crash, const struct marker *marker,
 
 static void write_event(const struct crash *crash, size_t index, FILE *out)
 {
-	const struct memory_event *event = &crash->biography.events[index];
-	const struct event_context *context = &crash->biography.contexts[index];
+	const struct memory_event *event = &crash->facts.biography.events[index];
+	const struct event_context *context = &crash->facts.biography.contexts[index];
 	struct words words;
 
 	fprintf(out, "<tr id=\"event-%" PRId64 "\">", event->id);
@@ -158,7 +158,7 @@ static void write_lines(const struct crash *crash, size_t skip, size_t limit, FI
 
 static void write_biography(const struct crash *crash, FILE *out)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	size_t touching = 0, skip;
 
 	for (size_t i = 0; i < biography->event_count; i++)
@@ -171,11 +171,12 @@ static void write_biography(const struct crash *crash, FILE *out)
 			biography->truncated ? "More than " : "", skip);
 	fputs("<div class=\"scroll\"><table>\n", out);
 	write_lines(crash, skip, touching - skip, out);
-	if (crash->time_ns && crash->fault.source != ADDRESS_UNKNOWN && crash->fault.address == biography->address)
+	if (crash->record.time_ns && crash->facts.fault.source != ADDRESS_UNKNOWN &&
+	    crash->facts.fault.address == biography->address)
 		fprintf(out,
 			"<tr class=\"crash\"><td class=\"number\">0</td><td class=\"code\">%s of 0x%" PRIx64
 			"</td><td>the crash</td></tr>\n",
-			words_access(crash->fault.access), crash->fault.address);
+			words_access(crash->facts.fault.access), crash->facts.fault.address);
 	fputs("</table></div>\n", out);
 }
 
@@ -266,13 +267,13 @@ struct error *report_write_html(const struct report *report, FILE *out)
 	err = write_facts(report, out);
 	if (err)
 		return err;
-	if (crash->has_biography && crash->biography.event_count)
+	if (crash->facts.has_biography && crash->facts.biography.event_count)
 		write_biography(crash, out);
-	if (crash->stacks.thread_count)
+	if (crash->facts.stacks.thread_count)
 		fputs("<h2>Threads</h2>\n", out);
-	for (size_t i = 0; i < crash->stacks.thread_count; i++)
-		report_html_thread(&crash->stacks.threads[i], i == 0, out);
-	write_probes(&crash->repair, out);
+	for (size_t i = 0; i < crash->facts.stacks.thread_count; i++)
+		report_html_thread(&crash->facts.stacks.threads[i], i == 0, out);
+	write_probes(&crash->facts.repair, out);
 	write_evidence(crash, &report->findings->findings[0], out);
 	if (report->findings->count > 1)
 		fputs("<h2>Other findings</h2>\n", out);

@@ -55,7 +55,7 @@ static int compare_columns(const void *a, const void *b)
 
 static void add_marker(struct picture *picture, const struct marker *marker)
 {
-	if (!marker->id || (picture->crash->time_ns && marker->enter_ns > picture->crash->time_ns))
+	if (!marker->id || (picture->crash->record.time_ns && marker->enter_ns > picture->crash->record.time_ns))
 		return;
 	for (size_t i = 0; i < picture->column_count; i++) {
 		if (picture->columns[i].marker && picture->columns[i].marker->id == marker->id)
@@ -99,7 +99,7 @@ static bool choose_columns(struct picture *picture)
 			all[kept++] = all[i];
 	}
 	for (size_t i = kept > EVENTS_MAX ? kept - EVENTS_MAX : 0; i < kept; i++) {
-		const struct event_context *context = &picture->crash->biography.contexts[all[i]];
+		const struct event_context *context = &picture->crash->facts.biography.contexts[all[i]];
 
 		if (picture->column_count == 0)
 			picture->first_event = all[i];
@@ -160,15 +160,15 @@ static void draw_life(const struct picture *picture, const struct life *life, co
 static void draw_event(const struct picture *picture, const struct column *column, FILE *out)
 {
 	const struct memory_event *event = &picture->timeline->events[column->event];
-	bool listed = timeline_touches_page(event, picture->crash->biography.address);
+	bool listed = timeline_touches_page(event, picture->crash->facts.biography.address);
 	struct words duration;
 
 	if (listed)
 		fprintf(out, "<a href=\"#event-%" PRId64 "\">", event->id);
 	fprintf(out, "<text x=\"%.1f\" y=\"%d\" transform=\"rotate(-50 %.1f %d)\" text-anchor=\"end\">%s", column->x,
 		TOP + HEIGHT + 16, column->x, TOP + HEIGHT + 16, memory_kind_name(event->kind));
-	if (picture->crash->time_ns >= event->exit_ns)
-		fprintf(out, " %s", words_duration(&duration, picture->crash->time_ns - event->exit_ns));
+	if (picture->crash->record.time_ns >= event->exit_ns)
+		fprintf(out, " %s", words_duration(&duration, picture->crash->record.time_ns - event->exit_ns));
 	fputs(listed ? "</text></a>\n" : "</text>\n", out);
 	fprintf(out, "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n", column->x, column->x,
 		TOP + HEIGHT, TOP + HEIGHT + 6);
@@ -197,23 +197,24 @@ static void draw_crash(const struct picture *picture, FILE *out)
 	fprintf(out, "<line class=\"crashline\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n", x, x, TOP,
 		TOP + HEIGHT);
 	fprintf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">crash</text>\n", x, TOP + HEIGHT + 16);
-	if (crash->fault.source == ADDRESS_UNKNOWN || crash->fault.address < picture->timeline->start ||
-	    crash->fault.address >= picture->timeline->end)
+	if (crash->facts.fault.source == ADDRESS_UNKNOWN || crash->facts.fault.address < picture->timeline->start ||
+	    crash->facts.fault.address >= picture->timeline->end)
 		return;
 	fprintf(out,
 		"<circle class=\"crash\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"><title>%s of 0x%" PRIx64 "</title></circle>\n",
-		x, y_of(picture, crash->fault.address), words_access(crash->fault.access), crash->fault.address);
+		x, y_of(picture, crash->facts.fault.address), words_access(crash->facts.fault.access),
+		crash->facts.fault.address);
 }
 
 void report_html_picture(const struct crash *crash, FILE *out)
 {
-	struct picture picture = {.crash = crash, .timeline = &crash->biography.timeline};
+	struct picture picture = {.crash = crash, .timeline = &crash->facts.biography.timeline};
 	const struct life *fatal;
 	double width;
 
-	if (!crash->has_biography || !picture.timeline->life_count || !choose_columns(&picture))
+	if (!crash->facts.has_biography || !picture.timeline->life_count || !choose_columns(&picture))
 		return;
-	fatal = timeline_last_life(picture.timeline, crash->biography.address);
+	fatal = timeline_last_life(picture.timeline, crash->facts.biography.address);
 	if (fatal && fatal->died == TIMELINE_ALIVE)
 		fatal = NULL;
 	width = picture.crash_x + EVENT_WIDTH;

@@ -42,7 +42,7 @@ static json_t *time_or_null(const struct crash *crash, uint64_t time_ns)
 	time_t seconds;
 	struct tm when;
 
-	if (!crash->recorded || !time_ns || !crash_realtime_ns(&crash->recording, time_ns, &real_ns))
+	if (!crash->record.known || !time_ns || !crash_realtime_ns(&crash->record.recording, time_ns, &real_ns))
 		return json_null(); /* a gap that never ended reaches to INT64_MAX */
 	seconds = real_ns / 1000000000;
 	if (!gmtime_r(&seconds, &when))
@@ -57,16 +57,17 @@ static json_t *crash_json(const struct report *report)
 	const struct crash *crash = report->crash;
 	json_t *object = json_object();
 
-	json_object_set_new(object, "id", json_string(crash->id));
-	json_object_set_new(object, "pid", json_integer(crash->pid));
-	json_object_set_new(object, "tid", json_integer(crash->tid));
-	json_object_set_new(object, "comm", report_text_json(crash->comm));
-	json_object_set_new(object, "exe", report_text_json(crash->executable));
-	json_object_set_new(object, "time", time_or_null(crash, crash->time_ns));
-	json_object_set_new(object, "boot_id", report_text_json(crash->recorded ? crash->recording.boot_id : NULL));
-	json_object_set_new(object, "core", report_text_json(crash->core_path));
+	json_object_set_new(object, "id", json_string(crash->facts.id));
+	json_object_set_new(object, "pid", json_integer(crash->facts.pid));
+	json_object_set_new(object, "tid", json_integer(crash->facts.tid));
+	json_object_set_new(object, "comm", report_text_json(crash->facts.comm));
+	json_object_set_new(object, "exe", report_text_json(crash->facts.executable));
+	json_object_set_new(object, "time", time_or_null(crash, crash->record.time_ns));
+	json_object_set_new(object, "boot_id",
+			    report_text_json(crash->record.known ? crash->record.recording.boot_id : NULL));
+	json_object_set_new(object, "core", report_text_json(crash->core.path));
 	json_object_set_new(object, "signature", json_string(report->signature));
-	json_object_set_new(object, "abort_message", report_text_json(crash->abort_message));
+	json_object_set_new(object, "abort_message", report_text_json(crash->core.abort_message));
 	return object;
 }
 
@@ -103,7 +104,7 @@ static json_t *member_json(const struct accessed_member *member)
 
 static json_t *fault_json(const struct crash *crash)
 {
-	const struct fault *fault = &crash->fault;
+	const struct fault *fault = &crash->facts.fault;
 	static const char *const sources[] = {NULL, "signal", "instruction"};
 	json_t *object = json_object();
 	json_t *operands = json_array();
@@ -262,11 +263,11 @@ static json_t *coverage_json(const struct crash *crash)
 {
 	json_t *object = json_object();
 	json_t *gaps = json_array();
-	uint64_t from = crash->known_from_ns ?: crash->recorded ? crash->process.first_seen_ns : 0;
+	uint64_t from = crash->record.known_from_ns ?: crash->record.known ? crash->record.process.first_seen_ns : 0;
 	uint64_t lost = 0;
 
-	for (size_t i = 0; i < crash->gap_count; i++) {
-		const struct gap *gap = &crash->gaps[i];
+	for (size_t i = 0; i < crash->record.gap_count; i++) {
+		const struct gap *gap = &crash->record.gaps[i];
 		json_t *entry = json_object();
 
 		lost += gap->lost;
@@ -276,10 +277,10 @@ static json_t *coverage_json(const struct crash *crash)
 		json_object_set_new(entry, "lost", json_integer((json_int_t)gap->lost));
 		json_array_append_new(gaps, entry);
 	}
-	json_object_set_new(object, "recorded", json_boolean(crash->recorded));
+	json_object_set_new(object, "recorded", json_boolean(crash->record.known));
 	json_object_set_new(object, "from", time_or_null(crash, from));
-	json_object_set_new(object, "to", time_or_null(crash, crash->time_ns));
-	json_object_set_new(object, "events", json_integer((json_int_t)crash->event_count));
+	json_object_set_new(object, "to", time_or_null(crash, crash->record.time_ns));
+	json_object_set_new(object, "events", json_integer((json_int_t)crash->record.event_count));
 	json_object_set_new(object, "lost", json_integer((json_int_t)lost));
 	json_object_set_new(object, "gaps", gaps);
 	json_object_set_new(object, "notes", lines_json(crash->notes, crash->note_count));
@@ -294,12 +295,13 @@ struct error *report_write_json(const struct report *report, FILE *out)
 	json_object_set_new(root, "schema_version", json_integer(REPORT_SCHEMA_VERSION));
 	json_object_set_new(root, "corelate_version", json_string(CORELATE_VERSION));
 	json_object_set_new(root, "crash", crash_json(report));
-	json_object_set_new(root, "signal", signal_json(&report->crash->signal, !report->crash->signal.only_number));
+	json_object_set_new(root, "signal",
+			    signal_json(&report->crash->facts.signal, !report->crash->facts.signal.only_number));
 	json_object_set_new(root, "fault", fault_json(report->crash));
 	json_object_set_new(root, "registers", report_registers_json(report->crash));
 	json_object_set_new(root, "stack_words", report_stack_words_json(report->crash));
-	json_object_set_new(root, "threads", threads_json(&report->crash->stacks));
-	json_object_set_new(root, "probes", probes_json(&report->crash->repair));
+	json_object_set_new(root, "threads", threads_json(&report->crash->facts.stacks));
+	json_object_set_new(root, "probes", probes_json(&report->crash->facts.repair));
 	json_object_set_new(root, "findings", findings_json(report->crash, report->findings));
 	json_object_set_new(root, "coverage", coverage_json(report->crash));
 	failed = json_dump_callback(root, inert_json_write, out, report->one_line ? JSON_COMPACT : JSON_INDENT(2));

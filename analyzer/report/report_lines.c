@@ -21,7 +21,7 @@ static int compare_lines(const void *a, const void *b)
 static bool is_new_marker(const struct crash *crash, const struct report_line *lines, size_t count,
 			  const struct marker *marker)
 {
-	if (!marker->id || (crash->time_ns && marker->enter_ns > crash->time_ns))
+	if (!marker->id || (crash->record.time_ns && marker->enter_ns > crash->record.time_ns))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		if (lines[i].marker && lines[i].marker->id == marker->id)
@@ -38,7 +38,7 @@ static void add_marker(const struct crash *crash, struct report_line *lines, siz
 
 struct report_line *report_lines_collect(const struct crash *crash, size_t skip, size_t limit, size_t *ret_count)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	const struct chronicle *chronicle = &biography->chronicle;
 	struct report_line *lines = calloc(3 * (limit + chronicle->count) + 1, sizeof(*lines));
 	size_t count = 0;

@@ -82,16 +82,17 @@ struct error *report_write_markdown(const struct report *report, FILE *out)
 	struct error *err;
 
 	fputs("### Crash of ", out);
-	markup_markdown(crash->executable ? words_base_name(crash->executable) : crash->comm, out);
+	markup_markdown(crash->facts.executable ? words_base_name(crash->facts.executable) : crash->facts.comm, out);
 	fputs("\n\n", out);
 	write_headline(&report->findings->findings[0], out);
 	fputc('\n', out);
 	err = write_block(report, out, report_write_facts);
-	if (!err && crash->has_biography && crash->biography.event_count) {
-		fprintf(out, "\n#### The page of 0x%" PRIx64 ", times before the crash\n\n", crash->biography.address);
+	if (!err && crash->facts.has_biography && crash->facts.biography.event_count) {
+		fprintf(out, "\n#### The page of 0x%" PRIx64 ", times before the crash\n\n",
+			crash->facts.biography.address);
 		err = write_block(report, out, write_biography);
 	}
-	if (!err && crash->stacks.thread_count) {
+	if (!err && crash->facts.stacks.thread_count) {
 		fputs("\n#### Stack\n\n", out);
 		err = write_block(report, out, write_stack);
 	}
@@ -105,6 +106,6 @@ struct error *report_write_markdown(const struct report *report, FILE *out)
 		write_headline(&report->findings->findings[i], out);
 	}
 	write_list("Notes", crash->notes, crash->note_count, out);
-	fprintf(out, "\nid `%s`, signature `%s`, corelate " CORELATE_VERSION "\n", crash->id, report->signature);
+	fprintf(out, "\nid `%s`, signature `%s`, corelate " CORELATE_VERSION "\n", crash->facts.id, report->signature);
 	return NULL;
 }

@@ -28,14 +28,14 @@ const char *words_fault_cause(enum fault_cause cause)
 
 static void raised_again(struct words *words, const struct crash *crash)
 {
-	const struct crash_signal *signal = &crash->fault.signal;
+	const struct crash_signal *signal = &crash->facts.fault.signal;
 	struct words name, code;
 	char address[32] = "";
 
 	if (signal->has_address || signal->address)
 		snprintf(address, sizeof(address), " at 0x%" PRIx64, signal->address);
 	snprintf(words->text, sizeof(words->text), "%s: before, there had been %s, %s%s",
-		 crash->interruption.found
+		 crash->facts.interruption.found
 			 ? "a handler ended the process, and the frame of that handler has what it was called for"
 			 : "the process sent the signal to itself again, and died at an instruction that faults",
 		 words_signal(&name, signal->number), words_signal_code(&code, signal->number, signal->code), address);
@@ -43,24 +43,24 @@ static void raised_again(struct words *words, const struct crash *crash)
 
 const char *words_signal_trust(struct words *words, const struct crash *crash)
 {
-	const struct crash_signal *signal = &crash->signal;
+	const struct crash_signal *signal = &crash->facts.signal;
 	bool synchronous = signal->number == SIGSEGV || signal->number == SIGBUS || signal->number == SIGILL ||
 			   signal->number == SIGFPE || signal->number == SIGTRAP;
 
 	words->text[0] = '\0';
-	if (crash->fault.in_handler)
+	if (crash->facts.fault.in_handler)
 		raised_again(words, crash);
-	else if (!synchronous || signal->trustworthy || crash->has_exit_state || crash->snapshot)
+	else if (!synchronous || signal->trustworthy || crash->record.has_exit_state || crash->core.snapshot)
 		return words->text;
 	else if (signal->only_number)
 		snprintf(words->text, sizeof(words->text),
-			 crash->fault.is_fault
+			 crash->facts.fault.is_fault
 				 ? "no siginfo: the fault is told by the instruction and the registers"
 				 : "no siginfo: whether the processor or a process raised it is not known");
-	else if (signal->code == SI_KERNEL && crash->fault.source == ADDRESS_INSTRUCTION)
+	else if (signal->code == SI_KERNEL && crash->facts.fault.source == ADDRESS_INSTRUCTION)
 		snprintf(words->text, sizeof(words->text),
 			 "the signal came without an address: 0x%" PRIx64 " was worked out from the instruction",
-			 crash->fault.address);
+			 crash->facts.fault.address);
 	else if (signal->code == SI_KERNEL)
 		snprintf(words->text, sizeof(words->text),
 			 "the signal came without an address, and the instruction does not tell it");
@@ -93,8 +93,9 @@ static void write_pointer(const struct crash *crash, const char *name, uint64_t 
 static bool stack_word(const struct crash *crash, size_t index, uint64_t *ret_address, uint64_t *ret_value,
 		       struct place *ret_place)
 {
-	*ret_address = crash->fault.registers[CORE_RSP] + 8 * index;
-	if (!crash->core || !crash->fault.has_registers || !core_read_word(crash->core, *ret_address, ret_value))
+	*ret_address = crash->facts.fault.registers[CORE_RSP] + 8 * index;
+	if (!crash->core.image || !crash->facts.fault.has_registers ||
+	    !core_read_word(crash->core.image, *ret_address, ret_value))
 		return false;
 	place_of(crash, *ret_value, ret_place);
 	return true;
@@ -106,9 +107,9 @@ void report_write_registers(const struct crash *crash, FILE *out)
 	struct place place;
 	char name[32];
 
-	for (size_t i = 0; i < crash->pointer_count; i++)
-		write_pointer(crash, fault_register_name(crash->pointers[i].number), crash->pointers[i].value,
-			      &crash->pointers[i].place, out);
+	for (size_t i = 0; i < crash->facts.pointer_count; i++)
+		write_pointer(crash, fault_register_name(crash->facts.pointers[i].number),
+			      crash->facts.pointers[i].value, &crash->facts.pointers[i].place, out);
 	for (size_t i = 0; i < STACK_WORDS && stack_word(crash, i, &address, &value, &place); i++) {
 		if (is_number(&place) || (!place.mapped && !place.ended.known))
 			continue;
@@ -136,12 +137,12 @@ json_t *report_registers_json(const struct crash *crash)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < crash->pointer_count; i++) {
+	for (size_t i = 0; i < crash->facts.pointer_count; i++) {
 		json_t *entry = json_object();
 
-		json_object_set_new(entry, "name", json_string(fault_register_name(crash->pointers[i].number)));
-		json_object_set_new(entry, "value", hex(crash->pointers[i].value));
-		json_object_set_new(entry, "place", place_json(crash, &crash->pointers[i].place));
+		json_object_set_new(entry, "name", json_string(fault_register_name(crash->facts.pointers[i].number)));
+		json_object_set_new(entry, "value", hex(crash->facts.pointers[i].value));
+		json_object_set_new(entry, "place", place_json(crash, &crash->facts.pointers[i].place));
 		json_array_append_new(array, entry);
 	}
 	return array;

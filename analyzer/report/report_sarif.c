@@ -84,7 +84,7 @@ static json_t *location_of(const struct frame *frame)
 
 static const struct thread_stack *crashed_stack(const struct crash *crash)
 {
-	return crash->stacks.thread_count ? &crash->stacks.threads[0] : NULL;
+	return crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 }
 
 static json_t *locations_of(const struct crash *crash)
@@ -132,7 +132,7 @@ static json_t *result_of(const struct report *report, const struct finding *find
 	}
 	json_object_set_new(result, "properties",
 			    json_pack("{s:s,s:s}", "confidence", finding_confidence_name(finding->confidence), "crash",
-				      report->crash->id));
+				      report->crash->facts.id));
 	return result;
 }
 

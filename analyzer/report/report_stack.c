@@ -24,11 +24,11 @@ static const struct event_stack *heap_stack(const struct heap_facts *heap, int64
 
 const struct event_stack *report_evidence_stack(const struct crash *crash, const struct evidence *evidence)
 {
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 
 	if (evidence->kind == EVIDENCE_HEAP)
-		return heap_stack(&crash->heap, evidence->id);
-	if (evidence->kind != EVIDENCE_EVENT || !crash->has_biography || !biography->contexts)
+		return heap_stack(&crash->facts.heap, evidence->id);
+	if (evidence->kind != EVIDENCE_EVENT || !crash->facts.has_biography || !biography->contexts)
 		return NULL;
 	for (size_t i = 0; i < biography->event_count; i++) {
 		if (biography->events[i].id == evidence->id && biography->contexts[i].stack.frame_count > 0)

@@ -51,7 +51,8 @@ static void write_time(const struct crash *crash, FILE *out)
 	struct tm when;
 	char text[64];
 
-	if (!crash->recorded || !crash->time_ns || !crash_realtime_ns(&crash->recording, crash->time_ns, &real_ns))
+	if (!crash->record.known || !crash->record.time_ns ||
+	    !crash_realtime_ns(&crash->record.recording, crash->record.time_ns, &real_ns))
 		return;
 	seconds = real_ns / 1000000000;
 	if (!localtime_r(&seconds, &when))
@@ -89,66 +90,69 @@ void report_write_facts(const struct report *report, FILE *out)
 	struct words signal, code;
 
 	fputs("\n  process  ", out);
-	inert_write(crash->comm, out);
-	fprintf(out, " (pid %" PRIu32 ", thread %" PRIu32 ")", crash->pid, crash->tid);
-	if (crash->executable) {
+	inert_write(crash->facts.comm, out);
+	fprintf(out, " (pid %" PRIu32 ", thread %" PRIu32 ")", crash->facts.pid, crash->facts.tid);
+	if (crash->facts.executable) {
 		fputs("  ", out);
-		inert_write(crash->executable, out);
+		inert_write(crash->facts.executable, out);
 	}
 	fputc('\n', out);
 	write_time(crash, out);
-	if (crash->snapshot == SNAPSHOT_NO_SIGNAL)
+	if (crash->core.snapshot == SNAPSHOT_NO_SIGNAL)
 		fputs("  signal   none", out);
 	else
-		fprintf(out, "  %-8s %s, %s", crash->has_exit_state ? "end" : "signal",
-			words_signal(&signal, crash->signal.number), words_signal_origin(&code, &crash->signal));
-	if (crash->signal.has_address)
-		fprintf(out, " at 0x%" PRIx64, crash->signal.address);
-	if (crash->signal.sender_pid)
-		fprintf(out, ", sent by pid %" PRIu32, crash->signal.sender_pid);
-	if (crash->signal.sender_comm[0]) {
+		fprintf(out, "  %-8s %s, %s", crash->record.has_exit_state ? "end" : "signal",
+			words_signal(&signal, crash->facts.signal.number),
+			words_signal_origin(&code, &crash->facts.signal));
+	if (crash->facts.signal.has_address)
+		fprintf(out, " at 0x%" PRIx64, crash->facts.signal.address);
+	if (crash->facts.signal.sender_pid)
+		fprintf(out, ", sent by pid %" PRIu32, crash->facts.signal.sender_pid);
+	if (crash->facts.signal.sender_comm[0]) {
 		fputs(" (", out);
-		inert_write(crash->signal.sender_comm, out);
+		inert_write(crash->facts.signal.sender_comm, out);
 		fputc(')', out);
 	}
 	fputc('\n', out);
-	if (crash->snapshot)
+	if (crash->core.snapshot)
 		fputs("           a snapshot: the process lived on when this core was written\n", out);
 	if (words_signal_trust(&signal, crash)[0])
 		fprintf(out, "           %s\n", signal.text);
-	if (crash->fault.instruction[0] && (is_synchronous(crash->signal.number) || crash->fault.in_handler))
-		fprintf(out, "  fault    %s%s%s\n", crash->fault.instruction, crash->fault.access ? "  : " : "",
-			crash->fault.access ? words_access(crash->fault.access) : "");
-	if (crash->fault.member.expression[0])
-		fprintf(out, "  member   %s, at offset 0x%" PRIx64 " in %s\n", crash->fault.member.expression,
-			crash->fault.member.offset, crash->fault.member.type);
-	if (crash->fault.source != ADDRESS_UNKNOWN && crash->fault.place.kind != PLACE_UNKNOWN) {
-		fprintf(out, "  address  0x%" PRIx64 ": ", crash->fault.address);
-		inert_write(words_place(&signal, crash, &crash->fault.place), out);
+	if (crash->facts.fault.instruction[0] &&
+	    (is_synchronous(crash->facts.signal.number) || crash->facts.fault.in_handler))
+		fprintf(out, "  fault    %s%s%s\n", crash->facts.fault.instruction,
+			crash->facts.fault.access ? "  : " : "",
+			crash->facts.fault.access ? words_access(crash->facts.fault.access) : "");
+	if (crash->facts.fault.member.expression[0])
+		fprintf(out, "  member   %s, at offset 0x%" PRIx64 " in %s\n", crash->facts.fault.member.expression,
+			crash->facts.fault.member.offset, crash->facts.fault.member.type);
+	if (crash->facts.fault.source != ADDRESS_UNKNOWN && crash->facts.fault.place.kind != PLACE_UNKNOWN) {
+		fprintf(out, "  address  0x%" PRIx64 ": ", crash->facts.fault.address);
+		inert_write(words_place(&signal, crash, &crash->facts.fault.place), out);
 		fputc('\n', out);
 	}
-	if (crash->abort_message) {
+	if (crash->core.abort_message) {
 		fputs("  said     ", out);
-		inert_write(crash->abort_message, out);
+		inert_write(crash->core.abort_message, out);
 		fputc('\n', out);
 	}
-	if (crash->core_path) {
+	if (crash->core.path) {
 		fputs("  core     ", out);
-		inert_write(crash->core_path, out);
+		inert_write(crash->core.path, out);
 		fputc('\n', out);
 	}
-	if (crash->recorded) {
+	if (crash->record.known) {
 		uint64_t lost = 0;
 
-		for (size_t i = 0; i < crash->gap_count; i++)
-			lost += crash->gaps[i].lost;
-		fprintf(out, "  record   %" PRIu64 " events of this process", crash->event_count);
-		if (crash->gap_count)
-			fprintf(out, ", %" PRIu64 " lost in %zu gap%s", lost, crash->gap_count,
-				crash->gap_count == 1 ? "" : "s");
+		for (size_t i = 0; i < crash->record.gap_count; i++)
+			lost += crash->record.gaps[i].lost;
+		fprintf(out, "  record   %" PRIu64 " events of this process", crash->record.event_count);
+		if (crash->record.gap_count)
+			fprintf(out, ", %" PRIu64 " lost in %zu gap%s", lost, crash->record.gap_count,
+				crash->record.gap_count == 1 ? "" : "s");
 		fputc('\n', out);
 	}
-	fprintf(out, "  id       %s   signature %s\n", crash->id, report->signature);
+	fprintf(out, "  id       %s   signature %s\n", crash->facts.id, report->signature);
 }
 
 /* ---- the time around the fault address ---- */
@@ -157,10 +161,10 @@ static void write_when(const struct crash *crash, uint64_t time_ns, FILE *out)
 {
 	struct words duration;
 
-	if (!crash->time_ns || time_ns > crash->time_ns)
+	if (!crash->record.time_ns || time_ns > crash->record.time_ns)
 		fprintf(out, "  %12s  ", "");
 	else
-		fprintf(out, "  %12s  ", words_duration(&duration, crash->time_ns - time_ns));
+		fprintf(out, "  %12s  ", words_duration(&duration, crash->record.time_ns - time_ns));
 }
 
 static const char *marker_text(struct words *words, const struct marker *marker)
@@ -187,8 +191,8 @@ static void write_marker(const struct crash *crash, const struct report_style *s
 
 static void write_event(const struct crash *crash, const struct report_style *style, size_t index, FILE *out)
 {
-	const struct memory_event *event = &crash->biography.events[index];
-	const struct event_context *context = &crash->biography.contexts[index];
+	const struct memory_event *event = &crash->facts.biography.events[index];
+	const struct event_context *context = &crash->facts.biography.contexts[index];
 	struct memory_effect effect = memory_event_effect(event);
 	bool removes = effect.removed_start < effect.removed_end;
 	struct words call, caller;
@@ -226,11 +230,11 @@ static void write_told(const struct crash *crash, const struct report_style *sty
 void report_write_biography(const struct report *report, const struct report_style *style, FILE *out)
 {
 	const struct crash *crash = report->crash;
-	const struct biography *biography = &crash->biography;
+	const struct biography *biography = &crash->facts.biography;
 	size_t touching = 0, skip, count;
 	struct report_line *lines;
 
-	if (!crash->has_biography) {
+	if (!crash->facts.has_biography) {
 		fputs("  nothing was recorded about it\n", out);
 		return;
 	}
@@ -251,10 +255,12 @@ void report_write_biography(const struct report *report, const struct report_sty
 			write_event(crash, style, lines[i].event, out);
 	}
 	free(lines);
-	if (crash->time_ns && crash->fault.source != ADDRESS_UNKNOWN && crash->fault.address == biography->address) {
-		write_when(crash, crash->time_ns, out);
+	if (crash->record.time_ns && crash->facts.fault.source != ADDRESS_UNKNOWN &&
+	    crash->facts.fault.address == biography->address) {
+		write_when(crash, crash->record.time_ns, out);
 		painted(style, RED, "the crash", out);
-		fprintf(out, ": %s of 0x%" PRIx64 "\n", words_access(crash->fault.access), crash->fault.address);
+		fprintf(out, ": %s of 0x%" PRIx64 "\n", words_access(crash->facts.fault.access),
+			crash->facts.fault.address);
 	}
 }
 
@@ -298,7 +304,7 @@ static void write_thread(const struct report_style *style, const struct thread_s
 
 void report_write_stacks(const struct report *report, const struct report_style *style, FILE *out)
 {
-	const struct unwind_result *stacks = &report->crash->stacks;
+	const struct unwind_result *stacks = &report->crash->facts.stacks;
 
 	for (size_t i = 0; i < stacks->thread_count; i++)
 		write_thread(style, &stacks->threads[i], out);
@@ -306,8 +312,8 @@ void report_write_stacks(const struct report *report, const struct report_style 
 
 void report_write_crashed_stack(const struct report *report, const struct report_style *style, FILE *out)
 {
-	if (report->crash->stacks.thread_count)
-		write_thread(style, &report->crash->stacks.threads[0], out);
+	if (report->crash->facts.stacks.thread_count)
+		write_thread(style, &report->crash->facts.stacks.threads[0], out);
 }
 
 /* ---- findings ---- */
@@ -354,18 +360,18 @@ static void write_probes(const struct crash *crash, const struct report_style *s
 {
 	struct words own;
 
-	if (crash->repair.probe_count)
+	if (crash->facts.repair.probe_count)
 		heading(style, "Probes in this process", out);
-	for (size_t i = 0; i < crash->repair.probe_count; i++) {
+	for (size_t i = 0; i < crash->facts.repair.probe_count; i++) {
 		struct words words;
 
-		if (evidence_is_own_probe(&crash->repair.probes[i]))
+		if (evidence_is_own_probe(&crash->facts.repair.probes[i]))
 			continue;
 		fputs("  - ", out);
-		inert_write(words_probe(&words, &crash->repair.probes[i]), out);
+		inert_write(words_probe(&words, &crash->facts.repair.probes[i]), out);
 		fputc('\n', out);
 	}
-	if (words_own_probes(&own, &crash->repair)) {
+	if (words_own_probes(&own, &crash->facts.repair)) {
 		fputs("  - ", out);
 		inert_write(own.text, out);
 		fputc('\n', out);
@@ -378,20 +384,20 @@ void report_write_text(const struct report *report, const struct report_style *s
 
 	write_verdict(report, style, out);
 	report_write_facts(report, out);
-	if (crash->has_biography && crash->biography.event_count) {
+	if (crash->facts.has_biography && crash->facts.biography.event_count) {
 		char title[96];
 
 		snprintf(title, sizeof(title), "The page of 0x%" PRIx64 ", times before the crash",
-			 crash->biography.address);
+			 crash->facts.biography.address);
 		heading(style, title, out);
 		report_write_biography(report, style, out);
 	}
 	report_write_crashed_stack(report, style, out);
-	if (crash->stacks.thread_count > 1)
-		fprintf(out, "  (%zu more thread%s: corelate stack)\n", crash->stacks.thread_count - 1,
-			crash->stacks.thread_count == 2 ? "" : "s");
-	if (style->all && crash->pointer_count) {
-		heading(style, crash->fault.in_handler ? "Registers when it faulted" : "Registers", out);
+	if (crash->facts.stacks.thread_count > 1)
+		fprintf(out, "  (%zu more thread%s: corelate stack)\n", crash->facts.stacks.thread_count - 1,
+			crash->facts.stacks.thread_count == 2 ? "" : "s");
+	if (style->all && crash->facts.pointer_count) {
+		heading(style, crash->facts.fault.in_handler ? "Registers when it faulted" : "Registers", out);
 		report_write_registers(crash, out);
 	}
 	write_probes(crash, style, out);

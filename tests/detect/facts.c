@@ -284,7 +284,7 @@ static void read_signal(struct parser *parser)
 		{"ILL_USER", SIGILL, SI_USER},	       {"TRAP_KERNEL", SIGTRAP, SI_KERNEL},
 		{"ILL_KERNEL", SIGILL, SI_KERNEL},     {"SYS_SECCOMP", SIGSYS, 1},
 	};
-	struct crash_signal *signal = &parser->crash->signal;
+	struct crash_signal *signal = &parser->crash->facts.signal;
 	char word[32];
 
 	read_word(parser, word, sizeof(word));
@@ -311,7 +311,7 @@ static void read_signal(struct parser *parser)
 /* fault ADDRESS read|write|execute [from-instruction] [not-a-fault] */
 static void read_fault(struct parser *parser)
 {
-	struct fault *fault = &parser->crash->fault;
+	struct fault *fault = &parser->crash->facts.fault;
 
 	fault->address = read_number(parser);
 	fault->is_fault = true;
@@ -328,8 +328,8 @@ static void read_fault(struct parser *parser)
 		fault->source = ADDRESS_INSTRUCTION;
 	if (accept(parser, "not-a-fault"))
 		fault->is_fault = false;
-	parser->crash->signal.has_address = fault->source == ADDRESS_SIGNAL;
-	parser->crash->signal.address = parser->crash->signal.has_address ? fault->address : 0;
+	parser->crash->facts.signal.has_address = fault->source == ADDRESS_SIGNAL;
+	parser->crash->facts.signal.address = parser->crash->facts.signal.has_address ? fault->address : 0;
 }
 
 /* page mapped|unmapped|no-core */
@@ -338,9 +338,9 @@ static void read_page(struct parser *parser)
 	struct crash *crash = parser->crash;
 
 	if (accept(parser, "mapped"))
-		crash->fault_mapped = crash->fault_mapping_known = true;
+		crash->facts.fault_mapped = crash->facts.fault_mapping_known = true;
 	else if (accept(parser, "unmapped"))
-		crash->fault_mapping_known = true;
+		crash->facts.fault_mapping_known = true;
 	else if (!accept(parser, "no-core"))
 		bad(parser, "expected mapped, unmapped or no-core before \"%s\"", parser->at);
 	parser->has_page = true;
@@ -352,15 +352,15 @@ static void read_death(struct parser *parser)
 	struct crash *crash = parser->crash;
 
 	if (!accept(parser, "unrecorded")) {
-		crash->time_ns = read_time(parser);
-		crash->has_signal_event = true;
-		crash->signal_event.id = 1;
-		crash->signal_event.time_ns = crash->time_ns;
+		crash->record.time_ns = read_time(parser);
+		crash->record.has_signal_event = true;
+		crash->record.signal_event.id = 1;
+		crash->record.signal_event.time_ns = crash->record.time_ns;
 	}
-	crash->tid = (uint32_t)read_number(parser);
-	crash->pid = crash->tid;
-	if (crash->has_signal_event)
-		crash->signal_event.tid = crash->tid;
+	crash->facts.tid = (uint32_t)read_number(parser);
+	crash->facts.pid = crash->facts.tid;
+	if (crash->record.has_signal_event)
+		crash->record.signal_event.tid = crash->facts.tid;
 	parser->has_death = true;
 }
 
@@ -369,8 +369,8 @@ static void read_record(struct parser *parser)
 {
 	if (!accept(parser, "none")) {
 		expect(parser, "from");
-		parser->crash->recorded = true;
-		parser->crash->recording.started_ns = read_time(parser);
+		parser->crash->record.known = true;
+		parser->crash->record.recording.started_ns = read_time(parser);
 	}
 	parser->has_record = true;
 }
@@ -396,10 +396,10 @@ static void read_gap(struct parser *parser)
 	gap.lost = read_number(parser);
 	if (gap.from_ns > gap.to_ns)
 		bad(parser, "a gap that ends before it begins");
-	crash->gaps = reallocarray(crash->gaps, crash->gap_count + 1, sizeof(gap));
-	if (!crash->gaps)
+	crash->record.gaps = reallocarray(crash->record.gaps, crash->record.gap_count + 1, sizeof(gap));
+	if (!crash->record.gaps)
 		abort();
-	crash->gaps[crash->gap_count++] = gap;
+	crash->record.gaps[crash->record.gap_count++] = gap;
 }
 
 /* by MODULE [FUNCTION+OFFSET] */
@@ -518,7 +518,7 @@ static void read_event(struct parser *parser, bool seen)
 		symbol_deinit(&context->caller);
 		return;
 	}
-	if (!parser->crash->recorded || event->exit_ns < parser->crash->recording.started_ns)
+	if (!parser->crash->record.known || event->exit_ns < parser->crash->record.recording.started_ns)
 		bad(parser, "nobody recorded yet: write \"unseen\"");
 	parser->event_count++;
 }
@@ -553,7 +553,7 @@ static void read_spot(struct parser *parser, struct file_spot *spot)
 /* mapping START END PROT [stack-guard] [zero] [at PATH OFFSET [SECTION [SYMBOL+OFFSET]]] [size BYTES [changed]] */
 static void read_mapping(struct parser *parser)
 {
-	struct mapping_facts *mapping = &parser->crash->mapping;
+	struct mapping_facts *mapping = &parser->crash->facts.mapping;
 
 	mapping->known = true;
 	mapping->start = read_number(parser);
@@ -706,7 +706,7 @@ static void read_frame(struct parser *parser)
 
 static void build_stack(struct parser *parser)
 {
-	struct unwind_result *stacks = &parser->crash->stacks;
+	struct unwind_result *stacks = &parser->crash->facts.stacks;
 
 	if (!parser->frame_count)
 		return;
@@ -714,7 +714,7 @@ static void build_stack(struct parser *parser)
 	if (!stacks->threads)
 		abort();
 	stacks->thread_count = 1;
-	stacks->threads[0] = (struct thread_stack){.tid = parser->crash->tid, .crashed = true};
+	stacks->threads[0] = (struct thread_stack){.tid = parser->crash->facts.tid, .crashed = true};
 	stacks->threads[0].frames = calloc(parser->frame_count, sizeof(struct frame));
 	if (!stacks->threads[0].frames)
 		abort();
@@ -724,12 +724,12 @@ static void build_stack(struct parser *parser)
 
 static void find_overrun(struct crash *crash)
 {
-	struct returned owner = crash->overrun.owner;
+	struct returned owner = crash->facts.overrun.owner;
 
-	overrun_find(crash, &crash->overrun);
-	owner.slot = crash->overrun.slot;
-	owner.function = owner.function ?: crash->overrun.owner.function;
-	crash->overrun.owner = owner;
+	overrun_find(crash, &crash->facts.overrun);
+	owner.slot = crash->facts.overrun.slot;
+	owner.function = owner.function ?: crash->facts.overrun.owner.function;
+	crash->facts.overrun.owner = owner;
 }
 
 /* With mappings there is a core, and the analyzer's own code says what the fault is. */
@@ -740,30 +740,30 @@ static void build_core(struct parser *parser)
 
 	if (facts->map_count) {
 		facts->thread_count = facts->thread_count ?: 1;
-		facts->threads[0].tid = crash->tid;
-		facts->pid = crash->pid;
-		facts->signal_number = crash->signal.number;
-		facts->signal_code = crash->signal.code;
-		facts->signal_address = crash->signal.address;
-		facts->sender_pid = crash->signal.sender_pid;
-		crash->core = facts_core_build(facts);
-		crash->has_registers = true;
-		memcpy(crash->registers, facts->threads[0].registers, sizeof(crash->registers));
-		const struct accessed_member member = crash->fault.member;
-		const struct fault_twin twin = crash->fault.twin;
+		facts->threads[0].tid = crash->facts.tid;
+		facts->pid = crash->facts.pid;
+		facts->signal_number = crash->facts.signal.number;
+		facts->signal_code = crash->facts.signal.code;
+		facts->signal_address = crash->facts.signal.address;
+		facts->sender_pid = crash->facts.signal.sender_pid;
+		crash->core.image = facts_core_build(facts);
+		crash->facts.has_registers = true;
+		memcpy(crash->facts.registers, facts->threads[0].registers, sizeof(crash->facts.registers));
+		const struct accessed_member member = crash->facts.fault.member;
+		const struct fault_twin twin = crash->facts.fault.twin;
 
 		fault_examine(crash);
-		crash->fault.member = member;
+		crash->facts.fault.member = member;
 		if (twin.found)
-			crash->fault.twin = twin;
+			crash->facts.fault.twin = twin;
 		find_overrun(crash);
 	} else {
-		crash->fault.signal = crash->signal;
-		crash->fault.operand = SIZE_MAX;
-		if (crash->signal.number == SIGSEGV && crash->signal.code == SEGV_MAPERR)
-			crash->fault.cause = FAULT_UNMAPPED;
-		if (crash->fault.source != ADDRESS_UNKNOWN)
-			place_of(crash, crash->fault.address, &crash->fault.place);
+		crash->facts.fault.signal = crash->facts.signal;
+		crash->facts.fault.operand = SIZE_MAX;
+		if (crash->facts.signal.number == SIGSEGV && crash->facts.signal.code == SEGV_MAPERR)
+			crash->facts.fault.cause = FAULT_UNMAPPED;
+		if (crash->facts.fault.source != ADDRESS_UNKNOWN)
+			place_of(crash, crash->facts.fault.address, &crash->facts.fault.place);
 	}
 	for (size_t i = 0; i < facts->map_count; i++)
 		free(facts->maps[i].bytes);
@@ -804,7 +804,7 @@ static void read_truncation(struct parser *parser)
 	}
 	if (!loss.call.how)
 		bad(parser, "unknown way to truncate: \"%s\"", word);
-	loss.call.id = (int64_t)crash->file_loss_count + 1;
+	loss.call.id = (int64_t)crash->facts.file_loss_count + 1;
 	loss.call.enter_ns = read_time(parser);
 	loss.call.exit_ns = read_time(parser);
 	loss.call.pid = loss.call.tid = (uint32_t)read_number(parser);
@@ -818,16 +818,17 @@ static void read_truncation(struct parser *parser)
 		loss.call.file_id = 0;
 	}
 	loss.call.path = copy(word);
-	crash->file_losses = reallocarray(crash->file_losses, crash->file_loss_count + 1, sizeof(loss));
-	if (!crash->file_losses)
+	crash->facts.file_losses =
+		reallocarray(crash->facts.file_losses, crash->facts.file_loss_count + 1, sizeof(loss));
+	if (!crash->facts.file_losses)
 		abort();
-	crash->file_losses[crash->file_loss_count++] = loss;
+	crash->facts.file_losses[crash->facts.file_loss_count++] = loss;
 }
 
 /* path ADDRESS VALUE: the next word on the way of the failing pointer, the nearest first */
 static void read_path(struct parser *parser)
 {
-	struct pointer_path *path = &parser->crash->path;
+	struct pointer_path *path = &parser->crash->facts.path;
 
 	if (path->count == POINTER_PATH_WORDS)
 		bad(parser, "too many words");
@@ -842,9 +843,9 @@ static void read_path(struct parser *parser)
 /* view source ADDRESS VALUE REGISTER [zero-page | zero-around] [inexact] | view code|nearby ADDRESS [zero-page] */
 static void read_view(struct parser *parser)
 {
-	struct memory_view *view = &parser->crash->views[parser->crash->view_count];
+	struct memory_view *view = &parser->crash->facts.views[parser->crash->facts.view_count];
 
-	if (parser->crash->view_count == CRASH_VIEWS)
+	if (parser->crash->facts.view_count == CRASH_VIEWS)
 		bad(parser, "too many views");
 	view->role = accept(parser, "code") ? VIEW_CODE : accept(parser, "nearby") ? VIEW_NEARBY : VIEW_SOURCE;
 	if (view->role == VIEW_SOURCE)
@@ -857,7 +858,7 @@ static void read_view(struct parser *parser)
 	view->page_is_zero = accept(parser, "zero-page");
 	view->surroundings_are_zero = view->page_is_zero || accept(parser, "zero-around");
 	view->is_exact = !accept(parser, "inexact");
-	parser->crash->view_count++;
+	parser->crash->facts.view_count++;
 }
 
 static void read_line(struct parser *parser)
@@ -890,7 +891,7 @@ static void read_line(struct parser *parser)
 	else if (strcmp(keyword, "truncated") == 0)
 		read_truncation(parser);
 	else if (strcmp(keyword, "unloaded") == 0)
-		read_spot(parser, &parser->crash->unloaded);
+		read_spot(parser, &parser->crash->facts.unloaded);
 	else if (strcmp(keyword, "event") == 0 || strcmp(keyword, "unseen") == 0)
 		read_event(parser, keyword[0] == 'e');
 	else if (!read_core_line(parser, keyword) && !facts_read_stack_line(parser, keyword) &&
@@ -913,9 +914,9 @@ static bool in_window(const struct memory_event *event, uint64_t start, uint64_t
  * loaded for those that touch the page. */
 static void load_window(struct parser *parser, uint64_t start, uint64_t end)
 {
-	struct biography *biography = &parser->crash->biography;
+	struct biography *biography = &parser->crash->facts.biography;
 	uint64_t page = biography->address & ~(RECORD_PAGE_BYTES - 1);
-	uint64_t until_ns = parser->crash->time_ns ?: UINT64_MAX;
+	uint64_t until_ns = parser->crash->record.time_ns ?: UINT64_MAX;
 	cleanup_free struct memory_event *around = calloc(MAX_EVENTS, sizeof(*around));
 	size_t around_count = 0;
 	struct error *err;
@@ -946,16 +947,16 @@ static void load_window(struct parser *parser, uint64_t start, uint64_t end)
 					   &biography->timeline);
 	if (err)
 		bad(parser, "timeline_build: %s", err->message);
-	if (parser->crash->fault_mapping_known)
-		timeline_note_state(&biography->timeline, biography->address, parser->crash->fault_mapped,
-				    parser->crash->mapping.known ? parser->crash->mapping.protection : -1);
+	if (parser->crash->facts.fault_mapping_known)
+		timeline_note_state(&biography->timeline, biography->address, parser->crash->facts.fault_mapped,
+				    parser->crash->facts.mapping.known ? parser->crash->facts.mapping.protection : -1);
 }
 
 /* The page first; when its mapping was taken away, all that this call took: the analyzer asks the store in these two
  * steps. */
 static void load_life_of(struct parser *parser, uint64_t address)
 {
-	struct biography *biography = &parser->crash->biography;
+	struct biography *biography = &parser->crash->facts.biography;
 	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
 	const struct life *life;
 	uint64_t start, end;
@@ -972,10 +973,10 @@ static void load_life_of(struct parser *parser, uint64_t address)
 
 static void load_biography(struct parser *parser)
 {
-	if (!parser->crash->recorded || parser->crash->fault.source == ADDRESS_UNKNOWN)
+	if (!parser->crash->record.known || parser->crash->facts.fault.source == ADDRESS_UNKNOWN)
 		return;
-	parser->crash->has_biography = true;
-	load_life_of(parser, parser->crash->fault.address);
+	parser->crash->facts.has_biography = true;
+	load_life_of(parser, parser->crash->facts.fault.address);
 }
 
 /* Views come before the biography, which takes the strings of the contexts over: they get copies. */
@@ -983,14 +984,14 @@ static void load_views(struct parser *parser)
 {
 	struct crash *crash = parser->crash;
 
-	for (size_t i = 0; i < crash->view_count; i++) {
-		struct biography *biography = &crash->views[i].biography;
+	for (size_t i = 0; i < crash->facts.view_count; i++) {
+		struct biography *biography = &crash->facts.views[i].biography;
 
-		if (!crash->recorded)
+		if (!crash->record.known)
 			bad(parser, "a view of what nobody recorded");
-		load_life_of(parser, crash->views[i].address);
-		*biography = crash->biography;
-		crash->biography = (struct biography){0};
+		load_life_of(parser, crash->facts.views[i].address);
+		*biography = crash->facts.biography;
+		crash->facts.biography = (struct biography){0};
 		for (size_t j = 0; j < biography->event_count; j++) {
 			struct event_context *context = &biography->contexts[j];
 
@@ -1004,7 +1005,7 @@ static void load_views(struct parser *parser)
 /* Contexts that the biography did not take over still own their strings. */
 static void drop_unused_contexts(struct parser *parser)
 {
-	const struct biography *biography = &parser->crash->biography;
+	const struct biography *biography = &parser->crash->facts.biography;
 
 	for (size_t i = 0; i < parser->event_count; i++) {
 		bool used = false;
@@ -1029,7 +1030,7 @@ void facts_read(const char *path, struct crash *ret_crash)
 
 	if (!parser)
 		abort();
-	*ret_crash = (struct crash){.exception = {.thrown_at = SIZE_MAX, .caught_at = SIZE_MAX}};
+	*ret_crash = (struct crash){.facts = {.exception = {.thrown_at = SIZE_MAX, .caught_at = SIZE_MAX}}};
 	parser->path = path;
 	parser->crash = ret_crash;
 	if (!file)
@@ -1048,7 +1049,7 @@ void facts_read(const char *path, struct crash *ret_crash)
 	if (!parser->has_signal || (!parser->has_page && !parser->core.map_count) || !parser->has_death ||
 	    !parser->has_record)
 		bad(parser, "one of the lines signal, page, death and record is missing");
-	ret_crash->event_count = parser->event_count;
+	ret_crash->record.event_count = parser->event_count;
 	build_core(parser);
 	load_views(parser);
 	load_biography(parser);
@@ -1058,7 +1059,7 @@ void facts_read(const char *path, struct crash *ret_crash)
 
 void facts_release(struct crash *crash)
 {
-	struct core *core = (struct core *)crash->core;
+	struct core *core = (struct core *)crash->core.image;
 
 	crash_deinit(crash);
 	core_destroy(core);

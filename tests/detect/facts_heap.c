@@ -72,7 +72,7 @@ static void read_call(struct parser *parser)
 /* heap-record whole | heap-record from TIME [hole TEXT] */
 static void read_record(struct parser *parser)
 {
-	struct heap_facts *heap = &facts_crash(parser)->heap;
+	struct heap_facts *heap = &facts_crash(parser)->facts.heap;
 
 	heap->recorded = true;
 	if (facts_accept(parser, "whole"))
@@ -94,14 +94,14 @@ static void read_message(struct parser *parser)
 {
 	const char *rest = facts_rest(parser, NULL);
 
-	facts_crash(parser)->abort_message = strdup(rest);
+	facts_crash(parser)->core.abort_message = strdup(rest);
 	facts_rest(parser, rest + strlen(rest));
 }
 
 /* heap-call free|realloc|malloc [POINTER recorded|found] */
 static void read_dying(struct parser *parser)
 {
-	struct heap_facts *heap = &facts_crash(parser)->heap;
+	struct heap_facts *heap = &facts_crash(parser)->facts.heap;
 
 	heap->call = (struct heap_call){.frame = 1, .caller = 2, .function = "free"};
 	if (facts_accept(parser, "free"))
@@ -125,7 +125,7 @@ static void read_dying(struct parser *parser)
 
 static struct heap_subject *add(struct parser *parser, enum heap_subject_kind kind, uint64_t address)
 {
-	struct heap_facts *heap = &facts_crash(parser)->heap;
+	struct heap_facts *heap = &facts_crash(parser)->facts.heap;
 
 	for (size_t i = 0; i < heap->subject_count; i++) {
 		if (heap->subjects[i].kind == kind && heap->subjects[i].address == address)
@@ -160,7 +160,7 @@ static void read_chunk(struct parser *parser, struct heap_subject *subject)
 /* heap-spot chunk ...: of the pointer given to the dying call */
 static void read_spot(struct parser *parser)
 {
-	read_chunk(parser, add(parser, HEAP_SUBJECT_GIVEN, facts_crash(parser)->heap.pointer));
+	read_chunk(parser, add(parser, HEAP_SUBJECT_GIVEN, facts_crash(parser)->facts.heap.pointer));
 }
 
 /* heap-register|heap-word ADDRESS [holds VALUE at ADDRESS] [chunk ...] */
@@ -192,7 +192,7 @@ static void read_word(struct parser *parser)
 /* heap-walk complete | heap-walk broken HEADER WORD behind chunk ... */
 static void read_walk(struct parser *parser)
 {
-	struct heap_facts *heap = &facts_crash(parser)->heap;
+	struct heap_facts *heap = &facts_crash(parser)->facts.heap;
 	struct heap_subject before = {.kind = HEAP_SUBJECT_BROKEN};
 
 	if (facts_accept(parser, "complete")) {
@@ -224,7 +224,7 @@ static bool touches(const struct heap_event *event, uint64_t start, uint64_t end
 
 static void load(struct parser *parser, struct heap_subject *subject, uint64_t around)
 {
-	uint64_t until_ns = facts_crash(parser)->time_ns ?: UINT64_MAX;
+	uint64_t until_ns = facts_crash(parser)->record.time_ns ?: UINT64_MAX;
 	struct error *err;
 
 	heap_deinit(&subject->heap);
@@ -274,13 +274,13 @@ void facts_finish_heap(struct parser *parser)
 {
 	struct crash *crash = facts_crash(parser);
 
-	if (crash->heap.pointer_source != HEAP_POINTER_UNKNOWN)
-		add(parser, HEAP_SUBJECT_GIVEN, crash->heap.pointer);
-	if (crash->heap.recorded && crash->fault.is_fault && crash->fault.source != ADDRESS_UNKNOWN &&
-	    !place_is_non_canonical(crash->fault.address))
-		add(parser, HEAP_SUBJECT_FAULT, crash->fault.address);
-	for (size_t i = 0; crash->heap.recorded && i < crash->heap.subject_count; i++) {
-		struct heap_subject *subject = &crash->heap.subjects[i];
+	if (crash->facts.heap.pointer_source != HEAP_POINTER_UNKNOWN)
+		add(parser, HEAP_SUBJECT_GIVEN, crash->facts.heap.pointer);
+	if (crash->facts.heap.recorded && crash->facts.fault.is_fault && crash->facts.fault.source != ADDRESS_UNKNOWN &&
+	    !place_is_non_canonical(crash->facts.fault.address))
+		add(parser, HEAP_SUBJECT_FAULT, crash->facts.fault.address);
+	for (size_t i = 0; crash->facts.heap.recorded && i < crash->facts.heap.subject_count; i++) {
+		struct heap_subject *subject = &crash->facts.heap.subjects[i];
 		const struct heap_life *life;
 		bool known, seen;
 

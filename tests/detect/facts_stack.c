@@ -26,14 +26,14 @@ static void expect(struct parser *parser, const char *text)
 
 static struct thread_stack *crashed_thread(struct crash *crash)
 {
-	if (!crash->stacks.thread_count) {
-		crash->stacks.threads = calloc(1, sizeof(*crash->stacks.threads));
-		if (!crash->stacks.threads)
+	if (!crash->facts.stacks.thread_count) {
+		crash->facts.stacks.threads = calloc(1, sizeof(*crash->facts.stacks.threads));
+		if (!crash->facts.stacks.threads)
 			abort();
-		crash->stacks.thread_count = 1;
-		crash->stacks.threads[0].crashed = true;
+		crash->facts.stacks.thread_count = 1;
+		crash->facts.stacks.threads[0].crashed = true;
 	}
-	return &crash->stacks.threads[0];
+	return &crash->facts.stacks.threads[0];
 }
 
 static void append_frame(struct thread_stack *stack, const struct frame *frame)
@@ -145,13 +145,14 @@ static void read_stack(struct parser *parser)
 {
 	static const char *const kinds[] = {"unknown", "main", "thread", "signal", "goroutine", "other"};
 	struct crash *crash = facts_crash(parser);
-	struct stack_use *use = &crash->stack_uses[crash->stack_use_count];
+	struct stack_use *use = &crash->facts.stack_uses[crash->facts.stack_use_count];
 	char kind[16];
 
-	if (crash->stack_use_count == CRASH_INTERRUPTIONS + 1)
+	if (crash->facts.stack_use_count == CRASH_INTERRUPTIONS + 1)
 		facts_bad(parser, "too many stacks");
 	crashed_thread(crash);
-	*use = (struct stack_use){.sp_writable = true, .number = crash->signal.number, .code = crash->signal.code};
+	*use = (struct stack_use){
+		.sp_writable = true, .number = crash->facts.signal.number, .code = crash->facts.signal.code};
 	facts_read_word(parser, kind, sizeof(kind));
 	for (int i = 1; i < 6; i++) {
 		if (strcmp(kind, kinds[i]) == 0)
@@ -179,9 +180,9 @@ static void read_stack(struct parser *parser)
 		use->code = (int32_t)facts_read_number(parser);
 	}
 	if (use->area.kind == STACK_GOROUTINE)
-		crash->goroutine = *use;
+		crash->facts.goroutine = *use;
 	else
-		crash->stack_use_count++;
+		crash->facts.stack_use_count++;
 }
 
 /* siginfo NUMBER, CODE|none [from PID|self] [uid N]: any signal; "none": the number is all that is known. After
@@ -190,16 +191,16 @@ static void read_siginfo(struct parser *parser)
 {
 	struct crash *crash = facts_crash(parser);
 
-	crash->signal = (struct crash_signal){.number = (int32_t)facts_read_number(parser)};
+	crash->facts.signal = (struct crash_signal){.number = (int32_t)facts_read_number(parser)};
 	expect(parser, ",");
-	crash->signal.only_number = facts_accept(parser, "none");
-	if (!crash->signal.only_number)
-		crash->signal.code = (int32_t)facts_read_number(parser);
+	crash->facts.signal.only_number = facts_accept(parser, "none");
+	if (!crash->facts.signal.only_number)
+		crash->facts.signal.code = (int32_t)facts_read_number(parser);
 	if (facts_accept(parser, "from"))
-		crash->signal.sender_pid =
-			facts_accept(parser, "self") ? crash->pid : (uint32_t)facts_read_number(parser);
+		crash->facts.signal.sender_pid =
+			facts_accept(parser, "self") ? crash->facts.pid : (uint32_t)facts_read_number(parser);
 	if (facts_accept(parser, "uid"))
-		crash->signal.sender_uid = (uint32_t)facts_read_number(parser);
+		crash->facts.signal.sender_uid = (uint32_t)facts_read_number(parser);
 }
 
 static int call_number(struct parser *parser)
@@ -225,11 +226,11 @@ static void read_another(struct parser *parser)
 	struct thread_stack *stack;
 
 	crashed_thread(crash);
-	crash->stacks.threads =
-		reallocarray(crash->stacks.threads, crash->stacks.thread_count + 1, sizeof(*crash->stacks.threads));
-	if (!crash->stacks.threads)
+	crash->facts.stacks.threads = reallocarray(crash->facts.stacks.threads, crash->facts.stacks.thread_count + 1,
+						   sizeof(*crash->facts.stacks.threads));
+	if (!crash->facts.stacks.threads)
 		abort();
-	stack = &crash->stacks.threads[crash->stacks.thread_count++];
+	stack = &crash->facts.stacks.threads[crash->facts.stacks.thread_count++];
 	*stack = (struct thread_stack){.tid = (uint32_t)facts_read_number(parser)};
 	while (!facts_at_end(parser)) {
 		struct frame frame = {.trust = FRAME_CFI, .sp = 0x9000};
@@ -246,17 +247,17 @@ static void read_sends(struct parser *parser)
 	uint32_t tid = (uint32_t)facts_read_number(parser);
 	int call = call_number(parser);
 
-	if (tid == crash->tid) {
-		crash->sending.crashed = call;
+	if (tid == crash->facts.tid) {
+		crash->facts.sending.crashed = call;
 		return;
 	}
-	for (size_t i = 1; i < crash->stacks.thread_count; i++) {
-		if (crash->stacks.threads[i].tid == tid)
-			crash->sending.other = i;
+	for (size_t i = 1; i < crash->facts.stacks.thread_count; i++) {
+		if (crash->facts.stacks.threads[i].tid == tid)
+			crash->facts.sending.other = i;
 	}
-	if (!crash->sending.other)
+	if (!crash->facts.sending.other)
 		facts_bad(parser, "no such thread");
-	crash->sending.other_call = call;
+	crash->facts.sending.other_call = call;
 }
 
 /* gone MODULE: its file is not there any more */
@@ -266,11 +267,11 @@ static void read_gone(struct parser *parser)
 	char word[128];
 
 	facts_read_word(parser, word, sizeof(word));
-	crash->gone_modules =
-		reallocarray(crash->gone_modules, crash->gone_module_count + 1, sizeof(*crash->gone_modules));
-	if (!crash->gone_modules)
+	crash->core.gone_modules = reallocarray(crash->core.gone_modules, crash->core.gone_module_count + 1,
+						sizeof(*crash->core.gone_modules));
+	if (!crash->core.gone_modules)
 		abort();
-	crash->gone_modules[crash->gone_module_count++] = copy(word);
+	crash->core.gone_modules[crash->core.gone_module_count++] = copy(word);
 }
 
 /* snapshot no-signal|stopped|breakpoint: the process lived on */
@@ -278,10 +279,10 @@ static void read_snapshot(struct parser *parser)
 {
 	struct crash *crash = facts_crash(parser);
 
-	crash->snapshot = facts_accept(parser, "no-signal") ? SNAPSHOT_NO_SIGNAL
-			  : facts_accept(parser, "stopped") ? SNAPSHOT_STOPPED
-							    : SNAPSHOT_BREAKPOINT;
-	if (crash->snapshot == SNAPSHOT_BREAKPOINT)
+	crash->core.snapshot = facts_accept(parser, "no-signal") ? SNAPSHOT_NO_SIGNAL
+			       : facts_accept(parser, "stopped") ? SNAPSHOT_STOPPED
+								 : SNAPSHOT_BREAKPOINT;
+	if (crash->core.snapshot == SNAPSHOT_BREAKPOINT)
 		expect(parser, "breakpoint");
 }
 
@@ -290,12 +291,12 @@ static void read_snapshot(struct parser *parser)
 static void read_sender(struct parser *parser)
 {
 	struct crash *crash = facts_crash(parser);
-	struct signal_sender *sender = &crash->sender;
+	struct signal_sender *sender = &crash->record.sender;
 	char comm[17] = "";
 
-	crash->process.pid = crash->process.namespace_pid = crash->pid;
-	crash->has_sender = true;
-	sender->pid = facts_accept(parser, "self") ? crash->pid : (uint32_t)facts_read_number(parser);
+	crash->record.process.pid = crash->record.process.namespace_pid = crash->facts.pid;
+	crash->record.has_sender = true;
+	sender->pid = facts_accept(parser, "self") ? crash->facts.pid : (uint32_t)facts_read_number(parser);
 	sender->tid = sender->first_pid = sender->first_tid = sender->pid;
 	facts_read_word(parser, comm, sizeof(comm));
 	memcpy(sender->comm, comm, sizeof(sender->comm));
@@ -323,9 +324,9 @@ static void read_sender(struct parser *parser)
 static void read_handler(struct parser *parser)
 {
 	struct crash *crash = facts_crash(parser);
-	struct interruption *interruption = &crash->interruptions[crash->interruption_count];
+	struct interruption *interruption = &crash->facts.interruptions[crash->facts.interruption_count];
 
-	if (crash->interruption_count == CRASH_INTERRUPTIONS)
+	if (crash->facts.interruption_count == CRASH_INTERRUPTIONS)
 		facts_bad(parser, "too many handlers");
 	*interruption = (struct interruption){.found = true, .confirmed = true, .address = 0x7f00000ff000};
 	interruption->frame = (size_t)facts_read_number(parser);
@@ -335,9 +336,9 @@ static void read_handler(struct parser *parser)
 	interruption->signal.code = (int32_t)facts_read_number(parser);
 	if (facts_accept(parser, "from"))
 		interruption->signal.sender_pid =
-			facts_accept(parser, "self") ? crash->pid : (uint32_t)facts_read_number(parser);
+			facts_accept(parser, "self") ? crash->facts.pid : (uint32_t)facts_read_number(parser);
 	interruption->sends = facts_accept(parser, "sending");
-	crash->interruption_count++;
+	crash->facts.interruption_count++;
 }
 
 static void take_rest(struct parser *parser, char *out, size_t size)
@@ -354,13 +355,13 @@ static void read_said(struct parser *parser)
 	char text[512];
 
 	take_rest(parser, text, sizeof(text));
-	facts_crash(parser)->abort_message = copy(text);
+	facts_crash(parser)->core.abort_message = copy(text);
 }
 
 /* thrown TYPE [TEXT]: the exception object that the core holds */
 static void read_thrown(struct parser *parser)
 {
-	struct thrown *thrown = &facts_crash(parser)->thrown;
+	struct thrown *thrown = &facts_crash(parser)->facts.thrown;
 
 	thrown->found = thrown->from_list = true;
 	facts_read_word(parser, thrown->type, sizeof(thrown->type));
@@ -371,34 +372,34 @@ static void read_thrown(struct parser *parser)
 /* result NUMBER: what the system call gave back that the thread came from */
 static void read_result(struct parser *parser)
 {
-	facts_crash(parser)->registers[CORE_RAX] = facts_read_number(parser);
-	facts_crash(parser)->has_registers = true;
+	facts_crash(parser)->facts.registers[CORE_RAX] = facts_read_number(parser);
+	facts_crash(parser)->facts.has_registers = true;
 }
 
 /* parent PID: of the dead process, when it died, as the core says */
 static void read_parent(struct parser *parser)
 {
-	facts_crash(parser)->parent_pid = (uint32_t)facts_read_number(parser);
+	facts_crash(parser)->facts.parent_pid = (uint32_t)facts_read_number(parser);
 }
 
 /* system-call NUMBER: in rax, as the kernel leaves it when a filter refuses */
 static void read_system_call(struct parser *parser)
 {
-	facts_crash(parser)->registers[CORE_RAX] = facts_read_number(parser);
-	facts_crash(parser)->has_registers = true;
+	facts_crash(parser)->facts.registers[CORE_RAX] = facts_read_number(parser);
+	facts_crash(parser)->facts.has_registers = true;
 }
 
 /* stack-pointer NUMBER: all that is known of the stack without a core */
 static void read_stack_pointer(struct parser *parser)
 {
-	facts_crash(parser)->registers[CORE_RSP] = facts_read_number(parser);
-	facts_crash(parser)->has_registers = true;
+	facts_crash(parser)->facts.registers[CORE_RSP] = facts_read_number(parser);
+	facts_crash(parser)->facts.has_registers = true;
 }
 
 /* member OFFSET EXPRESSION TYPE: the structure member that debug information names */
 static void read_member(struct parser *parser)
 {
-	struct accessed_member *member = &facts_crash(parser)->fault.member;
+	struct accessed_member *member = &facts_crash(parser)->facts.fault.member;
 
 	member->offset = facts_read_number(parser);
 	facts_read_word(parser, member->expression, sizeof(member->expression));
@@ -411,14 +412,14 @@ static void read_panicked(struct parser *parser)
 	char text[256];
 
 	take_rest(parser, text, sizeof(text));
-	facts_crash(parser)->panic_message = copy(text);
+	facts_crash(parser)->facts.panic_message = copy(text);
 }
 
 /* twin KIND BIT WRONG VALUE: the value that the pointer had before one of its bits changed */
 static void read_twin(struct parser *parser)
 {
 	static const char *const kinds[] = {"in-use", "function", "table", "virtual-table"};
-	struct fault_twin *twin = &facts_crash(parser)->fault.twin;
+	struct fault_twin *twin = &facts_crash(parser)->facts.fault.twin;
 	char word[32];
 
 	facts_read_word(parser, word, sizeof(word));

@@ -19,7 +19,7 @@ static void *grown(void *array, size_t count, size_t size)
 /* trampoline ADDRESS [recorded]: the kernel's page; after the probes */
 static void read_trampoline(struct parser *parser)
 {
-	struct repair *repair = &facts_crash(parser)->repair;
+	struct repair *repair = &facts_crash(parser)->facts.repair;
 
 	repair->trampoline = facts_read_number(parser);
 	repair->trampoline_recorded = facts_accept(parser, "recorded");
@@ -28,7 +28,7 @@ static void read_trampoline(struct parser *parser)
 /* probe ADDRESS MODULE FUNCTION [text] [stack] [record] [return|plain] [by COMM PID [left]]... */
 static void read_probe(struct parser *parser)
 {
-	struct repair *repair = &facts_crash(parser)->repair;
+	struct repair *repair = &facts_crash(parser)->facts.repair;
 	struct probe *probe;
 
 	repair->probes = GROWN(repair->probes, repair->probe_count);
@@ -61,7 +61,7 @@ static void read_probe(struct parser *parser)
  * died: the crashed thread had returned through it */
 static void read_taken(struct parser *parser)
 {
-	struct repair *repair = &facts_crash(parser)->repair;
+	struct repair *repair = &facts_crash(parser)->facts.repair;
 	struct repaired_slot *slot;
 
 	repair->slots = GROWN(repair->slots, repair->slot_count);
@@ -84,7 +84,7 @@ static void read_taken(struct parser *parser)
 /* trampoline-word ADDRESS [chained]: a place in writable memory that holds the trampoline's address */
 static void read_trampoline_word(struct parser *parser)
 {
-	struct repair *repair = &facts_crash(parser)->repair;
+	struct repair *repair = &facts_crash(parser)->facts.repair;
 	struct trampoline_word *word;
 
 	repair->words = GROWN(repair->words, repair->word_count);
@@ -99,8 +99,8 @@ static void read_pending(struct parser *parser)
 	struct crash *crash = facts_crash(parser);
 	struct return_instance *instance;
 
-	crash->instances = GROWN(crash->instances, crash->instance_count);
-	instance = &crash->instances[crash->instance_count++];
+	crash->record.instances = GROWN(crash->record.instances, crash->record.instance_count);
+	instance = &crash->record.instances[crash->record.instance_count++];
 	*instance = (struct return_instance){.tid = (uint32_t)facts_read_number(parser)};
 	instance->stack = facts_read_number(parser);
 	instance->function = facts_read_number(parser);
@@ -111,7 +111,7 @@ static void read_pending(struct parser *parser)
  * returned */
 static void read_last_call(struct parser *parser)
 {
-	struct returned *owner = &facts_crash(parser)->overrun.owner;
+	struct returned *owner = &facts_crash(parser)->facts.overrun.owner;
 
 	owner->found_at = facts_read_number(parser);
 	owner->return_address = facts_read_number(parser);
@@ -122,7 +122,7 @@ static void read_last_call(struct parser *parser)
 /* exception THROWN-AT CAUGHT-AT|none [all|typed|terminate]: frames of the crashed thread */
 static void read_exception(struct parser *parser)
 {
-	struct exception_path *exception = &facts_crash(parser)->exception;
+	struct exception_path *exception = &facts_crash(parser)->facts.exception;
 
 	exception->thrown_at = facts_read_number(parser);
 	exception->caught_at = facts_accept(parser, "none") ? SIZE_MAX : facts_read_number(parser);

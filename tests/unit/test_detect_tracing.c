@@ -39,19 +39,19 @@ static void set_scene(struct scene *scene, int number, int code)
 			 .trust = FRAME_INFERRED,
 			 .function = PROBED},
 	};
-	scene->crash.core = &scene->core;
-	scene->crash.has_registers = true;
-	scene->crash.registers[CORE_RSP] = STACK;
-	scene->crash.signal = (struct crash_signal){.number = number, .code = code};
-	scene->crash.exception = (struct exception_path){.thrown_at = SIZE_MAX, .caught_at = SIZE_MAX};
-	scene->crash.repair.trampoline = TRAMPOLINE;
-	scene->crash.repair.probes = &scene->probe;
-	scene->crash.repair.probe_count = 1;
-	scene->crash.repair.words = &scene->word;
-	scene->crash.repair.word_count = 1;
+	scene->crash.core.image = &scene->core;
+	scene->crash.facts.has_registers = true;
+	scene->crash.facts.registers[CORE_RSP] = STACK;
+	scene->crash.facts.signal = (struct crash_signal){.number = number, .code = code};
+	scene->crash.facts.exception = (struct exception_path){.thrown_at = SIZE_MAX, .caught_at = SIZE_MAX};
+	scene->crash.facts.repair.trampoline = TRAMPOLINE;
+	scene->crash.facts.repair.probes = &scene->probe;
+	scene->crash.facts.repair.probe_count = 1;
+	scene->crash.facts.repair.words = &scene->word;
+	scene->crash.facts.repair.word_count = 1;
 	scene->stack = (struct thread_stack){.tid = 1, .crashed = true, .frames = scene->frames};
-	scene->crash.stacks.threads = &scene->stack;
-	scene->crash.stacks.thread_count = 1;
+	scene->crash.facts.stacks.threads = &scene->stack;
+	scene->crash.facts.stacks.thread_count = 1;
 }
 
 static void add_frame(struct scene *scene, const char *function, enum frame_trust trust)
@@ -70,8 +70,8 @@ static void add_frame(struct scene *scene, const char *function, enum frame_trus
 static void take_return(struct scene *scene, size_t frame)
 {
 	scene->slot.slot = scene->frames[frame].sp - 8;
-	scene->crash.repair.slots = &scene->slot;
-	scene->crash.repair.slot_count = 1;
+	scene->crash.facts.repair.slots = &scene->slot;
+	scene->crash.facts.repair.slot_count = 1;
 }
 
 /* The verdict's class; its confidence through the second argument. */
@@ -95,20 +95,20 @@ static void sigill_in_the_trampoline(void **state)
 
 	(void)state;
 	set_scene(&scene, SIGILL, SI_KERNEL);
-	scene.crash.registers[CORE_RIP] = TRAMPOLINE + 0xd;
+	scene.crash.facts.registers[CORE_RIP] = TRAMPOLINE + 0xd;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_SIGILL);
 	assert_int_equal(confidence, CONFIDENCE_PROVEN);
 	/* An undefined instruction elsewhere, under the same probe. */
-	scene.crash.registers[CORE_RIP] = 0x401234;
-	scene.crash.signal.code = 2;
+	scene.crash.facts.registers[CORE_RIP] = 0x401234;
+	scene.crash.facts.signal.code = 2;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 	/* In that page, but sent by somebody. */
-	scene.crash.registers[CORE_RIP] = TRAMPOLINE + 0xd;
-	scene.crash.signal.code = SI_USER;
+	scene.crash.facts.registers[CORE_RIP] = TRAMPOLINE + 0xd;
+	scene.crash.facts.signal.code = SI_USER;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 	/* Nobody knows of a trampoline. */
-	scene.crash.signal.code = SI_KERNEL;
-	scene.crash.repair.trampoline = 0;
+	scene.crash.facts.signal.code = SI_KERNEL;
+	scene.crash.facts.repair.trampoline = 0;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 }
 
@@ -120,11 +120,11 @@ static void seccomp_refused_it(void **state)
 	(void)state;
 	set_scene(&scene, SIGSYS, 1);
 	scene.core.signal.system_call = 335;
-	scene.crash.registers[CORE_RIP] = TRAMPOLINE + 0xd;
+	scene.crash.facts.registers[CORE_RIP] = TRAMPOLINE + 0xd;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_SECCOMP);
 	assert_int_equal(confidence, CONFIDENCE_PROVEN);
 	/* The number without the page is less. */
-	scene.crash.registers[CORE_RIP] = 0x401234;
+	scene.crash.facts.registers[CORE_RIP] = 0x401234;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_SECCOMP);
 	assert_int_equal(confidence, CONFIDENCE_LIKELY);
 	/* Another system call. */
@@ -139,19 +139,19 @@ static void breakpoint_of_nobody(void **state)
 
 	(void)state;
 	set_scene(&scene, SIGTRAP, SI_KERNEL);
-	scene.crash.registers[CORE_RIP] = PROBED + 1;
+	scene.crash.facts.registers[CORE_RIP] = PROBED + 1;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_STRAY_BREAKPOINT);
 	assert_int_equal(confidence, CONFIDENCE_PROVEN);
 	/* The program's own breakpoint, which its file has too. */
-	scene.crash.registers[CORE_RIP] = 0x401235;
+	scene.crash.facts.registers[CORE_RIP] = 0x401235;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 	/* The text could not be compared. */
-	scene.crash.registers[CORE_RIP] = PROBED + 1;
+	scene.crash.facts.registers[CORE_RIP] = PROBED + 1;
 	scene.probe.sources = PROBE_RECORDED;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 	/* Somebody sent the signal. */
 	scene.probe.sources = PROBE_IN_TEXT;
-	scene.crash.signal.sender_pid = 7;
+	scene.crash.facts.signal.sender_pid = 7;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 }
 
@@ -165,7 +165,8 @@ static void set_exception(struct scene *scene)
 	add_frame(scene, "caller", FRAME_INFERRED);
 	add_frame(scene, "main", FRAME_CFI);
 	take_return(scene, 4);
-	scene->crash.exception = (struct exception_path){.thrown_at = 1, .caught_at = 5, .handler = HANDLER_TYPED};
+	scene->crash.facts.exception =
+		(struct exception_path){.thrown_at = 1, .caught_at = 5, .handler = HANDLER_TYPED};
 }
 
 static void exception_past_a_trampoline(void **state)
@@ -178,26 +179,27 @@ static void exception_past_a_trampoline(void **state)
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_UNWIND);
 	assert_int_equal(confidence, CONFIDENCE_LIKELY);
 	/* The handler lies below the trampoline: the exception never met it. */
-	scene.crash.exception.caught_at = 3;
+	scene.crash.facts.exception.caught_at = 3;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 	/* No handler anywhere. */
-	scene.crash.exception.caught_at = SIZE_MAX;
+	scene.crash.facts.exception.caught_at = SIZE_MAX;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 	/* noexcept ends the program by rule. */
-	scene.crash.exception = (struct exception_path){.thrown_at = 1, .caught_at = 5, .handler = HANDLER_TERMINATE};
+	scene.crash.facts.exception =
+		(struct exception_path){.thrown_at = 1, .caught_at = 5, .handler = HANDLER_TERMINATE};
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 	/* The stack is lost at the trampoline: a handler may be beyond, nobody has seen it. */
 	set_exception(&scene);
 	scene.frames[4].trust = FRAME_LOST;
 	scene.stack.frame_count = 5;
-	scene.crash.exception.caught_at = SIZE_MAX;
+	scene.crash.facts.exception.caught_at = SIZE_MAX;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_UNWIND);
 	assert_int_equal(confidence, CONFIDENCE_POSSIBLE);
 	/* It is lost for another reason. */
-	scene.crash.repair.slot_count = 0;
+	scene.crash.facts.repair.slot_count = 0;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 	/* A plain abort with a trampoline on the stack. */
-	scene.crash.exception.thrown_at = SIZE_MAX;
+	scene.crash.facts.exception.thrown_at = SIZE_MAX;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 }
 
@@ -227,7 +229,7 @@ static void go_threw(void **state)
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 	/* Its unwinder threw, but no trampoline is anywhere. */
 	scene.frames[2].symbol.function = (char *)"runtime.gentraceback";
-	scene.crash.repair.word_count = 0;
+	scene.crash.facts.repair.word_count = 0;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 }
 
@@ -238,22 +240,22 @@ static void exit_inside_a_probed_function(void **state)
 
 	(void)state;
 	set_scene(&scene, 0, 5 << 8);
-	scene.crash.core = NULL;
-	scene.crash.stacks.thread_count = 0;
-	scene.crash.has_exit_state = true;
-	scene.crash.exit_state.status = 5 << 8;
-	scene.crash.is_crystal = true;
+	scene.crash.core.image = NULL;
+	scene.crash.facts.stacks.thread_count = 0;
+	scene.crash.record.has_exit_state = true;
+	scene.crash.record.exit_state.status = 5 << 8;
+	scene.crash.facts.is_crystal = true;
 	scene.instance.function = PROBED;
-	scene.crash.instances = &scene.instance;
-	scene.crash.instance_count = 1;
+	scene.crash.record.instances = &scene.instance;
+	scene.crash.record.instance_count = 1;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_UNWIND);
 	assert_int_equal(confidence, CONFIDENCE_LIKELY);
 	/* Another status, or another language: it may have meant to. */
-	scene.crash.exit_state.status = 1 << 8;
+	scene.crash.record.exit_state.status = 1 << 8;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_UNWIND);
 	assert_int_equal(confidence, CONFIDENCE_POSSIBLE);
 	/* Nothing was pending. */
-	scene.crash.instance_count = 0;
+	scene.crash.record.instance_count = 0;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 }
 
@@ -269,8 +271,8 @@ static void returned_to_another(void **state)
 	/* A trampoline that nobody will return through, and a stack that breaks off. */
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_WRONG_RETURN);
 	assert_int_equal(confidence, CONFIDENCE_POSSIBLE);
-	scene.crash.has_signal_event = true;
-	scene.crash.signal_event.tid = 1;
+	scene.crash.record.has_signal_event = true;
+	scene.crash.record.signal_event.tid = 1;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_WRONG_RETURN);
 	assert_int_equal(confidence, CONFIDENCE_LIKELY);
 	/* A stack that could not be unwound at all breaks off nowhere. */
@@ -279,8 +281,8 @@ static void returned_to_another(void **state)
 	scene.stack.frame_count = 1;
 	/* The kernel still has it pending: nothing went wrong with it. */
 	scene.instance = (struct return_instance){.tid = 1, .stack = scene.word.address};
-	scene.crash.instances = &scene.instance;
-	scene.crash.instance_count = 1;
+	scene.crash.record.instances = &scene.instance;
+	scene.crash.record.instance_count = 1;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);
 	/* Pending, though its slot is popped. */
 	scene.instance.stack = STACK - 8;
@@ -288,7 +290,7 @@ static void returned_to_another(void **state)
 	scene.word.in_chain = true;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_URETPROBE_WRONG_RETURN);
 	/* A null dereference on a whole stack. */
-	scene.crash.instance_count = 0;
+	scene.crash.record.instance_count = 0;
 	scene.word.in_chain = false;
 	scene.stack.end_reason = NULL;
 	assert_int_equal(verdict(&scene, &confidence), FINDING_UNKNOWN);

@@ -85,7 +85,7 @@ static void record_mappings(struct record *record)
 		unsigned major, minor;
 		char flags[8], path[256] = "";
 		struct memory_event event = {
-			.space_id = record->crash.space.id,
+			.space_id = record->crash.record.space.id,
 			.tid = 1,
 			.kind = MEMORY_SEEN,
 			.enter_ns = record->now_ns,
@@ -145,12 +145,12 @@ static void record_begin(struct record *record)
 	space.process_id = process.id;
 	space.auxv_sysinfo_ehdr = getauxval(AT_SYSINFO_EHDR);
 	must(store_writer_add_space(record->writer, &space, &space.id));
-	record->crash.recorded = true;
-	record->crash.process = process;
-	record->crash.space = space;
-	record->crash.recording.id = recording.id;
-	memcpy(record->crash.recording.boot_id, recording.boot_id, sizeof(recording.boot_id));
-	record->crash.repair.trampoline = TRAMPOLINE;
+	record->crash.record.known = true;
+	record->crash.record.process = process;
+	record->crash.record.space = space;
+	record->crash.record.recording.id = recording.id;
+	memcpy(record->crash.record.recording.boot_id, recording.boot_id, sizeof(recording.boot_id));
+	record->crash.facts.repair.trampoline = TRAMPOLINE;
 	record_mappings(record);
 }
 
@@ -210,7 +210,8 @@ static int64_t add_stack(struct record *record, enum stack_state state)
 static struct store_reader *reader_of(struct record *record)
 {
 	if (record->writer) {
-		must(store_writer_commit(record->writer, record->crash.recording.id, record->now_ns, &(uint64_t){0}));
+		must(store_writer_commit(record->writer, record->crash.record.recording.id, record->now_ns,
+					 &(uint64_t){0}));
 		store_writer_destroy(record->writer);
 		record->writer = NULL;
 		must(store_reader_create(database, &record->reader));
@@ -239,7 +240,7 @@ static void record_destroy(struct record *record)
 		dlclose(record->handle);
 	store_writer_destroy(record->writer);
 	store_reader_destroy(record->reader);
-	record->crash.recorded = false; /* its strings are not the crash's */
+	record->crash.record.known = false; /* its strings are not the crash's */
 	crash_deinit(&record->crash);
 	free(record);
 }
@@ -466,7 +467,7 @@ static void test_without_stack(void **state)
 static void add_unmap(struct record *record, uint64_t address, uint64_t start_ns)
 {
 	struct memory_event event = {
-		.space_id = record->crash.space.id,
+		.space_id = record->crash.record.space.id,
 		.tid = 1,
 		.kind = MEMORY_MUNMAP,
 		.enter_ns = start_ns,
@@ -485,7 +486,7 @@ static void test_unloaded(void **state)
 	struct record *record = make_record("-fomit-frame-pointer", "plain", 8192);
 	int64_t id = add_stack(record, STACK_WHOLE), other_id;
 	struct memory_event event = {
-		.space_id = record->crash.space.id,
+		.space_id = record->crash.record.space.id,
 		.tid = 1,
 		.kind = MEMORY_MMAP,
 		.enter_ns = record->now_ns + 5000,

@@ -63,12 +63,12 @@ static void check(const char *how, const char *expected)
 	request.core = core;
 	err = assemble_crash(&request, &crash);
 	assert_null(err);
-	assert_true(crash.fault.is_fault);
-	if (strcmp(crash.fault.member.expression, expected) != 0)
-		print_message("%s: %s\n", how, crash.fault.instruction);
-	assert_string_equal(crash.fault.member.expression, expected);
+	assert_true(crash.facts.fault.is_fault);
+	if (strcmp(crash.facts.fault.member.expression, expected) != 0)
+		print_message("%s: %s\n", how, crash.facts.fault.instruction);
+	assert_string_equal(crash.facts.fault.member.expression, expected);
 	if (strcmp(how, "argument") == 0 && expected[0])
-		assert_string_equal(crash.fault.member.type, "struct node");
+		assert_string_equal(crash.facts.fault.member.type, "struct node");
 	crash_deinit(&crash);
 	core_destroy(core);
 }

@@ -75,14 +75,14 @@ static int make(void **state)
 	add_segment(UPROBES, PAGE, 0, PF_X);
 	add_segment(0xffffffffff600000, PAGE, 0, PF_X);
 	core = open_good(build());
-	crash = (struct crash){.core = core};
+	crash = (struct crash){.core = {.image = core}};
 	return 0;
 }
 
 static int unmake(void **state)
 {
 	(void)state;
-	core_destroy((struct core *)crash.core);
+	core_destroy((struct core *)crash.core.image);
 	unlink(core_path);
 	rmdir(directory);
 	return 0;
@@ -176,15 +176,17 @@ static void unmapped_before(void **state)
 		 .exit_ns = 4000,
 		 .args = {0x7f3000000000, PAGE}},
 	};
-	struct crash with = {.core = crash.core, .has_biography = true, .recorded = true, .time_ns = 3004000};
+	struct crash with = {.core = {.image = crash.core.image},
+			     .record = {.known = true, .time_ns = 3004000},
+			     .facts = {.has_biography = true}};
 	struct words words;
 	struct place place;
 
 	(void)state;
-	with.biography.address = 0x7f3000000123;
-	with.biography.events = events;
-	with.biography.event_count = 2;
-	assert_null(timeline_build(events, 2, 0x7f3000000000, 0x7f3000000000 + PAGE, &with.biography.timeline));
+	with.facts.biography.address = 0x7f3000000123;
+	with.facts.biography.events = events;
+	with.facts.biography.event_count = 2;
+	assert_null(timeline_build(events, 2, 0x7f3000000000, 0x7f3000000000 + PAGE, &with.facts.biography.timeline));
 	place_of(&with, 0x7f3000000200, &place);
 	assert_int_equal(place.kind, PLACE_UNMAPPED);
 	assert_true(place.ended.known);
@@ -194,7 +196,7 @@ static void unmapped_before(void **state)
 			    "in a range of 4096 bytes that thread 8 unmapped 3.0 ms before the crash");
 	place_of(&with, 0x7f3000001000, &place);
 	assert_false(place.ended.known);
-	timeline_deinit(&with.biography.timeline);
+	timeline_deinit(&with.facts.biography.timeline);
 }
 
 int main(void)

@@ -157,7 +157,7 @@ static void sign(char signature[17], const struct crash *crash, enum finding_cla
 
 	assert_no_error(finding_append(&findings, class, &finding));
 	finding->confidence = class == FINDING_UNKNOWN ? CONFIDENCE_NONE : CONFIDENCE_PROVEN;
-	assert_no_error(finding_set_summary(finding, "at 0x%llx", (unsigned long long)crash->fault.address));
+	assert_no_error(finding_set_summary(finding, "at 0x%llx", (unsigned long long)crash->facts.fault.address));
 	if (offender)
 		assert_no_error(finding_set_offender(finding, "%s", offender));
 	report_init(&report, crash, &findings);
@@ -170,13 +170,13 @@ static void sign(char signature[17], const struct crash *crash, enum finding_cla
 static struct crash one_crash(uint64_t salt)
 {
 	return (struct crash){
-		.id = "0123456789abcdef",
-		.pid = (uint32_t)(100 + salt),
-		.tid = (uint32_t)(101 + salt),
-		.comm = "victim",
-		.time_ns = 1000 * salt,
-		.signal = {.number = SIGSEGV, .code = 1, .address = salt << 12, .has_address = true},
-		.fault = {.is_fault = true, .source = ADDRESS_SIGNAL, .address = salt << 12},
+		.record = {.time_ns = 1000 * salt},
+		.facts = {.id = "0123456789abcdef",
+			  .pid = (uint32_t)(100 + salt),
+			  .tid = (uint32_t)(101 + salt),
+			  .comm = "victim",
+			  .signal = {.number = SIGSEGV, .code = 1, .address = salt << 12, .has_address = true},
+			  .fault = {.is_fault = true, .source = ADDRESS_SIGNAL, .address = salt << 12}},
 	};
 }
 
@@ -213,7 +213,7 @@ static void offender_names_code(void **state)
 	struct event_context context = {
 		.at = {.module = (char *)"/lib/libc++.so", .function = (char *)"munmap", .function_offset = 7},
 	};
-	struct crash crash = {.biography = {.contexts = &context}};
+	struct crash crash = {.facts = {.biography = {.contexts = &context}}};
 	struct words words;
 
 	(void)state;
@@ -242,7 +242,7 @@ static void function_that_died_stands_in(void **state)
 
 	(void)state;
 	sign(one, &crash, FINDING_UNKNOWN, NULL);
-	crash.stacks = (struct unwind_result){.threads = &thread, .thread_count = 1};
+	crash.facts.stacks = (struct unwind_result){.threads = &thread, .thread_count = 1};
 	sign(two, &crash, FINDING_UNKNOWN, NULL);
 	assert_string_not_equal(one, two);
 	/* Its place in memory and its callers do not matter. */
@@ -255,7 +255,7 @@ static void function_that_died_stands_in(void **state)
 	sign(one, &crash, FINDING_UNKNOWN, NULL);
 	assert_string_not_equal(one, two);
 	frames[0].symbol.function = (char *)"inner";
-	crash.signal.number = SIGBUS;
+	crash.facts.signal.number = SIGBUS;
 	sign(one, &crash, FINDING_UNKNOWN, NULL);
 	assert_string_not_equal(one, two);
 	frames[0].symbol = (struct symbol){0};
@@ -333,7 +333,7 @@ static bool is_null_at(const json_t *root, const char *object, const char *key)
 
 static void json_of_almost_nothing(void **state)
 {
-	struct crash crash = {.id = "0123456789abcdef", .signal = {.number = SIGABRT, .code = -6}};
+	struct crash crash = {.facts = {.id = "0123456789abcdef", .signal = {.number = SIGABRT, .code = -6}}};
 	struct finding_list findings = {0};
 	struct finding *finding;
 	json_t *root;
@@ -378,13 +378,13 @@ static void json_of_a_finding(void **state)
 	json_t *root, *verdict, *evidence, *operand, *coverage;
 
 	(void)state;
-	crash.fault = fault;
-	crash.recorded = true;
-	strcpy(crash.recording.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
-	crash.recording.realtime_offset_ns = 1700000000LL * 1000000000LL;
-	crash.time_ns = 1500000000;
-	crash.gaps = gaps;
-	crash.gap_count = 2;
+	crash.facts.fault = fault;
+	crash.record.known = true;
+	strcpy(crash.record.recording.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
+	crash.record.recording.realtime_offset_ns = 1700000000LL * 1000000000LL;
+	crash.record.time_ns = 1500000000;
+	crash.record.gaps = gaps;
+	crash.record.gap_count = 2;
 	assert_no_error(finding_append(&findings, FINDING_DOUBLE_MUNMAP, &finding));
 	finding->confidence = CONFIDENCE_LIKELY;
 	assert_no_error(finding_set_summary(finding, "because"));
@@ -431,8 +431,8 @@ static void json_of_hostile_names(void **state)
 	json_t *root;
 
 	(void)state;
-	strcpy(crash.comm, "\"},{\x1b[\xff");
-	crash.executable = (char *)"/opt/\xed\xa0\x80\n\"\\";
+	strcpy(crash.facts.comm, "\"},{\x1b[\xff");
+	crash.facts.executable = (char *)"/opt/\xed\xa0\x80\n\"\\";
 	assert_no_error(finding_append(&findings, FINDING_UNKNOWN, &finding));
 	assert_no_error(finding_set_summary(finding, "%s", "\xf0\x9f\x90"));
 	root = to_json(&crash, &findings);
@@ -451,7 +451,7 @@ static void json_keeps_good_characters(void **state)
 	json_t *root;
 
 	(void)state;
-	crash.executable = (char *)"/opt/caf\xc3\xa9/\xff";
+	crash.facts.executable = (char *)"/opt/caf\xc3\xa9/\xff";
 	assert_no_error(finding_append(&findings, FINDING_UNKNOWN, &finding));
 	root = to_json(&crash, &findings);
 	assert_string_equal(text_at(root, "crash", "exe"), "/opt/caf\xc3\xa9/\xef\xbf\xbd");
@@ -532,14 +532,14 @@ static void text_obeys_no_name(void **state)
 	struct finding *finding;
 
 	(void)state;
-	strcpy(crash.comm, "\x1b[9m");
-	crash.executable = (char *)"\x1b[10m";
-	crash.core_path = (char *)"\x1b[11m";
+	strcpy(crash.facts.comm, "\x1b[9m");
+	crash.facts.executable = (char *)"\x1b[10m";
+	crash.core.path = (char *)"\x1b[11m";
 	crash.notes = &note;
 	crash.note_count = 1;
-	crash.stacks = (struct unwind_result){.threads = &thread, .thread_count = 1};
-	crash.has_biography = true;
-	crash.biography =
+	crash.facts.stacks = (struct unwind_result){.threads = &thread, .thread_count = 1};
+	crash.facts.has_biography = true;
+	crash.facts.biography =
 		(struct biography){.address = 0x1000, .events = &event, .contexts = &context, .event_count = 1};
 	for (int i = 0; i < 2; i++) {
 		assert_no_error(finding_append(&findings, FINDING_UNKNOWN, &finding));

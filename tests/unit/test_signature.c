@@ -72,18 +72,18 @@ static void check_text(const struct crash *crash, enum finding_class class, cons
 
 static void class_and_offender_make_the_text(void **state)
 {
-	struct crash crash = {.signal = {.number = SIGSEGV}};
+	struct crash crash = {.facts = {.signal = {.number = SIGSEGV}}};
 
 	(void)state;
 	check_text(&crash, FINDING_DOUBLE_MUNMAP, "libwalker.so.2 walker_close.part.0",
 		   "double-munmap libwalker.so walker_close");
 	check_text(&crash, FINDING_DOUBLE_MUNMAP, "libwalker.so.2+0x1234", "double-munmap libwalker.so+0x1234");
 	check_text(&crash, FINDING_UNLOADED_DATA, "plugin.so", "unloaded-data plugin.so");
-	crash.abort_message = (char *)"prog: a.c:12: check: Assertion `x > 0' failed.";
+	crash.core.abort_message = (char *)"prog: a.c:12: check: Assertion `x > 0' failed.";
 	check_text(&crash, FINDING_ASSERTION_FAILURE, "prog check", "assertion-failure prog check x > 0");
-	crash.abort_message = (char *)"prog: a.c:99: check: Assertion `x > 0' failed.";
+	crash.core.abort_message = (char *)"prog: a.c:99: check: Assertion `x > 0' failed.";
 	check_text(&crash, FINDING_ASSERTION_FAILURE, "prog check", "assertion-failure prog check x > 0");
-	crash.signal = (struct crash_signal){.number = SIGTERM, .sender_comm = "bash"};
+	crash.facts.signal = (struct crash_signal){.number = SIGTERM, .sender_comm = "bash"};
 	check_text(&crash, FINDING_KILLED_BY_PROCESS, NULL, "killed-by-process SIGTERM by bash");
 }
 
@@ -96,7 +96,8 @@ static void innermost_function_of_the_program_stands_in(void **state)
 		{.symbol = {.module = (char *)"/opt/prog", .function = (char *)"main"}},
 	};
 	struct thread_stack stack = {.tid = 1, .crashed = true, .frames = frames, .frame_count = 4};
-	struct crash crash = {.signal = {.number = SIGABRT}, .stacks = {.threads = &stack, .thread_count = 1}};
+	struct crash crash = {
+		.facts = {.signal = {.number = SIGABRT}, .stacks = {.threads = &stack, .thread_count = 1}}};
 
 	(void)state;
 	check_text(&crash, FINDING_UNKNOWN, NULL, "unknown SIGABRT prog give_up");

@@ -61,12 +61,12 @@ static void durations_do_not_round_out_of_their_unit(void **state)
 
 static void before_the_crash(void **state)
 {
-	struct crash crash = {.time_ns = 500};
+	struct crash crash = {.record = {.time_ns = 500}};
 
 	(void)state;
 	assert_string_equal(words_before_crash(&words, &crash, 499), "1 ns before the crash");
 	assert_string_equal(words_before_crash(&words, &crash, 501), "1 ns after the signal");
-	crash.time_ns = 0;
+	crash.record.time_ns = 0;
 	assert_string_equal(words_before_crash(&words, &crash, 501), "at an unknown time before the crash");
 }
 
@@ -163,7 +163,7 @@ static void callers(void **state)
 {
 	struct memory_event event = {.kind = MEMORY_MUNMAP};
 	struct event_context context = {0};
-	struct crash crash = {.biography = {.events = &event, .contexts = &context, .event_count = 1}};
+	struct crash crash = {.facts = {.biography = {.events = &event, .contexts = &context, .event_count = 1}}};
 
 	(void)state;
 	assert_string_equal(words_caller(&words, &crash, 0), "the kernel");
