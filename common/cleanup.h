@@ -29,6 +29,16 @@ static inline void cleanup_close_file(FILE **file)
 		fclose(*file);
 }
 
+/* A type of the project's own. One that is embedded needs nothing: cleanup_with(thing_deinit) struct thing thing = {0};
+ * For a heap object its header has, next to the destructor, DEFINE_CLEANUP(struct thing, thing_destroy), and then:
+ * cleanup_by(thing_destroy) struct thing *thing = NULL; */
+#define DEFINE_CLEANUP(type, destroy)                                                                                  \
+	static inline void cleanup_##destroy(type **object)                                                            \
+	{                                                                                                              \
+		destroy(*object);                                                                                      \
+	}
+#define cleanup_by(destroy) cleanup_with(cleanup_##destroy)
+
 #define cleanup_free cleanup_with(cleanup_free_pointer)
 #define cleanup_fd cleanup_with(cleanup_close_fd)
 #define cleanup_file cleanup_with(cleanup_close_file)

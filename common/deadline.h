@@ -31,6 +31,11 @@ static inline struct deadline deadline_in_ms(uint64_t ms)
 	return (struct deadline){deadline_clock_ns() + (int64_t)(ms < most ? ms : most) * 1000000};
 }
 
+static inline struct deadline deadline_never(void)
+{
+	return (struct deadline){INT64_MAX};
+}
+
 static inline bool deadline_is_over(struct deadline deadline)
 {
 	return deadline_clock_ns() >= deadline.at_ns;

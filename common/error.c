@@ -95,3 +95,12 @@ void error_destroy(struct error *err)
 	free(err->message);
 	free(err);
 }
+
+bool error_catch(struct error **err, enum error_code code)
+{
+	if (!*err || (*err)->code != code)
+		return false;
+	error_destroy(*err);
+	*err = NULL;
+	return true;
+}

@@ -49,4 +49,8 @@ struct error *error_prefix(struct error *err, const char *format, ...) __attribu
 /* Frees an error. NULL and sentinels are fine. */
 void error_destroy(struct error *err);
 
+/* If *err is an error of this code: destroys it, leaves NULL there, and returns true. For what may fail that way, so
+ * that the caller goes on: error_catch(&err, ERROR_NOT_FOUND); return err; */
+bool error_catch(struct error **err, enum error_code code);
+
 #endif
