@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "analyzer/facts/heap.h"
-#include "schema/store.h"
+#include "schema/record_call.h"
+#include "schema/record_marker.h"
 
 void chronicle_deinit(struct chronicle *chronicle)
 {

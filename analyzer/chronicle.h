@@ -13,7 +13,8 @@
 
 #include "analyzer/facts/event_stack.h"
 #include "common/error.h"
-#include "schema/record.h"
+#include "schema/record_call.h"
+#include "schema/record_marker.h"
 
 /* One call. */
 struct told_call {

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "schema/store.h"
+#include "schema/record_marker.h"
+#include "schema/record_recording.h"
 
 bool crash_unseen_between(const struct crash *crash, uint64_t from_ns, uint64_t to_ns, const struct gap **ret_gap)
 {

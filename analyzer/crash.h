@@ -11,11 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "analyzer/crash_from_core.h"
 #include "analyzer/crash_facts.h"
+#include "analyzer/crash_from_core.h"
 #include "analyzer/crash_from_record.h"
 #include "common/error.h"
-#include "schema/record.h"
+#include "schema/record_recording.h"
 
 struct crash {
 	struct crash_from_core core;

@@ -13,7 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "schema/record.h"
+#include "schema/record_death.h"
+#include "schema/record_process.h"
+#include "schema/record_recording.h"
 
 struct crash_from_record {
 	bool known;		    /* the process was recorded; otherwise nothing below is */

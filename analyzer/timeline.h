@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
-#include "schema/record.h"
+#include "schema/record_memory.h"
 
 /* An index into the events that stands for "still there at the end". */
 #define TIMELINE_ALIVE SIZE_MAX

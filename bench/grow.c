@@ -12,7 +12,8 @@
 #include <string.h>
 
 #include "bench/rows.h"
-#include "schema/store.h"
+#include "schema/record_memory.h"
+#include "schema/writer.h"
 
 #define FAR_AWAY 0x100000000000ULL
 #define FAR_PAGES (1ULL << 24)

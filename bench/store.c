@@ -21,7 +21,8 @@
 #include "bench/rows.h"
 #include "bpf/event.h"
 #include "collector/ingest.h"
-#include "schema/store.h"
+#include "schema/record_memory.h"
+#include "schema/writer.h"
 
 #define MOST_ROWS 1000000
 #define COMMIT_ROWS 20000

@@ -397,7 +397,7 @@ struct event_call_text {
 
 /* ---- the plan of probed functions, as the recorder hands it over before loading ---- */
 
-/* Numbers as enum function_role of schema/record.h has them. */
+/* Numbers as enum function_role of schema/record_call.h has them. */
 enum event_call_role {
 	EVENT_ROLE_PLAIN = 0,
 	EVENT_ROLE_REALLOC = 3,

@@ -10,6 +10,7 @@
 #include "common/inert.h"
 #include "common/utf8.h"
 #include "schema/audit.h"
+#include "schema/reader.h"
 
 /* Of each check; the others are counted. */
 #define SHOWN 20

@@ -16,6 +16,8 @@
 #include "common/cleanup.h"
 #include "common/inert.h"
 #include "common/output.h"
+#include "schema/reader.h"
+#include "schema/reader_extract.h"
 
 /* A crash on its way into a bundle. It is explained from what the bundle will hold, while the host is watched, so that
  * the bundle has all that the explanation needs. */

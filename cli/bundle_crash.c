@@ -6,6 +6,9 @@
 
 #include "bundle/bundle.h"
 #include "common/limits.h"
+#include "schema/reader.h"
+#include "schema/reader_deaths.h"
+#include "schema/writer.h"
 
 /* A store of an older version is brought to ours: it is a private copy. */
 static struct error *open_record(const char *path, struct store_reader **ret)

@@ -18,7 +18,6 @@
 #include "cli/match.h"
 #include "common/error.h"
 #include "common/option_table.h"
-#include "schema/store.h"
 
 /* Exit status; what each means for users: cli/help.c. `record` returns the status of its command, and 125 when
  * recording itself failed. */

@@ -4,7 +4,8 @@
 #define CLI_CORE_PLACE_H
 
 #include "analyzer/core/core.h"
-#include "schema/record.h"
+#include "schema/record_death.h"
+#include "schema/record_process.h"
 
 /* The path that the present /proc/sys/kernel/core_pattern (core(5)) gives this death, which the caller frees; NULL when
  * it gives none that can be told afterwards: a pipe, a socket, a specifier that only the kernel knows. `real_ns` is the

@@ -10,6 +10,8 @@
 #include "analyzer/facts/crash_id.h"
 #include "cli/core_place.h"
 #include "cli/crashes_vault.h"
+#include "schema/reader.h"
+#include "schema/reader_deaths.h"
 
 #define CRASHES_MAX 10000
 

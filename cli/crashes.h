@@ -16,7 +16,8 @@
 #include "analyzer/core/core.h"
 #include "cli/match.h"
 #include "common/error.h"
-#include "schema/store.h"
+#include "schema/record_death.h"
+#include "schema/record_process.h"
 #include "vault/vault.h"
 
 /* coredumpctl's words, of which "none" is for a death that left no core that could be found. */

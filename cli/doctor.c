@@ -19,6 +19,7 @@
 #include "common/cleanup.h"
 #include "common/inert.h"
 #include "common/utf8.h"
+#include "schema/reader.h"
 
 enum health { HEALTH_GOOD, HEALTH_POOR, HEALTH_BAD };
 

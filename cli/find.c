@@ -13,6 +13,7 @@
 #include "cli/limits.h"
 #include "cli/progress.h"
 #include "common/cleanup.h"
+#include "schema/reader.h"
 #include "vault/settings.h"
 #include "vault/vault.h"
 

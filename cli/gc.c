@@ -12,7 +12,7 @@
 #include "common/cleanup.h"
 #include "common/inert.h"
 #include "common/option_table.h"
-#include "schema/store.h"
+#include "schema/prune.h"
 #include "vault/settings.h"
 #include "vault/vault.h"
 

@@ -21,7 +21,11 @@
 #include "cli/publish.h"
 #include "common/cleanup.h"
 #include "common/deadline.h"
-#include "schema/store.h"
+#include "schema/reader.h"
+#include "schema/reader_deaths.h"
+#include "schema/record_death.h"
+#include "schema/record_process.h"
+#include "schema/record_recording.h"
 
 /* How long a running recorder may take to store what it has seen: it writes several times a second. */
 #define RECORD_SECONDS 5

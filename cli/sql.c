@@ -10,6 +10,7 @@
 #include "cli/sql.h"
 #include "cli/suggest.h"
 #include "common/inert.h"
+#include "schema/reader.h"
 #include "schema/sql_named.h"
 
 /* ---- what SQL calls ---- */

@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #include "common/error.h"
-#include "schema/record.h"
+#include "schema/record_probe.h"
 
 /* A probe and its holder. The strings are valid during the call. Times and ids of rows are 0. */
 typedef void (*holders_function)(void *context, const struct attached_probe *probe);

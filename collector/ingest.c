@@ -4,6 +4,7 @@
 
 #include "collector/ingest_internal.h"
 #include "common/cleanup.h"
+#include "schema/writer.h"
 
 static struct error *look_at_quota(struct ingest *ingest)
 {

@@ -13,9 +13,11 @@
 #include "bpf/event.h"
 #include "collector/plan.h"
 #include "common/error.h"
-#include "schema/store.h"
+#include "schema/record_probe.h"
+#include "schema/record_recording.h"
 
 struct ingest;
+struct store_writer;
 
 /* What the ingest must know of the recording. */
 struct ingest_options {

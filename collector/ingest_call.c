@@ -8,6 +8,7 @@
 
 #include "collector/ingest_internal.h"
 #include "common/cleanup.h"
+#include "schema/writer.h"
 
 /* Texts wait for the return of their call; of more calls than this under way, the oldest lose theirs. */
 #define MAX_WAITING_TEXTS 512

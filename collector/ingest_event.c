@@ -6,6 +6,10 @@
 
 #include "collector/ingest_internal.h"
 #include "common/cleanup.h"
+#include "schema/record_death.h"
+#include "schema/record_marker.h"
+#include "schema/record_memory.h"
+#include "schema/writer.h"
 
 static enum memory_kind kind_of_syscall(uint32_t number)
 {

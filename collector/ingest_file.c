@@ -5,6 +5,7 @@
 
 #include "collector/ingest_internal.h"
 #include "common/cleanup.h"
+#include "schema/writer.h"
 
 static int compare_files(const void *a, const void *b)
 {

@@ -5,6 +5,9 @@
 
 #include "collector/ingest.h"
 #include "common/id_table.h"
+#include "schema/record_call.h"
+#include "schema/record_file.h"
+#include "schema/record_process.h"
 
 /* What the return instances that follow belong to: one of the two. */
 struct death {

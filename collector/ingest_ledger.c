@@ -11,6 +11,7 @@
 
 #include "collector/ingest_internal.h"
 #include "common/cleanup.h"
+#include "schema/writer.h"
 
 #define MAX_ROWS 65536
 /* How long the row of a probe that is gone stays in memory: a look may find it gone before the record of its holder's

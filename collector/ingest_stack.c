@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "collector/ingest_internal.h"
+#include "schema/record_stack.h"
+#include "schema/writer.h"
 
 struct error *ingest_take_slice(struct ingest *ingest, const struct event_stack_slice *record)
 {

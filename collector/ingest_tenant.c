@@ -31,6 +31,7 @@
 #include <string.h>
 
 #include "collector/ingest_internal.h"
+#include "schema/writer.h"
 
 /* Processes that have ended and are still known, for records that come late. */
 #define MAX_ENDED 1024

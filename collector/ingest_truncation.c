@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "collector/ingest_internal.h"
+#include "schema/writer.h"
 
 struct error *ingest_take_truncation(struct ingest *ingest, const struct event_truncation *record)
 {

@@ -24,6 +24,7 @@
 #include "common/cleanup.h"
 #include "common/inert.h"
 #include "common/record_options.h"
+#include "schema/writer.h"
 
 #define EXIT_USAGE 2
 #define EXIT_FAILURE_RECORD 125 /* as env(1) and timeout(1) have it: the recorder, not the command, failed */

@@ -16,7 +16,7 @@
 #define MAX_SITES 65536
 #define MAX_FIELDS 10
 
-/* In the order of enum function_role (schema/record.h) and enum event_call_role. */
+/* In the order of enum function_role (schema/record_call.h) and enum event_call_role. */
 static const char *const role_names[] = {"plain",	  "malloc",	    "calloc", "realloc", "reallocarray",
 					 "aligned_alloc", "posix_memalign", "free",   "new",	 "delete",
 					 "usdt"};

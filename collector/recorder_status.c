@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One line for a recording that somebody watches: what has been stored, how fast, what was lost. */
 #include "collector/recorder.h"
+#include "schema/writer.h"
 
 #include <inttypes.h>
 #include <stdio.h>

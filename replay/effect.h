@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "schema/record.h"
+#include "schema/record_memory.h"
 
 /* What a memory event did to the address space. An empty range has start == end. */
 struct memory_effect {

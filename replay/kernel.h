@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "schema/record.h"
+#include "schema/record_memory.h"
 
 #define FLAG_MAP_FIXED 0x10ULL
 #define FLAG_MAP_ANONYMOUS 0x20ULL

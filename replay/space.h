@@ -19,7 +19,7 @@
 
 #include "common/error.h"
 #include "replay/order.h"
-#include "schema/record.h"
+#include "schema/record_memory.h"
 
 /* More pieces than this are an error: about 2 GiB. */
 #define REPLAY_PIECES_MAX (8U << 20)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "schema/audit.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/reader_internal.h"
+#include "schema/sql_embedded.h"
 
 /* A column that names a row of another table. */
 static const struct reference {

@@ -16,7 +16,8 @@
 #include <stdint.h>
 
 #include "common/error.h"
-#include "schema/store.h"
+
+struct store_reader;
 
 /* One fault. Strings are valid during the call. */
 struct audit_finding {

@@ -9,6 +9,7 @@
  *	a comment before ALTER TABLE name ADD COLUMN column
  *	-- name.column: meaning
  */
+
 #include "schema/dictionary.h"
 
 #include <ctype.h>
@@ -16,7 +17,8 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/migrate.h"
 
 #define NAME_BYTES 64
 

@@ -23,6 +23,6 @@ if(number EQUAL 0)
   message(FATAL_ERROR "${DIRECTORY}: no queries")
 endif()
 
-file(WRITE "${OUTPUT}" "#include \"schema/store_internal.h\"\n\n${arrays}\n\
+file(WRITE "${OUTPUT}" "#include \"schema/sql_embedded.h\"\n\n${arrays}\n\
 const struct store_query ${ARRAY}[] = {\n${rows}};\n\
 const int ${ARRAY}_count = ${number};\n")

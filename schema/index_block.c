@@ -9,11 +9,12 @@
  * Heap blocks that are smaller than pages are entered once more by the page, so that a question about more than a few
  * granules can still be answered with "no".
  */
+#include "schema/index_block.h"
+
 #include <stdlib.h>
-#include <string.h>
 
 #include "replay/effect.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
 
 #define LEVEL_SHIFT 2
 #define PAGE_SHIFT 12

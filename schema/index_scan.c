@@ -4,11 +4,13 @@
  * others, and rows that no block covers, are handed on. A wrong summary in a hostile file can hide events but not
  * invent them.
  */
+#include "schema/index_scan.h"
+
 #include <stdio.h>
 
-#include "common/cleanup.h"
-#include "schema/store.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/index_block.h"
+#include "schema/reader_internal.h"
 
 /* Hands on the rows from `first_id` to `last_id`, both included. */
 static struct error *scan_rows(struct store_scan *scan, int64_t first_id, int64_t last_id)

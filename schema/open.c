@@ -2,6 +2,8 @@
 /*
  * Opening: is the file there, is it ours, is it new enough, and is its schema what that version makes it?
  */
+#include "schema/open.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,81 +11,11 @@
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
-#include "schema/store.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/migrate.h"
 #include "schema/open_owner.h"
 
 #define BUSY_TIMEOUT_MS 5000
-
-int store_newest_version(void)
-{
-	return store_migration_count;
-}
-
-static enum error_code code_of_status(int status)
-{
-	switch (status & 0xff) {
-	case SQLITE_NOTADB:
-	case SQLITE_CORRUPT:
-		return ERROR_INVALID;
-	case SQLITE_PERM:
-	case SQLITE_AUTH:
-	case SQLITE_READONLY:
-		return ERROR_PERMISSION;
-	default:
-		return ERROR_SYSTEM;
-	}
-}
-
-struct error *store_connection_error(const struct store_connection *connection, int status, const char *what)
-{
-	/* The connection's text belongs to its last failure, which a rollback may have replaced. */
-	const char *text = sqlite3_errcode(connection->db) == (status & 0xff) ? sqlite3_errmsg(connection->db)
-									      : sqlite3_errstr(status);
-
-	if ((status & 0xff) == SQLITE_NOMEM)
-		return &error_no_memory;
-	return error_format(code_of_status(status), "%s: %s: %s", connection->path, what, text);
-}
-
-struct error *store_connection_execute(const struct store_connection *connection, const char *sql)
-{
-	int status = sqlite3_exec(connection->db, sql, NULL, NULL, NULL);
-
-	return status == SQLITE_OK ? NULL : store_connection_error(connection, status, "cannot use the database");
-}
-
-struct error *store_connection_prepare(const struct store_connection *connection, const char *sql, unsigned int flags,
-				       sqlite3_stmt **ret_statement)
-{
-	int status = sqlite3_prepare_v3(connection->db, sql, -1, flags, ret_statement, NULL);
-
-	return status == SQLITE_OK ? NULL : store_connection_error(connection, status, "cannot prepare a statement");
-}
-
-struct error *store_connection_get(const struct store_connection *connection, const char *sql, int64_t *ret_value)
-{
-	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct error *err = store_connection_prepare(connection, sql, 0, &statement);
-	int status;
-
-	if (err)
-		return err;
-	*ret_value = 0;
-	status = sqlite3_step(statement);
-	if (status == SQLITE_ROW)
-		*ret_value = sqlite3_column_int64(statement, 0);
-	else if (status != SQLITE_DONE)
-		return store_connection_error(connection, status, "cannot read");
-	return NULL;
-}
-
-void store_connection_close(struct store_connection *connection)
-{
-	sqlite3_close(connection->db);
-	free(connection->path);
-	*connection = (struct store_connection){0};
-}
 
 /* A path as SQLite's URI: the only form in which no path has another meaning (":memory:", "", "x?mode=memory"). */
 static char *make_uri(const char *path, const char *parameters)
@@ -211,71 +143,6 @@ struct error *store_file_check(const char *path, bool *ret_empty)
 	return err;
 }
 
-struct error *store_connection_migrate(const struct store_connection *connection, int64_t version, int64_t target)
-{
-	for (; version < target; version++) {
-		const struct store_migration *migration = &store_migrations[version];
-		struct error *err = store_connection_execute(connection, "BEGIN IMMEDIATE");
-		char identity[128];
-
-		if (err)
-			return err;
-		snprintf(identity, sizeof(identity), "PRAGMA application_id = %d; PRAGMA user_version = %lld; COMMIT",
-			 STORE_APPLICATION_ID, (long long)version + 1);
-		err = store_connection_execute(connection, migration->sql);
-		if (!err)
-			err = store_connection_execute(connection, identity);
-		if (err) {
-			sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
-			return error_prefix(err, "migration %s", migration->name);
-		}
-	}
-	return NULL;
-}
-
-struct error *store_connection_open_model(struct store_connection *connection, int64_t version)
-{
-	struct error *err;
-	int status;
-
-	connection->path = strdup("the model of the schema");
-	if (!connection->path)
-		return &error_no_memory;
-	status = sqlite3_open_v2(":memory:", &connection->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	err = status == SQLITE_OK ? NULL : store_connection_error(connection, status, "cannot make a model schema");
-	return err ? err : store_connection_migrate(connection, 0, version);
-}
-
-/* A file can carry our id and yet hold a view named "event" that never ends. Every table, index and view that the
- * migrations make must be there, word for word; what else a person has added does no harm. */
-static struct error *check_schema(const struct store_connection *connection, int64_t version)
-{
-	const struct store_model *model = version ? &store_models[version - 1] : &(struct store_model){0};
-	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct error *err = store_connection_prepare(connection, STORE_MODEL_QUERY, 0, &statement);
-	int status = SQLITE_DONE, found = 0;
-
-	/* Both are by name; a trigger may have the name of a table. */
-	while (!err && found < model->count && (status = sqlite3_step(statement)) == SQLITE_ROW) {
-		const struct store_model_row *row = &model->rows[found];
-		const char *type = (const char *)sqlite3_column_text(statement, 0);
-		const char *name = (const char *)sqlite3_column_text(statement, 1);
-		const char *sql = (const char *)sqlite3_column_text(statement, 2);
-
-		if (!type || !name || !sql)
-			return &error_no_memory;
-		if (strcmp(name, row->name) > 0)
-			break;
-		found += strcmp(name, row->name) == 0 && strcmp(type, row->type) == 0 && strcmp(sql, row->sql) == 0;
-	}
-	if (!err && status != SQLITE_ROW && status != SQLITE_DONE)
-		err = store_connection_error(connection, status, "cannot read the schema");
-	if (!err && found < model->count)
-		err = error_format(ERROR_INVALID, "%s: its %s \"%s\" is not that of a corelate store", connection->path,
-				   model->rows[found].type, model->rows[found].name);
-	return err;
-}
-
 struct error *store_connection_open_write(struct store_connection *connection, const char *path)
 {
 	int64_t version = 0;
@@ -293,7 +160,7 @@ struct error *store_connection_open_write(struct store_connection *connection, c
 	if (!err && !is_empty)
 		err = check_identity(connection, &version);
 	if (!err)
-		err = check_schema(connection, version);
+		err = store_connection_check_schema(connection, version);
 	/* Still with a rollback journal when the file is new; see store_file_check(). */
 	if (!err)
 		err = store_connection_migrate(connection, version, store_migration_count);
@@ -338,7 +205,7 @@ static struct error *open_read(struct store_connection *connection, const char *
 	if (!err)
 		err = check_identity(connection, &version);
 	if (!err)
-		err = check_schema(connection, version);
+		err = store_connection_check_schema(connection, version);
 	if (!err && version < store_migration_count)
 		err = store_connection_copy_newer(connection, version);
 	return err;

@@ -4,7 +4,9 @@
  * private temporary database, which has no name, lives in memory as far as that is cheap and in $SQLITE_TMPDIR,
  * $TMPDIR or /var/tmp beyond, and goes with its connection.
  */
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/migrate.h"
+#include "schema/open.h"
 
 static struct error *copy_error(const struct store_connection *source, sqlite3 *copy, int status)
 {

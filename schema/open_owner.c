@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "schema/open_owner.h"
 
 #include <errno.h>

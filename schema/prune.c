@@ -4,9 +4,13 @@
  * find it; then the rows that named them are swept, in as many transactions as it takes. What is still to be swept
  * stands in prune_rest, written by the first step.
  */
-#include "common/cleanup.h"
-#include "schema/store.h"
-#include "schema/store_internal.h"
+#include "schema/prune.h"
+
+#include "schema/connection.h"
+#include "schema/open.h"
+#include "schema/open_lock.h"
+#include "schema/prune_internal.h"
+#include "schema/reader_internal.h"
 
 /* Processes that go in one transaction. */
 #define BATCH 100
@@ -270,19 +274,5 @@ struct error *store_prune(const char *path, const struct store_prune_limits *lim
 	if (!err)
 		err = prune(&pruning, path);
 	store_connection_close(&pruning.connection);
-	return err;
-}
-
-struct error *store_reader_pruned(struct store_reader *reader, uint64_t *ret_processes, int64_t *ret_until_ns)
-{
-	int64_t processes = 0;
-	struct error *err = store_connection_get(&reader->connection, "SELECT sum(processes) FROM pruned", &processes);
-
-	if (!err)
-		err = store_connection_get(&reader->connection,
-					   "SELECT max(until_ns + realtime_offset_ns) FROM pruned "
-					   "JOIN recording ON recording.id = recording_id",
-					   ret_until_ns);
-	*ret_processes = processes > 0 ? (uint64_t)processes : 0;
 	return err;
 }

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 
 #include "common/cleanup.h"
-#include "schema/store.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/prune.h"
+#include "schema/prune_internal.h"
+#include "schema/reader_internal.h"
 
 /* A recorder may still hand in rows of a process whose end it has stored. */
 #define SETTLE_NS 60000000000LL

@@ -8,8 +8,11 @@
 #include <sys/statvfs.h>
 
 #include "common/cleanup.h"
-#include "schema/store.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/open_lock.h"
+#include "schema/prune_internal.h"
+#include "schema/reader_internal.h"
+#include "schema/slice.h"
 
 /* Rows that are looked at for one transaction. */
 #define PIECE 2000
@@ -168,8 +171,8 @@ static struct error *use_pieces(struct pruning *pruning)
 		size_t size = (size_t)sqlite3_column_bytes(slices, 0), at = 0;
 
 		/* A slice with more is none that a reader takes. */
-		while (!err && size <= STORE_SLICE_IDS_BYTES && at < size) {
-			sqlite3_bind_int64(insert, 1, (int64_t)store_take_leb(ids, size, &at));
+		while (!err && size <= SLICE_IDS_BYTES_MAX && at < size) {
+			sqlite3_bind_int64(insert, 1, (int64_t)slice_take_id(ids, size, &at));
 			sqlite3_step(insert);
 			status = sqlite3_reset(insert);
 			if (status != SQLITE_OK)

@@ -3,8 +3,8 @@
 #include <time.h>
 
 #include "common/cleanup.h"
-#include "schema/store.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/prune_internal.h"
 
 #define NS_PER_S 1000000000LL
 

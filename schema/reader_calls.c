@@ -2,12 +2,15 @@
 /*
  * Questions about probed functions and their calls; the heap's history is in reader_history.c.
  */
+#include "schema/reader_calls.h"
+
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/cleanup.h"
-#include "schema/store.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/reader_internal.h"
+#include "schema/reader_lineage.h"
+#include "schema/reader_rows.h"
 
 struct calls {
 	struct call_event *events; /* newest first */

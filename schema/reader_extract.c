@@ -3,15 +3,22 @@
  * A part of a store as a store of its own: what was recorded of one address space, with all rows that its rows name.
  * Ids stay what they are, so that what was said about the one is true of the other.
  */
+#include "schema/reader_extract.h"
+
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "schema/store.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/open.h"
+#include "schema/reader.h"
+#include "schema/reader_internal.h"
+#include "schema/reader_lineage.h"
+#include "schema/record_process.h"
+#include "schema/slice.h"
+#include "schema/writer.h"
 
 struct extract {
 	struct store_reader *reader;
@@ -164,8 +171,8 @@ static struct error *copy_slice_pieces(struct extract *extract)
 		const uint8_t *ids = sqlite3_column_blob(slices, 0);
 		size_t size = (size_t)sqlite3_column_bytes(slices, 0), at = 0;
 
-		while (!err && size <= STORE_SLICE_IDS_BYTES && at < size) {
-			uint64_t id = store_take_leb(ids, size, &at);
+		while (!err && size <= SLICE_IDS_BYTES_MAX && at < size) {
+			uint64_t id = slice_take_id(ids, size, &at);
 
 			if (!id)
 				break; /* a broken slice stays one */
@@ -303,10 +310,4 @@ struct error *store_reader_extract(struct store_reader *reader, const struct ext
 	remove_beside(path, "-shm");
 	remove_beside(path, "");
 	return err;
-}
-
-struct error *store_reader_files(struct store_reader *reader, struct file_identity **ret_files, size_t *ret_count)
-{
-	return store_select_all(reader, &store_file_type, "SELECT * FROM file ORDER BY id", NULL, 0, (void **)ret_files,
-				ret_count);
 }

@@ -3,69 +3,19 @@
  * Histories: the events of a space and its ancestors that concern a range, read newest first. What a row concerns is
  * judged by memory_event_effect() and store_heap_ranges().
  */
+#include "schema/reader_history.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
 #include "replay/effect.h"
-#include "schema/store.h"
-#include "schema/store_internal.h"
-
-/* Forks of forks that are followed. */
-#define LINEAGE_MAX 1024
-
-struct error *store_lineage(struct store_reader *reader, int64_t space_id, uint64_t until_ns,
-			    struct lineage_step **ret_steps, size_t *ret_count, bool *ret_is_cut)
-{
-	cleanup_free struct lineage_step *steps = NULL;
-	size_t capacity = 0, count = 0;
-
-	*ret_is_cut = false;
-	for (;;) {
-		struct space space;
-		struct error *err;
-
-		if (count == capacity) {
-			struct lineage_step *grown;
-
-			capacity = capacity ? 2 * capacity : 4;
-			grown = reallocarray(steps, capacity, sizeof(*steps));
-			if (!grown)
-				return &error_no_memory;
-			steps = grown;
-		}
-		steps[count++] = (struct lineage_step){space_id, until_ns};
-
-		err = store_reader_space(reader, space_id, &space);
-		if (err == &error_not_found)
-			break; /* its row was lost; its events may be there */
-		if (err)
-			return err;
-		if (space.origin != SPACE_FORK || space.parent_space_id == 0)
-			break;
-		/* A parent was stored before its child. Anything else is no truth, and could be a circle. */
-		if (space.parent_space_id < 0 || space.parent_space_id >= space_id)
-			break;
-		if (count == LINEAGE_MAX) {
-			*ret_is_cut = true;
-			break;
-		}
-		space_id = space.parent_space_id;
-		if (space.from_ns < until_ns)
-			until_ns = space.from_ns;
-	}
-	*ret_count = count;
-	*ret_steps = take_pointer(steps);
-	return NULL;
-}
-
-bool store_lineage_holds(const struct lineage_step *steps, size_t count, int64_t space_id, uint64_t enter_ns)
-{
-	for (size_t i = 0; i < count; i++)
-		if (steps[i].space_id == space_id)
-			return enter_ns < steps[i].until_ns;
-	return false;
-}
+#include "schema/connection.h"
+#include "schema/index_block.h"
+#include "schema/index_scan.h"
+#include "schema/reader_internal.h"
+#include "schema/reader_lineage.h"
+#include "schema/reader_rows.h"
 
 /* A history that is being read: elements of `size` bytes, newest first. */
 struct history {

@@ -3,15 +3,20 @@
  * What an address space was made of at a moment: its events are replayed, but only those that concern a place where a
  * file was ever mapped, or where a mapping was found.
  */
+#include "schema/reader_maps.h"
+
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "common/cleanup.h"
 #include "replay/effect.h"
 #include "replay/space.h"
-#include "schema/store.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/index_block.h"
+#include "schema/index_scan.h"
+#include "schema/reader_internal.h"
+#include "schema/reader_lineage.h"
+#include "schema/reader_rows.h"
 
 /* vm.max_map_count is 65530 by default; some raise it to a million. */
 #define MAX_MAPPINGS (1U << 20)

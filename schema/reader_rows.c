@@ -2,11 +2,17 @@
 /*
  * From a row to a struct. Columns are read in the order of migrations/001-tables.sql.
  */
+#include "schema/reader_rows.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "schema/store.h"
-#include "schema/store_internal.h"
+#include "schema/record_death.h"
+#include "schema/record_file.h"
+#include "schema/record_marker.h"
+#include "schema/record_probe.h"
+#include "schema/record_process.h"
+#include "schema/record_recording.h"
 
 static int64_t take(struct columns *columns)
 {
@@ -255,6 +261,108 @@ static void read_attached_probe(struct columns *row, void *ret)
 	probe->gone_ns = take_word(row);
 }
 
+static uint64_t exit_of(uint64_t enter_ns, int64_t duration_ns)
+{
+	return duration_ns < 0 ? 0 : enter_ns + (uint64_t)duration_ns;
+}
+
+static char *take_string(struct columns *columns)
+{
+	const char *text = (const char *)sqlite3_column_text(columns->statement, columns->next++);
+	char *copy = strdup(text ? text : "");
+
+	columns->no_memory |= !copy;
+	return copy;
+}
+
+static char *take_bytes(struct columns *columns, uint32_t *ret_size)
+{
+	int column = columns->next++;
+	const void *data;
+	char *copy;
+
+	if (sqlite3_column_type(columns->statement, column) == SQLITE_NULL)
+		return NULL;
+	data = sqlite3_column_blob(columns->statement, column);
+	*ret_size = (uint32_t)sqlite3_column_bytes(columns->statement, column);
+	copy = malloc((size_t)*ret_size + 1);
+	if (!copy) {
+		columns->no_memory = true;
+		return NULL;
+	}
+	if (*ret_size)
+		memcpy(copy, data, *ret_size);
+	copy[*ret_size] = 0;
+	return copy;
+}
+
+static void read_function(struct columns *row, void *ret)
+{
+	struct probed_function *function = ret;
+
+	function->id = take(row);
+	function->recording_id = take(row);
+	function->file_id = take(row);
+	function->offset = (uint64_t)take(row);
+	function->role = (enum function_role)take(row);
+	function->name = take_string(row);
+	function->signature = take_string(row);
+	function->hole = take_string(row);
+}
+
+static void read_coverage(struct columns *row, void *ret)
+{
+	struct probe_coverage *coverage = ret;
+
+	coverage->id = take(row);
+	coverage->recording_id = take(row);
+	coverage->process_id = take(row);
+	coverage->from_ns = (uint64_t)take(row);
+	coverage->heap = take(row) != 0;
+}
+
+static void read_call(struct columns *row, void *ret)
+{
+	struct call_event *event = ret;
+
+	event->id = take(row);
+	event->space_id = take(row);
+	event->function_id = take(row);
+	event->tid = (uint32_t)take(row);
+	event->enter_ns = (uint64_t)take(row);
+	event->exit_ns = exit_of(event->enter_ns, take(row));
+	event->ip = (uint64_t)take(row);
+	event->sp = (uint64_t)take(row);
+	event->top_word = (uint64_t)take(row);
+	for (int i = 0; i < 6; i++)
+		event->args[i] = (uint64_t)take(row);
+	event->result = (uint64_t)take(row);
+	for (int i = 0; i < 6; i++)
+		event->texts[i] = take_bytes(row, &event->text_bytes[i]);
+	event->stack_id = take(row);
+}
+
+void read_heap_event(sqlite3_stmt *statement, struct heap_event *ret_event)
+{
+	struct columns row = {.statement = statement};
+
+	ret_event->id = take(&row);
+	ret_event->space_id = take(&row);
+	ret_event->function_id = take(&row);
+	ret_event->role = (enum function_role)take(&row);
+	ret_event->tid = (uint32_t)take(&row);
+	ret_event->enter_ns = (uint64_t)take(&row);
+	ret_event->exit_ns = exit_of(ret_event->enter_ns, take(&row));
+	ret_event->ip = (uint64_t)take(&row);
+	ret_event->sp = (uint64_t)take(&row);
+	ret_event->top_word = (uint64_t)take(&row);
+	ret_event->old_block = (uint64_t)take(&row);
+	ret_event->block = (uint64_t)take(&row);
+	ret_event->size = (uint64_t)take(&row);
+	ret_event->alignment = (uint64_t)take(&row);
+	ret_event->stack_id = take(&row);
+}
+
 void read_event(sqlite3_stmt *statement, struct memory_event *ret_event)
 {
 	struct columns row = {.statement = statement};
@@ -275,55 +383,6 @@ void read_event(sqlite3_stmt *statement, struct memory_event *ret_event)
 		ret_event->args[i] = take_word(&row);
 	ret_event->file_id = take(&row);
 	ret_event->stack_id = take(&row);
-}
-
-void recording_deinit(struct recording *recording)
-{
-	free(recording->kernel_release);
-	free(recording->filter);
-	free(recording->corelate_version);
-	recording->kernel_release = recording->filter = recording->corelate_version = NULL;
-}
-
-void file_identity_deinit(struct file_identity *file)
-{
-	free(file->path);
-	file->path = NULL;
-}
-
-void signal_event_deinit(struct signal_event *signal)
-{
-	free(signal->directory);
-	signal->directory = NULL;
-}
-
-void marker_deinit(struct marker *marker)
-{
-	free(marker->text);
-	marker->text = NULL;
-}
-
-void markers_destroy(struct marker *markers, size_t count)
-{
-	if (!markers)
-		return;
-	for (size_t i = 0; i < count; i++)
-		marker_deinit(&markers[i]);
-	free(markers);
-}
-
-void attached_probe_deinit(struct attached_probe *probe)
-{
-	free(probe->path);
-	free(probe->holder_cgroup);
-	probe->path = probe->holder_cgroup = NULL;
-}
-
-void attached_probes_destroy(struct attached_probe *probes, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		attached_probe_deinit(&probes[i]);
-	free(probes);
 }
 
 static void deinit_attached_probe(void *row)
@@ -362,3 +421,17 @@ const struct row_type store_instance_type = {sizeof(struct return_instance), rea
 const struct row_type store_signal_sender_type = {sizeof(struct signal_sender), read_signal_sender, NULL};
 const struct row_type store_exit_state_type = {sizeof(struct exit_state), read_exit_state, NULL};
 const struct row_type store_probe_type = {sizeof(struct attached_probe), read_attached_probe, deinit_attached_probe};
+
+static void deinit_call(void *row)
+{
+	call_event_deinit(row);
+}
+
+static void deinit_function(void *row)
+{
+	probed_function_deinit(row);
+}
+
+const struct row_type store_function_type = {sizeof(struct probed_function), read_function, deinit_function};
+const struct row_type store_coverage_type = {sizeof(struct probe_coverage), read_coverage, NULL};
+const struct row_type store_call_type = {sizeof(struct call_event), read_call, deinit_call};

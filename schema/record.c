@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "schema/record.h"
+#include <stdlib.h>
+
+#include "schema/record_call.h"
+#include "schema/record_death.h"
+#include "schema/record_file.h"
+#include "schema/record_marker.h"
+#include "schema/record_memory.h"
+#include "schema/record_probe.h"
+#include "schema/record_recording.h"
+#include "schema/record_stack.h"
 
 const char *memory_kind_name(enum memory_kind kind)
 {
@@ -85,4 +94,82 @@ const char *truncation_how_name(enum truncation_how how)
 		return "fallocate, which took a range out";
 	}
 	return "unknown";
+}
+
+void recording_deinit(struct recording *recording)
+{
+	free(recording->kernel_release);
+	free(recording->filter);
+	free(recording->corelate_version);
+	recording->kernel_release = recording->filter = recording->corelate_version = NULL;
+}
+
+void file_identity_deinit(struct file_identity *file)
+{
+	free(file->path);
+	file->path = NULL;
+}
+
+void signal_event_deinit(struct signal_event *signal)
+{
+	free(signal->directory);
+	signal->directory = NULL;
+}
+
+void marker_deinit(struct marker *marker)
+{
+	free(marker->text);
+	marker->text = NULL;
+}
+
+void markers_destroy(struct marker *markers, size_t count)
+{
+	if (!markers)
+		return;
+	for (size_t i = 0; i < count; i++)
+		marker_deinit(&markers[i]);
+	free(markers);
+}
+
+void attached_probe_deinit(struct attached_probe *probe)
+{
+	free(probe->path);
+	free(probe->holder_cgroup);
+	probe->path = probe->holder_cgroup = NULL;
+}
+
+void attached_probes_destroy(struct attached_probe *probes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		attached_probe_deinit(&probes[i]);
+	free(probes);
+}
+
+void call_event_deinit(struct call_event *event)
+{
+	for (int i = 0; i < 6; i++) {
+		free(event->texts[i]);
+		event->texts[i] = NULL;
+	}
+}
+
+void probed_function_deinit(struct probed_function *function)
+{
+	free(function->name);
+	free(function->signature);
+	free(function->hole);
+	function->name = function->signature = function->hole = NULL;
+}
+
+void truncation_deinit(struct truncation *truncation)
+{
+	free(truncation->path);
+	truncation->path = NULL;
+}
+
+void recorded_stack_deinit(struct recorded_stack *stack)
+{
+	free(stack->slice);
+	stack->slice = NULL;
+	stack->slice_bytes = 0;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "schema/sql_named.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/cleanup.h"
-#include "schema/store_internal.h"
+#include "schema/sql_embedded.h"
 
 static const char *const kind_names[] = {
 	[NAMED_ADDRESS] = "address",

@@ -20,7 +20,7 @@
 #include <stddef.h>
 
 #include "common/error.h"
-#include "schema/store.h"
+#include "schema/sql_query.h"
 
 enum named_kind { NAMED_ADDRESS, NAMED_NUMBER, NAMED_TEXT };
 

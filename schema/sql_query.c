@@ -5,12 +5,14 @@
  * The file is open read-only and the connection has query_only, but that leaves other files (ATTACH, VACUUM INTO) and
  * settings. An authorizer, which allows by list, refuses them before they run.
  */
+#include "schema/sql_query.h"
+
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/cleanup.h"
-#include "schema/store.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/reader_internal.h"
+#include "schema/sql_functions.h"
 
 /* Pragmas that tell and change nothing, with or without an argument. */
 static const char *const argument_pragmas[] = {
@@ -226,8 +228,6 @@ static struct error *add_functions(struct store_reader *reader)
 	if (reader->has_functions)
 		return NULL;
 	err = store_functions_add(reader);
-	if (!err)
-		err = store_gap_functions_add(reader);
 	if (!err)
 		err = store_replay_tables_add(reader);
 	reader->has_functions = !err;

@@ -21,7 +21,8 @@
 
 #include "common/error.h"
 #include "replay/space.h"
-#include "schema/record.h"
+#include "schema/record_call.h"
+#include "schema/record_memory.h"
 
 #define REPLAY_COLUMNS 8
 

@@ -6,6 +6,7 @@
 #include <search.h>
 #include <stdlib.h>
 
+#include "schema/record_call.h"
 #include "schema/sql_replay.h"
 
 /* No operator delete is as long as this. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "schema/record_memory.h"
 #include "schema/sql_replay.h"
 
 /* ---- rows ---- */

@@ -8,9 +8,14 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "schema/connection.h"
+#include "schema/reader_internal.h"
+#include "schema/reader_lineage.h"
+#include "schema/reader_rows.h"
+#include "schema/record_call.h"
+#include "schema/record_memory.h"
+#include "schema/sql_functions.h"
 #include "schema/sql_replay.h"
-#include "schema/store.h"
-#include "schema/store_internal.h"
 
 struct table_kind {
 	const char *name;

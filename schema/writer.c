@@ -3,16 +3,23 @@
  * The writer's life: the lock, the open transaction that a commit ends, and the block being filled. Its rows are in
  * writer_rows.c.
  */
+#include "schema/writer.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
-#include "schema/store.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/index_block.h"
+#include "schema/open.h"
+#include "schema/open_lock.h"
 #include "schema/open_owner.h"
+#include "schema/reader_rows.h"
+#include "schema/record_call.h"
+#include "schema/record_memory.h"
+#include "schema/writer_internal.h"
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
 	[ADD_RECORDING] = "INSERT INTO recording VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -151,46 +158,6 @@ struct error *store_writer_run(struct store_writer *writer, enum statement which
 }
 
 /* ---- opening and closing ---- */
-
-/* The lock is on a file of its own, because SQLite uses record locks on the database. It belongs to this open file and
- * ends with the process however that ends. The file stays: removing it would let two recorders lock two files. */
-struct error *store_lock_take(const char *path, int *ret_fd)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	cleanup_free char *lock_path = NULL;
-	cleanup_fd int fd = -1;
-
-	if (asprintf(&lock_path, "%s-lock", path) < 0) {
-		lock_path = NULL;
-		return &error_no_memory;
-	}
-	fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (fd < 0)
-		return error_errno(errno, "%s", lock_path);
-	if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
-		if (errno == EAGAIN || errno == EACCES)
-			return error_format(ERROR_SYSTEM, "another recorder is writing to %s", path);
-		return error_errno(errno, "%s", lock_path);
-	}
-	*ret_fd = take_fd(&fd);
-	return NULL;
-}
-
-bool store_lock_is_held(const char *path)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	cleanup_free char *lock_path = NULL;
-	cleanup_fd int fd = -1;
-
-	if (asprintf(&lock_path, "%s-lock", path) < 0) {
-		lock_path = NULL;
-		return true;
-	}
-	fd = open(lock_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return errno != ENOENT;
-	return fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
-}
 
 /* Makes the file when it is missing, so that it never exists with another mode. */
 static struct error *make_file(const char *path)

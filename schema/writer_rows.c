@@ -4,8 +4,17 @@
  */
 #include <string.h>
 
-#include "schema/store.h"
-#include "schema/store_internal.h"
+#include "schema/connection.h"
+#include "schema/record_call.h"
+#include "schema/record_death.h"
+#include "schema/record_file.h"
+#include "schema/record_marker.h"
+#include "schema/record_memory.h"
+#include "schema/record_probe.h"
+#include "schema/record_process.h"
+#include "schema/record_recording.h"
+#include "schema/writer.h"
+#include "schema/writer_internal.h"
 
 void store_put(struct values *values, int64_t value)
 {

@@ -8,16 +8,19 @@
 #include <string.h>
 #include <time.h>
 
-#include "analyzer/facts/abort_message.h"
+#include "analyzer/assemble/assemble_tracers.h"
 #include "analyzer/code/code_return_sites.h"
+#include "analyzer/facts/abort_message.h"
 #include "analyzer/facts/crash_id.h"
 #include "analyzer/facts/fault.h"
 #include "analyzer/facts/signal_call.h"
 #include "analyzer/facts/signal_frame.h"
 #include "analyzer/facts/snapshot.h"
-#include "analyzer/assemble/assemble_tracers.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
+#include "schema/reader.h"
+#include "schema/reader_deaths.h"
+#include "schema/reader_gaps.h"
 
 /* ---- who died ---- */
 

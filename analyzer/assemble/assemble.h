@@ -6,7 +6,8 @@
 #define ANALYZER_ASSEMBLE_H
 
 #include "analyzer/crash.h"
-#include "schema/store.h"
+#include "schema/record_death.h"
+#include "schema/record_process.h"
 
 struct assemble_request {
 	struct core *core;		   /* with its modules found; NULL when there is none. Outlives the crash. */

@@ -3,6 +3,8 @@
 
 #include "analyzer/assemble/assemble_steps.h"
 #include "common/cleanup.h"
+#include "schema/reader.h"
+#include "schema/reader_markers.h"
 
 #define HISTORY_LIMIT 20000
 

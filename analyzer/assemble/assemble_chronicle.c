@@ -6,6 +6,8 @@
 #include "analyzer/chronicle.h"
 #include "analyzer/assemble/assemble_steps.h"
 #include "common/cleanup.h"
+#include "schema/reader_calls.h"
+#include "schema/reader_markers.h"
 
 #define HISTORY_LIMIT 20000
 /* Of those, the newest are told, with their stacks. */

@@ -9,6 +9,8 @@
 #include "analyzer/assemble/assemble_heap.h"
 #include "analyzer/facts/heap_call.h"
 #include "common/cleanup.h"
+#include "schema/reader.h"
+#include "schema/reader_calls.h"
 
 /* Calls of an address, and around an address that no recorded block covers. */
 #define HISTORY_LIMIT 16384

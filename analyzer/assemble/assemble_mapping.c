@@ -12,6 +12,8 @@
 #include "analyzer/assemble/assemble_steps.h"
 #include "common/cleanup.h"
 #include "replay/effect.h"
+#include "schema/reader.h"
+#include "schema/reader_truncations.h"
 
 static const char deleted_suffix[] = " (deleted)";
 

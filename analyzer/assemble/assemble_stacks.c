@@ -5,6 +5,7 @@
 #include "analyzer/code/code_origin.h"
 #include "analyzer/assemble/assemble_tracers.h"
 #include "common/cleanup.h"
+#include "schema/reader_deaths.h"
 
 /* Which member a null pointer was used for: base + a small offset, and the register the pointer for sure. */
 static bool ask_for_member(const struct crash *crash, struct member_request *request)

@@ -4,7 +4,8 @@
 #define ANALYZER_ASSEMBLE_STEPS_H
 
 #include "analyzer/assemble/assemble.h"
-#include "schema/store.h"
+#include "schema/reader_history.h"
+#include "schema/record_memory.h"
 
 /* Events near the fault whose caller and markers are looked up: the newest ones. */
 #define ASSEMBLE_CONTEXT_LIMIT 64

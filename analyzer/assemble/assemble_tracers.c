@@ -6,6 +6,8 @@
 
 #include "analyzer/elf/elf_file.h"
 #include "common/cleanup.h"
+#include "schema/reader_probes.h"
+#include "schema/record_probe.h"
 
 static const struct return_instance *instance_of(const struct crash *crash, uint64_t function)
 {

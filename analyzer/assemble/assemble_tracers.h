@@ -7,7 +7,6 @@
 #define ANALYZER_TRACERS_H
 
 #include "analyzer/crash.h"
-#include "schema/store.h"
 
 /* Gives each probe in crash->facts.repair its holders, as struct probe has them, and marks as a uretprobe, or as a
  * plain uprobe, what the ledger knows to be one. */

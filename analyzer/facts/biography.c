@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/facts/biography.h"
+#include "schema/record_file.h"
+#include "schema/record_marker.h"
 
 #include <stdlib.h>
-
-#include "schema/store.h"
 
 void event_context_deinit(struct event_context *context)
 {

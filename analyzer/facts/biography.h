@@ -16,7 +16,9 @@
 #include "analyzer/facts/event_stack.h"
 #include "analyzer/timeline.h"
 #include "analyzer/unwind/unwind.h"
-#include "schema/record.h"
+#include "schema/record_file.h"
+#include "schema/record_marker.h"
+#include "schema/record_memory.h"
 
 /* Who called, as far as one recorded event tells. */
 struct event_context {

@@ -7,7 +7,8 @@
 
 #include <stdint.h>
 
-#include "schema/record.h"
+#include "schema/record_death.h"
+#include "schema/record_process.h"
 
 #define CRASH_ID_BYTES 17
 

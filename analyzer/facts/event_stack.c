@@ -11,7 +11,12 @@
 #include "analyzer/crash.h"
 #include "analyzer/timeline.h"
 #include "common/cleanup.h"
-#include "schema/store.h"
+#include "schema/reader.h"
+#include "schema/reader_maps.h"
+#include "schema/reader_stack.h"
+#include "schema/record_file.h"
+#include "schema/record_memory.h"
+#include "schema/record_stack.h"
 
 void event_stack_deinit(struct event_stack *stack)
 {

@@ -14,7 +14,7 @@
 
 #include "analyzer/unwind/unwind.h"
 #include "common/error.h"
-#include "schema/record.h"
+#include "schema/record_stack.h"
 
 struct crash;
 struct store_reader;

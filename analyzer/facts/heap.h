@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
-#include "schema/record.h"
+#include "schema/record_call.h"
 
 /* In place of an event's index. */
 #define HEAP_ALIVE SIZE_MAX	   /* not given back */

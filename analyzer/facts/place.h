@@ -22,7 +22,7 @@
 
 #include "analyzer/core/core.h"
 #include "common/error.h"
-#include "schema/record.h"
+#include "schema/record_memory.h"
 
 struct crash;
 struct words;

@@ -13,7 +13,12 @@
 #include "analyzer/elf/elf_file.h"
 #include "common/cleanup.h"
 #include "replay/effect.h"
-#include "schema/store.h"
+#include "schema/reader.h"
+#include "schema/reader_maps.h"
+#include "schema/record_file.h"
+#include "schema/record_memory.h"
+#include "schema/record_process.h"
+#include "schema/record_recording.h"
 
 /* Each holds a file's symbol table, and each the code events of a space. */
 #define FILES_MAX 64

@@ -13,7 +13,7 @@
 #define POINTER "ptr"
 #define SIZE "u64"
 
-/* Which arguments a name has, in the order of the role (schema/record.h): the register of each, "" for the end. */
+/* Which arguments a name has, in the order of the role (schema/record_call.h): the register of each, "" for the end. */
 static const struct heap_name {
 	const char *name;
 	enum function_role role;

@@ -40,7 +40,7 @@
 #include <sys/stat.h>
 
 #include "common/error.h"
-#include "schema/record.h"
+#include "schema/record_call.h"
 
 #define PROBE_ARGUMENTS_MAX 6
 

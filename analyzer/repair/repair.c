@@ -13,6 +13,7 @@
 #include "analyzer/repair/repair_internal.h"
 #include "analyzer/unwind/returned.h"
 #include "common/cleanup.h"
+#include "schema/record_memory.h"
 
 struct error *repair_unwind(struct repair_work *work, struct unwind_result *ret)
 {

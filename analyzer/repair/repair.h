@@ -18,7 +18,7 @@
 #include "analyzer/core/core.h"
 #include "analyzer/unwind/unwind.h"
 #include "common/error.h"
-#include "schema/record.h"
+#include "schema/record_death.h"
 
 /* How a probe is known; bits. */
 enum probe_source {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "analyzer/unwind/unwind_child.h"
-#include "schema/record.h"
+#include "schema/record_memory.h"
 
 /* System V ABI, AMD64 supplement, "DWARF Register Number Mapping"; 16 is the return address. */
 static const enum core_register dwarf_registers[] = {

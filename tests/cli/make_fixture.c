@@ -12,12 +12,18 @@
  * The story: a walker thread maps 578560 bytes of a file and unmaps them; the main thread gets 262144 bytes in the
  * freed range; the walker unmaps its range again; the main thread dies of it.
  */
+#include "schema/record_call.h"
+#include "schema/record_death.h"
+#include "schema/record_file.h"
+#include "schema/record_marker.h"
+#include "schema/record_memory.h"
+#include "schema/record_process.h"
+#include "schema/record_recording.h"
+#include "schema/writer.h"
 #include "tests/unit/core_builder.h"
 
 #include <err.h>
 #include <limits.h>
-
-#include "schema/store.h"
 
 #define MAIN_TID 4242
 #define WALKER_TID 4243

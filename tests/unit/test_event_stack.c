@@ -21,7 +21,13 @@
 
 #include "analyzer/crash.h"
 #include "analyzer/facts/event_stack.h"
-#include "schema/store.h"
+#include "schema/reader.h"
+#include "schema/record_file.h"
+#include "schema/record_memory.h"
+#include "schema/record_process.h"
+#include "schema/record_recording.h"
+#include "schema/record_stack.h"
+#include "schema/writer.h"
 #include "tests/unit/past_victim.h"
 
 #define TRAMPOLINE 0x7fffffffe000ULL

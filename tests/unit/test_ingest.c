@@ -4,7 +4,10 @@
 
 /* The privileged program is not linked into tests; these files of it know no libbpf. */
 #include "collector/ingest.h"
-#include "schema/store_internal.h"
+#include "schema/reader.h"
+#include "schema/record_recording.h"
+#include "schema/writer.h"
+#include "schema/writer_internal.h"
 #include "tests/unit/test_store_support.h"
 
 #define SECOND 1000000000ULL

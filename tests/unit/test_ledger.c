@@ -10,7 +10,12 @@
 
 /* The privileged program is not linked into tests; this file of it is pure. */
 #include "collector/holders_parse.c"
-#include "schema/store.h"
+#include "schema/reader.h"
+#include "schema/reader_deaths.h"
+#include "schema/reader_probes.h"
+#include "schema/record_death.h"
+#include "schema/record_probe.h"
+#include "schema/writer.h"
 #include "tests/unit/test_store_support.h"
 
 static void tracefs_lines_are_read(void **state)

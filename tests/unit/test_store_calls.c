@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Heap histories against a reference that reads every call; functions, calls, coverage; what was mapped when. */
+#include "schema/reader_calls.h"
+#include "schema/reader_history.h"
+#include "schema/reader_maps.h"
+#include "schema/record_call.h"
 #include "test_store_support.h"
 
 #define CALLS 20000

@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* An extract answers for its process as the whole store does, holds nobody else's events, and leaves no table out. */
+#include "schema/reader_deaths.h"
+#include "schema/reader_extract.h"
+#include "schema/reader_history.h"
+#include "schema/reader_maps.h"
+#include "schema/reader_stack.h"
+#include "schema/record_call.h"
+#include "schema/record_death.h"
+#include "schema/record_marker.h"
+#include "schema/record_probe.h"
+#include "schema/record_stack.h"
 #include "test_store_support.h"
 
 #include <sqlite3.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Files that are missing, foreign, newer, torn or read-only; and SQL that would write. */
+#include "schema/migrate.h"
+#include "schema/reader_history.h"
 #include "test_store_support.h"
 
 #include <dirent.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Histories against a reference that reads every event, on random lives with forks. */
+#include "schema/reader_history.h"
 #include "test_store_support.h"
 
 #define SPACES 6

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* A database of each older version is read as one of today, and stays byte for byte what it was. */
+#include "schema/migrate.h"
+#include "schema/reader.h"
+#include "schema/reader_deaths.h"
+#include "schema/reader_history.h"
+#include "schema/reader_maps.h"
+#include "schema/record_death.h"
+#include "schema/record_memory.h"
+#include "schema/record_process.h"
+#include "schema/sql_query.h"
+#include "schema/writer.h"
 #include "test_store_support.h"
 
 #include <sqlite3.h>
-
-#include "schema/store_internal.h"
 
 static void execute(sqlite3 *db, const char *sql)
 {

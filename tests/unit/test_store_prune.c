@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Pruning: who goes and who stays, that nothing of the others changes, and that writers and readers are not harmed. */
+#include "schema/prune.h"
+#include "schema/reader_history.h"
+#include "schema/reader_stack.h"
+#include "schema/record_call.h"
+#include "schema/record_death.h"
+#include "schema/record_marker.h"
+#include "schema/record_stack.h"
 #include "test_store_support.h"
 
 #include <fcntl.h>

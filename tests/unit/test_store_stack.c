@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stacks: what comes back is what was stored, equal things share rows, and broken rows are refused. */
+#include "schema/reader_stack.h"
+#include "schema/record_stack.h"
 #include "test_store_support.h"
 
 #include <signal.h>

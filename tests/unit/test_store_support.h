@@ -19,7 +19,11 @@
 
 #include "common/cleanup.h"
 #include "replay/effect.h"
-#include "schema/store.h"
+#include "schema/reader.h"
+#include "schema/record_memory.h"
+#include "schema/record_process.h"
+#include "schema/sql_query.h"
+#include "schema/writer.h"
 
 /* A directory and the path of a store in it; removed by the teardown. */
 struct place {

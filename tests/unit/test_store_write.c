@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What is written comes back; the views tell it to people; what could not be written is counted. */
+#include "schema/reader_deaths.h"
+#include "schema/reader_gaps.h"
+#include "schema/reader_history.h"
+#include "schema/reader_markers.h"
+#include "schema/record_death.h"
+#include "schema/record_marker.h"
 #include "test_store_support.h"
 
 #include <signal.h>
