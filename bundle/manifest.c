@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 
@@ -16,7 +17,7 @@ void bundle_manifest_deinit(struct bundle_manifest *manifest)
 	char *texts[] = {manifest->corelate_version, manifest->made,	manifest->crash_id, manifest->host_name,
 			 manifest->kernel,	     manifest->machine, manifest->boot_id,  manifest->core_name};
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	for (size_t i = 0; i < array_size(texts); i++)
 		free(texts[i]);
 	for (size_t i = 0; i < manifest->member_count; i++)
 		free(manifest->members[i].name);

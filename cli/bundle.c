@@ -13,6 +13,7 @@
 #include "bundle/bundle.h"
 #include "cli/cli.h"
 #include "cli/limits.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 #include "common/output.h"
@@ -287,7 +288,7 @@ static void write_size(uint64_t bytes, FILE *out)
 	double size = (double)bytes;
 	size_t unit = 0;
 
-	while (size >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+	while (size >= 1024 && unit + 1 < array_size(units)) {
 		size /= 1024;
 		unit++;
 	}
@@ -360,6 +361,6 @@ const struct cli_command cli_bundle = {
 	.flags = CLI_DB | CLI_MATCH | CLI_OUTPUT | CLI_LIMITS,
 	.most = CLI_ANY,
 	.options = own_options,
-	.option_count = sizeof(own_options) / sizeof(own_options[0]),
+	.option_count = array_size(own_options),
 	.run = run_bundle,
 };

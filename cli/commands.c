@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "common/array.h"
 
 const struct cli_command *const cli_commands[] = {
 	&cli_record, &cli_list,	   &cli_info,	 &cli_explain,	 &cli_stack,  &cli_report, &cli_why,
@@ -10,7 +11,7 @@ const struct cli_command *const cli_commands[] = {
 	&cli_doctor, &cli_capture, &cli_install, &cli_uninstall, &cli_gc,     &cli_audit,  &cli_help,
 };
 
-const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);
+const size_t cli_command_count = array_size(cli_commands);
 
 const struct cli_command *cli_find_command(const char *name)
 {

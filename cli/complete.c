@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/array.h"
+
 /* JSON, because its members keep their names; a slow record must not hold up a key. */
 const char complete_crash_ids[] = "timeout 2 corelate list --json=short 2>/dev/null | tr \"{,\" \"\\n\\n\" | "
 				  "sed -n \"s/^ *\\\"id\\\": *\\\"\\([0-9a-f]*\\)\\\".*/\\1/p\"";
@@ -23,7 +25,7 @@ enum complete_kind complete_kind_of(const char *name)
 	};
 	size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	for (size_t i = 0; i < array_size(kinds); i++) {
 		if (strlen(kinds[i].name) == length && memcmp(kinds[i].name, name, length) == 0)
 			return kinds[i].kind;
 	}

@@ -11,6 +11,7 @@
 
 #include "bundle/bundle.h"
 #include "cli/cli.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 
@@ -119,9 +120,9 @@ static void add_guards(struct command_line *line, bool is_bundle)
 {
 	if (is_bundle)
 		line->words[line->count++] = "-nx";
-	for (size_t i = 0; i < sizeof(gdb_guards) / sizeof(gdb_guards[0]); i++)
+	for (size_t i = 0; i < array_size(gdb_guards); i++)
 		add_first(line, gdb_guards[i]);
-	for (size_t i = 0; is_bundle && i < sizeof(gdb_bundle_guards) / sizeof(gdb_bundle_guards[0]); i++)
+	for (size_t i = 0; is_bundle && i < array_size(gdb_bundle_guards); i++)
 		add_first(line, gdb_bundle_guards[i]);
 }
 

@@ -16,6 +16,7 @@
 
 #include "cli/capture.h"
 #include "cli/json.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 #include "common/utf8.h"
@@ -322,7 +323,7 @@ static const struct check {
 	{"symbols", check_symbols},
 };
 
-#define CHECKS (sizeof(checks) / sizeof(checks[0]))
+#define CHECKS array_size(checks)
 
 static const char *const health_names[] = {"good", "poor", "bad"};
 

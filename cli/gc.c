@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 #include "common/option_table.h"
@@ -232,6 +233,6 @@ const struct cli_command cli_gc = {
 		"From the database go whole processes, the longest dead first, those that crashed after all others.\n",
 	.flags = CLI_CONFIG | CLI_DRY_RUN | CLI_JSON,
 	.options = gc_rows,
-	.option_count = sizeof(gc_rows) / sizeof(gc_rows[0]),
+	.option_count = array_size(gc_rows),
 	.run = run_gc,
 };

@@ -7,6 +7,7 @@
 #include "cli/help.h"
 #include "cli/manual.h"
 #include "cli/suggest.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 
@@ -87,6 +88,6 @@ const struct cli_command cli_help = {
 	.summary = "print this text, or that of a verb",
 	.most = 1,
 	.options = own_options,
-	.option_count = sizeof(own_options) / sizeof(own_options[0]),
+	.option_count = array_size(own_options),
 	.run = run_help,
 };

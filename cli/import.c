@@ -10,6 +10,7 @@
 
 #include "cli/json.h"
 #include "cli/log.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 
@@ -255,6 +256,6 @@ const struct cli_command cli_import = {
 	.flags = CLI_DB | CLI_JSON | CLI_CONFIG | CLI_LIMITS,
 	.most = CLI_ANY,
 	.options = options,
-	.option_count = sizeof(options) / sizeof(options[0]),
+	.option_count = array_size(options),
 	.run = run_import,
 };

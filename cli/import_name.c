@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
+
 /* A time in microseconds has 16 digits from 2001 to 2286. */
 #define SECONDS_MAX 100000000000LL
 
@@ -75,7 +77,7 @@ static void cut_suffix(char *text)
 	static const char *const suffixes[] = {".zst", ".lz4", ".xz"};
 	size_t length = strlen(text);
 
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+	for (size_t i = 0; i < array_size(suffixes); i++) {
 		size_t own = strlen(suffixes[i]);
 
 		if (length > own && strcmp(text + length - own, suffixes[i]) == 0) {

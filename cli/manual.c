@@ -8,6 +8,7 @@
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/roff.h"
+#include "common/array.h"
 
 /* A fact that the pages share; shown by verbs that have one of the flags, and by corelate(1). */
 struct shared_text {
@@ -31,8 +32,6 @@ static const struct shared_text files[] = {
 	 CLI_DB},
 	{"/var/lib/corelate/crashes/", "The crashes that are kept: a directory each, readable by root alone.", CLI_DB},
 };
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static void write_shared(const char *title, const struct shared_text *texts, size_t count,
 			 const struct cli_command *command, FILE *out)
@@ -186,8 +185,8 @@ void manual_write_page(const struct cli_command *command, const char *prose, FIL
 		write_crash(out);
 	write_options(rows, command ? cli_options_of(command, rows) : cli_options_common(rows), out);
 	write_statuses(command, out);
-	write_shared("ENVIRONMENT", environment, COUNT(environment), command, out);
-	write_shared("FILES", files, COUNT(files), command, out);
+	write_shared("ENVIRONMENT", environment, array_size(environment), command, out);
+	write_shared("FILES", files, array_size(files), command, out);
 	if (!write_sections(rest, out))
 		write_see_also(command, out);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
+
 enum field {
 	FIELD_NONE,
 	FIELD_PID,
@@ -30,7 +32,7 @@ static enum field field_of(const char *argument, const char **ret_value)
 {
 	const char *equals = strchr(argument, '=');
 
-	for (size_t i = 0; equals && i < sizeof(fields) / sizeof(fields[0]); i++) {
+	for (size_t i = 0; equals && i < array_size(fields); i++) {
 		size_t length = strlen(fields[i].name);
 
 		if (length == (size_t)(equals - argument) && strncmp(argument, fields[i].name, length) == 0) {

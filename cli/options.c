@@ -10,6 +10,7 @@
 #include "cli/limits.h"
 #include "cli/suggest.h"
 #include "cli/when.h"
+#include "common/array.h"
 #include "common/inert.h"
 #include "common/paths.h"
 
@@ -147,7 +148,7 @@ static const struct option_row rows[] = {
 /* Beside a verb, corelate itself takes these. */
 static const struct option_row version = {.name = "version", .help = "print the version"};
 
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
+#define ROWS array_size(rows)
 
 static bool takes(const struct cli_command *command, const struct option_row *row)
 {

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/array.h"
+
 static pid_t pager_pid;
 
 /* The command for sh(1); NULL for no pager. */
@@ -17,7 +19,7 @@ static const char *choose(void)
 {
 	static const char *const variables[] = {"CORELATE_PAGER", "PAGER"};
 
-	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+	for (size_t i = 0; i < array_size(variables); i++) {
 		const char *value = getenv(variables[i]);
 
 		if (value)

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 
 /* Of every Linux host since the beginning (linux/highuid.h: overflowuid). */
@@ -85,7 +86,7 @@ bool privilege_only_streams(void)
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	bool confined = filter != NULL;
 
-	for (size_t i = 0; confined && i < sizeof(stream_calls) / sizeof(stream_calls[0]); i++)
+	for (size_t i = 0; confined && i < array_size(stream_calls); i++)
 		confined = seccomp_rule_add(filter, SCMP_ACT_ALLOW, stream_calls[i], 0) == 0;
 	confined = confined &&
 		   seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,

@@ -19,6 +19,7 @@
 #include "analyzer/probe/probe_safety.h"
 #include "analyzer/code/code_return_sites.h"
 #include "cli/json.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 
@@ -253,7 +254,7 @@ static struct error *start_corelated(int output, pid_t *ret_pid)
 	here[length > 0 ? length : 0] = 0;
 	if (strrchr(here, '/'))
 		*strrchr(here, '/') = 0;
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+	for (size_t i = 0; i < array_size(places); i++) {
 		snprintf(path, sizeof(path), "%s%s", here, places[i]);
 		if (access(path, X_OK) == 0)
 			break;

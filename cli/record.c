@@ -12,6 +12,7 @@
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/record_plan.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 #include "common/record_options.h"
@@ -32,7 +33,7 @@ static int become_recorder(char **argv)
 		here[length] = 0;
 		slash = strrchr(here, '/');
 		*slash = 0;
-		for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		for (size_t i = 0; i < array_size(places); i++) {
 			snprintf(path, sizeof(path), "%s%s", here, places[i]);
 			execv(path, argv);
 		}

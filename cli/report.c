@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/output.h"
 
@@ -26,7 +27,7 @@ static const struct form {
 
 static const struct form *find_form(const char *name)
 {
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+	for (size_t i = 0; i < array_size(forms); i++) {
 		if (strcmp(forms[i].name, name) == 0)
 			return &forms[i];
 	}

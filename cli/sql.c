@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/sql.h"
 #include "cli/suggest.h"
+#include "common/array.h"
 #include "common/inert.h"
 #include "schema/reader.h"
 #include "schema/sql_named.h"
@@ -220,6 +221,6 @@ const struct cli_command cli_sql = {
 	.least = 0,
 	.most = 1 + SQL_ARGUMENTS_MAX,
 	.options = own_options,
-	.option_count = sizeof(own_options) / sizeof(own_options[0]),
+	.option_count = array_size(own_options),
 	.run = run_sql,
 };

@@ -9,6 +9,8 @@
 #include <strings.h>
 #include <time.h>
 
+#include "common/array.h"
+
 #define SECOND_NS 1000000000LL
 #define LAST_YEAR 2261 /* INT64_MAX nanoseconds end in April 2262 */
 
@@ -109,7 +111,7 @@ static const struct unit *read_unit(const char **at)
 
 	while (isalpha((unsigned char)(*at)[length]))
 		length++;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+	for (size_t i = 0; i < array_size(units); i++) {
 		if (strlen(units[i].name) == length && strncmp(units[i].name, *at, length) == 0) {
 			*at += length;
 			return &units[i];
@@ -292,7 +294,7 @@ static bool parse_word(const char *text, int64_t now_ns, int64_t *ret_ns)
 	} words[] = {{"today", 0}, {"yesterday", -1}, {"tomorrow", 1}};
 	struct tm date;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+	for (size_t i = 0; i < array_size(words); i++) {
 		if (strcmp(text, words[i].name) == 0 && today(now_ns, false, &date)) {
 			date.tm_mday += words[i].days;
 			return to_moment(&date, 0, false, -1, ret_ns);

@@ -18,6 +18,7 @@
 
 #include "collector/holders_parse.h"
 #include "collector/ingest.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 
 /* include/uapi/linux/bpf.h: struct bpf_link_info of Linux 6.8 and later, the parts that matter. The kernel fills in as
@@ -409,7 +410,7 @@ struct error *holders_walk_tracefs(holders_function function, void *context)
 	cleanup_free char *line = NULL;
 	size_t room = 0;
 
-	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+	for (size_t i = 0; i < array_size(roots); i++) {
 		cleanup_file FILE *file = NULL;
 		char path[PATH_MAX];
 

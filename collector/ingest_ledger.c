@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "collector/ingest_internal.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "schema/writer.h"
 
@@ -383,7 +384,7 @@ static void settle_row(const void *node, VISIT visit, void *closure)
 		row->changed = true;
 	}
 	if (row->committed && !row->changed && row->probe.gone_ns && row->probe.gone_ns < settling->before_ns &&
-	    settling->old_count < sizeof(settling->old) / sizeof(settling->old[0]))
+	    settling->old_count < array_size(settling->old))
 		settling->old[settling->old_count++] = row;
 }
 

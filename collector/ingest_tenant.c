@@ -31,6 +31,7 @@
 #include <string.h>
 
 #include "collector/ingest_internal.h"
+#include "common/array.h"
 #include "schema/writer.h"
 
 /* Processes that have ended and are still known, for records that come late. */
@@ -332,7 +333,7 @@ struct error *ingest_take_process(struct ingest *ingest, const struct event_proc
 	}
 	if (record->reason == EVENT_PROCESS_MATCHED)
 		note_missed(ingest, tenant, record);
-	if (lacks_mappings(record) && ingest->unmapped_count < sizeof(ingest->unmapped) / sizeof(ingest->unmapped[0]))
+	if (lacks_mappings(record) && ingest->unmapped_count < array_size(ingest->unmapped))
 		ingest->unmapped[ingest->unmapped_count++] = record->header.pid;
 	if (tenant && ((record->reason != EVENT_PROCESS_EXEC && record->reason != EVENT_PROCESS_MATCHED) ||
 		       record->since_ns <= tenant->space.from_ns))

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "corelate.skel.h"
 
@@ -55,8 +56,8 @@ static const struct choice_hook {
 	{"name_changed", NULL},	    {"cgroup_changed", NULL},
 };
 
-#define CHOICE_HOOKS (sizeof(choice_hooks) / sizeof(choice_hooks[0]))
-#define SYSCALL_HOOKS (sizeof(syscall_hooks) / sizeof(syscall_hooks[0]))
+#define CHOICE_HOOKS array_size(choice_hooks)
+#define SYSCALL_HOOKS array_size(syscall_hooks)
 
 /* libbpf explains itself through a callback; its last words go into our error. */
 static char last_words[1024];
@@ -318,7 +319,7 @@ struct error *kernel_attach(struct kernel *kernel)
 		err = attach_one(kernel, "process_fork", NULL, NULL);
 	if (!err)
 		err = kernel_find_descendants(kernel);
-	for (size_t i = 0; !err && i < sizeof(others) / sizeof(others[0]); i++)
+	for (size_t i = 0; !err && i < array_size(others); i++)
 		err = attach_one(kernel, others[i], NULL, NULL);
 	for (size_t i = 0; !err && i < SYSCALL_HOOKS; i++)
 		if (syscall_hooks[i].exit_program)
@@ -406,8 +407,7 @@ void kernel_detach(struct kernel *kernel)
 void kernel_read_books(struct kernel *kernel, struct event_counters *ret_books)
 {
 	*ret_books = (struct event_counters){0};
-	for (size_t i = 0; i < sizeof(kernel->skeleton->bss->counters) / sizeof(kernel->skeleton->bss->counters[0]);
-	     i++) {
+	for (size_t i = 0; i < array_size(kernel->skeleton->bss->counters); i++) {
 		const volatile struct event_counters *slot = (void *)&kernel->skeleton->bss->counters[i].counters;
 
 		ret_books->emitted += slot->emitted;

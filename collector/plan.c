@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 
 #define MAX_LINE 8192
@@ -147,7 +148,7 @@ static struct error *take_file(struct parser *parser)
 
 static bool parse_role(const char *text, uint32_t *ret)
 {
-	for (uint32_t i = 0; i < sizeof(role_names) / sizeof(role_names[0]); i++) {
+	for (uint32_t i = 0; i < array_size(role_names); i++) {
 		if (strcmp(text, role_names[i]) == 0) {
 			*ret = i;
 			return true;
@@ -372,7 +373,7 @@ static struct error *take_line(struct parser *parser)
 
 	if (parser->plan->file_count == MAX_FILES || parser->plan->function_count == MAX_FUNCTIONS)
 		return refuse(parser, "too many files or functions");
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (size_t i = 0; i < array_size(kinds); i++)
 		if (strcmp(parser->line.fields[0], kinds[i].name) == 0)
 			return kinds[i].take(parser);
 	return refuse(parser, "it begins with none of file, function, argument, result, site");

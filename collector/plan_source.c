@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "collector/plan.h"
+#include "common/array.h"
 
 /* In the order of event_signal.registers. */
 static const char *const register_names[] = {"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10",	"r9",
@@ -112,7 +113,7 @@ bool plan_parse_kind(const char *text, struct event_source *source)
 
 	source->length_from = EVENT_NO_REGISTER;
 	source->width = 8;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+	for (size_t i = 0; i < array_size(words); i++) {
 		if (strcmp(text, words[i].name) != 0)
 			continue;
 		source->kind = EVENT_KIND_WORD;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
+
 size_t utf8_length(const unsigned char *text)
 {
 	static const struct {
@@ -15,7 +17,7 @@ size_t utf8_length(const unsigned char *text)
 		{0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
 	};
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < array_size(rows); i++) {
 		if (text[0] < rows[i].first_low || text[0] > rows[i].first_high)
 			continue;
 		if (text[1] < rows[i].second_low || text[1] > rows[i].second_high)

@@ -13,6 +13,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 
 /* As the kernel's MAXSYMLINKS. */
@@ -80,7 +81,7 @@ static bool is_directory_of_descriptors(int directory_fd)
 
 	if (fstat(directory_fd, &status) != 0)
 		return false;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < array_size(names); i++) {
 		if (stat(names[i], &own) == 0 && own.st_dev == status.st_dev && own.st_ino == status.st_ino)
 			return true;
 	}
@@ -96,7 +97,7 @@ static bool is_magic(int directory_fd, const char *name)
 
 	if (fstatfs(directory_fd, &status) != 0 || status.f_type != PROC_SUPER_MAGIC)
 		return false;
-	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+	for (size_t i = 0; i < array_size(plain); i++) {
 		if (strcmp(name, plain[i]) == 0)
 			return false;
 	}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 #include "common/utf8.h"
@@ -13,7 +14,7 @@
 
 static const char *const sources[] = {[VAULT_CAPTURE] = "capture", [VAULT_SYSTEMD] = "systemd-coredump"};
 
-#define SOURCES (sizeof(sources) / sizeof(sources[0]))
+#define SOURCES array_size(sources)
 
 /* One row a member: both directions are made from it. */
 enum member_kind { MEMBER_TEXT, MEMBER_U32, MEMBER_I32, MEMBER_I64, MEMBER_SIZE, MEMBER_ADDRESS, MEMBER_FLAG };
@@ -55,7 +56,7 @@ static const struct member {
 	MEMBER(MEMBER_TEXT, note),
 };
 
-#define MEMBERS (sizeof(members) / sizeof(members[0]))
+#define MEMBERS array_size(members)
 
 static void *place_of(const struct vault_crash *crash, const struct member *member)
 {

@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <sys/statvfs.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "common/paths.h"
@@ -104,7 +105,7 @@ static const struct key {
 	{"CoreTimeout", KEY_TIME, offsetof(struct vault_settings, core_timeout_s)},
 };
 
-#define KEYS (sizeof(keys) / sizeof(keys[0]))
+#define KEYS array_size(keys)
 
 static bool take_flag(const char *value, bool *ret)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyzer/probe/probe_type.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 
 static const char *const c_registers[] = {"rdi", "rsi", "rdx", "rcx", "r8", "r9"};
@@ -44,8 +45,8 @@ static void place_on_stack(struct frame *frame, const struct probe_type *type, s
 static void place(struct frame *frame, const struct probe_type *type, struct places *ret)
 {
 	const char *const *registers = frame->convention == PROBE_CALL_C ? c_registers : go_registers;
-	size_t count = frame->convention == PROBE_CALL_C    ? sizeof(c_registers) / sizeof(c_registers[0])
-		       : frame->convention == PROBE_CALL_GO ? sizeof(go_registers) / sizeof(go_registers[0])
+	size_t count = frame->convention == PROBE_CALL_C    ? array_size(c_registers)
+		       : frame->convention == PROBE_CALL_GO ? array_size(go_registers)
 							    : 0;
 
 	if (frame->registers + type->words > count) {

@@ -8,6 +8,7 @@
 #include "analyzer/elf/elf_go.h"
 #include "analyzer/code/code_ifunc.h"
 #include "analyzer/probe/probe_sites.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 
 #define POINTER "ptr"
@@ -88,7 +89,7 @@ static bool is_one_of(const char *text, const char *const *all, size_t count)
 	return false;
 }
 
-#define IS_ONE_OF(text, all) is_one_of(text, all, sizeof(all) / sizeof((all)[0]))
+#define IS_ONE_OF(text, all) is_one_of(text, all, array_size(all))
 
 static const struct heap_name *find_name(const char *name, size_t from, size_t to)
 {
@@ -110,13 +111,13 @@ static const struct heap_name *recognise(const char *name, bool *ret_prefixed)
 	}
 	if (strncmp(name, "_ZdlPv", 6) == 0 || strncmp(name, "_ZdaPv", 6) == 0)
 		return IS_ONE_OF(name + 6, delete_endings) ? &delete_any : NULL;
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+	for (size_t i = 0; i < array_size(prefixes); i++) {
 		size_t length = strlen(prefixes[i]);
 
 		if (strncmp(name, prefixes[i], length) != 0)
 			continue;
 		*ret_prefixed = true;
-		return find_name(name + length, 0, sizeof(names) / sizeof(names[0]));
+		return find_name(name + length, 0, array_size(names));
 	}
 	return find_name(name, 0, PREFIXED_FROM);
 }
@@ -260,7 +261,7 @@ static bool is_allocator(const char *soname)
 	static const char *const starts[] = {"libc.so.6",      "libjemalloc.so", "libtcmalloc",	 "libmimalloc",
 					     "libstdc++.so.6", "libc++.so",	 "libc++abi.so", "libtbbmalloc.so"};
 
-	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+	for (size_t i = 0; i < array_size(starts); i++) {
 		if (strncmp(soname, starts[i], strlen(starts[i])) == 0)
 			return true;
 	}

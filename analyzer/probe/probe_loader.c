@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 
 /* glibc's sysdeps/generic/dl-cache.h: a header of 48 bytes, then entries of 24; strings count from the header. */
@@ -108,7 +109,7 @@ static struct error *search_directory(const char *directory, const char *name, s
 	struct error *err = NULL;
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]) && !err; i++) {
+	for (size_t i = 0; i < array_size(variants) && !err; i++) {
 		if (snprintf(path, sizeof(path), "%s/%s%s", directory, variants[i], name) < (int)sizeof(path))
 			err = add_path(ret, path);
 	}
@@ -171,7 +172,7 @@ static struct error *search_list(const char *list, const char *separators, const
 		size_t length = strcspn(list, separators);
 		char directory[PATH_MAX];
 
-		for (size_t i = 0; i < sizeof(libs) / sizeof(libs[0]) && ret->count == before; i++) {
+		for (size_t i = 0; i < array_size(libs) && ret->count == before; i++) {
 			struct error *err;
 
 			if (!expand(list, length, by, libs[i], directory))
@@ -233,7 +234,7 @@ static bool cache_entry(const struct cache_view *view, uint32_t number, const ch
 
 static bool is_default_directory(const char *path)
 {
-	for (size_t i = 0; i < sizeof(default_directories) / sizeof(default_directories[0]); i++) {
+	for (size_t i = 0; i < array_size(default_directories); i++) {
 		size_t length = strlen(default_directories[i]);
 
 		if (strncmp(path, default_directories[i], length) == 0 && path[length] == '/')
@@ -293,8 +294,8 @@ struct error *probe_loader_find(const struct probe_loader *loader, const char *n
 		err = search_list(by->runpath, ":", name, by, ret);
 	if (!err && ret->count == before)
 		err = search_cache(loader, name, by && by->no_default_libraries, ret);
-	for (size_t i = 0; i < sizeof(default_directories) / sizeof(default_directories[0]) && !err &&
-			   ret->count == before && !(by && by->no_default_libraries);
+	for (size_t i = 0;
+	     i < array_size(default_directories) && !err && ret->count == before && !(by && by->no_default_libraries);
 	     i++)
 		err = search_directory(default_directories[i], name, ret);
 	return err;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
+
 #define WORD_BYTES_MAX 64
 
 struct named_kind {
@@ -40,7 +42,7 @@ static const char *find_kind(const struct named_kind *names, size_t count, const
 	return NULL;
 }
 
-#define FIND_KIND(names, name) find_kind(names, sizeof(names) / sizeof((names)[0]), name)
+#define FIND_KIND(names, name) find_kind(names, array_size(names), name)
 
 static unsigned kind_bytes(const char *kind)
 {
@@ -77,7 +79,7 @@ static bool take_keyword(struct declaration *declaration, const char *word)
 {
 	static const char *const ignored[] = {"const", "volatile", "restrict", "__restrict", "register", "static"};
 
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
+	for (size_t i = 0; i < array_size(ignored); i++) {
 		if (strcmp(word, ignored[i]) == 0)
 			return true;
 	}

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
+
 #define OPERAND_BYTES_MAX 200
 
 /* As assemblers name the parts of a register: 8, 4, 2 and 1 byte. */
@@ -22,7 +24,7 @@ static const char *const registers[][4] = {
 /* The whole register that `name` (`length` bytes of it, behind the %) is a part of, or NULL. */
 static const char *whole_register(const char *name, size_t length, unsigned *ret_bytes)
 {
-	for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
+	for (size_t i = 0; i < array_size(registers); i++) {
 		for (unsigned part = 0; part < 4; part++) {
 			if (strlen(registers[i][part]) != length || strncmp(registers[i][part], name, length) != 0)
 				continue;

@@ -10,6 +10,7 @@
 #include "analyzer/report/report_registers.h"
 #include "analyzer/report/report_stack.h"
 #include "analyzer/words.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 #include "common/utf8.h"
@@ -188,7 +189,7 @@ static json_t *probes_json(const struct repair *repair)
 		json_t *object = json_object();
 		json_t *seen = json_array();
 
-		for (size_t j = 0; j < sizeof(sources) / sizeof(sources[0]); j++) {
+		for (size_t j = 0; j < array_size(sources); j++) {
 			if (probe->sources & sources[j].source)
 				json_array_append_new(seen, json_string(sources[j].name));
 		}

@@ -6,6 +6,7 @@
 
 #include "analyzer/facts/fault.h"
 #include "analyzer/report/report_stack.h"
+#include "common/array.h"
 #include "common/inert.h"
 
 /* Of the stack, from the stack pointer up. */
@@ -23,7 +24,7 @@ const char *words_fault_cause(enum fault_cause cause)
 		[FAULT_PROTECTION_KEY] = "protection-key",
 	};
 
-	return cause < sizeof(names) / sizeof(names[0]) ? names[cause] : NULL;
+	return cause < array_size(names) ? names[cause] : NULL;
 }
 
 static void raised_again(struct words *words, const struct crash *crash)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "analyzer/unwind/unwind_child.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 
 #define WINDOW_BYTES 65536 /* how far below the slot the frame's last call is looked for */
@@ -96,7 +97,7 @@ static bool saved_register(ZydisRegister reg, enum core_register *ret)
 		{ZYDIS_REGISTER_R13, CORE_R13}, {ZYDIS_REGISTER_R14, CORE_R14}, {ZYDIS_REGISTER_R15, CORE_R15},
 	};
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < array_size(rows); i++) {
 		if (rows[i].name == reg) {
 			*ret = rows[i].reg;
 			return true;

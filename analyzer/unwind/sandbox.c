@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/limits.h"
 
@@ -65,7 +66,7 @@ static const int plain_calls[] = {
 
 static bool allow_plain_calls(scmp_filter_ctx filter)
 {
-	for (size_t i = 0; i < sizeof(plain_calls) / sizeof(plain_calls[0]); i++) {
+	for (size_t i = 0; i < array_size(plain_calls); i++) {
 		if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, plain_calls[i], 0) < 0)
 			return false;
 	}
@@ -196,7 +197,7 @@ static void reset_signals(void)
 
 	sigemptyset(&none);
 	if (!UNDER_SANITIZER) {
-		for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
+		for (size_t i = 0; i < array_size(fatal); i++)
 			signal(fatal[i], SIG_DFL);
 	}
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -9,6 +9,7 @@
 #include "analyzer/unwind/sandbox.h"
 #include "analyzer/unwind/unwind_child.h"
 #include "analyzer/unwind/unwind_internal.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 
 #define FRAME_LIMIT_DEFAULT 4096u
@@ -206,7 +207,7 @@ static bool changes_stack(const char *function)
 	static const char *const names[] = {"runtime.morestack", "runtime.morestack.abi0", "runtime.mcall",
 					    "runtime.mcall.abi0"};
 
-	for (size_t i = 0; function && i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; function && i < array_size(names); i++) {
 		if (strcmp(function, names[i]) == 0)
 			return true;
 	}

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "analyzer/unwind/unwind_child.h"
+#include "common/array.h"
 #include "schema/record_memory.h"
 
 /* System V ABI, AMD64 supplement, "DWARF Register Number Mapping"; 16 is the return address. */
@@ -18,7 +19,7 @@ static const enum core_register dwarf_registers[] = {
 	CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15, CORE_RIP,
 };
 #define DWARF_RBX 3
-#define DWARF_REGISTERS (sizeof(dwarf_registers) / sizeof(dwarf_registers[0]))
+#define DWARF_REGISTERS (array_size(dwarf_registers))
 
 static int overlay_compare(const void *left, const void *right)
 {
@@ -321,7 +322,7 @@ static void find_start(struct unwinder *unwinder)
 	if (unwinder->frame_limit < 2)
 		return;
 	if (executable && !core_find_module(core, pc) && !core_find_file(core, pc)) {
-		for (size_t i = 0; i < sizeof(trampoline_slots) / sizeof(trampoline_slots[0]); i++) {
+		for (size_t i = 0; i < array_size(trampoline_slots); i++) {
 			overlay = find_overlay(unwinder, sp + (uint64_t)trampoline_slots[i]);
 			if (overlay) {
 				start_at(unwinder, overlay->return_address, overlay->slot, overlay->trust);
@@ -352,7 +353,7 @@ static bool enter_interrupted(struct unwinder *unwinder)
 	};
 	enum { SIGCONTEXT_OFFSET = 40 };
 	const struct unwind_frame *last = &unwinder->frames[unwinder->frame_count - 1];
-	uint64_t values[sizeof(order) / sizeof(order[0])];
+	uint64_t values[array_size(order)];
 	uint8_t code[sizeof(sigreturn)];
 
 	if (unwinder->callee.has_cfi || unwinder->frame_count < 2 || unwinder->frame_count == unwinder->frame_limit ||
@@ -360,7 +361,7 @@ static bool enter_interrupted(struct unwinder *unwinder)
 	    memcmp(code, sigreturn, sizeof(code)) != 0 ||
 	    read_bytes(unwinder, last->sp + SIGCONTEXT_OFFSET, values, sizeof(values)) < sizeof(values))
 		return false;
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+	for (size_t i = 0; i < array_size(order); i++)
 		unwinder->registers[order[i]] = values[i];
 	unwinder->known_registers = ~0u;
 	unwinder->start_pc = unwinder->registers[CORE_RIP];
@@ -418,7 +419,7 @@ void unwinder_run_past(struct unwinder *unwinder, const struct past_stack *past)
 
 	unwinder->past = past;
 	unwinder->known_registers = 0;
-	for (size_t i = 0; past->has_registers && i < sizeof(order) / sizeof(order[0]); i++) {
+	for (size_t i = 0; past->has_registers && i < array_size(order); i++) {
 		unwinder->registers[order[i]] = past->registers[i];
 		unwinder->known_registers |= 1u << order[i];
 	}
