@@ -11,17 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bundle/bundle.h"
+#include "common/child.h"
 #include "common/cleanup.h"
 #include "common/limits.h"
 
 struct bundle_room {
 	char *path;
-	int held_fd; /* closed: the child removes the directory and ends */
-	pid_t sweeper;
+	struct child sweeper; /* its gate is closed: it removes the directory and ends */
 };
 
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
@@ -63,14 +62,14 @@ static void make_directory(struct made *made)
 
 /* In the child, which makes the directory, so that there is no moment at which it would be left. It outlives what a
  * terminal sends to all, and holds nobody's output open. */
-static void keep_room(int tell_fd, int wait_fd)
+static int keep_room(void *context, const int ends[CHILD_STREAMS])
 {
 	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct made made = {0};
 	char byte;
 
+	(void)context;
 	limits_end();
-	setsid();
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
@@ -79,57 +78,20 @@ static void keep_room(int tell_fd, int wait_fd)
 	for (int fd = 0; fd < 3 && nothing >= 0; fd++)
 		dup2(nothing, fd);
 	make_directory(&made);
-	if (write(tell_fd, &made, sizeof(made)) == sizeof(made)) {
-		close(tell_fd);
-		wait_fd = dup2(wait_fd, 3);
-		close_range(4, ~0U, 0);
-		while (!made.error && read(wait_fd, &byte, 1) < 0 && errno == EINTR)
+	if (write(ends[CHILD_ANSWER], &made, sizeof(made)) == sizeof(made)) {
+		while (!made.error && read(ends[CHILD_GATE], &byte, 1) < 0 && errno == EINTR)
 			;
 	}
 	if (!made.error)
 		remove_tree(made.path);
-	_exit(0);
+	return 0;
 }
 
-/* Both pipes: the child tells by the first, and waits for the end of the second. */
-static struct error *start_sweeper(struct bundle_room *room, int *ret_told_fd)
-{
-	int told[2], held[2];
-
-	if (pipe2(told, O_CLOEXEC) < 0)
-		return error_errno(errno, "cannot make a pipe");
-	if (pipe2(held, O_CLOEXEC) < 0) {
-		close(told[0]);
-		close(told[1]);
-		return error_errno(errno, "cannot make a pipe");
-	}
-	room->sweeper = fork();
-	if (room->sweeper == 0) {
-		close(told[0]);
-		close(held[1]);
-		keep_room(told[1], held[0]);
-	}
-	close(told[1]);
-	close(held[0]);
-	room->held_fd = held[1];
-	*ret_told_fd = told[0];
-	return room->sweeper < 0 ? error_errno(errno, "cannot start a process") : NULL;
-}
-
-static struct error *take_directory(struct bundle_room *room, int told_fd)
+static struct error *take_directory(struct bundle_room *room)
 {
 	struct made made;
-	size_t used = 0;
-	ssize_t got = 1;
 
-	while (used < sizeof(made) && got > 0) {
-		got = read(told_fd, (char *)&made + used, sizeof(made) - used);
-		if (got < 0 && errno == EINTR)
-			got = 1;
-		else if (got > 0)
-			used += (size_t)got;
-	}
-	if (used < sizeof(made))
+	if (child_read_answer(&room->sweeper, deadline_never(), &made, sizeof(made)) != 0)
 		return error_format(ERROR_SYSTEM, "the process that was to make a directory has ended");
 	if (made.error)
 		return error_format(ERROR_SYSTEM, "cannot make a directory in %s (TMPDIR may name another): %s",
@@ -140,23 +102,24 @@ static struct error *take_directory(struct bundle_room *room, int told_fd)
 
 struct error *bundle_room_create(struct bundle_room **ret_room)
 {
-	struct bundle_room *room = calloc(1, sizeof(*room));
-	cleanup_fd int told_fd = -1;
+	const struct child_task task = {.work = keep_room,
+					.pipes = CHILD_PIPE(CHILD_ANSWER) | CHILD_PIPE(CHILD_GATE),
+					.has_session = true,
+					.closes_others = true};
+	cleanup_free struct bundle_room *room = calloc(1, sizeof(*room));
 	struct error *err;
 
 	if (!room)
 		return &error_no_memory;
-	room->held_fd = -1;
-	room->sweeper = -1;
-	err = start_sweeper(room, &told_fd);
-	if (!err)
-		err = take_directory(room, told_fd);
-	if (err) {
-		bundle_room_destroy(room);
+	err = child_start(&task, &room->sweeper);
+	if (err)
 		return err;
-	}
-	*ret_room = room;
-	return NULL;
+	err = take_directory(room);
+	if (err)
+		bundle_room_destroy(take_pointer(room));
+	else
+		*ret_room = take_pointer(room);
+	return err;
 }
 
 void bundle_room_destroy(struct bundle_room *room)
@@ -165,11 +128,9 @@ void bundle_room_destroy(struct bundle_room *room)
 		return;
 	if (room->path)
 		remove_tree(room->path);
-	cleanup_close_fd(&room->held_fd);
-	if (room->sweeper > 0) {
-		while (waitpid(room->sweeper, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	child_close(&room->sweeper, CHILD_GATE);
+	child_wait(&room->sweeper);
+	child_deinit(&room->sweeper);
 	free(room->path);
 	free(room);
 }

@@ -3,18 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/capture.h"
 #include "cli/privilege.h"
-#include "common/cleanup.h"
-#include "common/deadline.h"
+#include "common/child.h"
 
 /* A disk that hangs must not hold a dying process for ever: the child is asked to end, again and again, and ended after
  * this. What cannot be ended, because the kernel waits for that disk, is left alone. */
@@ -28,8 +24,6 @@ struct outcome {
 	char message[256];
 };
 
-enum { DESCRIPTOR_CORE = 3, DESCRIPTOR_OUTCOME = 4 };
-
 static volatile sig_atomic_t stopped;
 
 static void note_stop(int number)
@@ -37,20 +31,18 @@ static void note_stop(int number)
 	stopped = number;
 }
 
-static bool arrange_descriptors(int core, int outcome)
-{
-	int high_core = fcntl(core, F_DUPFD, 16), high_outcome = fcntl(outcome, F_DUPFD, 16);
+struct draining {
+	bool foreign;
+	const struct vault_pack_limits *limits;
+	int core;
+};
 
-	return high_core >= 0 && high_outcome >= 0 && dup2(high_core, DESCRIPTOR_CORE) >= 0 &&
-	       dup2(high_outcome, DESCRIPTOR_OUTCOME) >= 0 && close_range(DESCRIPTOR_OUTCOME + 1, ~0u, 0) == 0;
-}
-
-static void __attribute__((noreturn))
-drain(bool foreign, const struct vault_pack_limits *limits, int core, int outcome_fd)
+static int drain(void *context, const int ends[CHILD_STREAMS])
 {
 	/* Without SA_RESTART: it must not wait for more of the core. */
 	const struct sigaction action = {.sa_handler = note_stop};
-	struct vault_pack_limits stoppable = *limits;
+	const struct draining *draining = context;
+	struct vault_pack_limits stoppable = *draining->limits;
 	struct outcome outcome = {0};
 	struct plain_user user;
 	struct error *err;
@@ -59,68 +51,41 @@ drain(bool foreign, const struct vault_pack_limits *limits, int core, int outcom
 	sigaction(SIGTERM, &action, NULL);
 	plain_user_find(&user);
 	prctl(PR_SET_NAME, "corelate-drain", 0, 0, 0);
-	if (!arrange_descriptors(core, outcome_fd))
-		_exit(1);
 	err = privilege_drop(&user);
 	if (!err && !privilege_only_streams())
 		err = error_format(ERROR_SYSTEM, "the kernel refuses to confine the process that reads the core");
 	if (!err)
-		err = vault_pack(STDIN_FILENO, DESCRIPTOR_CORE, foreign, &stoppable, &outcome.packed);
+		err = vault_pack(STDIN_FILENO, draining->core, draining->foreign, &stoppable, &outcome.packed);
 	/* Before anything else: the dying process waits for it. */
 	close(STDIN_FILENO);
 	outcome.failed = err != NULL;
 	if (err)
 		strncpy(outcome.message, err->message, sizeof(outcome.message) - 1);
-	_exit(write(DESCRIPTOR_OUTCOME, &outcome, sizeof(outcome)) == sizeof(outcome) ? 0 : 1);
+	return write(ends[CHILD_ANSWER], &outcome, sizeof(outcome)) == sizeof(outcome) ? 0 : 1;
 }
 
 /* False when the child ended, or the grace did, before it had spoken. */
-static bool await_outcome(pid_t child, int fd, uint64_t timeout_s, struct outcome *ret)
+static bool await_outcome(const struct child *child, uint64_t timeout_s, struct outcome *ret)
 {
-	const struct deadline polite = deadline_in_ms(timeout_s ? timeout_s * 1000 : UINT64_MAX);
-	struct deadline last = deadline_in_ms(UINT64_MAX);
-	struct pollfd wanted = {.fd = fd, .events = POLLIN};
-	bool asked = false;
+	const struct deadline polite = timeout_s ? deadline_in_ms(timeout_s * 1000) : deadline_never();
+	int failed = child_read_answer(child, polite, ret, sizeof(*ret));
+	struct deadline last = deadline_in_ms(GRACE_SECONDS * 1000);
 
-	while (!deadline_is_over(last)) {
-		int ready = poll(&wanted, 1, asked ? 100 : deadline_left_ms(polite, 1000));
-
-		if (ready > 0)
-			return read(fd, ret, sizeof(*ret)) == sizeof(*ret);
-		if (ready < 0 && errno != EINTR)
-			return false;
-		if (!deadline_is_over(polite))
-			continue;
-		if (!asked)
-			last = deadline_in_ms(GRACE_SECONDS * 1000);
-		asked = true;
+	while (failed == ETIMEDOUT && !deadline_is_over(last)) {
 		/* Once is not enough: it may come just before the call that then waits. */
-		kill(child, SIGTERM);
+		kill(child->pid, SIGTERM);
+		failed = child_read_answer(child, deadline_in_ms(100), ret, sizeof(*ret));
 	}
-	return false;
+	return !failed;
 }
 
-/* False when it is still there. */
-static bool await_end(pid_t child, int *ret_status)
-{
-	const struct deadline end = deadline_in_ms(LEAVE_SECONDS * 1000);
-
-	while (!deadline_is_over(end)) {
-		if (waitpid(child, ret_status, WNOHANG) != 0)
-			return true;
-		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-	}
-	return false;
-}
-
-static struct error *tell_silence(bool timed_out, bool ended, int status, uint64_t timeout_s)
+static struct error *tell_silence(bool timed_out, bool ended, struct child_status status, uint64_t timeout_s)
 {
 	if (timed_out)
 		return error_format(ERROR_SYSTEM, "reading it took over %" PRIu64 " s, and the process that did so %s",
 				    timeout_s, ended ? "did not stop" : "cannot be ended");
-	if (ended && WIFSIGNALED(status))
-		return error_format(ERROR_SYSTEM, "the process that reads it was killed by signal %d",
-				    WTERMSIG(status));
+	if (ended && status.signal)
+		return error_format(ERROR_SYSTEM, "the process that reads it was killed by signal %d", status.signal);
 	return error_format(ERROR_SYSTEM, "the process that reads it failed");
 }
 
@@ -140,31 +105,31 @@ struct error *capture_drain(struct vault_draft *draft, bool foreign, const struc
 			    uint64_t timeout_s, struct vault_packed *ret)
 {
 	const int64_t began_ns = deadline_clock_ns();
+	struct draining draining = {.foreign = foreign, .limits = limits};
+	const struct child_task task = {.work = drain,
+					.context = &draining,
+					.pipes = CHILD_PIPE(CHILD_ANSWER),
+					.closes_others = true,
+					.kept = &draining.core,
+					.kept_count = 1};
+	cleanup_child struct child child = CHILD_NONE;
+	struct error *err = vault_draft_core(draft, &draining.core);
+	struct child_status status = {0};
 	struct outcome outcome = {0};
-	int core, ends[2], status = 0;
-	struct error *err = vault_draft_core(draft, &core);
 	bool spoken, ended, timed_out;
-	pid_t child;
 
-	if (!err && pipe2(ends, O_CLOEXEC) != 0)
-		err = error_errno(errno, "cannot make a pipe");
-	if (err) {
-		capture_release();
-		return err;
-	}
-	child = fork();
-	if (child == 0)
-		drain(foreign, limits, core, ends[1]);
+	if (!err)
+		err = child_start(&task, &child);
 	capture_release();
-	close(ends[1]);
-	spoken = child > 0 && await_outcome(child, ends[0], timeout_s, &outcome);
+	if (err)
+		return err;
+	spoken = await_outcome(&child, timeout_s, &outcome);
 	timed_out = timeout_s && deadline_clock_ns() - began_ns >= (int64_t)timeout_s * 1000000000;
-	close(ends[0]);
-	if (child < 0)
-		return error_errno(errno, "cannot start a process that reads the core");
 	if (!spoken)
-		kill(child, SIGKILL);
-	ended = await_end(child, &status);
+		kill(child.pid, SIGKILL);
+	ended = child_await(&child, deadline_in_ms(LEAVE_SECONDS * 1000), &status);
+	if (!ended)
+		child_abandon(&child);
 	if (!spoken)
 		return tell_silence(timed_out, ended, status, timeout_s);
 	outcome.message[sizeof(outcome.message) - 1] = 0;

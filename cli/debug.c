@@ -6,12 +6,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bundle/bundle.h"
 #include "cli/cli.h"
 #include "common/array.h"
+#include "common/child.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
 
@@ -153,60 +153,41 @@ static void make_line(struct command_line *line, const char *debugger, const cha
 	line->words[line->count] = NULL;
 }
 
-static void __attribute__((noreturn)) become(const struct command_line *line, bool is_bundle, int failure_fd)
-{
-	int number;
+struct surroundings {
+	bool is_bundle;
+	struct sigaction interrupt; /* what Ctrl-C did before */
+};
 
+static int prepare(void *context, const int ends[CHILD_STREAMS])
+{
+	const struct surroundings *surroundings = context;
+
+	(void)ends;
+	sigaction(SIGINT, &surroundings->interrupt, NULL);
 	/* No server is asked for what a stranger's files name. */
-	if (is_bundle)
+	if (surroundings->is_bundle)
 		unsetenv("DEBUGINFOD_URLS");
-	execvp(line->words[0], (char *const *)line->words);
-	number = errno;
-	_exit(write(failure_fd, &number, sizeof(number)) == sizeof(number) ? 127 : 126);
-}
-
-/* 0 when it runs: then the pipe was closed by execve(2). A status would not tell, since all are the debugger's. */
-static int start_failure(int failure_fd)
-{
-	int number = 0;
-	ssize_t got;
-
-	do
-		got = read(failure_fd, &number, sizeof(number));
-	while (got < 0 && errno == EINTR);
-	return got == sizeof(number) ? number : 0;
+	return 0;
 }
 
 static struct error *run_line(const struct command_line *line, bool is_bundle, int *ret_status)
 {
-	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
-	int ends[2], status = 0, number;
-	pid_t pid;
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct surroundings surroundings = {.is_bundle = is_bundle};
+	const struct child_task task = {
+		.work = prepare, .context = &surroundings, .arguments = (char *const *)line->words};
+	cleanup_child struct child child = CHILD_NONE;
+	struct child_status status = {0};
+	struct error *err;
 
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return error_errno(errno, "cannot make a pipe");
 	/* Ctrl-C is the debugger's. */
-	sigaction(SIGINT, &ignore, &before);
-	fflush(NULL);
-	pid = fork();
-	number = pid < 0 ? errno : 0;
-	if (pid == 0) {
-		sigaction(SIGINT, &before, NULL);
-		become(line, is_bundle, ends[1]);
-	}
-	close(ends[1]);
-	if (pid > 0) {
-		number = start_failure(ends[0]);
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-	}
-	close(ends[0]);
-	sigaction(SIGINT, &before, NULL);
-	if (number)
-		return error_format(ERROR_INVALID, "cannot run %s: %s", line->words[0],
-				    number == ENOENT ? "there is no such program" : strerror(number));
-	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : CLI_FAILED;
-	return NULL;
+	sigaction(SIGINT, &ignore, &surroundings.interrupt);
+	err = child_start(&task, &child);
+	if (!err)
+		status = child_wait(&child);
+	sigaction(SIGINT, &surroundings.interrupt, NULL);
+	*ret_status = status.exit_code < 0 ? CLI_FAILED : status.exit_code;
+	return err;
 }
 
 /* `sysroot`: where the dead process's files are, a stranger's; NULL: in their places. Only gdb is told. */

@@ -2,20 +2,16 @@
 /* A stranger's core is opened by a process that has no rights, and that tells what it found through a pipe. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "analyzer/core/core.h"
 #include "cli/import.h"
 #include "cli/privilege.h"
-#include "common/cleanup.h"
-#include "common/deadline.h"
+#include "common/child.h"
 #include "common/limits.h"
 
 #define LOOK_SECONDS 300
@@ -79,80 +75,54 @@ static struct error *look_at(int packed, uint64_t bytes, const struct limits *li
 	return err; /* the process ends: nothing is freed */
 }
 
-static void __attribute__((noreturn)) work(int packed, uint64_t bytes, struct limits limits, int output)
+struct question {
+	int packed;
+	uint64_t bytes;
+	struct limits limits;
+};
+
+static int work(void *context, const int ends[CHILD_STREAMS])
 {
 	const struct rlimit limit = {LOOK_SECONDS, LOOK_SECONDS}, nothing = {0};
+	const struct question *question = context;
 	struct answer answer = {0};
 	struct error *err;
 
 	prctl(PR_SET_NAME, "corelate-look", 0, 0, 0);
 	setrlimit(RLIMIT_CPU, &limit);
 	setrlimit(RLIMIT_NPROC, &nothing);
-	/* The journal's files and the pipe that ends the watch are none of its business. */
-	packed = fcntl(packed, F_DUPFD, 16);
-	output = fcntl(output, F_DUPFD, 16);
-	if (packed < 0 || output < 0 || dup2(packed, 3) < 0 || dup2(output, 4) < 0 || close_range(5, ~0u, 0) != 0)
-		_exit(1);
-	packed = 3;
-	output = 4;
-	answer_fd = output;
-	limits.stop = stop;
-	err = look_at(packed, bytes, &limits, &answer.look);
+	answer_fd = ends[CHILD_ANSWER];
+	err = look_at(question->packed, question->bytes, &question->limits, &answer.look);
 	answer.failed = err != NULL;
 	if (err)
 		strncpy(answer.message, err->message, sizeof(answer.message) - 1);
-	_exit(write(output, &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1);
-}
-
-static bool receive(int fd, struct answer *ret)
-{
-	const struct deadline end = deadline_in_ms(LOOK_SECONDS * 1000);
-	struct pollfd wanted = {.fd = fd, .events = POLLIN};
-	size_t used = 0;
-	ssize_t got;
-
-	while (used < sizeof(*ret)) {
-		/* What sleeps uses up no processor time. */
-		if (deadline_is_over(end))
-			return false;
-		if (poll(&wanted, 1, deadline_left_ms(end, 1000)) <= 0)
-			continue;
-		got = read(fd, (char *)ret + used, sizeof(*ret) - used);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		used += (size_t)got;
-	}
-	return true;
+	return write(answer_fd, &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1;
 }
 
 struct error *import_look(int packed, uint64_t bytes, const struct vault_settings *settings, struct import_look *ret)
 {
-	const struct limits limits = {.time_ns = settings->explain_time_ns,
-				      .memory_bytes = settings->explain_memory_bytes,
-				      .time_option = "--time-limit",
-				      .memory_option = "--memory-limit"};
+	struct question question = {.packed = packed,
+				    .bytes = bytes,
+				    .limits = {.time_ns = settings->explain_time_ns,
+					       .memory_bytes = settings->explain_memory_bytes,
+					       .time_option = "--time-limit",
+					       .memory_option = "--memory-limit",
+					       .stop = stop}};
+	/* The journal's files and the pipe that ends the watch are none of its business. */
+	const struct child_task task = {.work = work,
+					.context = &question,
+					.pipes = CHILD_PIPE(CHILD_ANSWER),
+					.closes_others = true,
+					.kept = &packed,
+					.kept_count = 1};
+	cleanup_child struct child child = CHILD_NONE; /* when it has spoken, or will not, it is ended */
 	struct answer answer = {0};
-	int ends[2];
-	bool spoken;
-	pid_t child;
+	struct error *err = child_start(&task, &child);
 
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return error_errno(errno, "cannot make a pipe");
-	fflush(NULL);
-	child = fork();
-	if (child == 0)
-		work(packed, bytes, limits, ends[1]);
-	close(ends[1]);
-	spoken = child > 0 && receive(ends[0], &answer);
-	close(ends[0]);
-	if (child < 0)
-		return error_errno(errno, "cannot start a process that reads the core");
-	kill(child, SIGKILL); /* it has spoken, or will not */
-	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (!spoken)
+	if (err)
+		return err;
+	/* What sleeps uses up no processor time. */
+	if (child_read_answer(&child, deadline_in_ms(LOOK_SECONDS * 1000), &answer, sizeof(answer)) != 0)
 		return error_format(ERROR_INVALID, "the process that reads the core failed");
 	/* Its words are no more to be trusted than the core. */
 	answer.message[sizeof(answer.message) - 1] = 0;

@@ -3,15 +3,12 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/pager.h"
+#include "common/child.h"
 #include "common/cleanup.h"
 #include "vault/settings.h"
 
@@ -54,26 +51,27 @@ struct error *cli_limits_read(struct cli_options *options)
 /* ---- one crash ---- */
 
 /* Calls that signal-safety(7) lists. */
-static void put(int fd, const char *text)
+static bool put(int fd, const char *text, size_t left)
 {
-	size_t left = strlen(text);
-
 	while (left) {
 		ssize_t done = write(fd, text, left);
 
 		if (done < 0 && errno != EINTR)
-			return;
+			return false;
 		text += done > 0 ? done : 0;
 		left -= done > 0 ? (size_t)done : 0;
 	}
+	return true;
 }
 
 static void __attribute__((noreturn)) stop_program(const char *sentence)
 {
 	/* Over the line of progress, if there is one. */
-	put(STDERR_FILENO, isatty(STDERR_FILENO) ? "\r\033[Kcorelate: " : "corelate: ");
-	put(STDERR_FILENO, sentence);
-	put(STDERR_FILENO, "\n");
+	const char *begin = isatty(STDERR_FILENO) ? "\r\033[Kcorelate: " : "corelate: ";
+
+	put(STDERR_FILENO, begin, strlen(begin));
+	put(STDERR_FILENO, sentence, strlen(sentence));
+	put(STDERR_FILENO, "\n", 1);
 	pager_leave();
 	_exit(CLI_FAILED);
 }
@@ -104,109 +102,64 @@ static int apart_fd;
 
 static void __attribute__((noreturn)) stop_apart(const char *sentence)
 {
-	put(apart_fd, sentence);
+	put(apart_fd, sentence, strlen(sentence));
 	_exit(APART_STOPPED);
 }
 
-static void __attribute__((noreturn))
-work_apart(const struct cli_options *options, const char *subject, struct error *(*work)(void *context, FILE *out),
-	   void *context, int output, pid_t parent)
+struct work_apart {
+	const struct cli_options *options;
+	const char *subject;
+	struct error *(*work)(void *context, FILE *out);
+	void *context;
+};
+
+static int work_apart(void *context, const int ends[CHILD_STREAMS])
 {
-	struct limits limits = limits_of(options);
+	const struct work_apart *apart = context;
+	struct limits limits = limits_of(apart->options);
 	cleanup_free char *text = NULL;
 	struct error *err;
 	size_t size = 0;
 	FILE *out;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(APART_FAILED);
-	apart_fd = output;
+	apart_fd = ends[CHILD_ANSWER];
 	limits.stop = stop_apart;
-	limits_begin(&limits, subject);
+	limits_begin(&limits, apart->subject);
 	/* All of it or nothing, so that a sentence never follows half an answer. */
 	out = open_memstream(&text, &size);
-	err = out ? work(context, out) : &error_no_memory;
+	err = out ? apart->work(apart->context, out) : &error_no_memory;
 	if (out && fclose(out) != 0 && !err)
 		err = &error_no_memory;
 	limits_end();
-	if (err) {
-		put(output, err->message);
-		_exit(APART_FAILED);
-	}
-	for (size_t at = 0; at < size;) {
-		ssize_t done = write(output, text + at, size - at);
-
-		if (done < 0 && errno != EINTR)
-			_exit(APART_FAILED);
-		at += done > 0 ? (size_t)done : 0;
-	}
-	_exit(APART_DONE);
-}
-
-static struct error *receive(int fd, char **ret_text, size_t *ret_size)
-{
-	cleanup_free char *text = NULL;
-	size_t size = 0, capacity = 0;
-
-	for (;;) {
-		ssize_t got;
-
-		if (size + 4096 > capacity) {
-			char *grown = realloc(text, capacity = 2 * capacity + 8192);
-
-			if (!grown)
-				return &error_no_memory;
-			text = grown;
-		}
-		got = read(fd, text + size, capacity - size - 1);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return error_errno(errno, "cannot read from a child process");
-		if (got == 0)
-			break;
-		size += (size_t)got;
-		if (size > ANSWER_BYTES_MAX)
-			return error_format(ERROR_INVALID, "the answer of a child process is impossibly long");
-	}
-	text[size] = 0;
-	*ret_text = take_pointer(text);
-	*ret_size = size;
-	return NULL;
+	if (err)
+		put(apart_fd, err->message, strlen(err->message));
+	else if (put(apart_fd, text, size))
+		return APART_DONE;
+	return APART_FAILED;
 }
 
 struct error *cli_limits_apart(const struct cli_options *options, const char *subject,
 			       struct error *(*work)(void *context, FILE *out), void *context, char **ret_text,
 			       size_t *ret_size)
 {
+	struct work_apart apart = {.options = options, .subject = subject, .work = work, .context = context};
+	const struct child_task task = {
+		.work = work_apart, .context = &apart, .pipes = CHILD_PIPE(CHILD_ANSWER), .dies_with_parent = true};
+	cleanup_child struct child child = CHILD_NONE;
 	cleanup_free char *text = NULL;
-	struct error *err;
-	pid_t parent = getpid(), child;
-	int ends[2], status = 0;
-	size_t size = 0;
+	struct child_status status;
+	struct error *err = child_start(&task, &child);
+	size_t size;
 
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return error_errno(errno, "cannot make a pipe");
-	child = fork();
-	if (child == 0) {
-		close(ends[0]);
-		work_apart(options, subject, work, context, ends[1], parent);
-	}
-	close(ends[1]);
-	err = child < 0 ? error_errno(errno, "cannot start a child process") : receive(ends[0], &text, &size);
-	close(ends[0]);
-	if (child < 0)
-		return err;
-	if (err)
-		kill(child, SIGKILL);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
+	if (!err)
+		err = child_read_text(&child, CHILD_ANSWER, deadline_never(), ANSWER_BYTES_MAX,
+				      "the answer of a child process", &text, &size);
 	if (err)
 		return err;
-	if (WIFSIGNALED(status))
-		return error_format(ERROR_SYSTEM, "the process that explained it died of signal %d", WTERMSIG(status));
-	if (WEXITSTATUS(status) != APART_DONE)
+	status = child_wait(&child);
+	if (status.signal)
+		return error_format(ERROR_SYSTEM, "the process that explained it died of signal %d", status.signal);
+	if (status.exit_code > APART_DONE)
 		return error_format(ERROR_INVALID, "%s", text);
 	*ret_text = take_pointer(text);
 	*ret_size = size;

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/pager.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/array.h"
+#include "common/child.h"
 
-static pid_t pager_pid;
+static struct child pager;
 
 /* The command for sh(1); NULL for no pager. */
 static const char *choose(void)
@@ -33,64 +31,58 @@ static bool is_someone_else(void)
 	return getenv("SUDO_UID") || getenv("PKEXEC_UID") || getuid() != geteuid() || getgid() != getegid();
 }
 
-static void become_pager(const char *command, int input)
+static int prepare(void *context, const int ends[CHILD_STREAMS])
 {
-	dup2(input, STDIN_FILENO);
+	(void)context;
+	(void)ends;
 	setenv("LESS", "FRSXMK", 0);
 	if (is_someone_else())
 		setenv("LESSSECURE", "1", 0);
-	/* Ctrl-C is for the pager's own commands; it decides. */
-	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-	_exit(127);
+	return 0;
 }
 
 void pager_begin(void)
 {
 	const char *command;
-	int ends[2];
 
-	if (pager_pid || !isatty(STDOUT_FILENO) || !(command = choose()) || pipe2(ends, O_CLOEXEC) != 0)
+	if (pager.pid || !isatty(STDOUT_FILENO) || !(command = choose()))
 		return;
-	fflush(NULL);
-	pager_pid = fork();
-	if (pager_pid == 0)
-		become_pager(command, ends[0]);
-	close(ends[0]);
-	if (pager_pid > 0) {
-		/* A reader who has seen enough closes the pipe: that ends writing, not this program. */
-		signal(SIGPIPE, SIG_IGN);
-		signal(SIGINT, SIG_IGN);
-		dup2(ends[1], STDOUT_FILENO);
-	} else {
-		pager_pid = 0;
-	}
-	close(ends[1]);
+	/* Ctrl-C is for the pager's own commands; it decides. */
+	error_destroy(
+		child_start(&(struct child_task){.work = prepare,
+						 .arguments = (char *const[]){"/bin/sh", "-c", (char *)command, NULL},
+						 .pipes = CHILD_PIPE(CHILD_INPUT)},
+			    &pager));
+	if (!pager.pid)
+		return;
+	/* A reader who has seen enough closes the pipe: that ends writing, not this program. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	dup2(pager.ends[CHILD_INPUT], STDOUT_FILENO);
+	child_close(&pager, CHILD_INPUT);
 }
 
 bool pager_is_on(void)
 {
-	return pager_pid > 0;
+	return pager.pid > 0;
 }
 
 void pager_leave(void)
 {
-	if (!pager_pid)
+	if (!pager.pid)
 		return;
 	close(STDOUT_FILENO);
-	while (waitpid(pager_pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	child_wait(&pager);
 }
 
 bool pager_end(void)
 {
 	bool written = fflush(stdout) == 0 && !ferror(stdout);
 
-	if (!pager_pid)
+	if (!pager.pid)
 		return written;
 	/* Whether it failed for another reason than a reader who left cannot matter to one who looks at a terminal. */
 	close(STDOUT_FILENO);
-	while (waitpid(pager_pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	pager_pid = 0;
+	child_wait(&pager);
 	return true;
 }

@@ -4,15 +4,12 @@
  * kernel (it alone knows BPF); the probed files are looked at here.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "analyzer/elf/elf_file.h"
@@ -20,10 +17,9 @@
 #include "analyzer/code/code_return_sites.h"
 #include "cli/json.h"
 #include "common/array.h"
+#include "common/child.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
-
-extern char **environ;
 
 /* One line of corelated --list-probes. The texts are those of the line, unescaped in place. */
 struct listed_probe {
@@ -242,14 +238,12 @@ static void write_probe(const struct listed_probe *probe, const struct judgement
 }
 
 /* corelated lies beside corelate in a build, in ../sbin when installed, else on the PATH. */
-static struct error *start_corelated(int output, pid_t *ret_pid)
+static struct error *start_corelated(struct child *ret_child)
 {
 	static const char *const places[] = {"/corelated", "/../sbin/corelated"};
 	char *const arguments[] = {(char *)"corelated", (char *)"--list-probes", NULL};
 	char here[PATH_MAX], path[PATH_MAX + 32] = "corelated";
 	ssize_t length = readlink("/proc/self/exe", here, sizeof(here) - 1);
-	posix_spawn_file_actions_t actions;
-	int result;
 
 	here[length > 0 ? length : 0] = 0;
 	if (strrchr(here, '/'))
@@ -260,11 +254,7 @@ static struct error *start_corelated(int output, pid_t *ret_pid)
 			break;
 		strcpy(path, "corelated");
 	}
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	result = posix_spawnp(ret_pid, path, &actions, NULL, arguments, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	return result ? error_errno(result, "cannot run corelated") : NULL;
+	return child_start(&(struct child_task){.arguments = arguments, .pipes = CHILD_PIPE(CHILD_OUTPUT)}, ret_child);
 }
 
 static void take_lines(FILE *lines, bool as_json, json_t *array, size_t *ret_count)
@@ -290,40 +280,32 @@ static void take_lines(FILE *lines, bool as_json, json_t *array, size_t *ret_cou
 
 static struct error *run_probes(const struct cli_options *options, int *ret_status)
 {
-	json_t *array = json_array();
-	size_t count = 0;
-	int ends[2], status = 0;
-	pid_t pid = 0;
+	json_auto_t *array = json_array();
+	cleanup_child struct child corelated = CHILD_NONE;
+	cleanup_file FILE *lines = NULL;
+	struct child_status status;
 	struct error *err;
-	FILE *lines;
+	size_t count = 0;
 
 	(void)ret_status;
-	if (geteuid() != 0) {
-		json_decref(array);
+	if (geteuid() != 0)
 		return error_format(ERROR_PERMISSION, "listing probes needs root: the kernel tells nobody else");
-	}
-	if (pipe2(ends, O_CLOEXEC)) {
-		json_decref(array);
-		return error_errno(errno, "cannot make a pipe");
-	}
-	err = start_corelated(ends[1], &pid);
-	close(ends[1]);
-	lines = fdopen(ends[0], "r");
-	if (!err && lines)
-		take_lines(lines, options->json, array, &count);
-	if (lines)
-		fclose(lines);
-	else
-		close(ends[0]);
-	if (pid && waitpid(pid, &status, 0) == pid && !err && status)
-		err = error_format(ERROR_SYSTEM, "corelated could not list the probes");
-	if (!err && options->json) {
-		err = cli_json_write(options, json_incref(array));
-	} else if (!err && !count) {
+	err = start_corelated(&corelated);
+	if (err)
+		return err;
+	lines = fdopen(corelated.ends[CHILD_OUTPUT], "r");
+	if (!lines)
+		return error_errno(errno, "cannot read what corelated says");
+	corelated.ends[CHILD_OUTPUT] = -1;
+	take_lines(lines, options->json, array, &count);
+	status = child_wait(&corelated);
+	if (status.signal || status.exit_code > 0)
+		return error_format(ERROR_SYSTEM, "corelated could not list the probes");
+	if (options->json)
+		return cli_json_write(options, json_incref(array));
+	if (!count)
 		fputs("No uprobe is attached.\n", stderr);
-	}
-	json_decref(array);
-	return err;
+	return NULL;
 }
 
 const struct cli_command cli_probes = {

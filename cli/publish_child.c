@@ -221,14 +221,15 @@ static void __attribute__((noreturn)) stop(const char *sentence)
 	_exit(write(answer_fd, sentence, strlen(sentence)) > 0 ? 2 : 1);
 }
 
-void publish_work(const struct publish_task *task, int output)
+int publish_work(void *context, const int ends[CHILD_STREAMS])
 {
+	const struct publish_task *task = context;
 	const struct rlimit time_limit = {publish_seconds(task), publish_seconds(task)};
 	struct publish_task limited = *task;
 	struct store_reader *store;
 	struct plain_user user;
 	struct error *err;
-	FILE *out = fdopen(output, "w");
+	FILE *out = fdopen(ends[CHILD_ANSWER], "w");
 
 	prctl(PR_SET_NAME, "corelate-explai", 0, 0, 0);
 	plain_user_find(&user);
@@ -240,11 +241,11 @@ void publish_work(const struct publish_task *task, int output)
 	setpriority(PRIO_PROCESS, 0, 10);
 	err = privilege_drop(&user);
 	if (err || !out)
-		_exit(1);
-	answer_fd = output;
+		return 1;
+	answer_fd = ends[CHILD_ANSWER];
 	limited.limits.stop = stop;
 	err = explain(&limited, store, out);
 	if (err)
 		fprintf(out, "%s", err->message);
-	_exit(fclose(out) == 0 ? err ? 2 : 0 : 1);
+	return fclose(out) == 0 ? err ? 2 : 0 : 1;
 }

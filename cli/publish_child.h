@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "cli/process_files.h"
+#include "common/child.h"
 #include "common/limits.h"
 #include "vault/vault.h"
 
@@ -23,9 +24,10 @@ struct publish_task {
 	struct limits limits;		   /* of reading the core and explaining it; `stop` does not matter */
 };
 
-/* Writes to `output` and ends the process with status 0: five lines (id of the crash, class, confidence, signature,
- * summary) and the report as JSON; or with status 2: an error's text; or with another: nothing can be said. */
+/* A child's work (common/child.h), with a struct publish_task. Answers with exit code 0: five lines (id of the crash,
+ * class, confidence, signature, summary) and the report as JSON; or with 2: an error's text; or with another: nothing
+ * can be said. */
 unsigned publish_seconds(const struct publish_task *task); /* for all of it */
-void publish_work(const struct publish_task *task, int output) __attribute__((noreturn));
+int publish_work(void *task, const int ends[CHILD_STREAMS]);
 
 #endif

@@ -4,22 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/log.h"
 #include "cli/privilege.h"
 #include "cli/publish.h"
+#include "common/child.h"
 #include "common/cleanup.h"
-#include "common/deadline.h"
 
 #define ENVIRONMENT_MAX 20
 #define OUTPUT_BYTES 1024
@@ -142,94 +137,62 @@ static bool is_trusted(const char *path)
 
 /* ---- running one ---- */
 
-static void __attribute__((noreturn)) become(const struct hooks *hooks, const char *path, int output)
+struct hook {
+	const struct hooks *hooks;
+	const char *path;
+};
+
+static int become(void *context, const int ends[CHILD_STREAMS])
 {
-	struct error *err = privilege_drop(&hooks->user);
-	sigset_t none;
+	const struct hook *hook = context;
+	struct error *err = privilege_drop(&hook->hooks->user);
 	int input;
 
+	(void)ends;
 	if (err)
-		_exit(126);
+		return 126;
 	/* Without rights: the directory is the hooks' user's, and what is called so may be anything by now. */
-	input = openat(hooks->directory_fd, "report.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	setsid();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
+	input = openat(hook->hooks->directory_fd, "report.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (input < 0)
 		input = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (input < 0 || dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 || chdir("/") != 0)
-		_exit(126);
-	close_range(3, ~0u, 0);
-	execve(path, (char *[]){(char *)path, NULL}, hooks->environment);
-	dprintf(2, "%s", strerror(errno));
-	_exit(127);
-}
-
-/* Keeps the first words that it prints; false when its time is over. */
-static bool await_end(pid_t child, int output, uint64_t seconds, char *words, int *ret_status)
-{
-	struct pollfd wanted = {.fd = output, .events = POLLIN};
-	const struct deadline end = deadline_in_ms(seconds * 1000);
-	size_t used = 0;
-	char rest[256];
-
-	for (;;) {
-		ssize_t got;
-
-		/* It may leave children behind that hold the pipe. */
-		if (waitpid(child, ret_status, WNOHANG) == child)
-			break;
-		if (seconds && deadline_is_over(end))
-			return false;
-		if (poll(&wanted, 1, 100) <= 0)
-			continue;
-		got = used < OUTPUT_BYTES ? read(output, words + used, OUTPUT_BYTES - used)
-					  : read(output, rest, sizeof(rest));
-		if (got > 0 && used < OUTPUT_BYTES)
-			used += (size_t)got;
-		if (got == 0)
-			wanted.fd = -1;
-	}
-	while (used < OUTPUT_BYTES) {
-		ssize_t got = read(output, words + used, OUTPUT_BYTES - used);
-
-		if (got <= 0)
-			break;
-		used += (size_t)got;
-	}
-	words[used] = 0;
-	return true;
+	if (input < 0 || dup2(input, STDIN_FILENO) < 0 || chdir("/") != 0)
+		return 126;
+	execve(hook->path, (char *[]){(char *)hook->path, NULL}, hook->hooks->environment);
+	dprintf(STDERR_FILENO, "%s", strerror(errno));
+	return 127;
 }
 
 static void run_hook(const struct hooks *hooks, const char *path)
 {
-	char words[OUTPUT_BYTES + 1] = "";
-	int ends[2], status = 0;
-	pid_t child;
+	const uint64_t seconds = hooks->settings->hook_timeout_s;
+	struct hook hook = {hooks, path};
+	const struct child_task task = {.work = become,
+					.context = &hook,
+					.pipes = CHILD_PIPE(CHILD_OUTPUT),
+					.joins_errors = true,
+					.has_session = true,
+					.resets_signals = true,
+					.closes_others = true,
+					.kept = &hooks->directory_fd,
+					.kept_count = 1};
+	cleanup_child struct child child = CHILD_NONE;
+	struct error *err = child_start(&task, &child);
+	struct child_status status;
+	char words[OUTPUT_BYTES + 1];
 
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+	if (err) {
+		log_write(LOG_LEVEL_ERROR, "cannot run the hook %s: %s", path, err->message);
+		error_destroy(err);
 		return;
-	/* Only our end: a hook expects to block. */
-	fcntl(ends[1], F_SETFL, 0);
-	child = fork();
-	if (child == 0)
-		become(hooks, path, ends[1]);
-	close(ends[1]);
-	if (child < 0) {
-		log_write(LOG_LEVEL_ERROR, "cannot run the hook %s: %s", path, strerror(errno));
-	} else if (!await_end(child, ends[0], hooks->settings->hook_timeout_s, words, &status)) {
-		kill(-child, SIGKILL);
-		kill(child, SIGKILL); /* before it has made a session */
-		waitpid(child, NULL, 0);
-		log_write(LOG_LEVEL_ERROR, "the hook %s took over %" PRIu64 " s and was ended", path,
-			  hooks->settings->hook_timeout_s);
-	} else if (WIFSIGNALED(status)) {
-		log_write(LOG_LEVEL_ERROR, "the hook %s died of signal %d: %s", path, WTERMSIG(status), words);
-	} else if (WEXITSTATUS(status) != 0) {
-		log_write(LOG_LEVEL_ERROR, "the hook %s failed with status %d: %s", path, WEXITSTATUS(status), words);
 	}
-	close(ends[0]);
+	/* It may leave children behind that hold the pipe. */
+	if (!child_await_words(&child, seconds ? deadline_in_ms(seconds * 1000) : deadline_never(), words,
+			       sizeof(words), &status))
+		log_write(LOG_LEVEL_ERROR, "the hook %s took over %" PRIu64 " s and was ended", path, seconds);
+	else if (status.signal)
+		log_write(LOG_LEVEL_ERROR, "the hook %s died of signal %d: %s", path, status.signal, words);
+	else if (status.exit_code > 0)
+		log_write(LOG_LEVEL_ERROR, "the hook %s failed with status %d: %s", path, status.exit_code, words);
 }
 
 void publish_run_hooks(struct vault *vault, const struct vault_entry *entry, const struct vault_settings *settings,

@@ -2,18 +2,12 @@
 #include "collector/command.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#include "common/cleanup.h"
 
 struct identity {
 	uid_t uid;
@@ -50,36 +44,41 @@ static int become(const struct identity *identity)
 	return setgid(identity->gid) || setuid(identity->uid) ? -1 : 0;
 }
 
-static _Noreturn void run_command(char *const *arguments, const struct identity *identity, int gate)
+struct plan_to_run {
+	char *const *arguments;
+	const struct identity *identity; /* NULL: the caller's */
+};
+
+static int run_command(void *context, const int ends[CHILD_STREAMS])
 {
-	sigset_t none;
+	const struct plan_to_run *plan = context;
 	char byte;
 	ssize_t got;
+	int number;
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL); /* ignored by the recorder; exec would hand that on */
 	do {
-		got = read(gate, &byte, 1);
+		got = read(ends[CHILD_GATE], &byte, 1);
 	} while (got < 0 && errno == EINTR);
 	if (got != 1)
-		_exit(125); /* the recorder gave up, or died */
-	if (identity && become(identity)) {
-		dprintf(STDERR_FILENO, "corelate: cannot become user %u: %s\n", (unsigned)identity->uid,
+		return 125; /* the recorder gave up, or died */
+	if (plan->identity && become(plan->identity)) {
+		dprintf(STDERR_FILENO, "corelate: cannot become user %u: %s\n", (unsigned)plan->identity->uid,
 			strerror(errno));
-		_exit(126);
+		return 126;
 	}
-	execvp(arguments[0], arguments);
-	dprintf(STDERR_FILENO, "corelate: cannot run %s: %s\n", arguments[0], strerror(errno));
-	_exit(errno == ENOENT ? 127 : 126);
+	execvp(plan->arguments[0], plan->arguments);
+	number = errno;
+	dprintf(STDERR_FILENO, "corelate: cannot run %s: %s\n", plan->arguments[0], strerror(number));
+	return number == ENOENT ? 127 : 126;
 }
 
-struct error *command_prepare(char *const *arguments, const char *user, struct command *ret_command)
+struct error *command_prepare(char *const *arguments, const char *user, struct child *ret_command)
 {
 	struct identity identity;
-	bool change = true;
-	int gate[2];
-	pid_t pid;
+	struct plan_to_run plan = {.arguments = arguments};
+	/* The recorder ignores SIGPIPE; exec would hand that on. */
+	const struct child_task task = {
+		.work = run_command, .context = &plan, .pipes = CHILD_PIPE(CHILD_GATE), .resets_signals = true};
 
 	if (!user && geteuid() == 0)
 		user = getenv("SUDO_USER");
@@ -88,43 +87,23 @@ struct error *command_prepare(char *const *arguments, const char *user, struct c
 
 		if (err)
 			return err;
-	} else {
-		change = false;
+		plan.identity = &identity;
 	}
-	if (pipe2(gate, O_CLOEXEC))
-		return error_errno(errno, "cannot make a pipe");
-	pid = fork();
-	if (pid < 0) {
-		int saved = errno;
-
-		close(gate[0]);
-		close(gate[1]);
-		return error_errno(saved, "cannot fork");
-	}
-	if (pid == 0) {
-		close(gate[1]);
-		run_command(arguments, change ? &identity : NULL, gate[0]);
-	}
-	close(gate[0]);
-	*ret_command = (struct command){.pid = pid, .gate = gate[1]};
-	return NULL;
+	return child_start(&task, ret_command);
 }
 
-void command_release(struct command *command)
+void command_release(struct child *command)
 {
-	ssize_t written = write(command->gate, "", 1);
+	ssize_t written = write(command->ends[CHILD_GATE], "", 1);
 
 	(void)written; /* a child that is gone shows in its exit status */
-	close(command->gate);
-	command->gate = -1;
+	child_close(command, CHILD_GATE);
 }
 
-void command_abandon(struct command *command)
+void command_abandon(struct child *command)
 {
 	if (command->pid <= 0)
 		return;
-	if (command->gate >= 0)
-		close(command->gate);
-	waitpid(command->pid, NULL, 0);
-	command->pid = 0;
+	child_close(command, CHILD_GATE);
+	child_wait(command);
 }

@@ -6,23 +6,16 @@
 #ifndef COLLECTOR_COMMAND_H
 #define COLLECTOR_COMMAND_H
 
-#include <sys/types.h>
-
-#include "common/error.h"
-
-struct command {
-	pid_t pid;
-	int gate; /* closing or writing it lets the command go on to exec */
-};
+#include "common/child.h"
 
 /* Forks. The child takes on the identity of `user` (a name or a number; NULL: the user who called sudo, else the
  * caller's own) and waits. ERROR_NOT_FOUND for an unknown user. */
-struct error *command_prepare(char *const *arguments, const char *user, struct command *ret_command) must_check;
+struct error *command_prepare(char *const *arguments, const char *user, struct child *ret_command) must_check;
 
 /* Lets it exec. If it cannot, the child says so on stderr and exits with 127 (not found) or 126, as a shell's would. */
-void command_release(struct command *command);
+void command_release(struct child *command);
 
-/* Ends a command that was never released. */
-void command_abandon(struct command *command);
+/* A command that was not released ends. One that was is waited for. Zeroed is none. */
+void command_abandon(struct child *command);
 
 #endif

@@ -14,7 +14,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
@@ -157,13 +156,13 @@ static void note_stop(int number)
 }
 
 /* Stores until a signal says stop, the command has ended, or the drain thread has closed the queue. Returns the
- * command's wait status, or -1. */
-static int store_until_stopped(struct recorder *recorder)
+ * command's status. */
+static struct child_status store_until_stopped(struct recorder *recorder)
 {
 	uint64_t committed_ns = 0, slices_asked_ns = 0, complete_ns = recorder->recording.started_ns;
 	bool closed = false, stopping = false, dirty = true, look_wanted = false;
+	struct child_status status = {.exit_code = -1};
 	uint32_t pid;
-	int status = -1;
 
 	while (!closed) {
 		struct queue_chunk *chunk = queue_pop(recorder->queue, STORE_WAIT_MS, &closed);
@@ -201,10 +200,8 @@ static int store_until_stopped(struct recorder *recorder)
 			dirty = false;
 		}
 		recorder_show_status(recorder);
-		if (recorder->command.pid > 0 &&
-		    waitpid(recorder->command.pid, &status, WNOHANG) == recorder->command.pid)
-			recorder->command.pid = 0;
-		else if (recorder->command.pid > 0 && stop_signal == SIGTERM)
+		if (recorder->command.pid > 0 && !child_has_ended(&recorder->command, &status) &&
+		    stop_signal == SIGTERM)
 			kill(recorder->command.pid, SIGTERM); /* an interrupt reaches it from the terminal itself */
 		if (!stopping && (recorder->options.command ? recorder->command.pid == 0 : stop_signal != 0)) {
 			kernel_end_calls(recorder->kernel);
@@ -366,15 +363,10 @@ static struct error *end_recording(struct recorder *recorder)
 	return store_writer_end_recording(recorder->writer, recording);
 }
 
-static int exit_status_of(int status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 static struct error *record(struct recorder *recorder, int *ret_status)
 {
+	struct child_status status;
 	struct error *err;
-	int status;
 
 	*ret_status = 0;
 	if (recorder->options.command) {
@@ -414,7 +406,7 @@ static struct error *record(struct recorder *recorder, int *ret_status)
 		fprintf(stderr, "corelate: %llu events stored, %llu lost\n",
 			(unsigned long long)recorder->recording.stored, (unsigned long long)recorder->recording.lost);
 	if (recorder->options.command)
-		*ret_status = exit_status_of(status);
+		*ret_status = status.signal ? 128 + status.signal : status.exit_code;
 	return err;
 }
 

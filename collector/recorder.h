@@ -26,7 +26,7 @@ struct recorder_status {
 
 struct recorder {
 	struct recorder_options options;
-	struct command command;
+	struct child command;
 	struct kernel *kernel;
 	struct plan plan;      /* of functions to probe */
 	struct probes *probes; /* NULL without a plan */

@@ -145,9 +145,8 @@ static struct error *await_program(const struct child_task *task, struct child *
 		return NULL;
 	}
 	child_wait(child);
-	if (number == ENOENT)
-		return error_format(ERROR_NOT_FOUND, "cannot run %s: there is no such program", task->arguments[0]);
-	return error_errno(number, "cannot run %s", task->arguments[0]);
+	return error_format(ERROR_INVALID, "cannot run %s: %s", task->arguments[0],
+			    number == ENOENT ? "there is no such program" : strerror(number));
 }
 
 struct error *child_start(const struct child_task *task, struct child *ret_child)
@@ -275,6 +274,11 @@ struct child_status child_wait(struct child *child)
 
 	reap(child, 0, &status);
 	return status;
+}
+
+bool child_has_ended(struct child *child, struct child_status *ret_status)
+{
+	return reap(child, WNOHANG, ret_status);
 }
 
 struct child_status child_kill(struct child *child)

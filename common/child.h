@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "common/cleanup.h"
 #include "common/deadline.h"
 #include "common/error.h"
 
@@ -62,8 +63,8 @@ struct child_status {
 	int signal;    /* what ended it; 0: nothing did */
 };
 
-/* Starts it. With `arguments` it returns when the program runs; a program that cannot be run is ERROR_NOT_FOUND,
- * "cannot run gdb: there is no such program", or what errno says, and work() may have run. */
+/* Starts it. With `arguments` it returns when the program runs; one that cannot be run is ERROR_INVALID, "cannot run
+ * gdb: there is no such program". */
 struct error *child_start(const struct child_task *task, struct child *ret_child) must_check;
 
 /* What comes by a pipe: the count of bytes, at least 1; 0 at its end; -1 with errno, ETIMEDOUT when the deadline is
@@ -84,6 +85,8 @@ void child_close(struct child *child, enum child_stream stream);
  * before nobody can tell. */
 struct child_status child_wait(struct child *child);
 struct child_status child_kill(struct child *child);
+/* The same when it has ended already, else false. */
+bool child_has_ended(struct child *child, struct child_status *ret_status);
 /* The same, but false when the deadline is over before: then it is still there. */
 bool child_await(struct child *child, struct deadline deadline, struct child_status *ret_status);
 /* Meanwhile keeps the first words of CHILD_OUTPUT, at most size - 1 bytes and a NUL, and reads the others. It is the

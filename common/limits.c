@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "common/child.h"
 #include "common/inert.h"
 
 #define SIGNAL SIGALRM
@@ -31,17 +31,9 @@ static struct {
 	struct sigaction action_before;
 	struct rlimit data_before;
 	char time_sentence[512], memory_sentence[512], shortage_sentence[512], child_failure[160];
-	volatile pid_t child;
+	struct child *volatile child;
 	int child_status; /* in the child: to end with; 0: this is the parent */
 } state;
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
 
 void limits_write_time(int64_t ns, char *out, unsigned size)
 {
@@ -64,14 +56,9 @@ void limits_write_memory(uint64_t bytes, char *out, unsigned size)
 
 static void __attribute__((noreturn)) stop(const char *sentence)
 {
-	pid_t child = state.child;
-
 	state.begun = 0;
-	if (child > 0) {
-		kill(child, SIGKILL);
-		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (state.child)
+		child_kill(state.child);
 	state.limits.stop(sentence);
 }
 
@@ -204,11 +191,11 @@ void limits_begin(const struct limits *limits, const char *subject)
 		return;
 	state.limits = *limits;
 	state.pauses = 0;
-	state.child = 0;
+	state.child = NULL;
 	if (getrlimit(RLIMIT_DATA, &state.data_before) != 0)
 		state.data_before = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
 	write_sentences(limits, subject);
-	state.deadline_ns = limits->time_ns ? now_ns() + limits->time_ns : INT64_MAX;
+	state.deadline_ns = limits->time_ns ? deadline_clock_ns() + limits->time_ns : INT64_MAX;
 	state.begun = 1;
 	start_timer(limits->time_ns);
 	if (limits->memory_bytes)
@@ -243,7 +230,7 @@ void limits_resume(void)
 	if (!state.begun || !state.pauses || --state.pauses || !state.has_timer)
 		return;
 	state.deadline_ns =
-		now_ns() + state.paused_at.it_value.tv_sec * 1000000000LL + state.paused_at.it_value.tv_nsec;
+		deadline_clock_ns() + state.paused_at.it_value.tv_sec * 1000000000LL + state.paused_at.it_value.tv_nsec;
 	timer_settime(state.timer, 0, &state.paused_at, NULL);
 }
 
@@ -251,7 +238,7 @@ void limits_resume(void)
 
 unsigned limits_left_ms(unsigned most_ms)
 {
-	int64_t left_ms = state.begun ? (state.deadline_ns - now_ns()) / 1000000 + GRACE_MS : most_ms;
+	int64_t left_ms = state.begun ? (state.deadline_ns - deadline_clock_ns()) / 1000000 + GRACE_MS : most_ms;
 
 	if (left_ms < 1)
 		left_ms = 1;
@@ -265,7 +252,7 @@ unsigned limits_child_ms(void)
 	return half_ms < 1 ? 1 : half_ms > INT32_MAX ? INT32_MAX : (unsigned)half_ms;
 }
 
-void limits_watch_child(pid_t child)
+void limits_watch_child(struct child *child)
 {
 	state.child = child;
 }
@@ -274,7 +261,7 @@ void limits_confine_child(uint64_t files_bytes, int status)
 {
 	struct rlimit limit;
 
-	state.child = 0;
+	state.child = NULL;
 	state.child_status = status;
 	if (!state.begun) {
 		state.limits.memory_bytes = LIMITS_MEMORY_BYTES;

@@ -18,7 +18,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
+
+struct child;
 
 #if defined(__SANITIZE_ADDRESS__)
 #define LIMITS_UNDER_SANITIZER 1
@@ -60,8 +61,8 @@ unsigned limits_left_ms(unsigned most_ms);
 /* What a child of the work is given where nobody says otherwise: half of the time. */
 unsigned limits_child_ms(void);
 
-/* The child that works for us, 0 for none: killed, and waited for, before the sentence is said. */
-void limits_watch_child(pid_t child);
+/* The child that works for us, NULL for none: killed, and waited for, before the sentence is said. */
+void limits_watch_child(struct child *child);
 
 /* In that child: it may have as much memory as its parent may, on top of what it got from it and of `files_bytes`, the
  * size of files that its libraries map privately. Then it ends with `status`. */

@@ -17,10 +17,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "analyzer/probe/probe_uretprobe.h"
+#include "common/child.h"
 #include "common/cleanup.h"
 
 #define URETPROBE_CALL 335
@@ -47,30 +47,30 @@ static bool refuse_call(void)
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
 }
 
+static int call_it(void *context, const int ends[CHILD_STREAMS])
+{
+	const bool *filtered = context;
+	struct sigaction action = {.sa_handler = exit_ran};
+	struct rlimit none = {0};
+
+	(void)ends;
+	setrlimit(RLIMIT_CORE, &none);
+	sigaction(SIGILL, &action, NULL);
+	if (*filtered && !refuse_call())
+		return NO_FILTER;
+	errno = 0;
+	syscall(URETPROBE_CALL);
+	return errno == ENOSYS ? NO_SUCH_CALL : REFUSED;
+}
+
 static int try_in_child(bool filtered)
 {
-	int status;
-	pid_t child = fork();
+	struct child child = CHILD_NONE;
+	struct error *err = child_start(&(struct child_task){.work = call_it, .context = &filtered}, &child);
+	int code = err ? -1 : child_wait(&child).exit_code;
 
-	if (child == 0) {
-		struct sigaction action = {.sa_handler = exit_ran};
-		struct rlimit none = {0};
-
-		setrlimit(RLIMIT_CORE, &none);
-		sigaction(SIGILL, &action, NULL);
-		if (filtered && !refuse_call())
-			_exit(NO_FILTER);
-		errno = 0;
-		syscall(URETPROBE_CALL);
-		_exit(errno == ENOSYS ? NO_SUCH_CALL : REFUSED);
-	}
-	if (child < 0)
-		return NO_FILTER;
-	while (waitpid(child, &status, 0) < 0) {
-		if (errno != EINTR)
-			return NO_FILTER;
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : NO_FILTER;
+	error_destroy(err);
+	return code < 0 ? NO_FILTER : code;
 }
 
 /* Where this process is filtered itself and cannot try. */

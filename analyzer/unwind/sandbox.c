@@ -3,20 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "common/array.h"
-#include "common/cleanup.h"
+#include "common/child.h"
 #include "common/limits.h"
 
 #define UNDER_SANITIZER LIMITS_UNDER_SANITIZER
@@ -106,37 +105,6 @@ static bool confine_calls(int output_fd)
 	return confined;
 }
 
-static int fd_compare(const void *left, const void *right)
-{
-	int a = *(const int *)left, b = *(const int *)right;
-
-	return a < b ? -1 : a > b;
-}
-
-/* Whatever else the caller has open (a database, a terminal) is none of the child's business. */
-static bool close_others(const struct sandbox_task *task, int output_fd)
-{
-	int *kept = malloc((task->descriptor_count + 1) * sizeof(*kept));
-	unsigned next = 3;
-
-	if (!kept)
-		return false;
-	for (size_t i = 0; i < task->descriptor_count; i++)
-		kept[i] = task->descriptors[i];
-	kept[task->descriptor_count] = output_fd;
-	qsort(kept, task->descriptor_count + 1, sizeof(*kept), fd_compare);
-	for (size_t i = 0; i <= task->descriptor_count; i++) {
-		if (kept[i] < (int)next)
-			continue;
-		if ((unsigned)kept[i] > next)
-			close_range(next, (unsigned)kept[i] - 1, 0);
-		next = (unsigned)kept[i] + 1;
-	}
-	close_range(next, ~0u, 0);
-	free(kept);
-	return true;
-}
-
 static void silence(void)
 {
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -149,6 +117,8 @@ static void silence(void)
 		else if (null_fd != fd)
 			dup2(null_fd, fd);
 	}
+	if (null_fd > STDERR_FILENO)
+		close(null_fd);
 }
 
 /* libdw maps files privately and for writing, so they count. What they take on the disk is meant: a hole takes none. */
@@ -169,15 +139,12 @@ static unsigned timeout_of(const struct sandbox_task *task)
 	return limits_left_ms(task->timeout_ms ? task->timeout_ms : limits_child_ms());
 }
 
-static bool confine(const struct sandbox_task *task, int output_fd, pid_t parent)
+static bool confine(const struct sandbox_task *task, int output_fd)
 {
 	struct rlimit no_core = {0, 0};
 	unsigned timeout_ms = timeout_of(task);
 	struct rlimit cpu = {timeout_ms / 1000 + 1, timeout_ms / 1000 + 2};
 
-	/* The parent may have died before the first call. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		return false;
 	/* A core_pattern that is a pipe does not heed RLIMIT_CORE, but it does heed this (core(5)); and a crash of the
 	 * child must not become a crash to be explained. */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
@@ -186,7 +153,7 @@ static bool confine(const struct sandbox_task *task, int output_fd, pid_t parent
 	setrlimit(RLIMIT_CPU, &cpu);
 	limit_memory(task);
 	silence();
-	return close_others(task, output_fd) && confine_calls(output_fd);
+	return confine_calls(output_fd);
 }
 
 /* A fork inherits handlers and the mask; the caller's handlers have nothing to do here. */
@@ -203,118 +170,80 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void __attribute__((noreturn)) child_main(const struct sandbox_task *task, int output_fd, pid_t parent)
+static int run_confined(void *context, const int ends[CHILD_STREAMS])
 {
+	const struct sandbox_task *task = context;
+
 	reset_signals();
-	if (!confine(task, output_fd, parent))
-		_exit(STATUS_NOT_CONFINED);
-	_exit(task->work(task->context, output_fd) ? 0 : STATUS_WORK_FAILED);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (!confine(task, ends[CHILD_ANSWER]))
+		return STATUS_NOT_CONFINED;
+	return task->work(task->context, ends[CHILD_ANSWER]) ? 0 : STATUS_WORK_FAILED;
 }
 
 /* Hands all that comes to the receiver. Returns NULL at the end of it, or why it was left. */
-static const char *receive_all(const struct sandbox_task *task, int input_fd)
+static const char *receive_all(const struct sandbox_task *task, const struct child *child)
 {
-	int64_t deadline = now_ms() + timeout_of(task);
-	static const char too_long[] = "it took too long";
+	const struct deadline deadline = deadline_in_ms(timeout_of(task));
 	uint8_t buffer[65536];
+	ssize_t count;
 
-	for (;;) {
-		struct pollfd wait = {.fd = input_fd, .events = POLLIN};
-		int64_t left = deadline - now_ms();
-		ssize_t count;
-		int ready;
-
-		if (left <= 0)
-			return too_long;
-		ready = poll(&wait, 1, left > INT32_MAX ? INT32_MAX : (int)left);
-		if (ready == 0)
-			return too_long;
-		count = ready < 0 ? -1 : read(input_fd, buffer, sizeof(buffer));
-		if (count < 0) {
-			if (errno == EINTR || errno == EAGAIN)
-				continue;
-			return "its answer could not be read";
-		}
-		if (count == 0)
-			return NULL;
+	while ((count = child_read(child, CHILD_ANSWER, deadline, buffer, sizeof(buffer))) > 0) {
 		if (!task->receive(task->context, buffer, (size_t)count))
 			return "its answer makes no sense";
 	}
-}
-
-/* The sentence for a child that ended with `status`, or -1 when the allocation fails. */
-static int describe_status(int status, char **ret_failure)
-{
-	*ret_failure = NULL;
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
-		return asprintf(ret_failure, "it took too long");
-	if (WIFSIGNALED(status))
-		return asprintf(ret_failure, "it was ended by signal %d (%s)", WTERMSIG(status),
-				strsignal(WTERMSIG(status)));
-	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_NO_MEMORY)
-		return asprintf(ret_failure, "%s", limits_child_failure());
-	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_NOT_CONFINED)
-		return asprintf(ret_failure, "the child process could not be confined by seccomp");
-	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		return asprintf(ret_failure, "it failed");
-	return 0;
-}
-
-static struct error *reap(pid_t child, const char *reason, char **ret_failure)
-{
-	int status = 0;
-	pid_t reaped;
-
-	/* A child that closes its pipe and stays would be waited for without end. One that has begun to exit, which is
-	 * what usually ends the pipe, keeps the status it has (Linux kernel/exit.c: do_exit() closes files late). */
-	kill(child, SIGKILL);
-	do {
-		reaped = waitpid(child, &status, 0);
-	} while (reaped < 0 && errno == EINTR);
-	if (reason)
-		return (*ret_failure = strdup(reason)) ? NULL : &error_no_memory;
-	/* Where the caller ignores SIGCHLD there is no status; the receiver knows whether the answer was whole. */
-	if (reaped < 0)
+	if (count == 0)
 		return NULL;
-	if (describe_status(status, ret_failure) < 0) {
-		*ret_failure = NULL;
-		return &error_no_memory;
+	return errno == ETIMEDOUT ? "it took too long" : "its answer could not be read";
+}
+
+/* The sentence for a child that ended with `status`, NULL for one that did well. Where the caller ignores SIGCHLD there
+ * is no status; the receiver knows whether the answer was whole. */
+static const char *describe_status(struct child_status status, char text[128])
+{
+	if (status.signal == SIGXCPU)
+		return "it took too long";
+	if (status.signal) {
+		snprintf(text, 128, "it was ended by signal %d (%s)", status.signal, strsignal(status.signal));
+		return text;
 	}
-	return NULL;
+	if (status.exit_code == STATUS_NO_MEMORY)
+		return limits_child_failure();
+	if (status.exit_code == STATUS_NOT_CONFINED)
+		return "the child process could not be confined by seccomp";
+	return status.exit_code > 0 ? "it failed" : NULL;
 }
 
 struct error *sandbox_run(const struct sandbox_task *task, char **ret_failure)
 {
-	pid_t parent = getpid(), child;
-	cleanup_fd int input_fd = -1;
-	int pipe_fds[2];
+	/* Whatever else the caller has open (a database, a terminal) is none of the child's business. */
+	const struct child_task child_task = {.work = run_confined,
+					      .context = (void *)task,
+					      .pipes = CHILD_PIPE(CHILD_ANSWER),
+					      .dies_with_parent = true,
+					      .closes_others = true,
+					      .kept = task->descriptors,
+					      .kept_count = task->descriptor_count};
+	cleanup_child struct child child = CHILD_NONE;
+	struct child_status status;
+	struct error *err;
 	const char *reason;
+	char text[128];
 
 	*ret_failure = NULL;
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return error_errno(errno, "cannot make a pipe");
-	input_fd = pipe_fds[0];
-	child = fork();
-	if (child < 0) {
-		int number = errno;
-
-		close(pipe_fds[1]);
-		return error_errno(number, "cannot start a child process");
-	}
-	if (child == 0)
-		child_main(task, pipe_fds[1], parent);
-	close(pipe_fds[1]);
-	limits_watch_child(child);
-	reason = receive_all(task, input_fd);
+	err = child_start(&child_task, &child);
+	if (err)
+		return err;
+	limits_watch_child(&child);
+	reason = receive_all(task, &child);
 	/* Before it is waited for: its number may be another's afterwards. */
-	limits_watch_child(0);
-	return reap(child, reason, ret_failure);
+	limits_watch_child(NULL);
+	/* A child that closes its pipe and stays would be waited for without end. One that has begun to exit, which is
+	 * what usually ends the pipe, keeps the status it has (Linux kernel/exit.c: do_exit() closes files late). */
+	status = child_kill(&child);
+	if (!reason)
+		reason = describe_status(status, text);
+	if (!reason)
+		return NULL;
+	*ret_failure = strdup(reason);
+	return *ret_failure ? NULL : &error_no_memory;
 }
