@@ -76,9 +76,8 @@ static struct error *find_space(const struct bundling *bundling, int64_t *ret_id
 	err = assemble_match_core(bundling->core, found->sources.store, &space);
 	if (!err)
 		*ret_id = space.id;
-	if (!err || err->code != ERROR_NOT_FOUND)
+	if (!error_catch(&err, ERROR_NOT_FOUND))
 		return err;
-	error_destroy(err);
 	return NULL;
 }
 

@@ -16,9 +16,8 @@ static struct error *open_record(const char *path, struct store_reader **ret)
 	struct error *err = store_reader_create(path, ret);
 	struct store_writer *writer;
 
-	if (!err || err->code != ERROR_UNSUPPORTED)
+	if (!error_catch(&err, ERROR_UNSUPPORTED))
 		return err;
-	error_destroy(err);
 	err = store_writer_create(path, &writer);
 	if (err)
 		return err;
@@ -65,10 +64,8 @@ static struct error *open_contents(struct cli_crash *found)
 		err = find_signal(bundle->signal_id, found);
 	else if (!err && found->sources.store && bundle->exit_state_id)
 		err = find_exit(bundle->exit_state_id, found);
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND))
 		err = error_format(ERROR_INVALID, "damaged: its record does not have the death that it is about");
-	}
 	if (!err && !found->file.core && !found->row.has_signal && !found->row.has_exit)
 		err = error_format(ERROR_INVALID, "it holds neither a core nor a recorded death");
 	return err;

@@ -74,10 +74,8 @@ static struct error *take_executable(struct store_reader *store, struct crash_ro
 	if (!row->space.executable_file_id)
 		return NULL;
 	err = store_reader_file(store, row->space.executable_file_id, &file);
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err); /* a damaged database: the crash is there all the same */
+	if (error_catch(&err, ERROR_NOT_FOUND)) /* a damaged database: the crash is there all the same */
 		return NULL;
-	}
 	if (err)
 		return err;
 	if (file.path[0]) {

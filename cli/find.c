@@ -21,8 +21,7 @@ struct error *cli_open_store(const struct cli_options *options, struct store_rea
 {
 	struct error *err = store_reader_create(options->database, ret);
 
-	if (err && err->code == ERROR_NOT_FOUND && !options->database_given) {
-		error_destroy(err);
+	if (!options->database_given && error_catch(&err, ERROR_NOT_FOUND)) {
 		*ret = NULL;
 		return NULL;
 	}
@@ -206,10 +205,8 @@ static struct error *open_core(const char *path, struct crash_core_file *ret)
 	if (!err || err->code != ERROR_INVALID)
 		return err;
 	other = open_packed_core(path, ret);
-	if (other && other->code == ERROR_UNSUPPORTED) {
-		error_destroy(other);
+	if (error_catch(&other, ERROR_UNSUPPORTED))
 		return err;
-	}
 	error_destroy(err);
 	return other;
 }

@@ -100,10 +100,8 @@ static struct error *prune_database(const struct vault_settings *settings, const
 	struct error *err;
 
 	err = store_prune(settings->database, limits, ret);
-	if (err && err->code == ERROR_NOT_FOUND) { /* nothing was ever recorded */
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND)) /* nothing was ever recorded */
 		return NULL;
-	}
 	return err;
 }
 
@@ -155,10 +153,8 @@ static struct error *collect(struct collection *collection, const struct vault_s
 	struct vault *vault;
 	struct error *err = vault_open(settings->vault, false, &vault);
 
-	if (err && err->code == ERROR_NOT_FOUND) { /* nothing was ever kept */
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND)) /* nothing was ever kept */
 		return NULL;
-	}
 	if (err)
 		return err;
 	err = vault_prune(vault, limits, tell, collection, ret);

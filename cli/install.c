@@ -168,10 +168,7 @@ static struct error *begin(const struct cli_options *options, struct installatio
 		return err;
 	err = read_memory(ret->path, &ret->memory);
 	ret->has_memory = !err;
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
-		err = NULL;
-	}
+	error_catch(&err, ERROR_NOT_FOUND);
 	return err;
 }
 

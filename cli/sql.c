@@ -95,9 +95,8 @@ static struct error *load_query(const char *name, struct named_query *ret)
 	const char **names, *meant;
 	size_t count = named_query_count();
 
-	if (!err || err->code != ERROR_NOT_FOUND)
+	if (!error_catch(&err, ERROR_NOT_FOUND))
 		return err;
-	error_destroy(err);
 	names = calloc(count, sizeof(*names));
 	if (!names)
 		return &error_no_memory;

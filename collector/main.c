@@ -124,10 +124,8 @@ static void look_at_probes(struct recorder *recorder, bool descriptors)
 	ingest_look_begin(ingest, recorder->looked_ns);
 	if (descriptors) {
 		err = kernel_walk_probes(recorder->kernel, take_held, ingest);
-		if (err && err->code == ERROR_UNSUPPORTED) {
-			error_destroy(err);
+		if (error_catch(&err, ERROR_UNSUPPORTED))
 			err = holders_walk(take_found, ingest);
-		}
 	}
 	tracefs_err = holders_walk_tracefs(take_found, ingest);
 	ingest_look_end(ingest, descriptors && !err, !tracefs_err);

@@ -214,9 +214,8 @@ struct error *vault_open_stored_core(struct vault *vault, const struct vault_ent
 		return err;
 	*ret_packed = false;
 	err = vault_open_file(directory, VAULT_CORE_PLAIN, entry->name, ret_fd);
-	if (!err || err->code != ERROR_NOT_FOUND)
+	if (!error_catch(&err, ERROR_NOT_FOUND))
 		return err;
-	error_destroy(err);
 	*ret_packed = true;
 	return vault_open_file(directory, VAULT_CORE_PACKED, entry->name, ret_fd);
 }
