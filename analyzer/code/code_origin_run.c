@@ -8,7 +8,8 @@
 /* What is known at the entry of the function at `place`: what its caller keeps in registers, and what it passed. */
 static void enter(struct code_origin_search *search, size_t place, struct code_rerun_value entry[CORE_REGISTERS])
 {
-	const struct code_text *text = code_origin_text_of(search, place), *caller = code_origin_text_of(search, place + 1);
+	const struct code_text *text = code_origin_text_of(search, place),
+			       *caller = code_origin_text_of(search, place + 1);
 
 	memset(entry, 0, CORE_REGISTERS * sizeof(*entry));
 	if (!caller)
@@ -24,10 +25,11 @@ static void enter(struct code_origin_search *search, size_t place, struct code_r
 	}
 	entry[CORE_RSP].value -= 8; /* the return address */
 	entry[CORE_FS_BASE] = (struct code_rerun_value){.value = caller->registers[CORE_FS_BASE],
-						    .known = caller->known & 1u << CORE_FS_BASE};
+							.known = caller->known & 1u << CORE_FS_BASE};
 }
 
-static void take_load(const struct code_rerun *rerun, uint32_t from, uint64_t address[], uint64_t value[], size_t *count)
+static void take_load(const struct code_rerun *rerun, uint32_t from, uint64_t address[], uint64_t value[],
+		      size_t *count)
 {
 	*count = 0;
 	while (from && !rerun->loads[from].is_entry && *count < CODE_ORIGIN_WORDS) {
@@ -37,7 +39,8 @@ static void take_load(const struct code_rerun *rerun, uint32_t from, uint64_t ad
 	}
 }
 
-bool code_way_run_again(struct code_way *way, uint64_t target, enum code_way_progress *ret_progress, struct code_origin *ret)
+bool code_way_run_again(struct code_way *way, uint64_t target, enum code_way_progress *ret_progress,
+			struct code_origin *ret)
 {
 	struct code_rerun_value entry[CORE_REGISTERS];
 	const struct code_rerun_value *value;
@@ -62,10 +65,10 @@ bool code_way_run_again(struct code_way *way, uint64_t target, enum code_way_pro
 		*ret_progress = CODE_WAY_GO_ON;
 	} else if (is_known) {
 		*ret = (struct code_origin){.end = CODE_ORIGIN_WORD,
-				       .address = rerun->loads[from].address,
-				       .value = rerun->loads[from].value,
-				       .is_exact = true,
-				       .through = {.place = way->place, .number = -1}};
+					    .address = rerun->loads[from].address,
+					    .value = rerun->loads[from].value,
+					    .is_exact = true,
+					    .through = {.place = way->place, .number = -1}};
 		take_load(rerun, rerun->loads[from].through, ret->more_addresses, ret->more_values, &ret->more_count);
 		*ret_progress = CODE_WAY_STOP;
 	}

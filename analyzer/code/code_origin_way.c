@@ -8,7 +8,8 @@
 /* Asked once for each store and word; every level may double the work. */
 #define STORE_DEPTH 4
 
-struct code_origin_search *code_origin_search_create(const struct core *core, const struct code_origin_place *places, size_t count)
+struct code_origin_search *code_origin_search_create(const struct core *core, const struct code_origin_place *places,
+						     size_t count)
 {
 	struct code_origin_search *search = calloc(1, sizeof(*search));
 
@@ -35,7 +36,8 @@ const struct code_text *code_origin_text_of(struct code_origin_search *search, s
 		return NULL;
 	at = &search->places[place];
 	if (!search->texts[place].tried)
-		search->texts[place].text = code_text_read(search->core, at->pc, at->after_call, at->registers, at->known);
+		search->texts[place].text =
+			code_text_read(search->core, at->pc, at->after_call, at->registers, at->known);
 	search->texts[place].tried = true;
 	return search->texts[place].text;
 }
@@ -154,8 +156,8 @@ bool code_origin_stores_to(struct code_origin_search *search, size_t place, uint
 
 			if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY &&
 			    (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
-			    code_text_address_of(text, i, &operand->mem, STORE_DEPTH, &stored) && stored < address + 8 &&
-			    stored + operand->size / 8 > address)
+			    code_text_address_of(text, i, &operand->mem, STORE_DEPTH, &stored) &&
+			    stored < address + 8 && stored + operand->size / 8 > address)
 				return true;
 		}
 	}

@@ -56,8 +56,9 @@ void code_way_go_back_to(struct code_way *way, size_t step);
 /* code_origin_list.c: looks for the value in the links of a list that the function walks. */
 bool code_way_walk_lists(const struct code_way *way, struct code_origin *ret);
 
-/* code_origin_run.c: runs the function again, up to `target`. False when that tells nothing. Else CODE_WAY_STOP: *ret has the
- * answer; CODE_WAY_GO_ON: the value was there at the entry already, in way->number. */
-bool code_way_run_again(struct code_way *way, uint64_t target, enum code_way_progress *ret_progress, struct code_origin *ret);
+/* code_origin_run.c: runs the function again, up to `target`. False when that tells nothing. Else CODE_WAY_STOP: *ret
+ * has the answer; CODE_WAY_GO_ON: the value was there at the entry already, in way->number. */
+bool code_way_run_again(struct code_way *way, uint64_t target, enum code_way_progress *ret_progress,
+			struct code_origin *ret);
 
 #endif

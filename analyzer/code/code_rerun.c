@@ -79,7 +79,7 @@ void code_rerun_destroy(struct code_rerun *rerun)
 }
 
 bool code_rerun_run(const struct code_text *text, uint64_t target, const struct code_rerun_value entry[CORE_REGISTERS],
-		struct code_rerun **ret)
+		    struct code_rerun **ret)
 {
 	struct code_rerun *rerun = create(text, entry);
 

@@ -106,7 +106,7 @@ static uint32_t add_load(struct code_rerun *rerun, uint64_t address, uint64_t va
 }
 
 static struct code_rerun_value read_memory(struct code_rerun *rerun, const struct code_rerun_code *code,
-				       const ZydisDecodedOperandMem *memory, unsigned bits)
+					   const ZydisDecodedOperandMem *memory, unsigned bits)
 {
 	const struct code_rerun_store *store;
 	struct code_rerun_value value = {.known = true};
@@ -146,8 +146,8 @@ static void write_word(struct code_rerun *rerun, uint64_t word, struct code_reru
 	*store = (struct code_rerun_store){.address = word, .value = value};
 }
 
-static void write_memory(struct code_rerun *rerun, const struct code_rerun_code *code, const ZydisDecodedOperandMem *memory,
-			 unsigned bits, struct code_rerun_value value)
+static void write_memory(struct code_rerun *rerun, const struct code_rerun_code *code,
+			 const ZydisDecodedOperandMem *memory, unsigned bits, struct code_rerun_value value)
 {
 	struct code_rerun_value whole = {.known = true};
 	const struct code_rerun_store *store;
@@ -179,7 +179,8 @@ static void write_memory(struct code_rerun *rerun, const struct code_rerun_code 
 	write_word(rerun, address & ~7ull, whole);
 }
 
-static struct code_rerun_value read_operand(struct code_rerun *rerun, const struct code_rerun_code *code, unsigned number)
+static struct code_rerun_value read_operand(struct code_rerun *rerun, const struct code_rerun_code *code,
+					    unsigned number)
 {
 	const ZydisDecodedOperand *operand = &code->operands[number];
 
@@ -216,8 +217,8 @@ static void set_flags(struct code_rerun *rerun, bool known, uint64_t result, uns
 	rerun->carry = rerun->overflow = false;
 }
 
-static void set_flags_sum(struct code_rerun *rerun, struct code_rerun_value a, struct code_rerun_value b, bool is_difference,
-			  unsigned bits)
+static void set_flags_sum(struct code_rerun *rerun, struct code_rerun_value a, struct code_rerun_value b,
+			  bool is_difference, unsigned bits)
 {
 	uint64_t x = cut(a.value, bits), y = cut(b.value, bits);
 	uint64_t result = cut(is_difference ? x - y : x + y, bits);

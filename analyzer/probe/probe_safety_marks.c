@@ -182,8 +182,7 @@ struct error *probe_safety_add_file(struct probe_safety *safety, const struct el
 
 		for (size_t k = 0; k < COUNT(library_marks) && library && !err; k++) {
 			if (matches(&library_marks[k], library))
-				err = probe_safety_add(safety, library_marks[k].kind, elf->path, "library %s",
-							    library);
+				err = probe_safety_add(safety, library_marks[k].kind, elf->path, "library %s", library);
 		}
 	}
 	return err;
