@@ -32,6 +32,11 @@ for file in analyzer/**/*.[ch]; do
 	case $file in analyzer/elf/* | analyzer/core/* | analyzer/unwind/* | analyzer/repair/*) ;; *) others+=("$file") ;; esac
 done
 forbid 'elfutils outside its rooms' "$elfutils" "${others[@]}" collector/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch]
+decoders=()
+for file in analyzer/**/*.[ch] tests/unit/*.[ch]; do
+	[ "$file" = analyzer/code/code_x86.c ] || decoders+=("$file")
+done
+forbid 'Zydis outside code_x86.c' '#include *<Zydis/' "${decoders[@]}" collector/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch] bundle/*.[ch]
 forbid 'the collector sees the analyzer' '#include *"analyzer/' collector/**/*.[ch] schema/**/*.[ch] common/*.[ch]
 forbid 'a bundle knows of packing alone' '#include *("(collector|bpf|cli|schema|vault|analyzer/(assemble|facts|detect|report|evidence))/|<(sqlite3|bpf))' bundle/*.[ch]
 forbid 'the analyzer sees the collector or bpf' '#include *"(collector|bpf)/' analyzer/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch]

@@ -33,7 +33,7 @@ static void touch_by_instruction(const struct core *core, const uint64_t registe
 	size_t size = core_read(core, registers[CORE_RIP], bytes, sizeof(bytes));
 
 	if (size)
-		fault_decode(bytes, size, registers, &fault);
+		fault_decode(code_machine_of(core->machine), bytes, size, registers, &fault);
 	for (size_t i = 0; i < fault.operand_count; i++) {
 		const struct core_segment *segment = core_find_segment(core, fault.operands[i].address);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/code/code_boundary.h"
 
-#include <Zydis/Zydis.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "analyzer/code/code_machine.h"
 #include "common/cleanup.h"
 
 #define FUNCTION_BYTES_MAX (16u << 20)
@@ -14,7 +14,7 @@ struct error *code_check_instruction(const struct elf_file *elf, const struct co
 	const char *name = function->name ? function->name : "the function";
 	uint64_t wanted = address - function->address, at = 0;
 	cleanup_free uint8_t *bytes = NULL;
-	ZydisDecoder decoder;
+	const struct code_machine *machine = code_machine_of(elf->machine);
 	size_t size;
 
 	if (address < function->address || wanted >= function->size || wanted > FUNCTION_BYTES_MAX)
@@ -25,12 +25,11 @@ struct error *code_check_instruction(const struct elf_file *elf, const struct co
 	if (!bytes)
 		return &error_no_memory;
 	size = elf_read(elf, function->address, bytes, size);
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 	while (at < wanted) {
-		ZydisDecodedInstruction instruction;
+		struct code_instruction instruction;
 
 		if (at >= size ||
-		    ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder, NULL, bytes + at, size - at, &instruction)))
+		    !code_decode(machine, bytes + at, size - at, function->address + at, CODE_SHAPE, &instruction))
 			return error_format(ERROR_INVALID,
 					    "%s in %s has bytes that are no instruction before +0x%" PRIx64
 					    ": whether one begins there cannot be told",

@@ -4,13 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-static int32_t read_displacement(const uint8_t *bytes)
-{
-	int32_t displacement;
-
-	memcpy(&displacement, bytes, sizeof(displacement));
-	return displacement;
-}
+#include "analyzer/code/code_machine.h"
 
 /* Code and the words of the linkage table may have to be read in different places. */
 struct place {
@@ -34,38 +28,45 @@ static bool read_slot(const struct place *place, uint64_t slot, uint64_t near, u
 	return place->words && core_read_word(place->words, slot, ret_word);
 }
 
-/* A stub is [endbr64] [bnd] jmp [rip+disp32]; its slot holds the target. */
+/* The bytes before a return address. One less will do at the start of a mapping: no call that names its target is
+ * longer.
+ */
+static bool read_before(const struct core *core, uint64_t return_address, uint8_t ret_before[CODE_CALL_BYTES])
+{
+	const size_t size = CODE_CALL_BYTES - 1;
+
+	ret_before[0] = 0;
+	return core_read(core, return_address - size, ret_before + 1, size) == size;
+}
+
+/* Where the stub at `address` leads; `address` itself when it is none. */
 static uint64_t through_stub(const struct place *place, uint64_t address)
 {
-	static const uint8_t endbr64[4] = {0xf3, 0x0f, 0x1e, 0xfa};
-	uint8_t bytes[11] = {0};
+	const struct code_machine *machine = code_machine_of(place->code->machine);
+	uint8_t bytes[CODE_STUB_BYTES];
 	uint64_t slot, target;
-	size_t at = 0;
 
-	if (core_read(place->code, address, bytes, sizeof(bytes)) < sizeof(bytes))
+	if (!machine->stub_slot || core_read(place->code, address, bytes, sizeof(bytes)) < sizeof(bytes) ||
+	    !machine->stub_slot(bytes, address, &slot))
 		return address;
-	if (memcmp(bytes, endbr64, sizeof(endbr64)) == 0)
-		at = sizeof(endbr64);
-	if (bytes[at] == 0xf2)
-		at++;
-	if (at + 6 > sizeof(bytes) || bytes[at] != 0xff || bytes[at + 1] != 0x25)
-		return address;
-	slot = address + at + 6 + (uint64_t)(int64_t)read_displacement(bytes + at + 2);
 	return read_slot(place, slot, address, &target) ? target : address;
 }
 
 static uint64_t find_target(const struct place *place, uint64_t return_address)
 {
-	uint8_t bytes[6];
-	uint64_t slot, target;
+	const struct code_machine *machine = code_machine_of(place->code->machine);
+	uint8_t before[CODE_CALL_BYTES];
+	uint64_t to, target;
 
-	if (core_read(place->code, return_address - sizeof(bytes), bytes, sizeof(bytes)) < sizeof(bytes))
+	if (!machine->call_before || !read_before(place->code, return_address, before))
 		return 0;
-	if (bytes[1] == 0xe8)
-		return through_stub(place, return_address + (uint64_t)(int64_t)read_displacement(bytes + 2));
-	if (bytes[0] == 0xff && bytes[1] == 0x15) {
-		slot = return_address + (uint64_t)(int64_t)read_displacement(bytes + 2);
-		return read_slot(place, slot, return_address, &target) ? target : 0;
+	switch (machine->call_before(before, return_address, &to)) {
+	case CODE_CALL_DIRECT:
+		return through_stub(place, to);
+	case CODE_CALL_SLOT:
+		return read_slot(place, to, return_address, &target) ? target : 0;
+	case CODE_CALL_NONE:
+		break;
 	}
 	return 0;
 }
@@ -89,4 +90,14 @@ uint64_t code_call_site_target_in(const struct core *picture, const struct core 
 	const struct place place = {.code = picture, .words = core};
 
 	return find_target(&place, return_address);
+}
+
+bool code_call_site_is_direct(const struct core *core, uint64_t return_address)
+{
+	const struct code_machine *machine = code_machine_of(core->machine);
+	uint8_t before[CODE_CALL_BYTES];
+	uint64_t to;
+
+	return machine->call_before && read_before(core, return_address, before) &&
+	       machine->call_before(before, return_address, &to) == CODE_CALL_DIRECT;
 }

@@ -6,6 +6,7 @@
 #ifndef ANALYZER_CODE_CALL_SITE_H
 #define ANALYZER_CODE_CALL_SITE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "analyzer/core/core.h"
@@ -21,5 +22,8 @@ uint64_t code_call_site_target_in(const struct core *picture, const struct core 
 
 /* Where a stub of the linkage table at `address` leads; `address` itself when there is no stub. */
 uint64_t code_call_site_through_stub(const struct core *core, uint64_t address);
+
+/* The call before `return_address` names its target itself. False also when its bytes cannot be read. */
+bool code_call_site_is_direct(const struct core *core, uint64_t return_address);
 
 #endif

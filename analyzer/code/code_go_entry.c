@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/code/code_go_entry.h"
 
-#include <Zydis/Zydis.h>
+#include "analyzer/code/code_machine.h"
 
 /* mov, sub, jb, cmp, jbe: that of a huge frame; an endbr64 before it. */
 #define CHECK_INSTRUCTIONS_MAX 6
@@ -15,40 +15,42 @@ struct check {
 	bool compared;
 };
 
-/* cmp REG, [g + 0x10]: REG is the stack pointer, or what it will be, in a register that holds no argument. */
-static bool compares_limit(const struct check *check, const ZydisDecodedInstruction *instruction,
-			   const ZydisDecodedOperand *operands)
+static bool is_register(const struct code_operand *operand, enum core_register number)
 {
-	ZydisRegister left = operands[0].reg.value, g = operands[1].mem.base;
+	return operand->kind == CODE_OPERAND_REGISTER && operand->bits == 64 && operand->reg == (int)number;
+}
 
-	if (instruction->mnemonic != ZYDIS_MNEMONIC_CMP || operands[0].type != ZYDIS_OPERAND_TYPE_REGISTER ||
-	    operands[1].type != ZYDIS_OPERAND_TYPE_MEMORY || operands[1].mem.index != ZYDIS_REGISTER_NONE ||
-	    operands[1].mem.disp.value != STACK_GUARD)
+/* cmp REG, [g + 0x10]: REG is the stack pointer, or what it will be, in a register that holds no argument. */
+static bool compares_limit(const struct check *check, const struct code_instruction *instruction)
+{
+	const struct code_operand *left = &instruction->operands[0], *right = &instruction->operands[1];
+
+	if (instruction->op != CODE_OP_COMPARE || right->kind != CODE_OPERAND_MEMORY ||
+	    right->memory.index != CODE_REGISTER_NONE || right->memory.displacement != STACK_GUARD)
 		return false;
-	return (left == ZYDIS_REGISTER_RSP || left == ZYDIS_REGISTER_R12 ||
-		(check->has_g && left == ZYDIS_REGISTER_RAX)) &&
-	       g == (check->has_g ? ZYDIS_REGISTER_RCX : ZYDIS_REGISTER_R14);
+	return (is_register(left, CORE_RSP) || is_register(left, CORE_R12) ||
+		(check->has_g && is_register(left, CORE_RAX))) &&
+	       right->memory.base == (check->has_g ? CORE_RCX : CORE_R14);
 }
 
 /* What may go before the comparison: it touches neither the stack nor an argument. */
-static bool may_precede(struct check *check, const ZydisDecodedInstruction *instruction,
-			const ZydisDecodedOperand *operands)
+static bool may_precede(struct check *check, const struct code_instruction *instruction)
 {
-	switch (instruction->mnemonic) {
-	case ZYDIS_MNEMONIC_ENDBR64:
-	case ZYDIS_MNEMONIC_JB: /* the subtraction went round */
+	const struct code_operand *to = &instruction->operands[0], *from = &instruction->operands[1];
+
+	switch (instruction->op) {
+	case CODE_OP_LANDING:
 		return true;
-	case ZYDIS_MNEMONIC_MOV:
-		if (operands[0].reg.value == ZYDIS_REGISTER_RCX && operands[1].mem.segment == ZYDIS_REGISTER_FS)
+	case CODE_OP_MOVE:
+		if (is_register(to, CORE_RCX) && from->kind == CODE_OPERAND_MEMORY &&
+		    from->memory.segment == CORE_FS_BASE)
 			return check->has_g = true;
 		/* fall through */
-	case ZYDIS_MNEMONIC_LEA:
-	case ZYDIS_MNEMONIC_SUB:
-		return operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-		       (operands[0].reg.value == ZYDIS_REGISTER_R12 ||
-			(check->has_g && operands[0].reg.value == ZYDIS_REGISTER_RAX));
-	default:
-		return false;
+	case CODE_OP_ADDRESS:
+	case CODE_OP_SUBTRACT:
+		return is_register(to, CORE_R12) || (check->has_g && is_register(to, CORE_RAX));
+	default: /* the subtraction went round */
+		return instruction->flow == CODE_FLOW_BRANCH && instruction->condition == CODE_IF_BELOW;
 	}
 }
 
@@ -56,23 +58,24 @@ uint64_t code_go_entry_skip(const struct elf_file *elf, const struct code_functi
 {
 	uint8_t bytes[CHECK_BYTES_MAX];
 	size_t size = elf_read(elf, function->address, bytes, sizeof(bytes)), at = 0;
+	const struct code_machine *machine = code_machine_of(elf->machine);
 	struct check check = {0};
-	ZydisDecoder decoder;
 
 	if (size > function->size)
 		size = function->size;
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 	for (unsigned i = 0; i < CHECK_INSTRUCTIONS_MAX && at < size; i++) {
-		ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-		ZydisDecodedInstruction instruction;
+		struct code_instruction instruction;
 
-		if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes + at, size - at, &instruction, operands)))
+		if (!code_decode(machine, bytes + at, size - at, function->address + at, CODE_WHOLE, &instruction))
 			return 0;
 		at += instruction.length;
 		if (check.compared)
-			return instruction.mnemonic == ZYDIS_MNEMONIC_JBE && at < function->size ? at : 0;
-		check.compared = compares_limit(&check, &instruction, operands);
-		if (!check.compared && !may_precede(&check, &instruction, operands))
+			return instruction.flow == CODE_FLOW_BRANCH && instruction.condition == CODE_IF_NOT_ABOVE &&
+					       at < function->size
+				       ? at
+				       : 0;
+		check.compared = compares_limit(&check, &instruction);
+		if (!check.compared && !may_precede(&check, &instruction))
 			return 0;
 	}
 	return 0;

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/code/code_ifunc.h"
 
-#include <Zydis/Zydis.h>
 #include <stdlib.h>
 
+#include "analyzer/code/code_machine.h"
 #include "common/cleanup.h"
 
 /* Resolvers are a few hundred bytes. */
 #define RESOLVER_BYTES_MAX 65536u
 
-/* The address that the instruction at `address` loads: lea or mov of an address of code. */
-static uint64_t loaded_address(const ZydisDecodedInstruction *instruction, const ZydisDecodedOperand *operands,
-			       uint64_t address)
+/* The address that the instruction loads: the one of an operand, or a constant. */
+static uint64_t loaded_address(const struct code_instruction *instruction)
 {
-	if (instruction->mnemonic == ZYDIS_MNEMONIC_LEA && operands[1].mem.base == ZYDIS_REGISTER_RIP)
-		return address + instruction->length + (uint64_t)operands[1].mem.disp.value;
+	const struct code_operand *from = &instruction->operands[1];
+
+	if (instruction->op == CODE_OP_ADDRESS && from->memory.is_pc_relative)
+		return instruction->address + instruction->length + (uint64_t)from->memory.displacement;
 	/* Programs that are not position-independent. */
-	if (instruction->mnemonic == ZYDIS_MNEMONIC_MOV && operands[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
-		return operands[1].imm.value.u;
+	if (instruction->op == CODE_OP_MOVE && from->kind == CODE_OPERAND_IMMEDIATE)
+		return from->immediate;
 	return 0;
 }
 
@@ -38,23 +39,21 @@ struct error *code_ifunc_candidates(const struct elf_file *elf, const struct cod
 	size_t size = resolver->size < RESOLVER_BYTES_MAX ? resolver->size : RESOLVER_BYTES_MAX, count = 0;
 	cleanup_free uint8_t *bytes = malloc(size + 1);
 	cleanup_free struct code_function *functions = NULL;
+	const struct code_machine *machine = code_machine_of(elf->machine);
 	struct error *err = NULL;
-	ZydisDecoder decoder;
 
 	*ret = NULL;
 	*ret_count = 0;
 	if (!bytes)
 		return &error_no_memory;
 	size = elf_read(elf, resolver->address, bytes, size);
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 	for (size_t at = 0; at < size && !err;) {
-		ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-		ZydisDecodedInstruction instruction;
+		struct code_instruction instruction;
 		uint64_t address;
 
-		if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes + at, size - at, &instruction, operands)))
+		if (!code_decode(machine, bytes + at, size - at, resolver->address + at, CODE_WHOLE, &instruction))
 			break;
-		address = loaded_address(&instruction, operands, resolver->address + at);
+		address = loaded_address(&instruction);
 		if (starts_function(elf, resolver, address))
 			err = code_add_function_at(elf, address, &functions, &count);
 		at += instruction.length;

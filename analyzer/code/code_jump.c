@@ -19,21 +19,6 @@ static bool in_plt(const struct elf_file *elf, uint64_t address)
 	       (strcmp(section, ".plt") == 0 || strncmp(section, ".plt.", 5) == 0 || strcmp(section, ".iplt") == 0);
 }
 
-/* The address that an operand names by itself: [rip + x], or [x]. */
-static bool static_address(const ZydisDecodedInstruction *instruction, const ZydisDecodedOperand *operand,
-			   uint64_t address, uint64_t *ret)
-{
-	if (operand->type != ZYDIS_OPERAND_TYPE_MEMORY)
-		return false;
-	if (operand->mem.base == ZYDIS_REGISTER_RIP)
-		*ret = address + instruction->length + (uint64_t)operand->mem.disp.value;
-	else if (operand->mem.base == ZYDIS_REGISTER_NONE && operand->mem.disp.has_displacement)
-		*ret = (uint64_t)operand->mem.disp.value;
-	else
-		return false;
-	return true;
-}
-
 const char *code_jump_plt_name(const struct code_walk *walk, uint64_t address, bool *ret_is_plt)
 {
 	uint8_t bytes[PLT_ENTRY_BYTES];
@@ -44,15 +29,14 @@ const char *code_jump_plt_name(const struct code_walk *walk, uint64_t address, b
 		return NULL;
 	size = elf_read(walk->elf, address, bytes, sizeof(bytes));
 	while (at < size) {
-		ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+		struct code_instruction instruction;
 		const struct elf_slot *slot;
-		ZydisDecodedInstruction instruction;
 		uint64_t place;
 
-		if (ZYAN_FAILED(ZydisDecoderDecodeFull(&walk->decoder, bytes + at, size - at, &instruction, operands)))
+		if (!code_decode(walk->machine, bytes + at, size - at, address + at, CODE_WHOLE, &instruction))
 			return NULL;
-		if (instruction.mnemonic == ZYDIS_MNEMONIC_JMP) {
-			if (!static_address(&instruction, &operands[0], address + at, &place))
+		if (instruction.flow == CODE_FLOW_JUMP) {
+			if (!code_static_address(&instruction, &instruction.operands[0], &place))
 				return NULL;
 			slot = elf_find_slot(walk->elf, place);
 			return slot ? slot->name : NULL;
@@ -88,36 +72,30 @@ static enum code_jump judge_table(const struct code_walk *walk, uint64_t place)
 	return is_inside(walk, entry) && entry != walk->function->address ? CODE_JUMP_TABLE : CODE_JUMP_TAIL;
 }
 
-static ZydisRegister whole_register(ZydisRegister part)
-{
-	return ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, part);
-}
-
 /* The index in the line of the last instruction before `before` that writes `wanted`, or -1. */
-static int find_writer(const struct code_line *line, size_t before, ZydisRegister wanted)
+static int find_writer(const struct code_line *line, size_t before, int wanted)
 {
 	size_t oldest = line->count > LINE_LENGTH ? line->count - LINE_LENGTH : 0;
 
 	for (size_t i = before; i-- > oldest;) {
-		const ZydisDecodedInstruction *instruction = &line->entries[i % LINE_LENGTH].instruction;
-		const ZydisDecodedOperand *operand = &line->entries[i % LINE_LENGTH].operands[0];
+		const struct code_instruction *instruction = &line->entries[i % LINE_LENGTH];
+		const struct code_operand *operand = &instruction->operands[0];
 
-		if (instruction->operand_count_visible > 0 && operand->type == ZYDIS_OPERAND_TYPE_REGISTER &&
-		    operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE && whole_register(operand->reg.value) == wanted)
+		if (instruction->visible_count > 0 && operand->kind == CODE_OPERAND_REGISTER && operand->writes &&
+		    operand->reg == wanted)
 			return (int)i;
 	}
 	return -1;
 }
 
-static enum code_jump judge_memory(const struct code_walk *walk, size_t at, const ZydisDecodedOperand *operand,
+static enum code_jump judge_memory(const struct code_walk *walk, size_t at, const struct code_operand *operand,
 				   struct code_return_site *site)
 {
 	const struct code_line *line = &walk->line;
-	const ZydisDecodedInstruction *instruction = &line->entries[at % LINE_LENGTH].instruction;
 	uint64_t place;
 
-	if (static_address(instruction, operand, line->entries[at % LINE_LENGTH].address, &place)) {
-		if (operand->mem.index == ZYDIS_REGISTER_NONE) {
+	if (code_static_address(&line->entries[at % LINE_LENGTH], operand, &place)) {
+		if (operand->memory.index == CODE_REGISTER_NONE) {
 			const struct elf_slot *slot = elf_find_slot(walk->elf, place);
 
 			site->target_name = slot ? slot->name : NULL;
@@ -126,16 +104,14 @@ static enum code_jump judge_memory(const struct code_walk *walk, size_t at, cons
 		}
 		return judge_table(walk, place);
 	}
-	if (operand->mem.index == ZYDIS_REGISTER_NONE)
+	if (operand->memory.index == CODE_REGISTER_NONE)
 		return CODE_JUMP_TAIL; /* a method of a table, a pointer in a structure */
-	if (operand->mem.base != ZYDIS_REGISTER_NONE) {
-		int writer = find_writer(line, at, whole_register(operand->mem.base));
+	if (operand->memory.base >= 0) {
+		int writer = find_writer(line, at, operand->memory.base);
+		const struct code_instruction *load = writer >= 0 ? &line->entries[writer % LINE_LENGTH] : NULL;
 
-		if (writer >= 0 && line->entries[writer % LINE_LENGTH].instruction.mnemonic == ZYDIS_MNEMONIC_LEA &&
-		    static_address(&line->entries[writer % LINE_LENGTH].instruction,
-				   &line->entries[writer % LINE_LENGTH].operands[1],
-				   line->entries[writer % LINE_LENGTH].address, &place))
-			return judge_table(walk, place + (uint64_t)operand->mem.disp.value);
+		if (load && load->op == CODE_OP_ADDRESS && code_static_address(load, &load->operands[1], &place))
+			return judge_table(walk, place + (uint64_t)operand->memory.displacement);
 	}
 	return CODE_JUMP_TABLE; /* computed gotos keep the table's address in a register */
 }
@@ -144,27 +120,27 @@ enum code_jump code_jump_classify(const struct code_walk *walk, struct code_retu
 {
 	const struct code_line *line = &walk->line;
 	size_t last = line->count - 1;
-	const ZydisDecodedOperand *operand = &line->entries[last % LINE_LENGTH].operands[0];
-	const ZydisDecodedInstruction *writer;
+	const struct code_instruction *jump = &line->entries[last % LINE_LENGTH], *writer;
+	const struct code_operand *operand = &jump->operands[0];
 	int at;
 
 	/* GCC and clang mark jump tables so under -fcf-protection, and nothing else (GCC manual, -mno-cet-switch). */
-	if (line->entries[last % LINE_LENGTH].instruction.attributes & ZYDIS_ATTRIB_HAS_NOTRACK)
+	if (jump->is_jump_table)
 		return CODE_JUMP_TABLE;
-	if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY)
+	if (operand->kind == CODE_OPERAND_MEMORY)
 		return judge_memory(walk, last, operand, site);
-	at = find_writer(line, last, whole_register(operand->reg.value));
+	at = find_writer(line, last, operand->reg);
 	if (at < 0)
 		return CODE_JUMP_TAIL;
-	writer = &line->entries[at % LINE_LENGTH].instruction;
+	writer = &line->entries[at % LINE_LENGTH];
 	/* Tables of position-independent code hold distances, to which the table's address is added. */
-	if (writer->mnemonic == ZYDIS_MNEMONIC_ADD)
+	if (writer->op == CODE_OP_ADD)
 		return CODE_JUMP_TABLE;
-	operand = &line->entries[at % LINE_LENGTH].operands[1];
-	if (writer->mnemonic == ZYDIS_MNEMONIC_LEA)
-		return operand->mem.base != ZYDIS_REGISTER_RIP ? CODE_JUMP_TABLE : CODE_JUMP_TAIL;
-	if (writer->mnemonic == ZYDIS_MNEMONIC_MOV && operand->type == ZYDIS_OPERAND_TYPE_MEMORY &&
-	    operand->mem.index != ZYDIS_REGISTER_NONE)
+	operand = &writer->operands[1];
+	if (writer->op == CODE_OP_ADDRESS)
+		return !operand->memory.is_pc_relative ? CODE_JUMP_TABLE : CODE_JUMP_TAIL;
+	if (writer->op == CODE_OP_MOVE && operand->kind == CODE_OPERAND_MEMORY &&
+	    operand->memory.index != CODE_REGISTER_NONE)
 		return judge_memory(walk, (size_t)at, operand, site);
 	return CODE_JUMP_TAIL;
 }

@@ -8,18 +8,18 @@
 
 /* ---- loads ---- */
 
-static bool is_slot(const struct code_text *text, const ZydisDecodedOperandMem *memory, uint64_t address)
+static bool is_slot(const struct code_text *text, const struct code_memory *memory, uint64_t address)
 {
-	if ((memory->base != ZYDIS_REGISTER_RSP && memory->base != ZYDIS_REGISTER_RBP) ||
-	    memory->index != ZYDIS_REGISTER_NONE || !(text->known & 1u << CORE_RSP))
+	if ((memory->base != CORE_RSP && memory->base != CORE_RBP) || memory->index != CODE_REGISTER_NONE ||
+	    !(text->known & 1u << CORE_RSP))
 		return false;
 	return address >= text->registers[CORE_RSP] && address - text->registers[CORE_RSP] < FRAME_BYTES_MAX;
 }
 
-static void found_word(const struct code_way *way, size_t step, const ZydisDecodedOperandMem *memory, uint64_t address,
+static void found_word(const struct code_way *way, size_t step, const struct code_memory *memory, uint64_t address,
 		       struct code_origin *ret)
 {
-	int base = memory->base == ZYDIS_REGISTER_RIP ? -1 : code_text_register(memory->base);
+	int base = memory->is_pc_relative ? -1 : memory->base;
 
 	*ret = (struct code_origin){.end = CODE_ORIGIN_WORD,
 				    .address = address,
@@ -35,10 +35,10 @@ static void found_word(const struct code_way *way, size_t step, const ZydisDecod
 
 /* What was read from the frame is followed to what was stored there. *ret is the slot until something better is found.
  */
-static enum code_way_progress follow_slot(struct code_way *way, size_t load, const ZydisDecodedOperandMem *memory,
+static enum code_way_progress follow_slot(struct code_way *way, size_t load, const struct code_memory *memory,
 					  uint64_t slot, struct code_origin *ret)
 {
-	const struct code_text_step *at;
+	const struct code_instruction *at;
 	size_t store;
 
 	found_word(way, load, memory, slot, ret);
@@ -49,18 +49,18 @@ static enum code_way_progress follow_slot(struct code_way *way, size_t load, con
 	}
 	code_way_go_back_to(way, store);
 	at = code_text_step_back(way->text, store);
-	if (at->operands[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+	if (at->operands[1].kind == CODE_OPERAND_IMMEDIATE) {
 		*ret = (struct code_origin){
 			.end = CODE_ORIGIN_CONSTANT, .value = way->value, .is_exact = way->is_exact};
 		return CODE_WAY_STOP;
 	}
-	way->number = code_text_register(at->operands[1].reg.value);
+	way->number = at->operands[1].reg;
 	return way->number >= 0 ? CODE_WAY_GO_ON : CODE_WAY_STOP;
 }
 
 static enum code_way_progress follow_load(struct code_way *way, size_t writer, struct code_origin *ret)
 {
-	const ZydisDecodedOperandMem *memory = &code_text_step_back(way->text, writer)->operands[1].mem;
+	const struct code_memory *memory = &code_text_step_back(way->text, writer)->operands[1].memory;
 	uint64_t address, word;
 
 	if (code_text_address_of(way->text, writer, memory, CODE_ORIGIN_DEPTH, &address) &&
@@ -76,18 +76,17 @@ static enum code_way_progress follow_load(struct code_way *way, size_t writer, s
 
 /* ---- one step back ---- */
 
-static bool is_zeroing(const struct code_text_step *at)
+static bool is_zeroing(const struct code_instruction *at)
 {
-	const ZydisDecodedOperand *to = &at->operands[0], *from = &at->operands[1];
+	const struct code_operand *to = &at->operands[0], *from = &at->operands[1];
 
-	return (at->instruction.mnemonic == ZYDIS_MNEMONIC_XOR || at->instruction.mnemonic == ZYDIS_MNEMONIC_SUB) &&
-	       from->type == ZYDIS_OPERAND_TYPE_REGISTER &&
-	       code_text_register(to->reg.value) == code_text_register(from->reg.value);
+	return (at->op == CODE_OP_XOR || at->op == CODE_OP_SUBTRACT) && from->kind == CODE_OPERAND_REGISTER &&
+	       to->reg == from->reg;
 }
 
-static bool is_conditional_move(const struct code_text_step *at)
+static bool is_conditional_move(const struct code_instruction *at)
 {
-	return at->instruction.meta.category == ZYDIS_CATEGORY_CMOV;
+	return at->op == CODE_OP_MOVE_IF;
 }
 
 static void follow(struct code_way *way, unsigned depth, struct code_origin *ret);
@@ -95,14 +94,14 @@ static void follow(struct code_way *way, unsigned depth, struct code_origin *ret
 /* Either of the two: the one that memory confirms. */
 static void follow_either(struct code_way *way, size_t writer, unsigned depth, struct code_origin *ret)
 {
-	const ZydisDecodedOperand *from = &code_text_step_back(way->text, writer)->operands[1];
+	const struct code_operand *from = &code_text_step_back(way->text, writer)->operands[1];
 	struct code_way other = *way;
 
 	way->is_exact = other.is_exact = false;
 	if (depth == 0)
 		return;
-	if (from->type == ZYDIS_OPERAND_TYPE_REGISTER) {
-		other.number = code_text_register(from->reg.value);
+	if (from->kind == CODE_OPERAND_REGISTER) {
+		other.number = from->reg;
 		follow(&other, depth - 1, ret);
 	} else {
 		follow_load(&other, writer, ret);
@@ -112,29 +111,29 @@ static void follow_either(struct code_way *way, size_t writer, unsigned depth, s
 }
 
 /* A constant that was added since: then it is that much less which was read. */
-static bool take_off(struct code_way *way, const struct code_text_step *at)
+static bool take_off(struct code_way *way, const struct code_instruction *at)
 {
-	const ZydisDecodedOperandMem *memory = &at->operands[1].mem;
+	const struct code_memory *memory = &at->operands[1].memory;
 
-	if (at->operands[0].size != 64)
+	if (at->operands[0].bits != 64)
 		return false;
-	if (at->instruction.mnemonic == ZYDIS_MNEMONIC_LEA && memory->index == ZYDIS_REGISTER_NONE &&
-	    memory->base != ZYDIS_REGISTER_RIP && memory->base != ZYDIS_REGISTER_RSP) {
-		way->value -= memory->disp.has_displacement ? (uint64_t)memory->disp.value : 0;
-		way->number = code_text_register(memory->base);
+	if (at->op == CODE_OP_ADDRESS && memory->index == CODE_REGISTER_NONE && !memory->is_pc_relative &&
+	    memory->base != CORE_RSP) {
+		way->value -= (uint64_t)memory->displacement;
+		way->number = memory->base;
 		return way->number >= 0;
 	}
-	if (at->instruction.mnemonic != ZYDIS_MNEMONIC_ADD || at->operands[1].type != ZYDIS_OPERAND_TYPE_IMMEDIATE)
+	if (at->op != CODE_OP_ADD || at->operands[1].kind != CODE_OPERAND_IMMEDIATE)
 		return false;
-	way->value -= at->operands[1].imm.value.u;
+	way->value -= at->operands[1].immediate;
 	return true;
 }
 
 static enum code_way_progress follow_writer(struct code_way *way, size_t writer, unsigned depth,
 					    struct code_origin *ret)
 {
-	const struct code_text_step *at = code_text_step_back(way->text, writer);
-	const ZydisDecodedOperand *to = &at->operands[0], *from = &at->operands[1];
+	const struct code_instruction *at = code_text_step_back(way->text, writer);
+	const struct code_operand *to = &at->operands[0], *from = &at->operands[1];
 
 	code_way_go_back_to(way, writer);
 	if (code_text_is_call(at)) {
@@ -143,25 +142,24 @@ static enum code_way_progress follow_writer(struct code_way *way, size_t writer,
 				.end = CODE_ORIGIN_RETURNED, .value = way->value, .is_exact = way->is_exact};
 		return CODE_WAY_STOP;
 	}
-	if (to->type != ZYDIS_OPERAND_TYPE_REGISTER || at->instruction.operand_count_visible < 2)
+	if (to->kind != CODE_OPERAND_REGISTER || at->visible_count < 2)
 		return CODE_WAY_STOP;
 	if (is_conditional_move(at)) {
 		follow_either(way, writer, depth, ret);
 		return CODE_WAY_STOP;
 	}
-	if (is_zeroing(at) ||
-	    (at->instruction.mnemonic == ZYDIS_MNEMONIC_MOV && from->type == ZYDIS_OPERAND_TYPE_IMMEDIATE)) {
+	if (is_zeroing(at) || (at->op == CODE_OP_MOVE && from->kind == CODE_OPERAND_IMMEDIATE)) {
 		*ret = (struct code_origin){
 			.end = CODE_ORIGIN_CONSTANT, .value = way->value, .is_exact = way->is_exact};
 		return CODE_WAY_STOP;
 	}
 	if (take_off(way, at))
 		return CODE_WAY_GO_ON;
-	if (at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV || to->size != 64 || from->size != 64)
+	if (at->op != CODE_OP_MOVE || to->bits != 64 || from->bits != 64)
 		return CODE_WAY_STOP;
-	if (from->type == ZYDIS_OPERAND_TYPE_MEMORY)
+	if (from->kind == CODE_OPERAND_MEMORY)
 		return follow_load(way, writer, ret);
-	way->number = code_text_register(from->reg.value);
+	way->number = from->reg;
 	return way->number >= 0 ? CODE_WAY_GO_ON : CODE_WAY_STOP;
 }
 
@@ -229,37 +227,27 @@ void code_origin_of_call(struct code_origin_search *search, uint64_t target, str
 {
 	const struct code_text *text = code_origin_text_of(search, 0);
 	struct code_way way = {.search = search, .text = text, .value = target, .is_exact = true};
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-	uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
-	ZydisDecodedInstruction call;
-	ZydisDecoder decoder;
-	size_t size;
+	const struct code_operand *operand;
+	struct code_instruction call;
 
 	*ret = (struct code_origin){.end = CODE_ORIGIN_LOST, .through = {.number = -1}};
-	size = text ? core_read(search->core, text->place, bytes, sizeof(bytes)) : 0;
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-	if (!size || ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size, &call, operands)) ||
-	    (call.meta.category != ZYDIS_CATEGORY_CALL && call.meta.category != ZYDIS_CATEGORY_UNCOND_BR))
+	if (!text || !code_decode_at(search->core, text->place, CODE_WHOLE, &call) ||
+	    (call.flow != CODE_FLOW_CALL && call.flow != CODE_FLOW_JUMP))
 		return;
+	operand = &call.operands[0];
 	way.from = text->place;
-	if (operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER) {
-		way.number = code_text_register(operands[0].reg.value);
+	if (operand->kind == CODE_OPERAND_REGISTER) {
+		way.number = operand->reg;
 		if (way.number >= 0)
 			follow(&way, 3, ret);
 		return;
 	}
-	if (operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY) {
-		const ZydisDecodedOperandMem *memory = &operands[0].mem;
-		int base = code_text_register(memory->base), index = code_text_register(memory->index);
-		uint64_t address = memory->disp.has_displacement ? (uint64_t)memory->disp.value : 0, word;
+	if (operand->kind == CODE_OPERAND_MEMORY) {
+		int base = operand->memory.base;
+		uint64_t address, word;
 
-		if (memory->base == ZYDIS_REGISTER_RIP)
-			address += text->place + call.length;
-		else if (base >= 0)
-			address += text->registers[base];
-		if (index >= 0)
-			address += text->registers[index] * memory->scale;
-		if (memory->segment == ZYDIS_REGISTER_FS || memory->segment == ZYDIS_REGISTER_GS ||
+		if (operand->memory.segment != CODE_REGISTER_NONE ||
+		    !code_operand_address(&call, operand, text->registers, &address) ||
 		    !code_origin_read_word(search->core, address, &word) || word != target)
 			return;
 		*ret = (struct code_origin){.end = CODE_ORIGIN_WORD,

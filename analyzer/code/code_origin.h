@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where a register had its value from: the memory word that it was read from, the word that the pointer to that one was
- * read from, and so on. A pure function of the core: decodes the functions on the stack up to where they are (Zydis)
+ * read from, and so on. A pure function of the core: decodes the functions on the stack up to where they are
  * and follows copies, loads and arguments backwards, from a function into its caller.
  *
  * It follows the text, not the way that was taken, which nobody recorded. So a word is named only when the memory still

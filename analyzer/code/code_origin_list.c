@@ -12,18 +12,15 @@ static bool walk_start(const struct code_way *way, const struct code_text_walk *
 	if (walk->number >= 0)
 		return code_origin_first_value(way->search, way->place, walk->number, way->step, ret);
 	for (size_t i = text->count; i-- > 0;) {
-		const struct code_text_step *at = code_text_step_back(text, i);
-		const ZydisDecodedOperand *to = &at->operands[0];
+		const struct code_instruction *at = code_text_step_back(text, i);
+		const struct code_operand *to = &at->operands[0];
 
-		if (at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV || to->type != ZYDIS_OPERAND_TYPE_MEMORY ||
-		    to->mem.base != ZYDIS_REGISTER_RBP || to->mem.index != ZYDIS_REGISTER_NONE ||
-		    to->mem.disp.value != walk->slot)
+		if (at->op != CODE_OP_MOVE || to->kind != CODE_OPERAND_MEMORY || to->memory.base != CORE_RBP ||
+		    to->memory.index != CODE_REGISTER_NONE || to->memory.displacement != walk->slot)
 			continue;
-		return at->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER && at->operands[1].size == 64 &&
-		       (code_text_value_before(text, code_text_register(at->operands[1].reg.value), i,
-					       CODE_ORIGIN_DEPTH, ret) ||
-			code_origin_first_value(way->search, way->place, code_text_register(at->operands[1].reg.value),
-						i + 1, ret));
+		return at->operands[1].kind == CODE_OPERAND_REGISTER && at->operands[1].bits == 64 &&
+		       (code_text_value_before(text, at->operands[1].reg, i, CODE_ORIGIN_DEPTH, ret) ||
+			code_origin_first_value(way->search, way->place, at->operands[1].reg, i + 1, ret));
 	}
 	return false;
 }

@@ -41,27 +41,27 @@ bool code_origin_page_is_zero(const struct core *core, uint64_t address)
 static bool follow_link(const struct code_text *text, size_t writer, struct code_pointer_link *last,
 			struct code_pointer_link *next)
 {
-	const struct code_text_step *at = code_text_step_back(text, writer);
-	const ZydisDecodedOperand *from = &at->operands[1];
+	const struct code_instruction *at = code_text_step_back(text, writer);
+	const struct code_operand *from = &at->operands[1];
 	uint64_t source;
 
-	if (at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV || at->operands[0].type != ZYDIS_OPERAND_TYPE_REGISTER ||
-	    at->operands[0].size != 64 || from->size != 64)
+	if (at->op != CODE_OP_MOVE || at->operands[0].kind != CODE_OPERAND_REGISTER || at->operands[0].bits != 64 ||
+	    from->bits != 64)
 		return false;
 	*next = (struct code_pointer_link){.at = at->address, .reg = -1};
-	if (from->type == ZYDIS_OPERAND_TYPE_REGISTER) {
+	if (from->kind == CODE_OPERAND_REGISTER) {
 		next->is_copy = true;
-		next->reg = code_text_register(from->reg.value);
+		next->reg = from->reg;
 		return next->reg >= 0;
 	}
-	if (from->type != ZYDIS_OPERAND_TYPE_MEMORY || from->mem.segment == ZYDIS_REGISTER_FS ||
-	    from->mem.segment == ZYDIS_REGISTER_GS)
+	if (from->kind != CODE_OPERAND_MEMORY || from->memory.segment == CORE_FS_BASE ||
+	    from->memory.segment == CORE_GS_BASE)
 		return false;
-	if (code_text_address_of(text, writer, &from->mem, DEPTH_MAX, &source))
+	if (code_text_address_of(text, writer, &from->memory, DEPTH_MAX, &source))
 		last->slot = source;
-	next->offset = from->mem.disp.has_displacement ? from->mem.disp.value : 0;
-	next->reg = from->mem.base == ZYDIS_REGISTER_RIP ? -1 : code_text_register(from->mem.base);
-	return next->reg >= 0 && next->reg != CORE_RSP && from->mem.index == ZYDIS_REGISTER_NONE && next->offset >= 0;
+	next->offset = from->memory.displacement;
+	next->reg = from->memory.is_pc_relative ? -1 : from->memory.base;
+	return next->reg >= 0 && next->reg != CORE_RSP && from->memory.index == CODE_REGISTER_NONE && next->offset >= 0;
 }
 
 static size_t follow_links(const struct code_text *text, struct code_pointer_link ret_links[CODE_POINTER_LINKS])

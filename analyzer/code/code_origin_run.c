@@ -17,9 +17,9 @@ static void enter(struct code_origin_search *search, size_t place, struct code_r
 	for (int i = 0; i < CORE_REGISTERS; i++) {
 		uint64_t value;
 
-		if (code_text_survives_call(i) && (caller->known & 1u << i))
+		if (code_is_kept(caller->machine, i) && (caller->known & 1u << i))
 			entry[i] = (struct code_rerun_value){.value = caller->registers[i], .known = true};
-		else if (code_origin_is_argument(i) && code_origin_goes_to(caller, text) &&
+		else if (code_is_argument(caller->machine, i) && code_origin_goes_to(caller, text) &&
 			 code_origin_argument_value(search, place + 1, i, &value))
 			entry[i] = (struct code_rerun_value){.value = value, .known = true};
 	}

@@ -42,24 +42,17 @@ const struct code_text *code_origin_text_of(struct code_origin_search *search, s
 	return search->texts[place].text;
 }
 
-bool code_origin_is_argument(int number)
-{
-	return number == CORE_RDI || number == CORE_RSI || number == CORE_RDX || number == CORE_RCX ||
-	       number == CORE_R8 || number == CORE_R9;
-}
-
 bool code_origin_goes_to(const struct code_text *caller, const struct code_text *callee)
 {
-	const struct code_text_step *call = code_text_step_back(caller, 0);
-	ZyanU64 target;
+	const struct code_instruction *call = code_text_step_back(caller, 0);
 
-	if (!call || call->instruction.meta.category != ZYDIS_CATEGORY_CALL)
+	if (!call || call->flow != CODE_FLOW_CALL)
 		return false;
-	if (call->operands[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
-	    ZYAN_FAILED(ZydisCalcAbsoluteAddress(&call->instruction, &call->operands[0], call->address, &target)))
+	if (!call->has_target)
 		return true;
-	return target == callee->start || code_call_site_through_stub(caller->core, target) == callee->start ||
-	       core_find_module(caller->core, target) != core_find_module(callee->core, callee->start);
+	return call->target == callee->start ||
+	       code_call_site_through_stub(caller->core, call->target) == callee->start ||
+	       core_find_module(caller->core, call->target) != core_find_module(callee->core, callee->start);
 }
 
 bool code_way_enter_caller(struct code_way *way)
@@ -67,9 +60,9 @@ bool code_way_enter_caller(struct code_way *way)
 	const struct code_text *caller = code_origin_text_of(way->search, way->place + 1);
 
 	if (!caller || !code_origin_goes_to(caller, way->text) ||
-	    (!code_text_survives_call(way->number) && !code_origin_is_argument(way->number)))
+	    (!code_is_kept(caller->machine, way->number) && !code_is_argument(caller->machine, way->number)))
 		return false;
-	if (code_text_survives_call(way->number) && (caller->known & 1u << way->number) &&
+	if (code_is_kept(caller->machine, way->number) && (caller->known & 1u << way->number) &&
 	    caller->registers[way->number] != way->value)
 		return false;
 	way->is_exact &= code_text_is_straight(way->text, way->text->start, way->from);
@@ -93,7 +86,7 @@ bool code_origin_first_value(struct code_origin_search *search, size_t place, in
 {
 	for (unsigned i = 0; i < CODE_ORIGIN_PLACES; i++) {
 		const struct code_text *text = code_origin_text_of(search, place);
-		const struct code_text_step *at;
+		const struct code_instruction *at;
 		size_t writer;
 
 		if (!text)
@@ -103,9 +96,9 @@ bool code_origin_first_value(struct code_origin_search *search, size_t place, in
 			return false;
 		case CODE_TEXT_WRITER:
 			at = code_text_step_back(text, writer);
-			if (at->instruction.mnemonic == ZYDIS_MNEMONIC_MOV &&
-			    at->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER && at->operands[1].size == 64) {
-				number = code_text_register(at->operands[1].reg.value);
+			if (at->op == CODE_OP_MOVE && at->operands[1].kind == CODE_OPERAND_REGISTER &&
+			    at->operands[1].bits == 64) {
+				number = at->operands[1].reg;
 				step = writer + 1;
 				continue;
 			}
@@ -114,7 +107,7 @@ bool code_origin_first_value(struct code_origin_search *search, size_t place, in
 			*ret = text->registers[number];
 			return text->known & 1u << number;
 		case CODE_TEXT_ENTRY:
-			if (!code_origin_is_argument(number))
+			if (!code_is_argument(text->machine, number))
 				return false;
 			place++;
 			step = 1;
@@ -135,12 +128,9 @@ bool code_origin_argument_value(struct code_origin_search *search, size_t caller
 uint64_t code_origin_call_before(struct code_origin_search *search, size_t place)
 {
 	const struct code_text *text = code_origin_text_of(search, place);
-	const struct code_text_step *call = text ? code_text_step_back(text, 0) : NULL;
+	const struct code_instruction *call = text ? code_text_step_back(text, 0) : NULL;
 
-	return call && call->instruction.meta.category == ZYDIS_CATEGORY_CALL &&
-			       call->address + call->instruction.length == text->place
-		       ? call->address
-		       : 0;
+	return call && call->flow == CODE_FLOW_CALL && call->address + call->length == text->place ? call->address : 0;
 }
 
 bool code_origin_stores_to(struct code_origin_search *search, size_t place, uint64_t address)
@@ -148,16 +138,15 @@ bool code_origin_stores_to(struct code_origin_search *search, size_t place, uint
 	const struct code_text *text = code_origin_text_of(search, place);
 
 	for (size_t i = 0; text && i < text->count; i++) {
-		const struct code_text_step *at = code_text_step_back(text, i);
+		const struct code_instruction *at = code_text_step_back(text, i);
 
-		for (size_t j = 0; j < at->instruction.operand_count_visible; j++) {
-			const ZydisDecodedOperand *operand = &at->operands[j];
+		for (size_t j = 0; j < at->visible_count; j++) {
+			const struct code_operand *operand = &at->operands[j];
 			uint64_t stored;
 
-			if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY &&
-			    (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
-			    code_text_address_of(text, i, &operand->mem, STORE_DEPTH, &stored) &&
-			    stored < address + 8 && stored + operand->size / 8 > address)
+			if (operand->kind == CODE_OPERAND_MEMORY && operand->writes &&
+			    code_text_address_of(text, i, &operand->memory, STORE_DEPTH, &stored) &&
+			    stored < address + 8 && stored + operand->bits / 8 > address)
 				return true;
 		}
 	}

@@ -34,9 +34,6 @@ enum code_way_progress { CODE_WAY_GO_ON, CODE_WAY_STOP };
 /* The decoded function at `place`; NULL when there is none. It stays the search's. */
 const struct code_text *code_origin_text_of(struct code_origin_search *search, size_t place);
 
-/* System V ABI, AMD64. */
-bool code_origin_is_argument(int number);
-
 /* The call in the caller goes to that function, as far as it says. Otherwise what it called jumped on, and the
  * registers may have been changed on the way. */
 bool code_origin_goes_to(const struct code_text *caller, const struct code_text *callee);

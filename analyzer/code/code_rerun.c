@@ -5,12 +5,9 @@
 
 #define STEPS_MAX 40000u
 
-static const struct code_rerun_code *code_at(struct code_rerun *rerun, uint64_t address)
+static const struct code_instruction *code_at(struct code_rerun *rerun, uint64_t address)
 {
-	uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
-	struct code_rerun_code *code;
-	ZydisDecoder decoder;
-	size_t size;
+	struct code_instruction *code;
 
 	if (address < rerun->start || address >= rerun->end)
 		return NULL;
@@ -19,11 +16,8 @@ static const struct code_rerun_code *code_at(struct code_rerun *rerun, uint64_t 
 	if (rerun->code_count == CODE_RERUN_CODES)
 		return NULL;
 	code = &rerun->codes[rerun->code_count];
-	size = core_read(rerun->core, address, bytes, sizeof(bytes));
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-	if (!size || ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size, &code->instruction, code->operands)))
+	if (!code_decode_at(rerun->core, address, CODE_WHOLE, code))
 		return NULL;
-	code->address = address;
 	rerun->code_at[address - rerun->start] = (uint16_t)++rerun->code_count;
 	return code;
 }
@@ -51,6 +45,7 @@ static struct code_rerun *create(const struct code_text *text, const struct code
 	if (!rerun)
 		return NULL;
 	rerun->core = text->core;
+	rerun->machine = text->machine;
 	rerun->start = rerun->ip = text->start;
 	rerun->end = text->end - text->start > CODE_RERUN_CODE_BYTES ? text->start + CODE_RERUN_CODE_BYTES : text->end;
 	rerun->codes = calloc(CODE_RERUN_CODES, sizeof(*rerun->codes));
@@ -84,7 +79,7 @@ bool code_rerun_run(const struct code_text *text, uint64_t target, const struct 
 	struct code_rerun *rerun = create(text, entry);
 
 	for (unsigned i = 0; rerun && i < STEPS_MAX && !rerun->stuck; i++) {
-		const struct code_rerun_code *code;
+		const struct code_instruction *code;
 
 		if (rerun->ip == target && is_there(rerun, text)) {
 			*ret = rerun;

@@ -11,7 +11,6 @@
 #ifndef ANALYZER_CODE_RERUN_H
 #define ANALYZER_CODE_RERUN_H
 
-#include <Zydis/Zydis.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,14 +47,9 @@ struct code_rerun_store {
 	struct code_rerun_value value;
 };
 
-struct code_rerun_code {
-	uint64_t address;
-	ZydisDecodedInstruction instruction;
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-};
-
 struct code_rerun {
 	const struct core *core;
+	const struct code_machine *machine;
 	uint64_t start, end; /* of the function */
 	uint64_t ip;
 	struct code_rerun_value registers[CORE_REGISTERS];
@@ -64,8 +58,8 @@ struct code_rerun {
 	uint32_t load_count;
 	struct code_rerun_store stores[CODE_RERUN_STORES];
 	size_t store_count;
-	struct code_rerun_code *codes; /* decoded so far */
-	uint16_t *code_at;	       /* of each byte of the function, index + 1 */
+	struct code_instruction *codes; /* decoded so far */
+	uint16_t *code_at;		/* of each byte of the function, index + 1 */
 	size_t code_count;
 	uint64_t shown[CODE_RERUN_SHOWN]; /* words of the frame whose address was taken: a call may write to them */
 	size_t shown_count;
@@ -80,6 +74,6 @@ bool code_rerun_run(const struct code_text *text, uint64_t target, const struct 
 void code_rerun_destroy(struct code_rerun *rerun);
 
 /* code_rerun_step.c: carries one instruction out, and moves the instruction pointer on. */
-void code_rerun_step(struct code_rerun *rerun, const struct code_rerun_code *code);
+void code_rerun_step(struct code_rerun *rerun, const struct code_instruction *code);
 
 #endif

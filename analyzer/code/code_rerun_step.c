@@ -20,20 +20,13 @@ static uint64_t extend_sign(uint64_t value, unsigned bits)
 	return bits >= 64 ? value : (uint64_t)((int64_t)(value << (64 - bits)) >> (64 - bits));
 }
 
-static bool is_high_byte(ZydisRegister name)
-{
-	return name == ZYDIS_REGISTER_AH || name == ZYDIS_REGISTER_BH || name == ZYDIS_REGISTER_CH ||
-	       name == ZYDIS_REGISTER_DH;
-}
-
 /* ---- registers and memory ---- */
 
-static struct code_rerun_value read_register(const struct code_rerun *rerun, ZydisRegister name, unsigned bits)
+static struct code_rerun_value read_number(const struct code_rerun *rerun, int number, unsigned bits)
 {
-	int number = code_text_register(name);
 	struct code_rerun_value value;
 
-	if (number < 0 || is_high_byte(name))
+	if (number < 0)
 		return unknown;
 	value = rerun->registers[number];
 	value.value = cut(value.value, bits);
@@ -41,16 +34,21 @@ static struct code_rerun_value read_register(const struct code_rerun *rerun, Zyd
 	return value;
 }
 
-/* A write of half a register clears the rest; of less, it keeps it (AMD64 manual, volume 1, 3.1.2). */
-static void write_register(struct code_rerun *rerun, ZydisRegister name, unsigned bits, struct code_rerun_value value)
+static struct code_rerun_value read_register(const struct code_rerun *rerun, const struct code_operand *operand)
 {
-	int number = code_text_register(name);
+	return operand->is_high_byte ? unknown : read_number(rerun, operand->reg, operand->bits);
+}
+
+/* A write of half a register clears the rest; of less, it keeps it (AMD64 manual, volume 1, 3.1.2). */
+static void write_register(struct code_rerun *rerun, const struct code_operand *operand, struct code_rerun_value value)
+{
+	unsigned bits = operand->bits;
 	struct code_rerun_value *to;
 
-	if (number < 0)
+	if (operand->reg < 0)
 		return;
-	to = &rerun->registers[number];
-	if (is_high_byte(name)) {
+	to = &rerun->registers[operand->reg];
+	if (operand->is_high_byte) {
 		*to = unknown;
 	} else if (bits < 32) {
 		to->value = (to->value & ~cut(~0ull, bits)) | cut(value.value, bits);
@@ -63,24 +61,23 @@ static void write_register(struct code_rerun *rerun, ZydisRegister name, unsigne
 	}
 }
 
-static bool address_of(const struct code_rerun *rerun, const struct code_rerun_code *code,
-		       const ZydisDecodedOperandMem *memory, uint64_t *ret, uint32_t *ret_through)
+static bool address_of(const struct code_rerun *rerun, const struct code_instruction *code,
+		       const struct code_memory *memory, uint64_t *ret, uint32_t *ret_through)
 {
 	struct code_rerun_value base = {.known = true}, index = {.known = true};
 
-	uint64_t segment = memory->segment == ZYDIS_REGISTER_FS ? rerun->registers[CORE_FS_BASE].value : 0;
+	uint64_t segment = memory->segment == CORE_FS_BASE ? rerun->registers[CORE_FS_BASE].value : 0;
 
-	if (memory->segment == ZYDIS_REGISTER_GS ||
-	    (memory->segment == ZYDIS_REGISTER_FS && !rerun->registers[CORE_FS_BASE].known))
+	if (memory->segment == CORE_GS_BASE ||
+	    (memory->segment == CORE_FS_BASE && !rerun->registers[CORE_FS_BASE].known))
 		return false;
-	if (memory->base == ZYDIS_REGISTER_RIP)
-		base.value = code->address + code->instruction.length;
-	else if (memory->base != ZYDIS_REGISTER_NONE)
-		base = read_register(rerun, memory->base, 64);
-	if (memory->index != ZYDIS_REGISTER_NONE)
-		index = read_register(rerun, memory->index, 64);
-	*ret = segment + base.value + index.value * memory->scale +
-	       (memory->disp.has_displacement ? (uint64_t)memory->disp.value : 0);
+	if (memory->is_pc_relative)
+		base.value = code->address + code->length;
+	else if (memory->base != CODE_REGISTER_NONE)
+		base = read_number(rerun, memory->base, memory->address_bits);
+	if (memory->index != CODE_REGISTER_NONE)
+		index = read_number(rerun, memory->index, memory->index_bits);
+	*ret = segment + base.value + index.value * memory->scale + (uint64_t)memory->displacement;
 	*ret_through = base.from ?: index.from;
 	return base.known && index.known;
 }
@@ -105,8 +102,8 @@ static uint32_t add_load(struct code_rerun *rerun, uint64_t address, uint64_t va
 	return rerun->load_count++;
 }
 
-static struct code_rerun_value read_memory(struct code_rerun *rerun, const struct code_rerun_code *code,
-					   const ZydisDecodedOperandMem *memory, unsigned bits)
+static struct code_rerun_value read_memory(struct code_rerun *rerun, const struct code_instruction *code,
+					   const struct code_memory *memory, unsigned bits)
 {
 	const struct code_rerun_store *store;
 	struct code_rerun_value value = {.known = true};
@@ -146,8 +143,8 @@ static void write_word(struct code_rerun *rerun, uint64_t word, struct code_reru
 	*store = (struct code_rerun_store){.address = word, .value = value};
 }
 
-static void write_memory(struct code_rerun *rerun, const struct code_rerun_code *code,
-			 const ZydisDecodedOperandMem *memory, unsigned bits, struct code_rerun_value value)
+static void write_memory(struct code_rerun *rerun, const struct code_instruction *code,
+			 const struct code_memory *memory, unsigned bits, struct code_rerun_value value)
 {
 	struct code_rerun_value whole = {.known = true};
 	const struct code_rerun_store *store;
@@ -179,32 +176,32 @@ static void write_memory(struct code_rerun *rerun, const struct code_rerun_code 
 	write_word(rerun, address & ~7ull, whole);
 }
 
-static struct code_rerun_value read_operand(struct code_rerun *rerun, const struct code_rerun_code *code,
+static struct code_rerun_value read_operand(struct code_rerun *rerun, const struct code_instruction *code,
 					    unsigned number)
 {
-	const ZydisDecodedOperand *operand = &code->operands[number];
+	const struct code_operand *operand = &code->operands[number];
 
-	switch (operand->type) {
-	case ZYDIS_OPERAND_TYPE_REGISTER:
-		return read_register(rerun, operand->reg.value, operand->size);
-	case ZYDIS_OPERAND_TYPE_MEMORY:
-		return read_memory(rerun, code, &operand->mem, operand->size);
-	case ZYDIS_OPERAND_TYPE_IMMEDIATE:
-		return (struct code_rerun_value){.value = operand->imm.value.u, .known = true};
+	switch (operand->kind) {
+	case CODE_OPERAND_REGISTER:
+		return read_register(rerun, operand);
+	case CODE_OPERAND_MEMORY:
+		return read_memory(rerun, code, &operand->memory, operand->bits);
+	case CODE_OPERAND_IMMEDIATE:
+		return (struct code_rerun_value){.value = operand->immediate, .known = true};
 	default:
 		return unknown;
 	}
 }
 
-static void write_operand(struct code_rerun *rerun, const struct code_rerun_code *code, unsigned number,
+static void write_operand(struct code_rerun *rerun, const struct code_instruction *code, unsigned number,
 			  struct code_rerun_value value)
 {
-	const ZydisDecodedOperand *operand = &code->operands[number];
+	const struct code_operand *operand = &code->operands[number];
 
-	if (operand->type == ZYDIS_OPERAND_TYPE_REGISTER)
-		write_register(rerun, operand->reg.value, operand->size, value);
-	else if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY)
-		write_memory(rerun, code, &operand->mem, operand->size, value);
+	if (operand->kind == CODE_OPERAND_REGISTER)
+		write_register(rerun, operand, value);
+	else if (operand->kind == CODE_OPERAND_MEMORY)
+		write_memory(rerun, code, &operand->memory, operand->bits, value);
 }
 
 /* ---- flags ---- */
@@ -229,110 +226,100 @@ static void set_flags_sum(struct code_rerun *rerun, struct code_rerun_value a, s
 	rerun->overflow = overflow >> (bits - 1) & 1;
 }
 
-/* Jcc, CMOVcc and SETcc end in the same four bits (AMD64 manual, volume 3, "Condition codes"). */
-static bool condition(const struct code_rerun *rerun, unsigned code)
+/* Flags tell whether that is so. Parity is not kept. */
+static bool is_told(const struct code_rerun *rerun, enum code_condition code)
 {
-	bool truth;
-
-	switch (code >> 1 & 7) {
-	case 0:
-		truth = rerun->overflow;
-		break;
-	case 1:
-		truth = rerun->carry;
-		break;
-	case 2:
-		truth = rerun->zero;
-		break;
-	case 3:
-		truth = rerun->carry || rerun->zero;
-		break;
-	case 4:
-		truth = rerun->sign;
-		break;
-	case 5:
-		return false;
-	case 6:
-		truth = rerun->sign != rerun->overflow;
-		break;
-	default:
-		truth = rerun->zero || rerun->sign != rerun->overflow;
-	}
-	return truth != (code & 1);
+	return rerun->flags_known && code != CODE_IF_PARITY && code != CODE_IF_NO_PARITY && code != CODE_IF_OTHER;
 }
 
-static bool needs_parity(unsigned code)
+static bool condition(const struct code_rerun *rerun, enum code_condition code)
 {
-	return (code >> 1 & 7) == 5;
+	switch (code) {
+	case CODE_IF_OVERFLOW:
+		return rerun->overflow;
+	case CODE_IF_BELOW:
+		return rerun->carry;
+	case CODE_IF_ZERO:
+		return rerun->zero;
+	case CODE_IF_NOT_ABOVE:
+		return rerun->carry || rerun->zero;
+	case CODE_IF_SIGN:
+		return rerun->sign;
+	case CODE_IF_LESS:
+		return rerun->sign != rerun->overflow;
+	case CODE_IF_NOT_GREATER:
+		return rerun->zero || rerun->sign != rerun->overflow;
+	default: /* the opposite of the one before it */
+		return !condition(rerun, code - 1);
+	}
 }
 
 /* ---- instructions ---- */
 
-static void compute(struct code_rerun *rerun, const struct code_rerun_code *code)
+static void compute(struct code_rerun *rerun, const struct code_instruction *code)
 {
-	ZydisMnemonic mnemonic = code->instruction.mnemonic;
+	enum code_op op = code->op;
 	struct code_rerun_value a = read_operand(rerun, code, 0), b = read_operand(rerun, code, 1), result;
-	unsigned bits = code->operands[0].size;
+	unsigned bits = code->operands[0].bits;
 	bool is_sum = false;
 
 	result = (struct code_rerun_value){.known = a.known && b.known};
 	/* A pointer and a number make a pointer. */
 	result.from = a.from && b.from ? CODE_RERUN_MIXED : a.from ?: b.from;
-	switch (mnemonic) {
-	case ZYDIS_MNEMONIC_ADD:
-	case ZYDIS_MNEMONIC_SUB:
-	case ZYDIS_MNEMONIC_CMP:
+	switch (op) {
+	case CODE_OP_ADD:
+	case CODE_OP_SUBTRACT:
+	case CODE_OP_COMPARE:
 		is_sum = true;
-		result.value = mnemonic == ZYDIS_MNEMONIC_ADD ? a.value + b.value : a.value - b.value;
+		result.value = op == CODE_OP_ADD ? a.value + b.value : a.value - b.value;
 		break;
-	case ZYDIS_MNEMONIC_OR:
+	case CODE_OP_OR:
 		result.value = a.value | b.value;
 		break;
-	case ZYDIS_MNEMONIC_XOR:
+	case CODE_OP_XOR:
 		result.value = a.value ^ b.value;
-		if (code->operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-		    code->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-		    code->operands[0].reg.value == code->operands[1].reg.value)
+		if (code->operands[0].kind == CODE_OPERAND_REGISTER &&
+		    code->operands[1].kind == CODE_OPERAND_REGISTER && code->operands[0].reg == code->operands[1].reg)
 			result = (struct code_rerun_value){.known = true};
 		break;
 	default: /* and, test */
 		result.value = a.value & b.value;
 	}
 	if (is_sum)
-		set_flags_sum(rerun, a, b, mnemonic != ZYDIS_MNEMONIC_ADD, bits);
+		set_flags_sum(rerun, a, b, op != CODE_OP_ADD, bits);
 	else
 		set_flags(rerun, result.known, result.value, bits);
-	if (mnemonic != ZYDIS_MNEMONIC_CMP && mnemonic != ZYDIS_MNEMONIC_TEST)
+	if (op != CODE_OP_COMPARE && op != CODE_OP_TEST)
 		write_operand(rerun, code, 0, result);
 }
 
 /* inc and dec leave the carry alone. */
-static void count(struct code_rerun *rerun, const struct code_rerun_code *code)
+static void count(struct code_rerun *rerun, const struct code_instruction *code)
 {
 	const struct code_rerun_value one = {.value = 1, .known = true};
-	bool down = code->instruction.mnemonic == ZYDIS_MNEMONIC_DEC, carry = rerun->carry;
+	bool down = code->op == CODE_OP_DECREMENT, carry = rerun->carry;
 	struct code_rerun_value value = read_operand(rerun, code, 0);
 	bool known = rerun->flags_known;
 
-	set_flags_sum(rerun, value, one, down, code->operands[0].size);
+	set_flags_sum(rerun, value, one, down, code->operands[0].bits);
 	rerun->carry = carry;
 	rerun->flags_known &= known;
 	value.value += down ? (uint64_t)-1 : 1;
 	write_operand(rerun, code, 0, value);
 }
 
-static void shift(struct code_rerun *rerun, const struct code_rerun_code *code)
+static void shift(struct code_rerun *rerun, const struct code_instruction *code)
 {
 	struct code_rerun_value value = read_operand(rerun, code, 0), by = read_operand(rerun, code, 1);
-	unsigned bits = code->operands[0].size, amount = by.value & (bits == 64 ? 63 : 31);
+	unsigned bits = code->operands[0].bits, amount = by.value & (bits == 64 ? 63 : 31);
 
 	value.known &= by.known;
 	value.from = mixed(value.from | by.from);
 	if (amount >= bits)
 		value.known = false;
-	else if (code->instruction.mnemonic == ZYDIS_MNEMONIC_SHL)
+	else if (code->op == CODE_OP_SHIFT_LEFT)
 		value.value <<= amount;
-	else if (code->instruction.mnemonic == ZYDIS_MNEMONIC_SHR)
+	else if (code->op == CODE_OP_SHIFT_RIGHT)
 		value.value = cut(value.value, bits) >> amount;
 	else
 		value.value = (uint64_t)((int64_t)extend_sign(value.value, bits) >> amount);
@@ -340,9 +327,9 @@ static void shift(struct code_rerun *rerun, const struct code_rerun_code *code)
 	write_operand(rerun, code, 0, value);
 }
 
-static void multiply(struct code_rerun *rerun, const struct code_rerun_code *code)
+static void multiply(struct code_rerun *rerun, const struct code_instruction *code)
 {
-	unsigned first = code->instruction.operand_count_visible == 3;
+	unsigned first = code->visible_count == 3;
 	struct code_rerun_value a = read_operand(rerun, code, first), b = read_operand(rerun, code, first + 1);
 
 	rerun->flags_known = false;
@@ -398,70 +385,67 @@ static void call(struct code_rerun *rerun)
 			store->value = unknown;
 	}
 	for (int i = 0; i <= CORE_RDI; i++) {
-		if (!code_text_survives_call(i))
+		if (!code_is_kept(rerun->machine, i))
 			rerun->registers[i] = unknown;
 	}
 	rerun->flags_known = false;
 }
 
 /* What is not known here: all that it writes is unknown after it. */
-static void forget(struct code_rerun *rerun, const struct code_rerun_code *code)
+static void forget(struct code_rerun *rerun, const struct code_instruction *code)
 {
-	for (size_t i = 0; i < code->instruction.operand_count; i++) {
-		if (code->operands[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
+	for (size_t i = 0; i < code->operand_count; i++) {
+		if (code->operands[i].writes)
 			write_operand(rerun, code, (unsigned)i, unknown);
 	}
 	rerun->flags_known = false;
 }
 
-static bool move(struct code_rerun *rerun, const struct code_rerun_code *code)
+static bool move(struct code_rerun *rerun, const struct code_instruction *code)
 {
 	struct code_rerun_value value;
 	uint64_t address = 0;
 
-	switch (code->instruction.mnemonic) {
-	case ZYDIS_MNEMONIC_MOV:
-	case ZYDIS_MNEMONIC_MOVZX:
+	switch (code->op) {
+	case CODE_OP_MOVE:
+	case CODE_OP_MOVE_ZERO:
 		value = read_operand(rerun, code, 1);
-		if (value.known && code->operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-		    code->operands[0].reg.value != ZYDIS_REGISTER_RBP &&
-		    code->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-		    code->operands[1].reg.value == ZYDIS_REGISTER_RSP)
+		if (value.known && code->operands[0].kind == CODE_OPERAND_REGISTER &&
+		    code->operands[0].reg != CORE_RBP && code->operands[1].kind == CODE_OPERAND_REGISTER &&
+		    code->operands[1].reg == CORE_RSP)
 			show(rerun, value.value);
 		break;
-	case ZYDIS_MNEMONIC_MOVSX:
-	case ZYDIS_MNEMONIC_MOVSXD:
+	case CODE_OP_MOVE_SIGN:
 		value = read_operand(rerun, code, 1);
-		value.value = extend_sign(value.value, code->operands[1].size);
+		value.value = extend_sign(value.value, code->operands[1].bits);
 		value.from = mixed(value.from);
 		break;
-	case ZYDIS_MNEMONIC_CDQE:
+	case CODE_OP_WIDEN_RAX:
 		value = rerun->registers[CORE_RAX];
 		value.value = extend_sign(value.value, 32);
 		value.from = mixed(value.from);
 		rerun->registers[CORE_RAX] = value;
 		return true;
-	case ZYDIS_MNEMONIC_LEA:
+	case CODE_OP_ADDRESS:
 		value = (struct code_rerun_value){0};
-		value.known = address_of(rerun, code, &code->operands[1].mem, &address, &value.from);
+		value.known = address_of(rerun, code, &code->operands[1].memory, &address, &value.from);
 		value.value = address;
-		if (value.known && code->operands[0].reg.value != ZYDIS_REGISTER_RSP &&
-		    (code->operands[1].mem.base == ZYDIS_REGISTER_RSP ||
-		     code->operands[1].mem.base == ZYDIS_REGISTER_RBP))
+		if (value.known && code->operands[0].reg != CORE_RSP &&
+		    (code->operands[1].memory.base == CORE_RSP || code->operands[1].memory.base == CORE_RBP))
 			show(rerun, address);
 		break;
-	case ZYDIS_MNEMONIC_PUSH:
+	case CODE_OP_PUSH:
 		push(rerun, read_operand(rerun, code, 0));
 		return true;
-	case ZYDIS_MNEMONIC_POP:
+	case CODE_OP_POP:
 		write_operand(rerun, code, 0, pop(rerun));
 		return true;
-	case ZYDIS_MNEMONIC_LEAVE:
+	case CODE_OP_LEAVE:
 		rerun->registers[CORE_RSP] = rerun->registers[CORE_RBP];
 		rerun->registers[CORE_RBP] = pop(rerun);
 		return true;
-	case ZYDIS_MNEMONIC_NOP:
-	case ZYDIS_MNEMONIC_ENDBR64:
+	case CODE_OP_NOTHING:
+	case CODE_OP_LANDING:
 		return true;
 	default:
 		return false;
@@ -470,29 +454,29 @@ static bool move(struct code_rerun *rerun, const struct code_rerun_code *code)
 	return true;
 }
 
-static bool arithmetic(struct code_rerun *rerun, const struct code_rerun_code *code)
+static bool arithmetic(struct code_rerun *rerun, const struct code_instruction *code)
 {
-	switch (code->instruction.mnemonic) {
-	case ZYDIS_MNEMONIC_ADD:
-	case ZYDIS_MNEMONIC_SUB:
-	case ZYDIS_MNEMONIC_CMP:
-	case ZYDIS_MNEMONIC_AND:
-	case ZYDIS_MNEMONIC_TEST:
-	case ZYDIS_MNEMONIC_OR:
-	case ZYDIS_MNEMONIC_XOR:
+	switch (code->op) {
+	case CODE_OP_ADD:
+	case CODE_OP_SUBTRACT:
+	case CODE_OP_COMPARE:
+	case CODE_OP_AND:
+	case CODE_OP_TEST:
+	case CODE_OP_OR:
+	case CODE_OP_XOR:
 		compute(rerun, code);
 		return true;
-	case ZYDIS_MNEMONIC_INC:
-	case ZYDIS_MNEMONIC_DEC:
+	case CODE_OP_INCREMENT:
+	case CODE_OP_DECREMENT:
 		count(rerun, code);
 		return true;
-	case ZYDIS_MNEMONIC_SHL:
-	case ZYDIS_MNEMONIC_SHR:
-	case ZYDIS_MNEMONIC_SAR:
+	case CODE_OP_SHIFT_LEFT:
+	case CODE_OP_SHIFT_RIGHT:
+	case CODE_OP_SHIFT_RIGHT_SIGNED:
 		shift(rerun, code);
 		return true;
-	case ZYDIS_MNEMONIC_IMUL:
-		if (code->instruction.operand_count_visible < 2)
+	case CODE_OP_MULTIPLY:
+		if (code->visible_count < 2)
 			return false;
 		multiply(rerun, code);
 		return true;
@@ -501,36 +485,23 @@ static bool arithmetic(struct code_rerun *rerun, const struct code_rerun_code *c
 	}
 }
 
-/* 70+cc and 0f 80+cc; the others (loop, jrcxz, xbegin) do not ask the flags, or not them alone. */
-static bool is_by_flags(unsigned opcode)
+static void branch(struct code_rerun *rerun, const struct code_instruction *code, bool is_always)
 {
-	return (opcode & 0xf0) == 0x70 || (opcode & 0xf0) == 0x80;
-}
-
-static void branch(struct code_rerun *rerun, const struct code_rerun_code *code, bool is_always)
-{
-	unsigned opcode = code->instruction.opcode;
-	ZyanU64 target;
-
-	if (code->operands[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
-	    ZYAN_FAILED(ZydisCalcAbsoluteAddress(&code->instruction, &code->operands[0], code->address, &target)) ||
-	    (!is_always && (!rerun->flags_known || needs_parity(opcode) || !is_by_flags(opcode)))) {
+	if (!code->has_target || (!is_always && !is_told(rerun, code->condition)))
 		rerun->stuck = true;
-		return;
-	}
-	if (is_always || condition(rerun, opcode))
-		rerun->ip = target;
+	else if (is_always || condition(rerun, code->condition))
+		rerun->ip = code->target;
 }
 
-static bool by_condition(struct code_rerun *rerun, const struct code_rerun_code *code)
+static bool by_condition(struct code_rerun *rerun, const struct code_instruction *code)
 {
-	bool is_move = code->instruction.meta.category == ZYDIS_CATEGORY_CMOV;
+	bool is_move = code->op == CODE_OP_MOVE_IF;
 	struct code_rerun_value value = unknown;
 
-	if (!is_move && code->instruction.meta.category != ZYDIS_CATEGORY_SETCC)
+	if (!is_move && code->op != CODE_OP_SET_IF)
 		return false;
-	if (rerun->flags_known && !needs_parity(code->instruction.opcode)) {
-		bool truth = condition(rerun, code->instruction.opcode);
+	if (is_told(rerun, code->condition)) {
+		bool truth = condition(rerun, code->condition);
 
 		if (is_move)
 			value = read_operand(rerun, code, truth ? 1 : 0);
@@ -541,28 +512,27 @@ static bool by_condition(struct code_rerun *rerun, const struct code_rerun_code 
 	return true;
 }
 
-void code_rerun_step(struct code_rerun *rerun, const struct code_rerun_code *code)
+void code_rerun_step(struct code_rerun *rerun, const struct code_instruction *code)
 {
-	rerun->ip = code->address + code->instruction.length;
-	switch (code->instruction.meta.category) {
-	case ZYDIS_CATEGORY_COND_BR:
+	rerun->ip = code->address + code->length;
+	switch (code->flow) {
+	case CODE_FLOW_BRANCH:
 		branch(rerun, code, false);
 		return;
-	case ZYDIS_CATEGORY_UNCOND_BR:
+	case CODE_FLOW_JUMP:
 		branch(rerun, code, true);
 		return;
-	case ZYDIS_CATEGORY_CALL:
-	case ZYDIS_CATEGORY_SYSCALL:
+	case CODE_FLOW_CALL:
+	case CODE_FLOW_SYSTEM_CALL:
 		call(rerun);
 		return;
-	case ZYDIS_CATEGORY_RET:
+	case CODE_FLOW_RETURN:
 		rerun->stuck = true;
 		return;
 	default:
 		break;
 	}
 	/* `rep` makes an instruction a loop of its own. */
-	if ((code->instruction.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)) ||
-	    (!move(rerun, code) && !arithmetic(rerun, code) && !by_condition(rerun, code)))
+	if (code->is_repeated || (!move(rerun, code) && !arithmetic(rerun, code) && !by_condition(rerun, code)))
 		forget(rerun, code);
 }

@@ -49,34 +49,29 @@ static bool find_function(const struct core *core, uint64_t pc, uint64_t *ret_st
 
 /* ---- decoding ---- */
 
-static bool is_branch(const ZydisDecodedInstruction *instruction)
+static bool is_branch(const struct code_instruction *instruction)
 {
-	return instruction->meta.category == ZYDIS_CATEGORY_UNCOND_BR ||
-	       instruction->meta.category == ZYDIS_CATEGORY_COND_BR;
+	return instruction->flow == CODE_FLOW_JUMP || instruction->flow == CODE_FLOW_BRANCH;
 }
 
-static void note_branch(struct code_text *text, const struct code_text_step *step)
+static void note_branch(struct code_text *text, const struct code_instruction *step)
 {
 	struct code_text_branch *branch = &text->branches[text->branch_count];
-	ZyanU64 target;
 
-	if (step->operands[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE || text->branch_count == CODE_TEXT_BRANCHES ||
-	    ZYAN_FAILED(ZydisCalcAbsoluteAddress(&step->instruction, &step->operands[0], step->address, &target))) {
+	if (!step->has_target || text->branch_count == CODE_TEXT_BRANCHES) {
 		text->knows_branches = false;
 		return;
 	}
-	*branch = (struct code_text_branch){.address = step->address,
-					    .target = target,
-					    .is_always = step->instruction.meta.category == ZYDIS_CATEGORY_UNCOND_BR};
+	*branch = (struct code_text_branch){
+		.address = step->address, .target = step->target, .is_always = step->flow == CODE_FLOW_JUMP};
 	text->branch_count++;
 }
 
-static bool is_load(const struct code_text_step *step)
+static bool is_load(const struct code_instruction *step)
 {
-	return step->instruction.mnemonic == ZYDIS_MNEMONIC_MOV &&
-	       step->operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER && step->operands[0].size == 64 &&
-	       step->operands[1].type == ZYDIS_OPERAND_TYPE_MEMORY &&
-	       step->operands[1].mem.index == ZYDIS_REGISTER_NONE;
+	return step->op == CODE_OP_MOVE && step->operands[0].kind == CODE_OPERAND_REGISTER &&
+	       step->operands[0].bits == 64 && step->operands[1].kind == CODE_OPERAND_MEMORY &&
+	       step->operands[1].memory.index == CODE_REGISTER_NONE;
 }
 
 static void add_walk(struct code_text *text, struct code_text_walk walk)
@@ -86,31 +81,30 @@ static void add_walk(struct code_text *text, struct code_text_walk walk)
 }
 
 /* mov R, [R+offset]; or R from a slot, through R, and back into the slot. */
-static void note_walk(struct code_text *text, const struct code_text_step last[3])
+static void note_walk(struct code_text *text, const struct code_instruction last[3])
 {
-	const struct code_text_step *load = &last[2], *store = &last[2];
-	ZydisRegister reg = load->operands[0].reg.value;
+	const struct code_instruction *load = &last[2], *store = &last[2];
+	int reg = load->operands[0].reg;
 
-	if (is_load(load) && load->operands[1].mem.base == reg) {
-		add_walk(text, (struct code_text_walk){.number = code_text_register(reg),
-						       .offset = load->operands[1].mem.disp.value});
+	if (is_load(load) && load->operands[1].memory.base == reg) {
+		add_walk(text, (struct code_text_walk){.number = reg, .offset = load->operands[1].memory.displacement});
 		return;
 	}
-	if (store->operands[0].type != ZYDIS_OPERAND_TYPE_MEMORY ||
-	    store->operands[1].type != ZYDIS_OPERAND_TYPE_REGISTER ||
-	    store->operands[0].mem.base != ZYDIS_REGISTER_RBP || store->operands[0].mem.index != ZYDIS_REGISTER_NONE)
+	if (store->operands[0].kind != CODE_OPERAND_MEMORY || store->operands[1].kind != CODE_OPERAND_REGISTER ||
+	    store->operands[1].bits != 64 || store->operands[0].memory.base != CORE_RBP ||
+	    store->operands[0].memory.index != CODE_REGISTER_NONE)
 		return;
-	reg = store->operands[1].reg.value;
-	if (is_load(&last[0]) && is_load(&last[1]) && last[0].operands[0].reg.value == reg &&
-	    last[1].operands[0].reg.value == reg && last[1].operands[1].mem.base == reg &&
-	    last[0].operands[1].mem.base == ZYDIS_REGISTER_RBP &&
-	    last[0].operands[1].mem.disp.value == store->operands[0].mem.disp.value)
+	reg = store->operands[1].reg;
+	if (is_load(&last[0]) && is_load(&last[1]) && last[0].operands[0].reg == reg &&
+	    last[1].operands[0].reg == reg && last[1].operands[1].memory.base == reg &&
+	    last[0].operands[1].memory.base == CORE_RBP &&
+	    last[0].operands[1].memory.displacement == store->operands[0].memory.displacement)
 		add_walk(text, (struct code_text_walk){.number = -1,
-						       .slot = store->operands[0].mem.disp.value,
-						       .offset = last[1].operands[1].mem.disp.value});
+						       .slot = store->operands[0].memory.displacement,
+						       .offset = last[1].operands[1].memory.displacement});
 }
 
-static void keep_step(struct code_text *text, const struct code_text_step *step)
+static void keep_step(struct code_text *text, const struct code_instruction *step)
 {
 	text->from_start = text->count < CODE_TEXT_STEPS;
 	text->steps[text->next] = *step;
@@ -122,36 +116,27 @@ static void keep_step(struct code_text *text, const struct code_text_step *step)
 static bool decode(struct code_text *text, uint8_t *bytes, size_t size)
 {
 	uint64_t at = text->start;
-	struct code_text_step last[3] = {0}, step;
-	ZydisDecoder decoder;
+	struct code_instruction last[3] = {0}, step;
 	bool came_by = false;
 
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 	text->knows_branches = text->from_start = true;
 	while (at < text->start + size) {
 		size_t offset = at - text->start;
 
 		came_by |= at == text->place;
-		if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder, NULL, bytes + offset, size - offset,
-							      &step.instruction)))
+		if (!code_decode(text->machine, bytes + offset, size - offset, at,
+				 at < text->place ? CODE_WHOLE : CODE_OPERANDS_OF_MOVE, &step))
 			break;
-		/* Operands are the greater part of the work, and needed of few. */
-		if ((at < text->place || is_branch(&step.instruction) ||
-		     step.instruction.mnemonic == ZYDIS_MNEMONIC_MOV) &&
-		    ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes + offset, size - offset, &step.instruction,
-						       step.operands)))
-			break;
-		step.address = at;
-		if (is_branch(&step.instruction))
+		if (is_branch(&step))
 			note_branch(text, &step);
 		last[0] = last[1];
 		last[1] = last[2];
 		last[2] = step;
-		if (step.instruction.mnemonic == ZYDIS_MNEMONIC_MOV)
+		if (step.op == CODE_OP_MOVE)
 			note_walk(text, last);
 		if (at < text->place)
 			keep_step(text, &step);
-		at += step.instruction.length;
+		at += step.length;
 	}
 	came_by |= at == text->place;
 	text->knows_branches &= at >= text->end;
@@ -169,6 +154,7 @@ struct code_text *code_text_read(const struct core *core, uint64_t place, bool a
 	if (!text)
 		return NULL;
 	text->core = core;
+	text->machine = code_machine_of(core->machine);
 	text->place = place;
 	text->known = known;
 	memcpy(text->registers, registers, sizeof(text->registers));
@@ -185,7 +171,7 @@ struct code_text *code_text_read(const struct core *core, uint64_t place, bool a
 	return NULL;
 }
 
-const struct code_text_step *code_text_step_back(const struct code_text *text, size_t number)
+const struct code_instruction *code_text_step_back(const struct code_text *text, size_t number)
 {
 	return number < text->count ? &text->steps[(text->next + 2 * CODE_TEXT_STEPS - 1 - number) % CODE_TEXT_STEPS]
 				    : NULL;
@@ -221,44 +207,25 @@ bool code_text_is_in_loop(const struct code_text *text, uint64_t address)
 
 /* ---- registers ---- */
 
-int code_text_register(ZydisRegister name)
+bool code_text_is_call(const struct code_instruction *step)
 {
-	static const int numbers[] = {CORE_RAX, CORE_RCX, CORE_RDX, CORE_RBX, CORE_RSP, CORE_RBP, CORE_RSI, CORE_RDI,
-				      CORE_R8,	CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15};
-
-	name = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, name);
-	return name >= ZYDIS_REGISTER_RAX && name <= ZYDIS_REGISTER_R15 ? numbers[name - ZYDIS_REGISTER_RAX] : -1;
-}
-
-bool code_text_survives_call(int number)
-{
-	return number == CORE_RBX || number == CORE_RBP || number == CORE_RSP ||
-	       (number >= CORE_R15 && number <= CORE_R12);
-}
-
-bool code_text_is_call(const struct code_text_step *step)
-{
-	return step->instruction.meta.category == ZYDIS_CATEGORY_CALL ||
-	       step->instruction.meta.category == ZYDIS_CATEGORY_SYSCALL;
+	return step->flow == CODE_FLOW_CALL || step->flow == CODE_FLOW_SYSTEM_CALL;
 }
 
 /* Nothing falls through it. */
-static bool ends_flow(const struct code_text_step *step)
+static bool ends_flow(const struct code_instruction *step)
 {
-	return step->instruction.meta.category == ZYDIS_CATEGORY_UNCOND_BR ||
-	       step->instruction.meta.category == ZYDIS_CATEGORY_RET;
+	return step->flow == CODE_FLOW_JUMP || step->flow == CODE_FLOW_RETURN;
 }
 
-bool code_text_writes(const struct code_text_step *step, int number)
+bool code_text_writes(const struct code_text *text, const struct code_instruction *step, int number)
 {
 	if (code_text_is_call(step))
-		return !code_text_survives_call(number);
-	for (size_t i = 0; i < step->instruction.operand_count; i++) {
-		const ZydisDecodedOperand *operand = &step->operands[i];
+		return !code_is_kept(text->machine, number);
+	for (size_t i = 0; i < step->operand_count; i++) {
+		const struct code_operand *operand = &step->operands[i];
 
-		if (operand->type == ZYDIS_OPERAND_TYPE_REGISTER &&
-		    (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
-		    code_text_register(operand->reg.value) == number)
+		if (operand->kind == CODE_OPERAND_REGISTER && operand->writes && operand->reg == number)
 			return true;
 	}
 	return false;
@@ -283,7 +250,7 @@ static bool leads_around(const struct code_text *text, uint64_t ended, uint64_t 
 }
 
 /* A jump forward to the condition at the end of a loop, in whose body the walk is. */
-static bool enters_loop(const struct code_text *text, const struct code_text_step *jump)
+static bool enters_loop(const struct code_text *text, const struct code_instruction *jump)
 {
 	for (size_t i = 0; i < text->branch_count; i++) {
 		if (text->branches[i].address == jump->address)
@@ -296,7 +263,7 @@ static bool enters_loop(const struct code_text *text, const struct code_text_ste
  * is `step` itself when nothing is in the way. */
 static enum code_text_writer skip_ended(const struct code_text *text, uint64_t *from, size_t *step)
 {
-	const struct code_text_step *at = code_text_step_back(text, *step);
+	const struct code_instruction *at = code_text_step_back(text, *step);
 
 	if (!at)
 		return text->from_start ? CODE_TEXT_ENTRY : CODE_TEXT_LOST;
@@ -311,9 +278,9 @@ static enum code_text_writer skip_ended(const struct code_text *text, uint64_t *
 
 static uint64_t place_behind(const struct code_text *text, size_t step)
 {
-	const struct code_text_step *at = code_text_step_back(text, step);
+	const struct code_instruction *at = code_text_step_back(text, step);
 
-	return at ? at->address + at->instruction.length : text->start;
+	return at ? at->address + at->length : text->start;
 }
 
 enum code_text_writer code_text_find_writer(const struct code_text *text, int number, size_t step, size_t *ret)
@@ -325,88 +292,82 @@ enum code_text_writer code_text_find_writer(const struct code_text *text, int nu
 
 		if (way != CODE_TEXT_WRITER)
 			return way;
-		if (code_text_writes(code_text_step_back(text, step), number)) {
+		if (code_text_writes(text, code_text_step_back(text, step), number)) {
 			*ret = step;
 			return CODE_TEXT_WRITER;
 		}
 	}
 }
 
-bool code_text_address_of(const struct code_text *text, size_t step, const ZydisDecodedOperandMem *memory,
-			  unsigned depth, uint64_t *ret)
+bool code_text_address_of(const struct code_text *text, size_t step, const struct code_memory *memory, unsigned depth,
+			  uint64_t *ret)
 {
-	const struct code_text_step *at = code_text_step_back(text, step);
+	const struct code_instruction *at = code_text_step_back(text, step);
 	uint64_t base = 0, index = 0;
 
-	uint64_t segment = memory->segment == ZYDIS_REGISTER_FS ? text->registers[CORE_FS_BASE] : 0;
+	uint64_t segment = memory->segment == CORE_FS_BASE ? text->registers[CORE_FS_BASE] : 0;
 
 	/* gs is the kernel's and Wine's. */
-	if (memory->segment == ZYDIS_REGISTER_GS ||
-	    (memory->segment == ZYDIS_REGISTER_FS && !(text->known & 1u << CORE_FS_BASE)))
+	if (memory->segment == CORE_GS_BASE || (memory->segment == CORE_FS_BASE && !(text->known & 1u << CORE_FS_BASE)))
 		return false;
-	if (memory->base == ZYDIS_REGISTER_RIP)
-		base = at->address + at->instruction.length;
-	else if (memory->base != ZYDIS_REGISTER_NONE &&
-		 !code_text_value_before(text, code_text_register(memory->base), step, depth, &base))
+	if (memory->is_pc_relative)
+		base = at->address + at->length;
+	else if (memory->base != CODE_REGISTER_NONE && !code_text_value_before(text, memory->base, step, depth, &base))
 		return false;
-	if (memory->index != ZYDIS_REGISTER_NONE &&
-	    !code_text_value_before(text, code_text_register(memory->index), step, depth, &index))
+	if (memory->index != CODE_REGISTER_NONE && !code_text_value_before(text, memory->index, step, depth, &index))
 		return false;
-	*ret = segment + base + index * memory->scale +
-	       (memory->disp.has_displacement ? (uint64_t)memory->disp.value : 0);
+	*ret = segment + base + index * memory->scale + (uint64_t)memory->displacement;
 	return true;
 }
 
 /* An operand that is no memory, as a number. */
-static bool operand_value(const struct code_text *text, size_t step, const ZydisDecodedOperand *operand, unsigned depth,
+static bool operand_value(const struct code_text *text, size_t step, const struct code_operand *operand, unsigned depth,
 			  uint64_t *ret)
 {
-	if (operand->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
-		*ret = operand->imm.value.u;
+	if (operand->kind == CODE_OPERAND_IMMEDIATE) {
+		*ret = operand->immediate;
 		return true;
 	}
-	return operand->type == ZYDIS_OPERAND_TYPE_REGISTER &&
-	       code_text_value_before(text, code_text_register(operand->reg.value), step, depth, ret);
+	return operand->kind == CODE_OPERAND_REGISTER && code_text_value_before(text, operand->reg, step, depth, ret);
 }
 
-static bool is_same_register(const struct code_text_step *at)
+static bool is_same_register(const struct code_instruction *at)
 {
-	return at->operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-	       at->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-	       code_text_register(at->operands[0].reg.value) == code_text_register(at->operands[1].reg.value);
+	return at->operands[0].kind == CODE_OPERAND_REGISTER && at->operands[1].kind == CODE_OPERAND_REGISTER &&
+	       at->operands[0].reg == at->operands[1].reg;
 }
 
 /* What push, pop and the arithmetic of addresses make of a register. */
 static bool value_computed(const struct code_text *text, int number, size_t step, unsigned depth, uint64_t *ret)
 {
-	const struct code_text_step *at = code_text_step_back(text, step);
+	const struct code_instruction *at = code_text_step_back(text, step);
 	uint64_t before, by;
 
-	switch (at->instruction.mnemonic) {
-	case ZYDIS_MNEMONIC_PUSH:
-	case ZYDIS_MNEMONIC_POP:
+	switch (at->op) {
+	case CODE_OP_PUSH:
+	case CODE_OP_POP:
 		if (number != CORE_RSP || !code_text_value_before(text, number, step, depth - 1, &before))
 			return false;
-		*ret = before + (at->instruction.mnemonic == ZYDIS_MNEMONIC_PUSH ? (uint64_t)-8 : 8);
+		*ret = before + (at->op == CODE_OP_PUSH ? (uint64_t)-8 : 8);
 		return true;
-	case ZYDIS_MNEMONIC_CDQE:
+	case CODE_OP_WIDEN_RAX:
 		if (!code_text_value_before(text, CORE_RAX, step, depth - 1, &before))
 			return false;
 		*ret = (uint64_t)(int64_t)(int32_t)before;
 		return true;
-	case ZYDIS_MNEMONIC_XOR:
+	case CODE_OP_XOR:
 		*ret = 0;
 		return is_same_register(at);
-	case ZYDIS_MNEMONIC_ADD:
-	case ZYDIS_MNEMONIC_SUB:
-	case ZYDIS_MNEMONIC_SHL:
-		if (at->operands[0].type != ZYDIS_OPERAND_TYPE_REGISTER || at->operands[0].size != 64 ||
+	case CODE_OP_ADD:
+	case CODE_OP_SUBTRACT:
+	case CODE_OP_SHIFT_LEFT:
+		if (at->operands[0].kind != CODE_OPERAND_REGISTER || at->operands[0].bits != 64 ||
 		    !code_text_value_before(text, number, step, depth - 1, &before) ||
 		    !operand_value(text, step, &at->operands[1], depth - 1, &by))
 			return false;
-		*ret = at->instruction.mnemonic == ZYDIS_MNEMONIC_ADD	? before + by
-		       : at->instruction.mnemonic == ZYDIS_MNEMONIC_SUB ? before - by
-									: before << (by & 63);
+		*ret = at->op == CODE_OP_ADD	    ? before + by
+		       : at->op == CODE_OP_SUBTRACT ? before - by
+						    : before << (by & 63);
 		return true;
 	default:
 		return false;
@@ -416,16 +377,16 @@ static bool value_computed(const struct code_text *text, int number, size_t step
 /* Half of a register, from a register or memory: the other half becomes zero, or copies of its sign. */
 static bool half_written(const struct code_text *text, size_t step, unsigned depth, uint64_t *ret)
 {
-	const struct code_text_step *at = code_text_step_back(text, step);
-	const ZydisDecodedOperand *from = &at->operands[1];
-	bool is_signed = at->instruction.mnemonic == ZYDIS_MNEMONIC_MOVSXD;
+	const struct code_instruction *at = code_text_step_back(text, step);
+	const struct code_operand *from = &at->operands[1];
+	bool is_signed = at->op == CODE_OP_MOVE_SIGN;
 	uint64_t address, value;
 	uint32_t half;
 
-	if ((!is_signed && at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV) || from->size != 32)
+	if ((!is_signed && at->op != CODE_OP_MOVE) || from->bits != 32)
 		return false;
-	if (from->type == ZYDIS_OPERAND_TYPE_MEMORY) {
-		if (!code_text_address_of(text, step, &from->mem, depth - 1, &address) ||
+	if (from->kind == CODE_OPERAND_MEMORY) {
+		if (!code_text_address_of(text, step, &from->memory, depth - 1, &address) ||
 		    core_read(text->core, address, &half, sizeof(half)) != sizeof(half))
 			return false;
 	} else {
@@ -440,34 +401,33 @@ static bool half_written(const struct code_text *text, size_t step, unsigned dep
 /* What an instruction that writes the register leaves in it. */
 static bool value_written(const struct code_text *text, int number, size_t step, unsigned depth, uint64_t *ret)
 {
-	const struct code_text_step *at = code_text_step_back(text, step);
-	const ZydisDecodedOperand *to = &at->operands[0], *from = &at->operands[1];
+	const struct code_instruction *at = code_text_step_back(text, step);
+	const struct code_operand *to = &at->operands[0], *from = &at->operands[1];
 	uint64_t address;
 
 	if (depth == 0 || code_text_is_call(at))
 		return false;
 	if (value_computed(text, number, step, depth, ret))
 		return true;
-	if (at->instruction.operand_count_visible < 2 || to->type != ZYDIS_OPERAND_TYPE_REGISTER ||
-	    code_text_register(to->reg.value) != number)
+	if (at->visible_count < 2 || to->kind != CODE_OPERAND_REGISTER || to->reg != number)
 		return false;
 	if (half_written(text, step, depth, ret))
 		return true;
-	if (to->size != 64)
+	if (to->bits != 64)
 		return false;
-	if (at->instruction.mnemonic == ZYDIS_MNEMONIC_LEA)
-		return code_text_address_of(text, step, &from->mem, depth - 1, ret);
-	if (at->instruction.mnemonic != ZYDIS_MNEMONIC_MOV)
+	if (at->op == CODE_OP_ADDRESS)
+		return code_text_address_of(text, step, &from->memory, depth - 1, ret);
+	if (at->op != CODE_OP_MOVE)
 		return false;
-	if (from->type == ZYDIS_OPERAND_TYPE_REGISTER)
-		return from->size == 64 && code_text_register(from->reg.value) >= 0 &&
-		       code_text_value_before(text, code_text_register(from->reg.value), step, depth - 1, ret);
-	if (from->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
-		*ret = from->imm.value.u;
+	if (from->kind == CODE_OPERAND_REGISTER)
+		return from->bits == 64 && from->reg >= 0 &&
+		       code_text_value_before(text, from->reg, step, depth - 1, ret);
+	if (from->kind == CODE_OPERAND_IMMEDIATE) {
+		*ret = from->immediate;
 		return true;
 	}
-	return from->type == ZYDIS_OPERAND_TYPE_MEMORY && from->size == 64 &&
-	       code_text_address_of(text, step, &from->mem, depth - 1, &address) &&
+	return from->kind == CODE_OPERAND_MEMORY && from->bits == 64 &&
+	       code_text_address_of(text, step, &from->memory, depth - 1, &address) &&
 	       code_origin_read_word(text->core, address, ret);
 }
 
@@ -479,7 +439,7 @@ bool code_text_value_before(const struct code_text *text, int number, size_t ste
 	if (number < 0 || depth == 0)
 		return false;
 	for (size_t i = 0; i <= step && i < text->count && !changed_since; i++)
-		changed_since = code_text_writes(code_text_step_back(text, i), number);
+		changed_since = code_text_writes(text, code_text_step_back(text, i), number);
 	if (!changed_since) {
 		*ret = text->registers[number];
 		return text->known & 1u << number;
@@ -494,16 +454,16 @@ enum code_text_writer code_text_find_store(const struct code_text *text, uint64_
 
 	for (;; step++) {
 		enum code_text_writer way = skip_ended(text, &from, &step);
-		const struct code_text_step *at = code_text_step_back(text, step);
-		const ZydisDecodedOperand *to;
+		const struct code_instruction *at = code_text_step_back(text, step);
+		const struct code_operand *to;
 
 		if (way != CODE_TEXT_WRITER)
 			return way;
 		to = &at->operands[0];
-		if (at->instruction.mnemonic == ZYDIS_MNEMONIC_MOV && to->type == ZYDIS_OPERAND_TYPE_MEMORY &&
-		    (to->mem.base == ZYDIS_REGISTER_RBP || to->mem.base == ZYDIS_REGISTER_RSP) &&
-		    to->mem.index == ZYDIS_REGISTER_NONE && to->size == 64 &&
-		    code_text_address_of(text, step, &to->mem, 4, &address) && address == slot) {
+		if (at->op == CODE_OP_MOVE && to->kind == CODE_OPERAND_MEMORY &&
+		    (to->memory.base == CORE_RBP || to->memory.base == CORE_RSP) &&
+		    to->memory.index == CODE_REGISTER_NONE && to->bits == 64 &&
+		    code_text_address_of(text, step, &to->memory, 4, &address) && address == slot) {
 			*ret = step;
 			return CODE_TEXT_WRITER;
 		}

@@ -10,18 +10,12 @@
 #ifndef ANALYZER_CODE_TEXT_H
 #define ANALYZER_CODE_TEXT_H
 
-#include <Zydis/Zydis.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/code/code_machine.h"
 #include "analyzer/core/core.h"
-
-struct code_text_step {
-	ZydisDecodedInstruction instruction;
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-	uint64_t address;
-};
 
 struct code_text_branch {
 	uint64_t address, target;
@@ -41,11 +35,12 @@ struct code_text_walk {
 
 struct code_text {
 	const struct core *core;
+	const struct code_machine *machine;
 	uint64_t start, end; /* of the function */
 	uint64_t place;
-	uint64_t registers[CORE_REGISTERS];	      /* as they were at the place */
-	uint32_t known;				      /* bit n: registers[n] is known */
-	struct code_text_step steps[CODE_TEXT_STEPS]; /* a ring: the newest `count` of them end at `next` */
+	uint64_t registers[CORE_REGISTERS];		/* as they were at the place */
+	uint32_t known;					/* bit n: registers[n] is known */
+	struct code_instruction steps[CODE_TEXT_STEPS]; /* a ring: the newest `count` of them end at `next` */
 	size_t next, count;
 	bool from_start; /* the oldest step is the function's first instruction */
 	struct code_text_branch branches[CODE_TEXT_BRANCHES];
@@ -61,7 +56,7 @@ struct code_text *code_text_read(const struct core *core, uint64_t place, bool a
 				 const uint64_t registers[CORE_REGISTERS], uint32_t known);
 
 /* Number 0 is the instruction right before the place; NULL beyond the oldest. */
-const struct code_text_step *code_text_step_back(const struct code_text *text, size_t number);
+const struct code_instruction *code_text_step_back(const struct code_text *text, size_t number);
 
 /* The number of the step at `address`, or SIZE_MAX. */
 size_t code_text_step_at(const struct code_text *text, uint64_t address);
@@ -72,10 +67,9 @@ bool code_text_is_straight(const struct code_text *text, uint64_t from, uint64_t
 /* A branch leads from behind `address` back to it or before it: it stands in a loop. */
 bool code_text_is_in_loop(const struct code_text *text, uint64_t address);
 
-int code_text_register(ZydisRegister name); /* -1: no general register */
-bool code_text_survives_call(int number);   /* what a called function gives back as it was (System V ABI, AMD64) */
-bool code_text_is_call(const struct code_text_step *step);
-bool code_text_writes(const struct code_text_step *step, int number);
+bool code_text_is_call(const struct code_instruction *step);
+/* The step changes that register; what it calls changes all that it need not keep. */
+bool code_text_writes(const struct code_text *text, const struct code_instruction *step, int number);
 
 enum code_text_writer { CODE_TEXT_WRITER, CODE_TEXT_ENTRY, CODE_TEXT_LOST };
 
@@ -88,8 +82,8 @@ enum code_text_writer code_text_find_writer(const struct code_text *text, int nu
 bool code_text_value_before(const struct code_text *text, int number, size_t step, unsigned depth, uint64_t *ret);
 
 /* The address of a memory operand of instruction number `step`. */
-bool code_text_address_of(const struct code_text *text, size_t step, const ZydisDecodedOperandMem *memory,
-			  unsigned depth, uint64_t *ret);
+bool code_text_address_of(const struct code_text *text, size_t step, const struct code_memory *memory, unsigned depth,
+			  uint64_t *ret);
 
 /* The newest store before number `step` into the stack slot at `slot`, through the stack or frame pointer. */
 enum code_text_writer code_text_find_store(const struct code_text *text, uint64_t slot, size_t step, size_t *ret);

@@ -168,12 +168,12 @@ static struct error *run_off(struct code_walk *walk, const struct code_region *r
 	if (!walk->reaching)
 		return NULL;
 	for (size_t i = line->count; i-- > oldest;) {
-		ZydisMnemonic mnemonic = line->entries[i % LINE_LENGTH].instruction.mnemonic;
+		const struct code_instruction *at = &line->entries[i % LINE_LENGTH];
 
-		if (mnemonic == ZYDIS_MNEMONIC_CALL || mnemonic == ZYDIS_MNEMONIC_SYSCALL)
+		if (at->flow == CODE_FLOW_CALL || at->flow == CODE_FLOW_SYSTEM_CALL)
 			return NULL;
 		/* xchg %ax,%ax, which Go pads with, decodes as such. */
-		if (mnemonic != ZYDIS_MNEMONIC_NOP && mnemonic != ZYDIS_MNEMONIC_XCHG)
+		if (at->op != CODE_OP_NOTHING && at->op != CODE_OP_EXCHANGE)
 			break;
 	}
 	return find_region(walk, region->end) ? push(walk, region->end) : follow_out(walk, region->end);
@@ -195,34 +195,31 @@ static bool mark(struct code_walk *walk, struct code_region *region, size_t at, 
 	return true;
 }
 
-static bool ends_flow(ZydisMnemonic mnemonic)
+static bool ends_flow(const struct code_instruction *instruction)
 {
-	return mnemonic == ZYDIS_MNEMONIC_UD2 || mnemonic == ZYDIS_MNEMONIC_UD1 || mnemonic == ZYDIS_MNEMONIC_UD0 ||
-	       mnemonic == ZYDIS_MNEMONIC_HLT || mnemonic == ZYDIS_MNEMONIC_INT3;
+	return instruction->op == CODE_OP_UNDEFINED || instruction->op == CODE_OP_HALT ||
+	       instruction->op == CODE_OP_BREAKPOINT;
 }
 
 /* Handles one instruction that may divert control. `*ret_stop`: control does not go on behind it. */
-static struct error *take_branch(struct code_walk *walk, const struct code_region *region, uint64_t address,
-				 const ZydisDecodedInstruction *instruction, const ZydisDecodedOperand *operands,
-				 bool *ret_stop)
+static struct error *take_branch(struct code_walk *walk, const struct code_region *region,
+				 const struct code_instruction *instruction, bool *ret_stop)
 {
-	struct code_return_site site = {.address = address};
-	bool direct = operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && operands[0].imm.is_relative;
-	uint64_t target = address + instruction->length + operands[0].imm.value.u;
+	struct code_return_site site = {.address = instruction->address};
+	bool direct = instruction->has_target;
+	uint64_t target = instruction->target;
 
 	*ret_stop = false;
-	if (instruction->mnemonic == ZYDIS_MNEMONIC_RET) {
+	if (instruction->flow == CODE_FLOW_RETURN) {
 		*ret_stop = true;
-		if (instruction->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
-			return NULL;
-		return add_site(walk, region, &site);
+		return instruction->is_far ? NULL : add_site(walk, region, &site);
 	}
-	if (instruction->mnemonic == ZYDIS_MNEMONIC_CALL) {
+	if (instruction->flow == CODE_FLOW_CALL) {
 		walk->result->makes_calls = true;
 		walk->result->calls_itself |= direct && target == walk->function->address;
 		return NULL;
 	}
-	if (instruction->mnemonic != ZYDIS_MNEMONIC_JMP) {
+	if (instruction->flow == CODE_FLOW_BRANCH) {
 		site.is_conditional = true;
 		return direct ? take_jump(walk, region, target, &site) : NULL;
 	}
@@ -247,9 +244,8 @@ static struct error *follow_line(struct code_walk *walk, uint64_t address)
 	walk->line.count = 0;
 	for (;;) {
 		struct code_region *region = &walk->regions[index];
-		size_t at = address - region->start, slot = walk->line.count % LINE_LENGTH;
-		ZydisDecodedInstruction *instruction = &walk->line.entries[slot].instruction;
-		ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+		struct code_instruction *instruction = &walk->line.entries[walk->line.count % LINE_LENGTH];
+		size_t at = address - region->start;
 		bool stop = false;
 		struct error *err;
 
@@ -258,30 +254,27 @@ static struct error *follow_line(struct code_walk *walk, uint64_t address)
 		if (region->marks[at] & BYTE_START)
 			return NULL;
 		/* Jumping over a lock prefix is how old C libraries skip it on one processor. */
-		if (region->marks[at] & BYTE_INSIDE && at > 0 && region->marks[at - 1] & BYTE_START &&
-		    region->bytes[at - 1] == 0xf0)
+		if (region->marks[at] & BYTE_INSIDE && walk->machine->skipped_prefix && at > 0 &&
+		    region->marks[at - 1] & BYTE_START && region->bytes[at - 1] == walk->machine->skipped_prefix)
 			return NULL;
-		if (ZYAN_FAILED(ZydisDecoderDecodeFull(&walk->decoder, region->bytes + at, region->end - address,
-						       instruction, operands))) {
+		if (!code_decode(walk->machine, region->bytes + at, region->end - address, address, CODE_WHOLE,
+				 instruction)) {
 			give_up(walk, "it has bytes that are no known instruction");
 			return NULL;
 		}
-		memcpy(walk->line.entries[slot].operands, operands, sizeof(walk->line.entries[slot].operands));
-		walk->line.entries[slot].address = address;
 		walk->line.count++;
 		if (!mark(walk, region, at, instruction->length))
 			return NULL;
-		if (ends_flow(instruction->mnemonic))
+		if (ends_flow(instruction))
 			return NULL;
 		address += instruction->length;
-		if (instruction->meta.branch_type == ZYDIS_BRANCH_TYPE_NONE &&
-		    instruction->mnemonic != ZYDIS_MNEMONIC_RET)
+		if (instruction->flow == CODE_FLOW_NEXT || instruction->flow == CODE_FLOW_SYSTEM_CALL)
 			continue;
 		/* May move walk->regions. */
 		{
 			struct code_region copy = *region;
 
-			err = take_branch(walk, &copy, address - instruction->length, instruction, operands, &stop);
+			err = take_branch(walk, &copy, instruction, &stop);
 		}
 		if (err || stop)
 			return err;
@@ -305,7 +298,7 @@ static struct error *sweep(struct code_walk *walk, struct code_region *region)
 
 	region->is_swept = true;
 	while (at < size) {
-		ZydisDecodedInstruction instruction;
+		struct code_instruction instruction;
 		bool reached = region->marks[at] & BYTE_START;
 
 		/* add %al,(%rax), twice: zeroes. */
@@ -313,10 +306,9 @@ static struct error *sweep(struct code_walk *walk, struct code_region *region)
 			give_up(walk, "it has data among its instructions");
 			return NULL;
 		}
-		if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&walk->decoder, NULL, region->bytes + at, size - at,
-							      &instruction)) ||
-		    (!reached && instruction.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED &&
-		     instruction.mnemonic != ZYDIS_MNEMONIC_HLT)) {
+		if (!code_decode(walk->machine, region->bytes + at, size - at, region->start + at, CODE_SHAPE,
+				 &instruction) ||
+		    (!reached && instruction.is_privileged && instruction.op != CODE_OP_HALT)) {
 			give_up(walk, "it has bytes that are no known instruction");
 			return NULL;
 		}
@@ -414,7 +406,7 @@ struct error *code_find_return_sites(const struct elf_file *elf, const struct co
 	walk->elf = elf;
 	walk->function = function;
 	walk->result = ret;
-	ZydisDecoderInit(&walk->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	walk->machine = code_machine_of(elf->machine);
 	err = walk_function(walk);
 	for (size_t i = 0; i < walk->region_count; i++) {
 		free(walk->regions[i].bytes);

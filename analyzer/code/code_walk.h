@@ -6,8 +6,7 @@
 #ifndef ANALYZER_CODE_WALK_H
 #define ANALYZER_CODE_WALK_H
 
-#include <Zydis/Zydis.h>
-
+#include "analyzer/code/code_machine.h"
 #include "analyzer/code/code_return_sites.h"
 
 /* What is known of a byte. */
@@ -32,18 +31,14 @@ struct code_region {
 /* A straight line of instructions up to the present one; the last of them is at (count - 1) % LINE_LENGTH. */
 #define LINE_LENGTH 24
 struct code_line {
-	struct {
-		uint64_t address;
-		ZydisDecodedInstruction instruction;
-		ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT_VISIBLE];
-	} entries[LINE_LENGTH];
+	struct code_instruction entries[LINE_LENGTH];
 	size_t count;
 };
 
 struct code_walk {
 	const struct elf_file *elf;
 	const struct code_function *function;
-	ZydisDecoder decoder;
+	const struct code_machine *machine;
 	struct code_region *regions;
 	size_t region_count;
 	uint64_t *pending;

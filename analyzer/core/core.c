@@ -81,7 +81,7 @@ static uint16_t read_half(const uint8_t *bytes, bool big_endian)
 }
 
 /* e_type and e_machine have the same place in every class of ELF, so a core of any machine can be named. */
-static struct error *core_check_identity(const struct core *core)
+static struct error *core_check_identity(struct core *core)
 {
 	const uint8_t *bytes = core->private_->bytes;
 	size_t size = core->private_->size;
@@ -105,6 +105,7 @@ static struct error *core_check_identity(const struct core *core)
 	big_endian = bytes[EI_DATA] == ELFDATA2MSB;
 	type = read_half(bytes + offsetof(Elf64_Ehdr, e_type), big_endian);
 	machine = read_half(bytes + offsetof(Elf64_Ehdr, e_machine), big_endian);
+	core->machine = machine;
 	if (type != ET_CORE)
 		return error_format(ERROR_INVALID, "%s: not a core file: %s", core->path,
 				    type == ET_EXEC || type == ET_DYN ? "an ELF program or library"

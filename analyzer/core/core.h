@@ -121,6 +121,7 @@ struct core_signal {
 
 struct core {
 	const char *path;
+	uint16_t machine;	       /* EM_* of <elf.h> */
 	struct core_segment *segments; /* by rising start; overlapping or wrapping ones are rejected when opened */
 	size_t segment_count;
 	struct core_thread *threads; /* in file order: the first is the one that took the signal */

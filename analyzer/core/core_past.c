@@ -64,6 +64,7 @@ static struct core *picture_create(size_t capacity)
 	if (!picture)
 		return NULL;
 	picture->path = "the recorded code";
+	picture->machine = EM_X86_64; /* nothing else is recorded */
 	picture->segments = calloc(capacity, sizeof(*picture->segments));
 	picture->files = calloc(capacity, sizeof(*picture->files));
 	picture->modules = calloc(capacity, sizeof(*picture->modules));

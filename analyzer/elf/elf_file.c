@@ -224,6 +224,7 @@ static struct error *open_headers(int fd, const char *path, struct elf_file **re
 		elf_destroy(elf);
 		return err;
 	}
+	elf->machine = elf->private_->file.image.header.e_machine;
 	/* A library can have an interpreter too (libc.so.6 does, to print its version): then it has a soname, which
 	 * elf_read_linkage() looks at. */
 	elf->is_executable = elf->private_->file.image.header.e_type == ET_EXEC ||

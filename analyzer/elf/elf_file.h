@@ -38,6 +38,7 @@ struct elf_slot {
 
 struct elf_file {
 	const char *path;      /* as given; a copy */
+	uint16_t machine;      /* EM_* of <elf.h> */
 	bool is_executable;    /* a program, not a shared library: ET_EXEC, or ET_DYN with DF_1_PIE or an interpreter */
 	bool is_dynamic;       /* has a dynamic section that needs libraries */
 	bool has_symbol_table; /* .symtab, here or in the debug file; otherwise only dynamic symbols are known */

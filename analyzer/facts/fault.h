@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The faulting instruction: what it is, which memory it touched and how, and what the processor refused. Decodes with
- * Zydis. Vector gathers give no operand address; an instruction of strings with a repeat prefix gives the address of
- * the repetition at hand, because the processor keeps the registers up to date.
+ * The faulting instruction: what it is, which memory it touched and how, and what the processor refused. Vector gathers
+ * give no operand address; an instruction of strings with a repeat prefix gives the address of the repetition at hand,
+ * because the processor keeps the registers up to date.
  *
  * What the processor reports (Intel SDM, volume 3, "Exception and Interrupt Reference"; tried on Linux 6.18): a page
  * fault comes as SIGSEGV with its address, also for the kernel's half; a general protection fault (non-canonical
@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/code/code_machine.h"
 #include "analyzer/core/core.h"
 #include "analyzer/facts/crash_signal.h"
 #include "analyzer/facts/place.h"
@@ -161,7 +162,8 @@ struct fault {
  * `fault->address`, when `source` is ADDRESS_SIGNAL, picks the operand that faulted; otherwise, if exactly one operand
  * lies at a non-canonical address, it gives the address. False for an instruction that cannot be decoded, which leaves
  * `fault` as it was. */
-bool fault_decode(const uint8_t *bytes, size_t size, const uint64_t registers[CORE_REGISTERS], struct fault *fault);
+bool fault_decode(const struct code_machine *machine, const uint8_t *bytes, size_t size,
+		  const uint64_t registers[CORE_REGISTERS], struct fault *fault);
 
 /* Where the call instruction in `bytes`, all of them, goes with those registers; what it reads is read from `core`.
  * `text` gets its disassembly. False when it is no call of exactly that length. */

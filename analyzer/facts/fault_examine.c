@@ -290,7 +290,8 @@ static void decode_instruction(struct crash *crash)
 	fault->byte_count =
 		core_read(crash->core.image, fault->registers[CORE_RIP], fault->bytes, sizeof(fault->bytes));
 	if (fault->byte_count)
-		fault_decode(fault->bytes, fault->byte_count, fault->registers, fault);
+		fault_decode(code_machine_of(crash->core.image->machine), fault->bytes, fault->byte_count,
+			     fault->registers, fault);
 	if (fault->branch.has_slot)
 		fault->branch.target_known =
 			core_read_word(crash->core.image, fault->branch.slot, &fault->branch.target);

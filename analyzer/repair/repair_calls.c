@@ -7,11 +7,11 @@
  * accident is taken out later, when decoding from the start of the surrounding function must meet it
  * (repair_is_call_boundary).
  */
-#include <Zydis/Zydis.h>
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/code/code_machine.h"
 #include "analyzer/repair/repair.h"
 #include "common/cleanup.h"
 
@@ -175,24 +175,23 @@ bool repair_is_call_boundary(const struct core *core, uint64_t function, uint64_
 {
 	uint64_t size = return_address - function;
 	cleanup_free uint8_t *bytes = NULL;
-	ZydisDecodedInstruction instruction;
-	ZydisDecoder decoder;
+	const struct code_machine *machine = code_machine_of(core->machine);
+	struct code_instruction instruction;
 	size_t at = 0;
 
 	if (return_address <= function || size > FUNCTION_BYTES_MAX)
 		return false;
 	bytes = malloc(size);
-	if (!bytes || core_read(core, function, bytes, size) < size ||
-	    ZYAN_FAILED(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)))
+	if (!bytes || core_read(core, function, bytes, size) < size)
 		return false;
 	while (at < size) {
+		if (!code_decode(machine, bytes + at, size - at, function + at, CODE_SHAPE, &instruction))
+			return false;
 		/* A probe's breakpoint hides an instruction: what follows cannot be decoded in step. Trust the shape
 		 * then. */
-		if (bytes[at] == 0xcc)
+		if (instruction.op == CODE_OP_BREAKPOINT)
 			return true;
-		if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder, NULL, bytes + at, size - at, &instruction)))
-			return false;
 		at += instruction.length;
 	}
-	return at == size && instruction.meta.category == ZYDIS_CATEGORY_CALL;
+	return at == size && instruction.flow == CODE_FLOW_CALL;
 }

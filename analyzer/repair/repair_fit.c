@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Does a stack hold together below a return address that was put back? */
-#include <Zydis/Zydis.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/code/code_call_site.h"
+#include "analyzer/code/code_machine.h"
 #include "analyzer/repair/repair_internal.h"
 #include "common/cleanup.h"
 
@@ -13,35 +13,33 @@
 bool repair_jumps_to(const struct core *core, uint64_t from, uint64_t to)
 {
 	cleanup_free uint8_t *bytes = malloc(TAIL_CALLER_BYTES);
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-	ZydisDecodedInstruction instruction;
-	ZydisDecoder decoder;
+	const struct code_machine *machine = code_machine_of(core->machine);
+	struct code_instruction jump;
 	size_t size, at = 0;
 
-	if (!bytes || ZYAN_FAILED(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)))
+	if (!bytes)
 		return false;
 	size = core_read(core, from, bytes, TAIL_CALLER_BYTES);
 	while (at < size) {
-		ZyanU64 target;
+		uint64_t target, word;
 
-		if (bytes[at] == 0xcc) { /* a probe; the instruction below it is at most a push or an endbr64 */
+		if (!code_decode(machine, bytes + at, size - at, from + at, CODE_SHAPE, &jump)) {
 			at++;
 			continue;
 		}
-		if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes + at, size - at, &instruction, operands))) {
-			at++;
-			continue;
-		}
-		if (instruction.mnemonic == ZYDIS_MNEMONIC_JMP &&
-		    ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&instruction, &operands[0], from + at, &target))) {
-			uint64_t word;
-
-			if (operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY && core_read_word(core, target, &word))
+		/* A probe's breakpoint is one byte; the instruction below it is at most a push or an endbr64. */
+		if (jump.flow == CODE_FLOW_JUMP &&
+		    code_decode(machine, bytes + at, size - at, from + at, CODE_WHOLE, &jump) &&
+		    (jump.has_target || (code_static_address(&jump, &jump.operands[0], &target) &&
+					 jump.operands[0].memory.index == CODE_REGISTER_NONE))) {
+			if (jump.has_target)
+				target = jump.target;
+			else if (core_read_word(core, target, &word))
 				target = word;
 			if (target == to || code_call_site_through_stub(core, target) == to)
 				return true;
 		}
-		at += instruction.length;
+		at += jump.length;
 	}
 	return false;
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/unwind/returned.h"
 
-#include <Zydis/Zydis.h>
 #include <elf.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "analyzer/code/code_machine.h"
 #include "analyzer/unwind/unwind_child.h"
-#include "common/array.h"
 #include "common/cleanup.h"
 
 #define WINDOW_BYTES 65536 /* how far below the slot the frame's last call is looked for */
@@ -87,25 +86,6 @@ struct prologue {
 	size_t pushed_count; /* pushed[i] lies at the slot - 8 * (i + 1) */
 };
 
-static bool saved_register(ZydisRegister reg, enum core_register *ret)
-{
-	static const struct {
-		ZydisRegister name;
-		enum core_register reg;
-	} rows[] = {
-		{ZYDIS_REGISTER_RBX, CORE_RBX}, {ZYDIS_REGISTER_RBP, CORE_RBP}, {ZYDIS_REGISTER_R12, CORE_R12},
-		{ZYDIS_REGISTER_R13, CORE_R13}, {ZYDIS_REGISTER_R14, CORE_R14}, {ZYDIS_REGISTER_R15, CORE_R15},
-	};
-
-	for (size_t i = 0; i < array_size(rows); i++) {
-		if (rows[i].name == reg) {
-			*ret = rows[i].reg;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* The file's text rather than the core's, where a probe's breakpoint may hide the first push. */
 static size_t read_text(const struct core *core, uint64_t address, uint8_t *bytes, size_t size)
 {
@@ -120,38 +100,31 @@ static size_t read_text(const struct core *core, uint64_t address, uint8_t *byte
 
 static void read_prologue(const struct core *core, uint64_t entry, struct prologue *ret)
 {
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-	ZydisDecodedInstruction instruction;
+	const struct code_machine *machine = code_machine_of(core->machine);
+	struct code_instruction instruction;
 	uint8_t bytes[PROLOGUE_BYTES];
 	size_t size = read_text(core, entry, bytes, sizeof(bytes));
-	ZydisDecoder decoder;
 	bool lowered = false;
 
 	*ret = (struct prologue){0};
-	if (ZYAN_FAILED(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)))
-		return;
 	for (size_t at = 0; at < size; at += instruction.length) {
-		enum core_register reg;
+		const struct code_operand *operands = instruction.operands;
 
-		if (bytes[at] == 0xcc ||
-		    ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes + at, size - at, &instruction, operands)) ||
-		    instruction.meta.category == ZYDIS_CATEGORY_CALL ||
-		    instruction.meta.category == ZYDIS_CATEGORY_RET ||
-		    instruction.meta.category == ZYDIS_CATEGORY_UNCOND_BR ||
-		    instruction.meta.category == ZYDIS_CATEGORY_COND_BR)
+		if (!code_decode(machine, bytes + at, size - at, entry + at, CODE_WHOLE, &instruction) ||
+		    instruction.op == CODE_OP_BREAKPOINT ||
+		    (instruction.flow != CODE_FLOW_NEXT && instruction.flow != CODE_FLOW_SYSTEM_CALL))
 			return;
-		if (instruction.mnemonic == ZYDIS_MNEMONIC_PUSH) {
+		if (instruction.op == CODE_OP_PUSH) {
 			if (!lowered && ret->bytes == 8 * ret->pushed_count && ret->pushed_count < 6 &&
-			    operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-			    saved_register(operands[0].reg.value, &reg))
-				ret->pushed[ret->pushed_count++] = reg;
+			    operands[0].kind == CODE_OPERAND_REGISTER && operands[0].bits == 64 &&
+			    operands[0].reg != CORE_RSP && code_is_kept(machine, operands[0].reg))
+				ret->pushed[ret->pushed_count++] = (enum core_register)operands[0].reg;
 			ret->bytes += 8;
-		} else if (instruction.mnemonic == ZYDIS_MNEMONIC_SUB &&
-			   operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-			   operands[0].reg.value == ZYDIS_REGISTER_RSP) {
-			if (operands[1].type != ZYDIS_OPERAND_TYPE_IMMEDIATE)
+		} else if (instruction.op == CODE_OP_SUBTRACT && operands[0].kind == CODE_OPERAND_REGISTER &&
+			   operands[0].bits == 64 && operands[0].reg == CORE_RSP) {
+			if (operands[1].kind != CODE_OPERAND_IMMEDIATE)
 				return;
-			ret->bytes += operands[1].imm.value.u;
+			ret->bytes += operands[1].immediate;
 			lowered = true;
 		}
 	}

@@ -8,6 +8,7 @@
 
 #include "analyzer/unwind/sandbox.h"
 #include "analyzer/unwind/unwind_child.h"
+#include "analyzer/code/code_call_site.h"
 #include "analyzer/unwind/unwind_internal.h"
 #include "common/array.h"
 #include "common/cleanup.h"
@@ -159,7 +160,6 @@ bool unwind_fill_frame(const struct unwind_reader *reader, const struct core *co
 bool unwind_may_be_injected(const struct core *core, const struct unwind_frame *frames, size_t index)
 {
 	const struct core_module *module;
-	uint8_t direct[5]; /* call rel32 (Intel SDM, volume 2, CALL: e8) */
 	uint64_t pc = frames[index].pc;
 
 	if (index == 0 || index >= UNWIND_INJECTED_FRAMES || frames[index].exact)
@@ -170,7 +170,7 @@ bool unwind_may_be_injected(const struct core *core, const struct unwind_frame *
 		return false;
 	if (unwind_check_call(core, pc) == CALL_NO)
 		return true;
-	return core_read(core, pc - sizeof(direct), direct, sizeof(direct)) == sizeof(direct) && direct[0] == 0xe8;
+	return code_call_site_is_direct(core, pc);
 }
 
 static bool fill_stack(struct unwind_task *task, size_t index, struct thread_stack *stack)

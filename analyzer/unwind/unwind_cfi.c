@@ -5,43 +5,18 @@
 #include <elfutils/libdwfl.h>
 #include <stdlib.h>
 
+#include "analyzer/code/code_machine.h"
 #include "analyzer/unwind/unwind_child.h"
-
-/* Whether the instruction before `address` can be a call: e8 with a 32-bit displacement, or ff /2 in any of its
- * lengths (Intel SDM volume 2, CALL, and 2.1.5 for the ModR/M forms). A prefix needs no check of its own. */
-static bool follows_call(const uint8_t before[7])
-{
-	if (before[2] == 0xe8)
-		return true;
-	for (unsigned length = 2; length <= 7; length++) {
-		const uint8_t *code = before + 7 - length;
-		uint8_t mode = length > 1 ? code[1] >> 6 : 0, operand = code[1] & 7;
-		unsigned expected = 2;
-
-		if (code[0] != 0xff || ((code[1] >> 3) & 7) != 2)
-			continue;
-		if (mode != 3 && operand == 4)
-			expected++;
-		if (mode == 1)
-			expected += 1;
-		else if (mode == 2 || (mode == 0 && operand == 5))
-			expected += 4;
-		else if (mode == 0 && operand == 4 && length > 2 && (code[2] & 7) == 5)
-			expected += 4;
-		if (expected == length)
-			return true;
-	}
-	return false;
-}
 
 enum call_check unwind_check_call(const struct core *core, uint64_t return_address)
 {
-	uint8_t before[7];
+	const struct code_machine *machine = code_machine_of(core->machine);
+	uint8_t before[CODE_CALL_BYTES];
 
-	if (return_address < sizeof(before) ||
+	if (!machine->may_be_call || return_address < sizeof(before) ||
 	    core_read(core, return_address - sizeof(before), before, sizeof(before)) != sizeof(before))
 		return CALL_UNKNOWN;
-	return follows_call(before) ? CALL_YES : CALL_NO;
+	return machine->may_be_call(before) ? CALL_YES : CALL_NO;
 }
 
 Dwarf_Frame *unwind_find_cfi(Dwfl *dwfl, uint64_t address)

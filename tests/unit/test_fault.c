@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <elf.h>
 #include <string.h>
 
 #include "analyzer/facts/fault.h"
@@ -33,7 +34,7 @@ static struct fault decode(const void *bytes, size_t size, enum address_source s
 {
 	struct fault fault = {.is_fault = true, .source = source, .address = address};
 
-	fault_decode(bytes, size, registers, &fault);
+	fault_decode(code_machine_of(EM_X86_64), bytes, size, registers, &fault);
 	return fault;
 }
 
@@ -310,7 +311,7 @@ static void not_a_fault(void **state)
 
 	(void)state;
 	registers[CORE_RBX] = WILD;
-	fault_decode((const uint8_t *)"\x8b\x7b\x0c", 3, registers, &fault);
+	fault_decode(code_machine_of(EM_X86_64), (const uint8_t *)"\x8b\x7b\x0c", 3, registers, &fault);
 	assert_non_null(strstr(fault.instruction, "mov"));
 	assert_int_equal(fault.operand_count, 0);
 	assert_int_equal(fault.source, ADDRESS_UNKNOWN);
@@ -341,7 +342,8 @@ static void garbage_leaves_all_as_it_was(void **state)
 		before.source = ADDRESS_SIGNAL;
 		before.access = ACCESS_EXECUTE;
 		after = before;
-		fault_decode((const uint8_t *)rows[i].bytes, rows[i].size, registers, &after);
+		fault_decode(code_machine_of(EM_X86_64), (const uint8_t *)rows[i].bytes, rows[i].size, registers,
+			     &after);
 		assert_memory_equal(&before, &after, sizeof(before));
 	}
 }
