@@ -27,6 +27,8 @@ struct error *act_unmap(struct act act, uint64_t start, uint64_t end) must_check
 struct error *act_plain(struct act act, const struct memory_effect *reach) must_check;
 /* mprotect and pkey_mprotect. */
 struct error *act_protect(struct act act, const struct memory_effect *reach) must_check;
+/* madvise on [start, end), which the call named. In advice.c. */
+struct error *act_advise(struct act act, uint64_t start, uint64_t end) must_check;
 /* In move.c. */
 struct error *act_mremap(struct act act, const struct memory_effect *reach) must_check;
 

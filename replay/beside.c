@@ -40,6 +40,8 @@ bool beside_was_busy(const struct replay *replay, const struct memory_event *eve
 bool beside_is_wide(const struct memory_event *event, const struct memory_effect *reach,
 		    struct replay_wide_call *ret_call)
 {
+	uint64_t old_bytes;
+
 	*ret_call =
 		(struct replay_wide_call){.space_id = event->space_id, .thread = event->tid, .exit_ns = event->exit_ns};
 	switch (event->kind) {
@@ -48,13 +50,21 @@ bool beside_is_wide(const struct memory_event *event, const struct memory_effect
 		ret_call->ranges[0][0] = reach->touched_start;
 		ret_call->ranges[0][1] = reach->touched_end;
 		return memory_event_failed(event) && reach->touched_start < reach->touched_end;
+	case MEMORY_MADVISE:
+		memory_event_named(event, &ret_call->ranges[0][0], &ret_call->ranges[0][1]);
+		return memory_event_failed(event) && ret_call->ranges[0][0] < ret_call->ranges[0][1];
+	case MEMORY_SHMDT:
+		ret_call->ranges[0][0] = reach->removed_start;
+		ret_call->ranges[0][1] = reach->removed_end;
+		return reach->removed_start < reach->removed_end;
 	case MEMORY_MREMAP:
 		ret_call->ranges[0][0] =
 			reach->added_start < reach->added_end ? reach->added_start : reach->removed2_start;
 		ret_call->ranges[0][1] = reach->added_start < reach->added_end ? reach->added_end : reach->removed2_end;
-		if (event->args[0] < KERNEL_RANGE_LIMIT && event->args[1] < KERNEL_RANGE_LIMIT) {
+		old_bytes = kernel_page_up(event->args[1]) ?: kernel_page_up(event->args[2]);
+		if (event->args[0] < KERNEL_RANGE_LIMIT && old_bytes < KERNEL_RANGE_LIMIT) {
 			ret_call->ranges[1][0] = event->args[0];
-			ret_call->ranges[1][1] = event->args[0] + kernel_page_up(event->args[1] ?: event->args[2]);
+			ret_call->ranges[1][1] = event->args[0] + old_bytes;
 		}
 		return ret_call->ranges[0][0] < ret_call->ranges[0][1];
 	default:
@@ -62,8 +72,16 @@ bool beside_is_wide(const struct memory_event *event, const struct memory_effect
 	}
 }
 
-static bool touches(const struct memory_effect *reach, const struct replay_wide_call *call)
+static bool touches(const struct memory_event *event, const struct memory_effect *reach,
+		    const struct replay_wide_call *call)
 {
+	struct memory_effect advised = {0};
+
+	/* What madvise does besides emptying memory is no part of its reach. */
+	if (event->kind == MEMORY_MADVISE) {
+		memory_event_named(event, &advised.touched_start, &advised.touched_end);
+		reach = &advised;
+	}
 	for (int i = 0; i < 2; i++)
 		if (memory_effect_overlaps(reach, call->ranges[i][0], call->ranges[i][1]))
 			return true;
@@ -76,7 +94,7 @@ void beside_doubt(const struct replay *replay, const struct memory_event *event,
 		const struct replay_wide_call *call = &replay->wide_calls[i];
 
 		if (call->exit_ns >= event->enter_ns && call->exit_ns && call->space_id == event->space_id &&
-		    call->thread != event->tid && touches(reach, call))
+		    call->thread != event->tid && touches(event, reach, call))
 			beside_cloud(replay, call);
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls whose effect on one piece depends on what stood elsewhere (mremap, an mprotect that failed), when another call
- * ran in their ranges at the same time: no order of the steps of one piece shows what they met, so that all lives there
- * are open. Only for replay/.
+ * Calls whose effect on one piece depends on what stood elsewhere (mremap, shmdt, an mprotect or madvise that failed),
+ * when another call ran in their ranges at the same time: no order of the steps of one piece shows what they met, so
+ * that all lives there are open. Only for replay/.
  */
 #ifndef REPLAY_BESIDE_H
 #define REPLAY_BESIDE_H

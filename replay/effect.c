@@ -42,7 +42,7 @@ static bool advice_discards(uint64_t advice)
 
 /* ksys_mmap_pgoff() rounds an anonymous huge mapping up to its huge page, whose size the flags may name. A mapping of a
  * hugetlbfs file rounds likewise, but its page size is not in the record. */
-static uint64_t mmap_unit_bytes(uint64_t flags)
+uint64_t memory_page_bytes(uint64_t flags)
 {
 	uint64_t shift = flags >> FLAG_MAP_HUGE_SHIFT & FLAG_MAP_HUGE_MASK;
 
@@ -59,7 +59,7 @@ static void mmap_effect(const struct memory_event *event, struct memory_effect *
 
 	if (memory_event_failed(event))
 		return;
-	set_range_of((uint64_t)event->result, event->args[1], mmap_unit_bytes(flags), &effect->added_start,
+	set_range_of((uint64_t)event->result, event->args[1], memory_page_bytes(flags), &effect->added_start,
 		     &effect->added_end);
 	if ((flags & FLAG_MAP_FIXED) && !(flags & FLAG_MAP_FIXED_NOREPLACE)) {
 		effect->removed_start = effect->added_start;
@@ -69,12 +69,12 @@ static void mmap_effect(const struct memory_event *event, struct memory_effect *
 
 static void mremap_effect(const struct memory_event *event, struct memory_effect *effect)
 {
-	uint64_t old_start = event->args[0], old_length = event->args[1], new_length = event->args[2];
-	uint64_t flags = event->args[3], new_start = (uint64_t)event->result;
+	/* An old size in the last page of all numbers rounds to 0, for the kernel too. */
+	uint64_t old_start = event->args[0], old_length = kernel_page_up(event->args[1]);
+	uint64_t new_length = event->args[2], flags = event->args[3], new_start = (uint64_t)event->result;
 
 	if (memory_event_failed(event) || old_length > KERNEL_RANGE_LIMIT || new_length > KERNEL_RANGE_LIMIT)
 		return;
-	old_length = kernel_page_up(old_length);
 	new_length = kernel_page_up(new_length);
 
 	if (old_length != 0 && !(flags & FLAG_MREMAP_DONTUNMAP) && new_start == old_start) {
@@ -210,7 +210,7 @@ struct memory_effect memory_event_reach(const struct memory_event *event)
 	switch (event->kind) {
 	case MEMORY_MMAP:
 		if (fixed_may_have_unmapped(event))
-			set_range_of(event->args[0], event->args[1], mmap_unit_bytes(event->args[3]),
+			set_range_of(event->args[0], event->args[1], memory_page_bytes(event->args[3]),
 				     &effect.removed_start, &effect.removed_end);
 		break;
 	case MEMORY_MREMAP:
@@ -242,4 +242,10 @@ bool memory_effect_overlaps(const struct memory_effect *effect, uint64_t start, 
 	       ranges_overlap(effect->removed2_start, effect->removed2_end, start, end) ||
 	       ranges_overlap(effect->added_start, effect->added_end, start, end) ||
 	       ranges_overlap(effect->touched_start, effect->touched_end, start, end);
+}
+
+void memory_event_named(const struct memory_event *event, uint64_t *ret_start, uint64_t *ret_end)
+{
+	*ret_start = *ret_end = 0;
+	set_range(event->args[0], event->args[1], ret_start, ret_end);
 }

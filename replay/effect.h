@@ -38,6 +38,12 @@ struct memory_effect memory_event_effect(const struct memory_event *event);
  * done (EBADF, EEXIST, EINTR, unaligned numbers) has no effect. */
 struct memory_effect memory_event_reach(const struct memory_event *event);
 
+/* The pages that a call with (address, length) first named; empty for numbers that no kernel accepts. */
+void memory_event_named(const struct memory_event *event, uint64_t *ret_start, uint64_t *ret_end);
+
+/* The page size of memory mapped with these MAP_* flags. Of a hugetlbfs file it is not in the record. */
+uint64_t memory_page_bytes(uint64_t flags);
+
 /* True when any range of the effect overlaps [start, end). */
 bool memory_effect_overlaps(const struct memory_effect *effect, uint64_t start, uint64_t end);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "replay/act.h"
@@ -36,7 +37,7 @@ static struct error *add_part(struct parts *parts, uint64_t start, uint64_t end,
 static struct error *read_parts(const struct replay *replay, int64_t space_id, uint64_t start, uint64_t end,
 				struct parts *ret)
 {
-	static const struct history_state unknown = {.content = {.protection = -1}};
+	const struct history_state unknown = {.content = history_unknown};
 	struct error *err = NULL;
 
 	while (!err && start < end) {
@@ -57,8 +58,11 @@ static struct error *read_parts(const struct replay *replay, int64_t space_id, u
 	return err;
 }
 
+/* What a move leaves where the memory was. */
+enum left { LEFT_HOLE, LEFT_EMPTY, LEFT_ALL };
+
 /* Of another part than the first a hole may have been there. */
-static struct error *move_part(struct act act, const struct part *part, bool is_first, uint64_t shift, bool leaves)
+static struct error *move_part(struct act act, const struct part *part, bool is_first, uint64_t shift, enum left left)
 {
 	struct act source;
 	struct error *err;
@@ -68,13 +72,18 @@ static struct error *move_part(struct act act, const struct part *part, bool is_
 	source = act;
 	act.step.act = ACT_MAP;
 	act.step.wants_free = !(act.event->args[3] & FLAG_MREMAP_FIXED);
-	act.step.content =
-		part->state.kind == PIECE_MAPPED ? part->state.content : (struct history_content){.protection = -1};
+	act.step.content = part->state.kind == PIECE_MAPPED ? part->state.content : history_unknown;
+	act.step.has_open_marks = part->state.has_open_marks;
 	act.step.is_clouded = !part->is_sure;
 	act.step.content.file_shift -= shift;
 	err = act_on(act, part->start + shift, part->end + shift);
-	if (err || leaves)
+	if (err || left == LEFT_ALL || (left == LEFT_EMPTY && !act.replay->follows_advice))
 		return err;
+	if (left == LEFT_EMPTY) {
+		source.step.act = ACT_ADVISE;
+		source.step.advice = ADVICE_EMPTIED;
+		return act_on(source, part->start, part->end);
+	}
 	source.step.act = ACT_UNMAP;
 	source.step.wants_mapped = is_first;
 	return act_on(source, part->start, part->end);
@@ -88,7 +97,9 @@ static struct error *grow(struct act act, uint64_t from, uint64_t start, uint64_
 
 	act.step.act = ACT_MAP;
 	act.step.wants_free = !(act.event->args[3] & FLAG_MREMAP_FIXED);
-	act.step.content = now.kind == PIECE_MAPPED ? now.content : (struct history_content){.protection = -1};
+	act.step.content = now.kind == PIECE_MAPPED ? now.content : history_unknown;
+	act.step.content.marks.guarded_by = act.step.content.marks.discarded_by = REPLAY_NO_CALL;
+	act.step.has_open_marks = now.has_open_marks;
 	act.step.is_clouded = now.is_open || now.is_clouded;
 	return act_on(act, start, end);
 }
@@ -116,7 +127,7 @@ static struct error *move(struct act act, const struct memory_effect *effect)
 		if (part->state.kind == PIECE_FREE && part->is_sure && parts.parts[0].state.kind == PIECE_MAPPED)
 			continue;
 		part->is_sure &= parts.parts[0].is_sure || part->state.kind == PIECE_MAPPED;
-		err = move_part(act, part, i == 0, shift, leaves);
+		err = move_part(act, part, i == 0, shift, leaves ? LEFT_EMPTY : LEFT_HOLE);
 	}
 	free(parts.parts);
 	if (!err && new_bytes > old_bytes)
@@ -134,27 +145,61 @@ static struct error *duplicate(struct act act, const struct memory_effect *effec
 		read_parts(act.replay, act.event->space_id, old_start, old_start + RECORD_PAGE_BYTES, &parts);
 
 	if (!err && parts.count) {
+		/* Its pages are shared, its page tables are not. */
+		parts.parts[0].state.content.marks.guarded_by = REPLAY_NO_CALL;
 		parts.parts[0].end = old_start + (effect->added_end - effect->added_start);
-		err = move_part(act, &parts.parts[0], true, effect->added_start - old_start, true);
+		err = move_part(act, &parts.parts[0], true, effect->added_start - old_start, LEFT_ALL);
 	}
 	free(parts.parts);
+	return err;
+}
+
+/* mm/mremap.c, remap_move(): mappings are moved one after another until one is refused, which the last one was if none
+ * before it. What was moved may stand at both places: neither is certain. */
+static struct error *move_failed_parts(struct act act, const struct parts *parts)
+{
+	uint64_t shift = act.event->args[4] - act.event->args[0];
+	size_t count = parts->count;
+	struct error *err = NULL;
+
+	act.step.act = ACT_MAP;
+	act.step.is_probable = act.event->result != -EINVAL;
+	if (parts->parts[count - 1].state.kind == PIECE_MAPPED && parts->parts[count - 1].is_sure)
+		count--;
+	for (size_t i = 0; i < count && !err; i++) {
+		const struct part *part = &parts->parts[i];
+
+		if (part->state.kind == PIECE_FREE && part->is_sure)
+			continue;
+		act.step.content = part->state.kind == PIECE_MAPPED ? part->state.content : history_unknown;
+		act.step.content.file_shift -= shift;
+		act.step.has_open_marks = true;
+		err = act_on(act, part->start + shift, part->end + shift);
+	}
 	return err;
 }
 
 /* A move that failed: its target may have been unmapped, and where it was of several mappings, some may have gone. */
 static struct error *move_failed(struct act act, const struct memory_effect *reach)
 {
+	uint64_t old_bytes = kernel_page_up(act.event->args[1]), new_bytes = kernel_page_up(act.event->args[2]);
 	struct parts parts = {0};
 	struct error *err;
-	bool several;
+	uint64_t start, end;
 
+	if (reach->removed2_start >= reach->removed2_end)
+		return NULL;
+	memory_event_named(act.event, &start, &end);
 	act.step.failed = true;
 	err = act_unmap(act, reach->removed2_start, reach->removed2_end);
 	if (!err)
-		err = read_parts(act.replay, act.event->space_id, reach->removed_start, reach->removed_end, &parts);
-	several = parts.count > 1 || kernel_page_up(act.event->args[1]) > kernel_page_up(act.event->args[2]);
+		err = read_parts(act.replay, act.event->space_id, start, end, &parts);
+	if (!err && parts.count > 1 && old_bytes == new_bytes)
+		err = move_failed_parts(act, &parts);
+	if (!err && (parts.count > 1 || old_bytes > new_bytes))
+		err = act_unmap(act, reach->removed_start, reach->removed_end);
 	free(parts.parts);
-	return err || !several ? err : act_unmap(act, reach->removed_start, reach->removed_end);
+	return err;
 }
 
 struct error *act_mremap(struct act act, const struct memory_effect *reach)
@@ -163,7 +208,7 @@ struct error *act_mremap(struct act act, const struct memory_effect *reach)
 
 	if (memory_event_failed(event))
 		return move_failed(act, reach);
-	if (event->args[1] == 0)
+	if (kernel_page_up(event->args[1]) == 0)
 		return reach->added_start < reach->added_end ? duplicate(act, reach) : NULL;
 	if ((uint64_t)event->result != event->args[0])
 		return reach->added_start < reach->added_end ? move(act, reach) : NULL;

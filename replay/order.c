@@ -4,47 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- one step ---- */
-
-/* Returns how many rules of the kernel that breaks. *ret_ended: the mapping that stood here has gone. */
-static unsigned advance(struct history_state *state, const struct history_step *step, bool *ret_ended)
-{
-	bool was_mapped = state->kind == PIECE_MAPPED, was_free = state->kind == PIECE_FREE;
-
-	*ret_ended = false;
-	switch (step->act) {
-	case ACT_MAP:
-	case ACT_FIND:
-		if (step->act == ACT_FIND && was_mapped) {
-			if (state->content.protection < 0)
-				state->content.protection = step->content.protection;
-			return 0;
-		}
-		*ret_ended = was_mapped;
-		*state = (struct history_state){
-			.kind = PIECE_MAPPED,
-			.is_open = step->is_open,
-			.is_clouded = step->is_clouded,
-			.call = step->call,
-			.other = step->other,
-			.other_protector = step->other_protector,
-			.protected_by = step->call,
-			.content = step->content,
-		};
-		return step->act == ACT_FIND ? was_free : was_mapped && step->wants_free;
-	case ACT_UNMAP:
-		*ret_ended = was_mapped;
-		*state = (struct history_state){.kind = PIECE_FREE, .call = step->call};
-		return was_free && step->wants_mapped;
-	case ACT_PROTECT:
-		if (was_mapped) {
-			state->content.protection = step->content.protection;
-			state->protected_by = step->call;
-		}
-		return was_free && step->wants_mapped;
-	}
-	return 0;
-}
+#include "replay/step.h"
 
 struct history_state history_now(const struct history *history)
 {
@@ -53,7 +13,7 @@ struct history_state history_now(const struct history *history)
 
 	for (unsigned i = 0; i < history->count; i++)
 		if (history->steps[i].acted)
-			advance(&state, &history->steps[i], &ended);
+			history_advance(&state, &history->steps[i], &ended);
 	return state;
 }
 
@@ -68,7 +28,7 @@ static struct error *settle_first(struct history *history, struct history_sink *
 	bool ended = false;
 
 	if (step->acted)
-		broken = advance(&history->base, step, &ended);
+		broken = history_advance(&history->base, step, &ended);
 	if (ended) {
 		/* Whoever ended it in truth was not seen. */
 		before.is_open |= broken > 0;
@@ -113,6 +73,7 @@ struct outcome {
 	int64_t gone;
 	int32_t protection;
 	int64_t protected_by;
+	struct history_marks marks;
 };
 
 struct trial {
@@ -134,6 +95,7 @@ struct search {
 	bool best_acted[HISTORY_STEPS];
 	struct outcome best[HISTORY_STEPS + 1];
 	bool differs[HISTORY_STEPS + 1];
+	bool marks_differ[HISTORY_STEPS + 1];
 	int64_t other[HISTORY_STEPS + 1], other_protector[HISTORY_STEPS + 1];
 };
 
@@ -152,6 +114,8 @@ static void take_outcome(struct search *search, const struct trial *trial)
 	for (unsigned i = 0; i <= search->history->count; i++) {
 		const struct outcome *best = &search->best[i], *outcome = &trial->outcomes[i];
 
+		search->marks_differ[i] |=
+			best->made && outcome->made && !history_is_same_marks(&best->marks, &outcome->marks);
 		if (best->made == outcome->made && best->gone == outcome->gone &&
 		    best->protection == outcome->protection)
 			continue;
@@ -169,11 +133,15 @@ static struct trial try_step(const struct search *search, const struct trial *be
 	const struct history_step *step = &search->history->steps[number];
 	struct trial trial = *before;
 	int64_t made_by = before->state.call;
+	unsigned broken;
 	bool ended;
 
 	if (!acted)
 		return trial;
-	trial.broken += advance(&trial.state, step, &ended);
+	broken = history_advance(&trial.state, step, &ended);
+	/* What may have stood there, or not, proves nothing. */
+	if (!before->state.is_clouded)
+		trial.broken += broken;
 	if (ended)
 		trial.outcomes[trial.life].gone = step->call;
 	if (trial.state.kind != PIECE_MAPPED)
@@ -184,6 +152,7 @@ static struct trial try_step(const struct search *search, const struct trial *be
 	}
 	trial.outcomes[trial.life].protection = trial.state.content.protection;
 	trial.outcomes[trial.life].protected_by = trial.state.protected_by;
+	trial.outcomes[trial.life].marks = trial.state.content.marks;
 	return trial;
 }
 
@@ -243,6 +212,7 @@ static void order_steps(struct history *history, struct history_budget *budget)
 		.gone = REPLAY_STANDING,
 		.protection = history->base.content.protection,
 		.protected_by = history->base.protected_by,
+		.marks = history->base.content.marks,
 	};
 	for (unsigned i = 0; i <= HISTORY_STEPS; i++)
 		search.other[i] = search.other_protector[i] = REPLAY_NO_CALL;
@@ -257,12 +227,14 @@ static void order_steps(struct history *history, struct history_budget *budget)
 	history->has_orders = search.counting > 1;
 	history->breaks_rules = search.fewest > 0;
 	history->base.is_open = search.differs[0];
+	history->base.has_open_marks |= search.marks_differ[0];
 	history->base.other = search.other[0];
 	history->base.other_protector = search.other_protector[0];
 	for (unsigned i = 0; i < history->count; i++) {
 		steps[i] = history->steps[search.best_order[i]];
 		steps[i].acted = search.best_acted[i];
 		steps[i].is_open = search.differs[search.best_order[i] + 1];
+		steps[i].has_open_marks |= search.marks_differ[search.best_order[i] + 1];
 		steps[i].other = search.other[search.best_order[i] + 1];
 		steps[i].other_protector = search.other_protector[search.best_order[i] + 1];
 	}
@@ -371,26 +343,21 @@ void history_deinit(struct history *history)
 	*history = (struct history){0};
 }
 
-static bool is_same_content(const struct history_content *left, const struct history_content *right)
-{
-	return left->protection == right->protection && left->flags == right->flags &&
-	       left->file_id == right->file_id && (!left->file_id || left->file_shift == right->file_shift);
-}
-
 bool history_is_alike(const struct history *left, const struct history *right)
 {
 	const struct history_state *a = &left->base, *b = &right->base;
 
 	if (left->count != right->count || left->has_orders || right->has_orders || a->kind != b->kind ||
 	    a->call != b->call || a->is_open != b->is_open || a->is_clouded != b->is_clouded ||
-	    !is_same_content(&a->content, &b->content))
+	    !history_is_same_content(&a->content, &b->content))
 		return false;
 	for (unsigned i = 0; i < left->count; i++) {
 		const struct history_step *first = &left->steps[i], *second = &right->steps[i];
 
 		if (first->act != second->act || first->acted != second->acted ||
 		    (first->act != ACT_PROTECT && first->call != second->call) ||
-		    first->is_clouded != second->is_clouded || !is_same_content(&first->content, &second->content))
+		    first->is_clouded != second->is_clouded ||
+		    !history_is_same_content(&first->content, &second->content))
 			return false;
 	}
 	return true;

@@ -30,26 +30,51 @@
 
 #define HISTORY_STEPS 5
 
+/* The call that did it, or REPLAY_NO_CALL. Only where the replay follows advice. */
+struct history_marks {
+	int64_t guarded_by;   /* accesses fault (MADV_GUARD_INSTALL) */
+	int64_t discarded_by; /* threw contents away last */
+	int64_t unforked_by;  /* a child will not have it (MADV_DONTFORK) */
+	int64_t wiped_by;     /* a child will find it empty (MADV_WIPEONFORK, MAP_DROPPABLE) */
+};
+
+#define HISTORY_PKEY_UNKNOWN (-1)
+#define HISTORY_PKEY_STAYS (-2) /* of ACT_PROTECT */
+
 struct history_content {
 	int32_t protection; /* PROT_*; -1: not known, and then file and flags are not either */
+	int32_t pkey;	    /* protection key, or HISTORY_PKEY_UNKNOWN */
 	uint32_t flags;	    /* MAP_*, as the call that made it had them */
+	uint8_t shm;	    /* enum history_shm */
 	int64_t file_id;    /* 0: none */
-	/* Offset in the file minus address, of every byte (modulo 2^64). */
+	/* Offset in the file (or segment) minus address, of every byte (modulo 2^64). */
 	uint64_t file_shift;
+	struct history_marks marks;
 };
+
+enum history_shm { SHM_UNKNOWN, SHM_NOT, SHM_ATTACHED };
+
+extern const struct history_marks history_no_marks;
+extern const struct history_content history_unknown;
 
 enum history_act {
 	ACT_MAP,     /* a mapping stands here now */
 	ACT_UNMAP,   /* nothing does */
-	ACT_PROTECT, /* content.protection is that of what stands here */
+	ACT_PROTECT, /* content.protection (and pkey) is that of what stands here */
 	ACT_FIND,    /* a mapping was found: the one that is known, or, where none is, another */
+	ACT_ADVISE,  /* step.advice is done to what stands here */
 };
+
+/* Besides the kernel's: what it held is elsewhere or gone, and a guard too (a child's MADV_WIPEONFORK, or
+ * MREMAP_DONTUNMAP). */
+#define ADVICE_EMPTIED 0xffff
 
 struct history_step {
 	int64_t call;
 	uint64_t enter_ns, exit_ns;
 	uint32_t thread;   /* makes one call after another, whatever the clock says */
 	uint8_t act;	   /* enum history_act */
+	uint16_t advice;   /* of ACT_ADVISE: enum kernel_advice, or ADVICE_EMPTIED */
 	bool wants_free;   /* the kernel would not have done this over a mapping */
 	bool wants_mapped; /* nor this over a hole */
 	bool failed;	   /* it may not have acted; that is tried first, unless it is */
@@ -60,6 +85,7 @@ struct history_step {
 	/* Not the caller's. */
 	bool acted;
 	bool is_open;		 /* the life that it made is, as the orders have it */
+	bool has_open_marks;	 /* and its marks */
 	int64_t other;		 /* the call that ends that life in another order, or REPLAY_STANDING, or _NO_CALL */
 	int64_t other_protector; /* the call that gives it another protection in another order, or _NO_CALL */
 };
@@ -69,7 +95,8 @@ enum history_kind { PIECE_UNKNOWN, PIECE_FREE, PIECE_MAPPED };
 struct history_state {
 	enum history_kind kind;
 	bool is_open, is_clouded;
-	int64_t call; /* that mapped it, or made it free */
+	bool has_open_marks; /* the orders disagree about content.marks */
+	int64_t call;	     /* that mapped it, or made it free */
 	int64_t other, other_protector;
 	int64_t protected_by; /* the last call that set its protection; `call` when none has since */
 	struct history_content content;

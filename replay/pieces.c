@@ -21,6 +21,7 @@ static struct error *take_life(struct history_sink *sink, const struct history_s
 		.other_end = state->is_open && state->other != gone ? state->other : REPLAY_NO_CALL,
 		.other_protector = state->is_open ? state->other_protector : REPLAY_NO_CALL,
 		.protected_by = state->protected_by,
+		.has_open_marks = state->has_open_marks || state->is_clouded,
 		.content = state->content,
 	};
 

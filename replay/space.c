@@ -3,6 +3,7 @@
 
 #include "replay/act.h"
 #include "replay/beside.h"
+#include "replay/kernel.h"
 
 /* What a hostile or very busy record may ask for: about a second's work. */
 #define TRIALS_MAX 20000000U
@@ -40,6 +41,14 @@ static struct error *sweep(struct replay *replay, const struct memory_event *eve
 	return pieces_visit(replay, sweep_piece, &sweep);
 }
 
+static struct error *advise(struct act act)
+{
+	uint64_t start, end;
+
+	memory_event_named(act.event, &start, &end);
+	return act_advise(act, start, end);
+}
+
 static struct error *take_call(struct act act, const struct memory_effect *reach)
 {
 	switch (act.event->kind) {
@@ -48,13 +57,35 @@ static struct error *take_call(struct act act, const struct memory_effect *reach
 	case MEMORY_MPROTECT:
 	case MEMORY_PKEY_MPROTECT:
 		return act_protect(act, reach);
+	case MEMORY_MADVISE:
+		return advise(act);
 	default:
 		return act_plain(act, reach);
 	}
 }
 
-struct error *replay_take(struct replay *replay, const struct memory_event *event, int64_t call, int64_t *ret_before)
+/* mm/mremap.c: sizes of huge pages round up to them, which the call's own arguments do not show. */
+static struct memory_event rounded(const struct replay *replay, const struct memory_event *event)
 {
+	const struct piece *piece = pieces_find(replay, event->space_id, event->args[0], event->args[0] + 1);
+	struct history_state now = piece ? history_now(&piece->history) : (struct history_state){0};
+	struct memory_event own = *event;
+
+	own.args[1] = kernel_page_up(own.args[1]);
+	if (now.kind == PIECE_MAPPED && (now.content.flags & FLAG_MAP_HUGETLB) && own.args[1] < KERNEL_RANGE_LIMIT &&
+	    own.args[2] < KERNEL_RANGE_LIMIT) {
+		uint64_t unit_bytes = memory_page_bytes(now.content.flags);
+
+		own.args[1] = kernel_align_up(own.args[1], unit_bytes);
+		own.args[2] = kernel_align_up(own.args[2], unit_bytes);
+	}
+	return own;
+}
+
+struct error *replay_take(struct replay *replay, const struct memory_event *given, int64_t call, int64_t *ret_before)
+{
+	const struct memory_event own = given->kind == MEMORY_MREMAP ? rounded(replay, given) : *given;
+	const struct memory_event *event = &own;
 	const struct memory_effect reach = memory_event_reach(event);
 	const struct act act = {
 		.replay = replay,
@@ -64,7 +95,7 @@ struct error *replay_take(struct replay *replay, const struct memory_event *even
 			 .thread = event->tid,
 			 .enter_ns = event->enter_ns,
 			 .exit_ns = event->exit_ns,
-			 .content = {.protection = -1}},
+			 .content = history_unknown},
 	};
 	struct replay_wide_call wide;
 	bool is_wide, was_busy;
@@ -72,7 +103,7 @@ struct error *replay_take(struct replay *replay, const struct memory_event *even
 
 	if (ret_before)
 		*ret_before = REPLAY_NO_CALL;
-	if (event->kind == MEMORY_MADVISE)
+	if (event->kind == MEMORY_MADVISE && !replay->follows_advice)
 		return NULL;
 	is_wide = beside_is_wide(event, &reach, &wide);
 	was_busy = is_wide && beside_was_busy(replay, event, &wide);

@@ -11,8 +11,12 @@
  * call did, the lives there are open (beside.h). The pieces themselves are pieces.h's.
  *
  * Ranges are half-open and of whole pages; addresses are those of the recorded processes. Several spaces are kept apart
- * by their ids. What it does not know: whether a record was lost. Memory grows with the number of addresses that were
- * ever used.
+ * by their ids. Memory grows with the number of addresses that were ever used.
+ *
+ * What it does not know: whether a record was lost. A mapping with MAP_GROWSDOWN, as the stack, grows by faults, not by
+ * calls: its start is the highest that it can have, and what is said of the addresses right below it need not hold. The
+ * page size of a hugetlbfs file. Memory that a driver keeps out of every child (a perf event's ring). What is locked
+ * (mlock) and so refuses some advice.
  */
 #ifndef REPLAY_SPACE_H
 #define REPLAY_SPACE_H
@@ -39,6 +43,7 @@ struct replay_life {
 				  */
 	int64_t protected_by;	 /* the call that set its protection last; `made` when none did since */
 	struct history_content content; /* at its end */
+	bool has_open_marks;		/* content.marks might be others */
 };
 
 struct replay_sink {
@@ -64,6 +69,8 @@ struct replay {
 	/* Pieces that differ only in which call protected them are made one: an arena that is made accessible bit by
 	 * bit stays a few pieces. Lives then say only one of these calls. */
 	bool joins;
+	/* madvise is followed: content.marks. It divides pieces; where it is passed over, memory costs less. */
+	bool follows_advice;
 	/* Not the caller's. */
 	void *tree; /* of struct piece, by space and address */
 	size_t piece_count;
@@ -81,6 +88,17 @@ void replay_init(struct replay *replay, const struct replay_sink *sink);
  * right before somewhere, or REPLAY_NO_CALL. */
 struct error *replay_take(struct replay *replay, const struct memory_event *event, int64_t call,
 			  int64_t *ret_before) must_check;
+/* fork: what the parent has is the child's too, but what it had marked with MADV_DONTFORK. `parent` and `child` may be
+ * one: what was taken is then the history of an ancestor, and what follows is the child's; a mapping that the child did
+ * not get ends with the call that had marked it. Lives that were reported before are the parent's alone. The child's
+ * space must be empty otherwise. vfork and CLONE_VM share a space, and are nothing; exec begins another. */
+struct replay_fork {
+	int64_t parent_id, child_id;
+	uint32_t thread;
+	uint64_t enter_ns, exit_ns; /* alike when only one is known */
+};
+struct error *replay_fork(struct replay *replay, const struct replay_fork *fork) must_check;
+
 /* After the last call: the lives that have not been reported, by rising address; what stands is REPLAY_STANDING. */
 struct error *replay_finish(struct replay *replay) must_check;
 void replay_deinit(struct replay *replay);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The replay against the kernel. Random calls, failing ones among them, are made on a small arena; what the replay
- * makes of their records must be what /proc/self/maps says. Then the same records with times as two or three threads
- * could have had them: wider, overlapping, handed over by their return. What the replay then claims without calling it
- * open must be true in the order in which the calls were made.
+ * The replay against the kernel. Random calls, failing ones among them, are made on some pages; what the replay makes
+ * of their records must be what /proc/self/maps and /proc/self/pagemap say, page by page: mapped, permissions, file and
+ * offset, guard, and no contents where a call threw them away. So it must be in a child that is forked then. Then the
+ * same records with times as two or three threads could have had them: wider, overlapping, handed over by their return.
+ * What the replay then claims without calling it open must be true in the order in which the calls were made.
  *
- * REPLAY_SEED=N runs the one sequence that a failure named.
+ * REPLAY_SEED=N runs the one sequence that a failure named; REPLAY_SOAK=N runs N sequences of up to 200 calls, each
+ * with a fork.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,267 +16,47 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "replay/effect.h"
+#include "replay/kernel.h"
 #include "replay/space.h"
+#include "tests/unit/replay_calls.h"
 
-#define PAGE ((uint64_t)RECORD_PAGE_BYTES)
-#define ARENA_PAGES 16
-#define CALLS_MAX 12
 #define SEQUENCES 12000
-#define LIVES_MAX 4096
-#define FILE_PAGES 64
+#define CALLS_MAX 12
+#define SOAK_CALLS_MAX 200
+#define FORKS_OF 8 /* one of so many sequences ends with a fork */
+#define LIVES_MAX 16384
 #define THREADS 3
+#define CHILD_SPACE 1
 
 struct lives {
 	struct replay_life lives[LIVES_MAX];
 	size_t count;
 };
 
-struct sequence {
-	uint64_t seed, state;
-	uint64_t arena;
-	int file, read_only, refusing; /* a memfd, the same for reading only, one whose mmap fails late */
-	struct memory_event events[CALLS_MAX];
-	size_t count;
-	const struct memory_event *handed; /* to the replay last; NULL: events */
-	struct lives truth;
+struct counts {
+	uint64_t pages, open_pages, guards, emptied, left_out, children;
+	uint64_t claimed, open; /* of overlapping calls */
 };
-
-static uint64_t draw(struct sequence *sequence, uint64_t bound)
-{
-	sequence->state ^= sequence->state << 13;
-	sequence->state ^= sequence->state >> 7;
-	sequence->state ^= sequence->state << 17;
-	return (sequence->state >> 11) % bound;
-}
-
-static void print_sequence(const struct sequence *sequence)
-{
-	const struct memory_event *events = sequence->handed ? sequence->handed : sequence->events;
-
-	for (size_t i = 0; i < sequence->count; i++) {
-		const struct memory_event *event = &events[i];
-
-		print_error("%" PRId64 ": %" PRIu64 "-%" PRIu64 " %s(", event->id, event->enter_ns, event->exit_ns,
-			    memory_kind_name(event->kind));
-		for (int j = 0; j < 6; j++)
-			print_error("%" PRIx64 " ",
-				    event->args[j] >= sequence->arena && event->args[j] < sequence->arena * 2
-					    ? (event->args[j] - sequence->arena) / PAGE
-					    : event->args[j]);
-		print_error(") = %" PRIx64 "\n",
-			    event->result > 0 ? (event->result - (int64_t)sequence->arena) / 4096 : event->result);
-	}
-}
 
 #define require(sequence, condition)                                                                                   \
 	do {                                                                                                           \
 		if (!(condition)) {                                                                                    \
-			print_error("REPLAY_SEED=%" PRIu64 ": %s, line %d\n", (sequence)->seed, #condition, __LINE__); \
-			print_sequence(sequence);                                                                      \
-			exit(1);                                                                                       \
+			fprintf(stderr, "REPLAY_SEED=%" PRIu64 ": %s, line %d\n", (sequence)->seed, #condition,        \
+				__LINE__);                                                                             \
+			calls_print(sequence);                                                                         \
+			_exit(1);                                                                                      \
 		}                                                                                                      \
 	} while (0)
-
-/* ---- calls ---- */
-
-static int64_t result_of(const void *address)
-{
-	return address == MAP_FAILED ? -errno : (int64_t)(uintptr_t)address;
-}
-
-static void *host(uint64_t address)
-{
-	return (void *)(uintptr_t)address; // NOLINT: the child's own memory
-}
-
-static int draw_protection(struct sequence *sequence)
-{
-	static const int protections[] = {PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC};
-
-	return protections[draw(sequence, 4)];
-}
-
-static struct memory_event do_mmap(struct sequence *sequence, uint64_t start, uint64_t bytes)
-{
-	int protection = draw_protection(sequence), flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, fd = -1;
-	uint64_t offset = 0;
-	struct memory_event event = {.kind = MEMORY_MMAP};
-
-	switch (draw(sequence, 8)) {
-	case 0:
-		flags = MAP_FIXED_NOREPLACE | MAP_PRIVATE | MAP_ANONYMOUS;
-		break;
-	case 1:
-	case 2:
-		fd = sequence->file;
-		flags = MAP_FIXED | MAP_PRIVATE;
-		break;
-	case 3:
-		fd = sequence->read_only;
-		flags = MAP_FIXED | MAP_SHARED;
-		protection = PROT_READ;
-		break;
-	case 4:
-		fd = sequence->refusing;
-		flags = MAP_FIXED | MAP_SHARED;
-		break;
-	case 5:
-		fd = draw(sequence, 2) ? 987 : -1; /* EBADF */
-		flags = fd < 0 ? MAP_FIXED_NOREPLACE | MAP_PRIVATE | MAP_ANONYMOUS : MAP_FIXED | MAP_PRIVATE;
-		break;
-	default:
-		break;
-	}
-	if (fd >= 0)
-		offset = draw(sequence, FILE_PAGES / 2) * PAGE;
-	event.result = result_of(mmap(host(start), bytes, protection, flags, fd, (off_t)offset));
-	event.file_id = fd >= 0 && event.result > 0 ? 1 : 0;
-	memcpy(event.args, (uint64_t[6]){start, bytes, (uint64_t)protection, (uint64_t)flags, (uint64_t)fd, offset},
-	       sizeof(event.args));
-	return event;
-}
-
-static struct memory_event do_mremap(struct sequence *sequence, uint64_t start, uint64_t bytes)
-{
-	uint64_t new_page = draw(sequence, ARENA_PAGES), room = ARENA_PAGES - new_page;
-	uint64_t target = sequence->arena + new_page * PAGE,
-		 new_bytes = (draw(sequence, room < 6 ? room : 6) + 1) * PAGE;
-	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
-	struct memory_event event = {.kind = MEMORY_MREMAP};
-
-	switch (draw(sequence, 6)) {
-	case 0:
-	case 1:
-		flags = 0;
-		target = 0;
-		break;
-	case 2:
-		flags |= MREMAP_DONTUNMAP;
-		new_bytes = bytes;
-		if (target + new_bytes > sequence->arena + ARENA_PAGES * PAGE)
-			target = sequence->arena;
-		break;
-	case 3:
-	case 4: /* several mappings go at once only at the same size */
-		new_bytes = bytes;
-		if (target + new_bytes > sequence->arena + ARENA_PAGES * PAGE)
-			target = sequence->arena;
-		break;
-	default:
-		break;
-	}
-	event.result = result_of(mremap(host(start), bytes, new_bytes, flags, host(target)));
-	memcpy(event.args, (uint64_t[6]){start, bytes, new_bytes, (uint64_t)flags, target}, sizeof(event.args));
-	return event;
-}
-
-static struct memory_event do_call(struct sequence *sequence)
-{
-	uint64_t page = draw(sequence, ARENA_PAGES), room = ARENA_PAGES - page;
-	uint64_t start = sequence->arena + page * PAGE, bytes = (draw(sequence, room < 8 ? room : 8) + 1) * PAGE;
-	int protection = draw_protection(sequence);
-	struct memory_event event = {0};
-
-	if (draw(sequence, 12) == 0)
-		start += 1; /* EINVAL */
-	switch (draw(sequence, 10)) {
-	case 0:
-	case 1:
-	case 2:
-		return do_mmap(sequence, start, bytes);
-	case 3:
-	case 4:
-		event.kind = MEMORY_MUNMAP;
-		event.result = munmap(host(start), bytes) ? -errno : 0;
-		break;
-	case 5:
-	case 6:
-		event.kind = MEMORY_MPROTECT;
-		event.result = mprotect(host(start), bytes, protection) ? -errno : 0;
-		event.args[2] = (uint64_t)protection;
-		break;
-	case 7:
-		event.kind = MEMORY_MADVISE;
-		event.result = madvise(host(start), bytes, MADV_DONTNEED) ? -errno : 0;
-		event.args[2] = MADV_DONTNEED;
-		break;
-	default:
-		return do_mremap(sequence, start, bytes);
-	}
-	event.args[0] = start;
-	event.args[1] = bytes;
-	return event;
-}
-
-/* A stretch of addresses where the kernel puts nothing by itself: below what it gave out last, it may. So everything
- * goes to fixed addresses, and in place growth stops at the next mapping. */
-static void make_calls(struct sequence *sequence, uint64_t seed)
-{
-	uint64_t arena = sequence->arena;
-
-	sequence->seed = seed;
-	sequence->state = seed * 0x9e3779b97f4a7c15ULL + 1;
-	sequence->truth.count = 0;
-	sequence->count = draw(sequence, CALLS_MAX) + 1;
-	munmap(host(arena), 4 * ARENA_PAGES * PAGE);
-	for (size_t i = 0; i < sequence->count; i++) {
-		sequence->events[i] = do_call(sequence);
-		sequence->events[i].id = (int64_t)i + 1;
-		sequence->events[i].enter_ns = 1000 * (i + 1);
-		sequence->events[i].exit_ns = sequence->events[i].enter_ns + 10;
-	}
-}
-
-/* ---- what the kernel says ---- */
-
-struct page {
-	bool is_mapped;
-	int protection;
-	bool is_file;
-	uint64_t offset;
-};
-
-static void read_maps(struct sequence *sequence, struct page pages[ARENA_PAGES])
-{
-	FILE *file = fopen("/proc/self/maps", "r");
-	char line[512];
-
-	require(sequence, file);
-	memset(pages, 0, ARENA_PAGES * sizeof(*pages));
-	while (fgets(line, sizeof(line), file)) {
-		uint64_t start, end, offset, inode;
-		char flags[8];
-
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %*s %" SCNu64, &start, &end, flags, &offset,
-			   &inode) != 5)
-			continue;
-		for (uint64_t i = 0; i < ARENA_PAGES; i++) {
-			uint64_t address = sequence->arena + i * PAGE;
-
-			if (address < start || address >= end)
-				continue;
-			pages[i] = (struct page){
-				.is_mapped = true,
-				.protection = (flags[0] == 'r' ? PROT_READ : 0) | (flags[1] == 'w' ? PROT_WRITE : 0) |
-					      (flags[2] == 'x' ? PROT_EXEC : 0),
-				.is_file = inode != 0,
-				.offset = offset + address - start,
-			};
-		}
-	}
-	fclose(file);
-}
 
 /* ---- what the replay says ---- */
 
@@ -288,58 +70,160 @@ static struct error *keep_life(void *context, const struct replay_life *life)
 	return NULL;
 }
 
-/* All that is known in the beginning is that the arena is free. */
-static void run_replay(struct sequence *sequence, const struct memory_event *events, struct lives *lives)
+static struct memory_event cleared(uint64_t start, uint64_t bytes)
+{
+	return (struct memory_event){
+		.id = 1, .kind = MEMORY_MUNMAP, .args = {start, bytes}, .enter_ns = 1, .exit_ns = 2};
+}
+
+/* All that is known in the beginning is that the windows are free. */
+static void run_replay(struct sequence *sequence, const struct memory_event *events, bool forks, struct lives *lives)
 {
 	const struct replay_sink sink = {.take_life = keep_life, .context = lives};
-	const struct memory_event cleared = {
-		.id = 1,
-		.kind = MEMORY_MUNMAP,
-		.args = {sequence->arena, ARENA_PAGES * PAGE},
-		.enter_ns = 1,
-		.exit_ns = 2,
-	};
+	const struct memory_event arena = cleared(sequence->arena, ARENA_PAGES * PAGE);
+	const struct memory_event at_break = cleared(sequence->program_break, BREAK_PAGES * PAGE);
+	const struct replay_fork fork = {
+		.child_id = CHILD_SPACE, .enter_ns = 1000 * (CALLS_ROOM + 1), .exit_ns = 1000 * (CALLS_ROOM + 1)};
 	struct replay replay;
 
 	lives->count = 0;
 	sequence->handed = events;
 	replay_init(&replay, &sink);
-	require(sequence, !replay_take(&replay, &cleared, 0, NULL));
+	replay.follows_advice = true;
+	require(sequence, !replay_take(&replay, &arena, 0, NULL));
+	require(sequence, !replay_take(&replay, &at_break, 0, NULL));
 	for (size_t i = 0; i < sequence->count; i++)
 		require(sequence, !replay_take(&replay, &events[i], events[i].id, NULL));
+	if (forks)
+		require(sequence, !replay_fork(&replay, &fork));
 	require(sequence, !replay_finish(&replay));
 	replay_deinit(&replay);
 }
 
-static const struct replay_life *standing_at(const struct lives *lives, uint64_t address)
+/* The life that covered the address last. */
+static const struct replay_life *last_at(const struct lives *lives, int64_t space_id, uint64_t address)
+{
+	const struct replay_life *last = NULL;
+
+	for (size_t i = 0; i < lives->count; i++) {
+		const struct replay_life *life = &lives->lives[i];
+
+		if (life->space_id == space_id && address >= life->start && address < life->end &&
+		    (!last || life->made > last->made))
+			last = life;
+	}
+	return last;
+}
+
+static void print_life(const struct replay_life *life)
+{
+	const struct history_marks *marks = &life->content.marks;
+
+	fprintf(stderr,
+		"  space %" PRId64 ": made by %" PRId64 ", gone %" PRId64 "%s, protection %d by %" PRId64
+		"; guard %" PRId64 ", discarded %" PRId64 ", unforked %" PRId64 ", wiped %" PRId64 "%s\n",
+		life->space_id, life->made, life->gone, life->is_open ? " (open)" : "", life->content.protection,
+		life->protected_by, marks->guarded_by, marks->discarded_by, marks->unforked_by, marks->wiped_by,
+		life->has_open_marks ? " (open)" : "");
+}
+
+static void print_lives(const struct lives *lives, uint64_t address)
 {
 	for (size_t i = 0; i < lives->count; i++)
-		if (address >= lives->lives[i].start && address < lives->lives[i].end &&
-		    lives->lives[i].gone == REPLAY_STANDING)
-			return &lives->lives[i];
-	return NULL;
+		if (address >= lives->lives[i].start && address < lives->lives[i].end)
+			print_life(&lives->lives[i]);
+}
+
+static bool has_advice(const struct sequence *sequence, int64_t id, uint64_t advice)
+{
+	return id > 0 && sequence->events[id - 1].kind == MEMORY_MADVISE && sequence->events[id - 1].args[2] == advice;
+}
+
+/* Pages that MADV_FREE gave back may be there still; shared ones that were discarded are the file's again. */
+static bool must_be_empty(const struct sequence *sequence, const struct replay_life *life)
+{
+	return life->content.marks.discarded_by != REPLAY_NO_CALL && !life->content.file_id &&
+	       (life->content.flags & MAP_TYPE) == MAP_PRIVATE &&
+	       !has_advice(sequence, life->content.marks.discarded_by, ADVICE_FREE);
 }
 
 /* A page whose end is open may be gone in truth. */
-static void check_against_maps(struct sequence *sequence, const struct lives *lives, const struct page *pages,
-			       uint64_t *open)
+static void check_pages(struct sequence *sequence, const struct lives *lives, int64_t space_id,
+			const struct page *pages, struct counts *counts)
 {
-	for (uint64_t i = 0; i < ARENA_PAGES; i++) {
-		uint64_t address = sequence->arena + i * PAGE;
-		const struct replay_life *life = standing_at(lives, address);
+	for (size_t i = 0; i < PAGES; i++) {
+		uint64_t address = calls_address(sequence, i);
+		const struct replay_life *life = last_at(lives, space_id, address);
+		const struct history_marks *marks;
 
+		/* What ended before the fork is the parent's alone. */
+		if (!life && space_id == CHILD_SPACE) {
+			life = last_at(lives, 0, address);
+			life = life && life->is_open ? life : NULL;
+		}
+		marks = life ? &life->content.marks : NULL;
+		counts->pages++;
 		if (life && life->is_open) {
-			++*open;
+			counts->open_pages++;
 			continue;
+		}
+		if (life && life->gone != REPLAY_STANDING)
+			life = NULL;
+		if (!life != !pages[i].is_mapped) {
+			fprintf(stderr, "page %zu, space %" PRId64 "\n", i, space_id);
+			print_lives(lives, address);
 		}
 		require(sequence, !life == !pages[i].is_mapped);
 		if (!life)
 			continue;
 		require(sequence, life->content.protection == pages[i].protection);
 		require(sequence, (life->content.file_id != 0) == pages[i].is_file);
-		if (life->content.file_id)
+		require(sequence, (life->content.shm == SHM_ATTACHED) == pages[i].is_segment);
+		if (pages[i].is_file || pages[i].is_segment)
 			require(sequence, address + life->content.file_shift == pages[i].offset);
+		if (life->has_open_marks) {
+			counts->open_pages++;
+			continue;
+		}
+		if ((marks->guarded_by != REPLAY_NO_CALL) != pages[i].is_guarded)
+			fprintf(stderr, "page %zu, space %" PRId64 ", guard of %" PRId64 "\n", i, space_id,
+				marks->guarded_by);
+		require(sequence, (marks->guarded_by != REPLAY_NO_CALL) == pages[i].is_guarded);
+		counts->guards += pages[i].is_guarded;
+		if (!must_be_empty(sequence, life))
+			continue;
+		if (pages[i].has_contents)
+			fprintf(stderr, "page %zu, space %" PRId64 "\n", i, space_id);
+		require(sequence, !pages[i].has_contents);
+		counts->emptied++;
 	}
+}
+
+static void check_child(struct sequence *sequence, const struct lives *lives, struct page *shared,
+			struct counts *counts)
+{
+	pid_t child = fork();
+	int status;
+
+	require(sequence, child >= 0);
+	if (child == 0)
+		_exit(calls_read_pages(sequence, shared) ? 1 : 0);
+	require(sequence, waitpid(child, &status, 0) == child && status == 0);
+	check_pages(sequence, lives, CHILD_SPACE, shared, counts);
+	counts->children++;
+	for (size_t i = 0; i < PAGES; i++) {
+		const struct replay_life *life = last_at(lives, 0, calls_address(sequence, i));
+
+		counts->left_out += life && life->gone == REPLAY_STANDING && !life->is_open && !shared[i].is_mapped;
+	}
+}
+
+/* ---- overlapping calls ---- */
+
+static bool is_same_marks(const struct history_marks *left, const struct history_marks *right)
+{
+	return left->guarded_by == right->guarded_by && left->discarded_by == right->discarded_by &&
+	       left->unforked_by == right->unforked_by && left->wiped_by == right->wiped_by;
 }
 
 static bool holds(const struct lives *lives, uint64_t address, const struct replay_life *wanted)
@@ -347,39 +231,44 @@ static bool holds(const struct lives *lives, uint64_t address, const struct repl
 	for (size_t i = 0; i < lives->count; i++) {
 		const struct replay_life *life = &lives->lives[i];
 
+		if (address < life->start || address >= life->end || life->made != wanted->made)
+			continue;
 		/* Where the call that made the true life may have ended early, nothing is claimed. */
-		if (address >= life->start && address < life->end && life->made == wanted->made &&
-		    (life->is_open ||
-		     (life->gone == wanted->gone &&
-		      (wanted->content.protection < 0 || life->content.protection == wanted->content.protection))))
+		if (life->is_open)
+			return true;
+		if (life->gone != wanted->gone ||
+		    (wanted->content.protection >= 0 && life->content.protection != wanted->content.protection))
+			continue;
+		/* A piece that was moved has the marks of where it came from, which may have been another. */
+		if (wanted->has_open_marks || life->has_open_marks || wanted->content.protection < 0 ||
+		    is_same_marks(&life->content.marks, &wanted->content.marks))
 			return true;
 	}
 	return false;
 }
 
 /* Each life that is claimed is one of the true ones, page by page. */
-static void check_against_truth(struct sequence *sequence, const struct lives *claimed, uint64_t *closed,
-				uint64_t *open)
+static void check_against_truth(struct sequence *sequence, const struct lives *truth, const struct lives *claimed,
+				struct counts *counts)
 {
 	for (size_t i = 0; i < claimed->count; i++) {
 		const struct replay_life *life = &claimed->lives[i];
 
 		if (life->is_open) {
-			++*open;
+			counts->open++;
 			continue;
 		}
-		++*closed;
+		counts->claimed++;
 		for (uint64_t address = life->start; address < life->end; address += PAGE)
-			if (!holds(&sequence->truth, address, life)) {
-				print_error("page %" PRIu64 ": made by %" PRId64 ", gone %" PRId64 ", protection %d\n",
-					    (address - sequence->arena) / PAGE, life->made, life->gone,
-					    life->content.protection);
+			if (!holds(truth, address, life)) {
+				fprintf(stderr, "claimed:\n");
+				print_life(life);
+				fprintf(stderr, "true:\n");
+				print_lives(truth, address);
 				require(sequence, !"claimed, and not true");
 			}
 	}
 }
-
-/* ---- times as threads have them ---- */
 
 static int compare_exits(const void *left, const void *right)
 {
@@ -395,8 +284,8 @@ static void widen(struct sequence *sequence, struct memory_event *events)
 	uint64_t free_from[THREADS] = {0};
 
 	for (size_t i = 0; i < sequence->count; i++) {
-		uint64_t moment = 10000 * (i + 1), enter = moment - 1 - draw(sequence, 15000);
-		size_t thread = draw(sequence, THREADS);
+		uint64_t moment = 10000 * (i + 1), enter = moment - 1 - calls_draw(sequence, 15000);
+		size_t thread = calls_draw(sequence, THREADS);
 
 		for (size_t tried = 0; free_from[thread] >= moment && tried < THREADS; tried++)
 			thread = (thread + 1) % THREADS;
@@ -409,7 +298,7 @@ static void widen(struct sequence *sequence, struct memory_event *events)
 		events[i].enter_ns = enter > free_from[thread] || enter > moment ? enter : free_from[thread] + 1;
 		if (enter > moment)
 			events[i].enter_ns = moment - 1;
-		events[i].exit_ns = moment + 1 + draw(sequence, draw(sequence, 2) ? 25000 : 3000);
+		events[i].exit_ns = moment + 1 + calls_draw(sequence, calls_draw(sequence, 2) ? 25000 : 3000);
 		free_from[thread] = events[i].exit_ns;
 	}
 	qsort(events, sequence->count, sizeof(*events), compare_exits);
@@ -417,63 +306,164 @@ static void widen(struct sequence *sequence, struct memory_event *events)
 
 /* ---- */
 
-static int run_sequences(void)
+static uint64_t number_of(const char *name)
 {
-	static struct sequence sequence;
-	static struct lives claimed;
-	const char *wanted = getenv("REPLAY_SEED");
-	uint64_t first = wanted ? strtoull(wanted, NULL, 0) : 1, open_pages = 0, wide_open = 0, wide_closed = 0;
-	char path[64];
+	const char *text = getenv(name);
 
-	sequence.file = memfd_create("replay", 0);
-	sequence.refusing = socket(AF_INET, SOCK_DGRAM, 0);
-	require(&sequence, sequence.file >= 0 && sequence.refusing >= 0);
-	require(&sequence, !ftruncate(sequence.file, FILE_PAGES * PAGE));
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", sequence.file);
-	sequence.read_only = open(path, O_RDONLY);
-	sequence.arena =
-		(uint64_t)(uintptr_t)mmap(NULL, 4 * ARENA_PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	for (uint64_t seed = first; seed < first + (wanted ? 1 : SEQUENCES); seed++) {
-		struct memory_event wide[CALLS_MAX];
-		struct page pages[ARENA_PAGES];
-
-		make_calls(&sequence, seed);
-		read_maps(&sequence, pages);
-		run_replay(&sequence, sequence.events, &sequence.truth);
-		check_against_maps(&sequence, &sequence.truth, pages, &open_pages);
-		widen(&sequence, wide);
-		run_replay(&sequence, wide, &claimed);
-		check_against_truth(&sequence, &claimed, &wide_closed, &wide_open);
-	}
-	print_message("%" PRIu64 " pages of %d open in order; overlapping: %" PRIu64 " lives claimed, %" PRIu64
-		      " open\n",
-		      open_pages, SEQUENCES * ARENA_PAGES, wide_closed, wide_open);
-	/* A replay that calls everything open would pass the rest. */
-	if (!wanted) {
-		require(&sequence, open_pages < (uint64_t)SEQUENCES * ARENA_PAGES / 10);
-		require(&sequence, wide_closed > wide_open);
-	}
-	return 0;
+	return text ? strtoull(text, NULL, 0) : 0;
 }
 
-/* In a child, whose memory may be taken away as the kernel likes. */
+static void *run_sequences(void *unused)
+{
+	static struct sequence sequence;
+	static struct lives truth, claimed;
+	static struct memory_event wide[CALLS_ROOM];
+	const uint64_t wanted = number_of("REPLAY_SEED"), soak = number_of("REPLAY_SOAK");
+	const uint64_t first = wanted ?: 1, count = wanted ? 1 : soak ?: SEQUENCES;
+	struct page *shared =
+		mmap(NULL, PAGES * sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct counts counts = {0};
+	uint64_t calls = 0;
+
+	require(&sequence, shared != MAP_FAILED && !calls_init(&sequence));
+	for (uint64_t seed = first; seed < first + count; seed++) {
+		bool forks = wanted || soak || seed % FORKS_OF == 0;
+		struct page pages[PAGES];
+
+		calls_make(&sequence, seed, soak ? SOAK_CALLS_MAX : CALLS_MAX);
+		calls += sequence.count;
+		require(&sequence, !calls_read_pages(&sequence, pages));
+		run_replay(&sequence, sequence.events, forks, &truth);
+		check_pages(&sequence, &truth, 0, pages, &counts);
+		if (forks)
+			check_child(&sequence, &truth, shared, &counts);
+		widen(&sequence, wide);
+		run_replay(&sequence, wide, false, &claimed);
+		check_against_truth(&sequence, &truth, &claimed, &counts);
+	}
+	printf("%" PRIu64 " sequences, %" PRIu64 " calls: %" PRIu64 " of %" PRIu64 " pages open, %" PRIu64
+	       " guards, %" PRIu64 " emptied; %" PRIu64 " children, %" PRIu64 " pages left out; overlapping: %" PRIu64
+	       " lives claimed, %" PRIu64 " open\n",
+	       count, calls, counts.open_pages, counts.pages, counts.guards, counts.emptied, counts.children,
+	       counts.left_out, counts.claimed, counts.open);
+	fflush(stdout);
+	/* A replay that calls everything open would pass the rest. */
+	if (!wanted) {
+		require(&sequence, counts.open_pages < counts.pages / (soak ? 3 : 10));
+		require(&sequence, counts.claimed > counts.open / (soak ? 4 : 1));
+		require(&sequence, counts.guards && counts.emptied && counts.left_out);
+	}
+	return unused;
+}
+
+/* In a child, whose memory may be taken away as the kernel likes; in a thread, whose memory glibc does not take from
+ * the program break. */
 static void replays_are_what_the_kernel_did(void **state)
 {
-	pid_t child = fork();
+	pid_t child;
 	int status;
 
 	(void)state;
+	fflush(stdout);
+	child = fork();
 	assert_true(child >= 0);
-	if (child == 0)
-		_exit(run_sequences());
+	if (child == 0) {
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, run_sequences, NULL) || pthread_join(thread, NULL))
+			_exit(2);
+		_exit(0);
+	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
+}
+
+/* ---- huge pages ---- */
+
+#define HUGE_PAGE (2ULL << 20)
+#define HUGE_WINDOW (8 * HUGE_PAGE)
+
+/* msync() of memory that is not mapped fails with ENOMEM. */
+static bool is_mapped(uint64_t address)
+{
+	return msync((void *)(uintptr_t)address, PAGE, MS_ASYNC) == 0; // NOLINT: the test's own memory
+}
+
+static struct memory_event take_huge(struct replay *replay, enum memory_kind kind, uint64_t a, uint64_t b, uint64_t c,
+				     uint64_t d)
+{
+	static int64_t id = 1;
+	static const long numbers[] = {[MEMORY_MMAP] = SYS_mmap,
+				       [MEMORY_MUNMAP] = SYS_munmap,
+				       [MEMORY_MREMAP] = SYS_mremap,
+				       [MEMORY_MADVISE] = SYS_madvise};
+	long result = syscall(numbers[kind], a, b, c, d, kind == MEMORY_MMAP ? -1L : 0L, 0L);
+	struct memory_event event = {
+		.id = ++id,
+		.kind = kind,
+		.args = {a, b, c, d, kind == MEMORY_MMAP ? UINT64_MAX : 0},
+		.enter_ns = 1000 * (uint64_t)id,
+		.exit_ns = 1000 * (uint64_t)id + 1,
+		.result = result < 0 ? -errno : result,
+	};
+
+	assert_null(replay_take(replay, &event, id, NULL));
+	return event;
+}
+
+/* Without a page of the pool: the address space alone. */
+static void sizes_round_to_huge_pages(void **state)
+{
+	static struct lives lives;
+	const struct replay_sink sink = {.take_life = keep_life, .context = &lives};
+	const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE;
+	void *room = mmap(NULL, HUGE_WINDOW + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	const uint64_t window = kernel_align_up((uint64_t)(uintptr_t)room, HUGE_PAGE);
+	struct memory_event event;
+	struct replay replay;
+
+	(void)state;
+	assert_ptr_not_equal(room, MAP_FAILED);
+	lives.count = 0;
+	replay_init(&replay, &sink);
+	replay.follows_advice = true;
+	take_huge(&replay, MEMORY_MUNMAP, window, HUGE_WINDOW, 0, 0);
+	event = take_huge(&replay, MEMORY_MMAP, window, 2 * HUGE_PAGE + 1, PROT_READ, (uint64_t)flags);
+	if (event.result < 0) {
+		replay_deinit(&replay);
+		munmap(room, HUGE_WINDOW + HUGE_PAGE);
+		skip(); /* a kernel without them */
+	}
+	/* Explicitly 2 MiB. */
+	take_huge(&replay, MEMORY_MMAP, window + 4 * HUGE_PAGE, PAGE, PROT_READ,
+		  (uint64_t)flags | 21ULL << FLAG_MAP_HUGE_SHIFT);
+	take_huge(&replay, MEMORY_MUNMAP, window, PAGE, 0, 0);			  /* EINVAL */
+	take_huge(&replay, MEMORY_MADVISE, window, 3 * PAGE, ADVICE_DONTNEED, 0); /* nothing whole */
+	take_huge(&replay, MEMORY_MREMAP, window, 3 * HUGE_PAGE, HUGE_PAGE + 1, 0);
+	take_huge(&replay, MEMORY_MADVISE, window, HUGE_PAGE + PAGE, ADVICE_DONTNEED, 0);
+	assert_null(replay_finish(&replay));
+	replay_deinit(&replay);
+	for (uint64_t address = window; address < window + HUGE_WINDOW; address += HUGE_PAGE / 4) {
+		const struct replay_life *life = last_at(&lives, 0, address);
+		bool stands = life && life->gone == REPLAY_STANDING;
+
+		assert_true(!life || !life->is_open);
+		assert_int_equal(stands, is_mapped(address));
+		/* The second huge page was not whole. */
+		if (stands)
+			assert_int_equal(life->content.marks.discarded_by != REPLAY_NO_CALL,
+					 address < window + HUGE_PAGE);
+	}
+	assert_true(is_mapped(window + 2 * HUGE_PAGE - PAGE));
+	assert_false(is_mapped(window + 2 * HUGE_PAGE));
+	munmap(room, HUGE_WINDOW + HUGE_PAGE);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replays_are_what_the_kernel_did),
+		cmocka_unit_test(sizes_round_to_huge_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

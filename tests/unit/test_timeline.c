@@ -31,7 +31,11 @@ struct page_life {
 	size_t born, died;
 	int protection;
 	size_t protected_by;
+	int64_t shm; /* SHM_MAYBE, SHM_NO, or 1 and the page at which its segment begins */
 };
+
+#define SHM_MAYBE INT64_MIN
+#define SHM_NO (INT64_MIN + 1)
 
 struct page_history {
 	struct page_life lives[MAX_EVENTS];
@@ -90,10 +94,43 @@ static void make_pages(struct sequence *sequence, uint64_t first, uint64_t end, 
 {
 	end_pages(sequence, first, end);
 	for (uint64_t page = first; page < end; page++) {
-		sequence->pages[page].lives[sequence->pages[page].count++] =
-			(struct page_life){sequence->event_count, TIMELINE_ALIVE, protection, sequence->event_count};
+		sequence->pages[page].lives[sequence->pages[page].count++] = (struct page_life){
+			sequence->event_count, TIMELINE_ALIVE, protection, sequence->event_count, SHM_MAYBE};
 		sequence->pages[page].is_freed = false;
 	}
+}
+
+/* What is left of an attachment goes, and what is known to be something else stays. Where nothing can be left of it,
+ * the record lacks something, and all goes. */
+static void detach_pages(struct sequence *sequence, uint64_t first, uint64_t end)
+{
+	bool is_left = false;
+
+	for (uint64_t page = first; page < end; page++) {
+		const struct page_life *life = living(sequence, page);
+
+		is_left |= life ? life->shm == SHM_MAYBE || life->shm == (int64_t)first + 1
+				: !sequence->pages[page].is_freed;
+	}
+	for (uint64_t page = first; page < end; page++) {
+		const struct page_life *life = living(sequence, page);
+
+		if (!is_left || !life || life->shm == SHM_MAYBE || life->shm == (int64_t)first + 1)
+			end_pages(sequence, page, page + 1);
+	}
+}
+
+static void set_shm(struct sequence *sequence, uint64_t first, uint64_t end, int64_t shm)
+{
+	for (uint64_t page = first; page < end; page++)
+		living(sequence, page)->shm = shm;
+}
+
+static int64_t shm_at(struct sequence *sequence, uint64_t page)
+{
+	const struct page_life *life = living(sequence, page);
+
+	return life ? life->shm : SHM_MAYBE;
 }
 
 static void confirm_pages(struct sequence *sequence, uint64_t first, uint64_t end, int protection)
@@ -146,6 +183,7 @@ static struct memory_event draw_mmap(struct sequence *sequence, uint64_t first, 
 	int flag = flags[draw(sequence, 4)];
 
 	make_pages(sequence, first, first + pages, protection);
+	set_shm(sequence, first, first + pages, SHM_NO);
 	return call(MEMORY_MMAP, (int64_t)address_of(first), flag ? address_of(first) : 0, bytes_of(sequence, pages),
 		    (uint64_t)protection, (uint64_t)(MAP_PRIVATE | MAP_ANONYMOUS | flag), UINT64_MAX);
 }
@@ -155,9 +193,12 @@ static struct memory_event draw_mremap_in_place(struct sequence *sequence, uint6
 	uint64_t room = SPACE_PAGES - first;
 	uint64_t new_pages = draw(sequence, room) + 1;
 
-	if (new_pages > pages)
+	if (new_pages > pages) {
+		int64_t shm = shm_at(sequence, first + pages - 1);
+
 		make_pages(sequence, first + pages, first + new_pages, protection_at(sequence, first + pages - 1));
-	else
+		set_shm(sequence, first + pages, first + new_pages, shm);
+	} else
 		end_pages(sequence, first + new_pages, first + pages);
 	return call(MEMORY_MREMAP, (int64_t)address_of(first), address_of(first), bytes_of(sequence, pages),
 		    bytes_of(sequence, new_pages), draw(sequence, 2), 0);
@@ -171,24 +212,34 @@ static void move_pages(struct sequence *sequence, uint64_t first, uint64_t pages
 	bool first_is_mapped = living(sequence, first) != NULL;
 	uint64_t moved = pages < new_pages ? pages : new_pages;
 	int protections[SPACE_PAGES];
+	int64_t shms[SPACE_PAGES];
 	bool stays[SPACE_PAGES];
 
 	if (!leaves)
 		end_pages(sequence, first + moved, first + pages);
 	for (uint64_t i = 0; i < moved; i++) {
 		protections[i] = first + i < SPACE_PAGES ? protection_at(sequence, first + i) : -1;
+		shms[i] = first + i < SPACE_PAGES ? shm_at(sequence, first + i) : SHM_MAYBE;
+		/* Its base moves with it. */
+		if (shms[i] > SHM_NO)
+			shms[i] += (int64_t)new_first - (int64_t)first;
 		stays[i] = first_is_mapped && first + i < SPACE_PAGES && sequence->pages[first + i].is_freed;
 	}
 	for (uint64_t i = 0; i < moved; i++) {
 		if (stays[i])
 			continue;
 		make_pages(sequence, new_first + i, new_first + i + 1, protections[i]);
+		set_shm(sequence, new_first + i, new_first + i + 1, shms[i]);
 		if (!leaves)
 			end_pages(sequence, first + i, first + i + 1);
 	}
-	if (new_pages > pages)
+	if (new_pages > pages) {
+		int64_t shm = shm_at(sequence, new_first + pages - 1);
+
 		make_pages(sequence, new_first + pages, new_first + new_pages,
 			   protection_at(sequence, new_first + pages - 1));
+		set_shm(sequence, new_first + pages, new_first + new_pages, shm);
+	}
 }
 
 /* Old and new place do not overlap: the kernel refuses that. */
@@ -216,9 +267,13 @@ static struct memory_event draw_mremap_away(struct sequence *sequence, uint64_t 
 	}
 	if (draw(sequence, 2))
 		flags |= MREMAP_FIXED;
-	if (duplicates)
+	if (duplicates) {
+		int64_t shm = shm_at(sequence, first);
+
 		make_pages(sequence, new_first, new_first + new_pages, protection_at(sequence, first));
-	else
+		set_shm(sequence, new_first, new_first + new_pages,
+			shm > SHM_NO ? shm + (int64_t)new_first - (int64_t)first : shm);
+	} else
 		move_pages(sequence, first, pages, new_first, new_pages, leaves);
 	return call(MEMORY_MREMAP, (int64_t)address_of(new_first), address_of(first),
 		    duplicates ? 0 : bytes_of(sequence, pages), bytes_of(sequence, new_pages), flags,
@@ -234,9 +289,10 @@ static struct memory_event draw_brk(struct sequence *sequence)
 
 	if (draw(sequence, 5) == 0) /* refused: the old break comes back */
 		return call(MEMORY_BRK, (int64_t)old_break, new_break, old_break, 0, 0, 0);
-	if (new_page > old_page)
+	if (new_page > old_page) {
 		make_pages(sequence, old_page, new_page, PROT_READ | PROT_WRITE);
-	else
+		set_shm(sequence, old_page, new_page, SHM_NO);
+	} else
 		end_pages(sequence, new_page, old_page);
 	return call(MEMORY_BRK, (int64_t)new_break, new_break, old_break, 0, 0, 0);
 }
@@ -272,9 +328,10 @@ static struct memory_event draw_event(struct sequence *sequence)
 		return draw_brk(sequence);
 	case 11:
 		make_pages(sequence, first, first + pages, PROT_READ | PROT_WRITE);
+		set_shm(sequence, first, first + pages, (int64_t)first + 1);
 		return call(MEMORY_SHMAT, (int64_t)start, 7, start, draw(sequence, 2) ? SHM_REMAP : 0, bytes, 0);
 	case 12:
-		end_pages(sequence, first, first + pages);
+		detach_pages(sequence, first, first + pages);
 		return call(MEMORY_SHMDT, 0, start, bytes, 0, 0, 0);
 	default:
 		confirm_pages(sequence, first, first + pages, protection);
