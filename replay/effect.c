@@ -69,12 +69,12 @@ static void mmap_effect(const struct memory_event *event, struct memory_effect *
 
 static void mremap_effect(const struct memory_event *event, struct memory_effect *effect)
 {
-	/* An old size in the last page of all numbers rounds to 0, for the kernel too. */
-	uint64_t old_start = event->args[0], old_length = kernel_page_up(event->args[1]);
-	uint64_t new_length = event->args[2], flags = event->args[3], new_start = (uint64_t)event->result;
+	uint64_t old_start = event->args[0], old_length = event->args[1], new_length = event->args[2];
+	uint64_t flags = event->args[3], new_start = (uint64_t)event->result;
 
 	if (memory_event_failed(event) || old_length > KERNEL_RANGE_LIMIT || new_length > KERNEL_RANGE_LIMIT)
 		return;
+	old_length = kernel_page_up(old_length);
 	new_length = kernel_page_up(new_length);
 
 	if (old_length != 0 && !(flags & FLAG_MREMAP_DONTUNMAP) && new_start == old_start) {

@@ -64,7 +64,8 @@ static struct error *take_call(struct act act, const struct memory_effect *reach
 	}
 }
 
-/* mm/mremap.c: sizes of huge pages round up to them, which the call's own arguments do not show. */
+/* mm/mremap.c: sizes of huge pages round up to them, which the call's own arguments do not show. An old size in the last
+ * page of all numbers rounds to 0. */
 static struct memory_event rounded(const struct replay *replay, const struct memory_event *event)
 {
 	const struct piece *piece = pieces_find(replay, event->space_id, event->args[0], event->args[0] + 1);
