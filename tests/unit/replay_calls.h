@@ -7,7 +7,7 @@
 #ifndef TESTS_UNIT_REPLAY_CALLS_H
 #define TESTS_UNIT_REPLAY_CALLS_H
 
-#include "schema/record.h"
+#include "schema/record_memory.h"
 
 #define PAGE ((uint64_t)RECORD_PAGE_BYTES)
 #define ARENA_PAGES 16
