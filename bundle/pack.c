@@ -233,20 +233,14 @@ static struct error *describe(struct packing *packing)
 static struct error *gather(struct packing *packing)
 {
 	const struct bundle_contents *contents = packing->contents;
-	struct error *err = describe(packing);
+	struct error *err = describe(packing)
+		?: add_content(packing, "report.json", contents->report_json)
+		?: add_content(packing, "report.html", contents->report_html)
+		?: add_content(packing, "record.db", contents->record)
+		?: add_content(packing, "files/vdso", contents->vdso)
+		?: add_looks(packing)
+		?: add_content(packing, "core", contents->core);
 
-	if (!err)
-		err = add_content(packing, "report.json", contents->report_json);
-	if (!err)
-		err = add_content(packing, "report.html", contents->report_html);
-	if (!err)
-		err = add_content(packing, "record.db", contents->record);
-	if (!err)
-		err = add_content(packing, "files/vdso", contents->vdso);
-	if (!err)
-		err = add_looks(packing);
-	if (!err)
-		err = add_content(packing, "core", contents->core);
 	if (!err && contents->core) {
 		const struct bundle_member *core = find_member(packing, "core");
 
@@ -357,9 +351,7 @@ static struct error *put_member(struct packing *packing, size_t index)
 	for (size_t i = 0; !err && i < extents->count; i++) {
 		const struct bundle_extent *extent = &extents->extents[i];
 
-		err = put_hole(packing, extent->offset - at);
-		if (!err)
-			err = put_extent(packing, source, fd, extent, &sum);
+		err = put_hole(packing, extent->offset - at) ?: put_extent(packing, source, fd, extent, &sum);
 		at = extent->offset + extent->bytes;
 	}
 	if (!err)

@@ -331,10 +331,8 @@ static struct error *tell_host(struct unpacking *unpacking)
 static struct error *unpack(struct unpacking *unpacking)
 {
 	struct bundle *bundle = unpacking->bundle;
-	struct error *err = read_manifest(unpacking);
+	struct error *err = read_manifest(unpacking) ?: bundle_room_create(&bundle->room);
 
-	if (!err)
-		err = bundle_room_create(&bundle->room);
 	if (err)
 		return err;
 	unpacking->room_fd = open(bundle_room_path(bundle->room), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -343,15 +341,11 @@ static struct error *unpack(struct unpacking *unpacking)
 		return &error_no_memory;
 	if (unpacking->room_fd < 0)
 		return error_errno(errno, "%s", bundle_room_path(bundle->room));
-	err = check_sizes(unpacking);
-	if (!err)
-		err = unpack_all(unpacking);
-	if (!err)
-		err = tell_host(unpacking);
-	if (!err)
-		err = place_of(unpacking, "core", &bundle->core);
-	if (!err)
-		err = place_of(unpacking, "record.db", &bundle->record);
+	err = check_sizes(unpacking)
+		?: unpack_all(unpacking)
+		?: tell_host(unpacking)
+		?: place_of(unpacking, "core", &bundle->core)
+		?: place_of(unpacking, "record.db", &bundle->record);
 	if (err)
 		return err;
 	bundle->crash_id = take_pointer(unpacking->manifest.crash_id);

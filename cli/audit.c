@@ -102,10 +102,8 @@ static struct error *run_audit(const struct cli_options *options, int *ret_statu
 	struct audit audit = {.options = options, .findings = options->json ? json_array() : NULL};
 	struct audit_sums sums;
 	struct store_reader *reader = NULL;
-	struct error *err = open_audited(options, &reader);
+	struct error *err = open_audited(options, &reader) ?: store_reader_audit(reader, take_finding, &audit, &sums);
 
-	if (!err)
-		err = store_reader_audit(reader, take_finding, &audit, &sums);
 	store_reader_destroy(reader);
 	if (!err && options->json)
 		err = write_json(&audit, &sums);

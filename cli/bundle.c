@@ -88,17 +88,13 @@ static struct error *make_record(struct bundling *bundling)
 
 	if (!bundling->found.sources.store)
 		return NULL;
-	err = name_in_room(bundling, "record.db", &bundling->record_path);
-	if (!err)
-		err = find_space(bundling, &query.space_id);
+	err = name_in_room(bundling, "record.db", &bundling->record_path) ?: find_space(bundling, &query.space_id);
 	if (err)
 		return err;
 	query.sender_pid =
 		bundling->core ? bundling->core->signal.sender_pid : bundling->found.row.signal_event.sender_pid;
-	err = store_reader_extract(bundling->found.sources.store, &query, bundling->record_path);
-	if (!err)
-		err = store_reader_create(bundling->record_path, &bundling->record);
-	return err;
+	return store_reader_extract(bundling->found.sources.store, &query, bundling->record_path)
+		       ?: store_reader_create(bundling->record_path, &bundling->record);
 }
 
 /* ---- the explanation ---- */
@@ -125,10 +121,9 @@ static struct error *explain(struct bundling *bundling)
 		.host = bundling->host,
 		.core_name = found->file.name,
 	};
-	struct error *err = assemble_crash(&request, &bundling->crash);
+	struct error *err =
+		assemble_crash(&request, &bundling->crash) ?: detect_all(&bundling->crash, &bundling->findings);
 
-	if (!err)
-		err = detect_all(&bundling->crash, &bundling->findings);
 	if (!err)
 		report_init(&bundling->report, &bundling->crash, &bundling->findings);
 	return err;
@@ -180,12 +175,10 @@ static struct error *write_report(const struct bundling *bundling, const char *p
 
 static struct error *write_reports(struct bundling *bundling)
 {
-	struct error *err = name_in_room(bundling, "report.json", &bundling->json_path);
+	struct error *err = name_in_room(bundling, "report.json", &bundling->json_path)
+		?: name_in_room(bundling, "report.html", &bundling->html_path)
+		?: write_report(bundling, bundling->json_path, report_write_json);
 
-	if (!err)
-		err = name_in_room(bundling, "report.html", &bundling->html_path);
-	if (!err)
-		err = write_report(bundling, bundling->json_path, report_write_json);
 	return err ?: write_report(bundling, bundling->html_path, report_write_html);
 }
 
@@ -257,19 +250,13 @@ static struct error *make_bundle(const struct cli_options *options, struct bundl
 	struct error *err;
 
 	cli_limits_begin(options, options->arguments, (size_t)options->argument_count);
-	err = cli_find_crash(options, options->arguments, (size_t)options->argument_count, &bundling->found);
-	if (!err)
-		err = bundle_room_create(&bundling->room);
-	if (!err)
-		err = elf_host_create_watched(&bundling->host);
-	if (!err)
-		err = open_core(bundling);
-	if (!err)
-		err = make_record(bundling);
-	if (!err)
-		err = explain(bundling);
-	if (!err)
-		err = look_at_files(bundling);
+	err = cli_find_crash(options, options->arguments, (size_t)options->argument_count, &bundling->found)
+		?: bundle_room_create(&bundling->room)
+		?: elf_host_create_watched(&bundling->host)
+		?: open_core(bundling)
+		?: make_record(bundling)
+		?: explain(bundling)
+		?: look_at_files(bundling);
 	/* What follows copies. */
 	limits_end();
 	if (!err)

@@ -184,9 +184,7 @@ static struct error *keep(struct capture *capture, char **ret_name)
 
 	if (err)
 		return err;
-	err = vault_draft_create(capture->vault, &draft);
-	if (!err)
-		err = take_core(capture, draft);
+	err = vault_draft_create(capture->vault, &draft) ?: take_core(capture, draft);
 	/* Whatever happened, the process that dies waits no longer. */
 	capture_release();
 	if (!err) {

@@ -124,10 +124,9 @@ static struct error *find_in_process(struct check *check)
 	for (size_t i = 1; !functions && first && first->code == ERROR_NOT_FOUND && i < check->process->file_count;
 	     i++) {
 		struct elf_file *elf;
-		struct error *err = open_process_file(&check->process->files[i], &elf);
+		struct error *err = open_process_file(&check->process->files[i], &elf)
+					    ?: code_find_functions(elf, check->function, &functions, &count);
 
-		if (!err)
-			err = code_find_functions(elf, check->function, &functions, &count);
 		if (err) {
 			error_destroy(err);
 			elf_destroy(elf);

@@ -90,14 +90,11 @@ static struct error *take_executable(struct store_reader *store, struct crash_ro
 static struct error *take_record(struct store_reader *store, int64_t process_id, int64_t space_id, uint64_t time_ns,
 				 struct crash_row *row)
 {
-	struct error *err = store_reader_process(store, process_id, &row->process);
+	struct error *err = store_reader_process(store, process_id, &row->process)
+		?: store_reader_space(store, space_id, &row->space)
+		?: take_date(store, time_ns, row)
+		?: take_executable(store, row);
 
-	if (!err)
-		err = store_reader_space(store, space_id, &row->space);
-	if (!err)
-		err = take_date(store, time_ns, row);
-	if (!err)
-		err = take_executable(store, row);
 	if (err)
 		return err;
 	row->pid = row->process.pid;
@@ -210,11 +207,9 @@ static struct error *add_signals(struct collecting *collecting)
 			signal_event_deinit(&signals[i]);
 			continue;
 		}
-		err = take_signal(store, &signals[i], &row);
-		if (!err)
-			err = crash_row_join(&row, collecting->entries, collecting->entry_count);
-		if (!err)
-			err = add_if_meant(collecting, &row);
+		err = take_signal(store, &signals[i], &row)
+			?: crash_row_join(&row, collecting->entries, collecting->entry_count)
+			?: add_if_meant(collecting, &row);
 	}
 	free(signals);
 	return err;
@@ -230,9 +225,7 @@ static struct error *add_exits(struct collecting *collecting)
 	for (size_t i = 0; !err && i < count && collecting->rows.count - before < collecting->limit; i++) {
 		struct crash_row row;
 
-		err = take_exit(store, &exits[i], &row);
-		if (!err)
-			err = add_if_meant(collecting, &row);
+		err = take_exit(store, &exits[i], &row) ?: add_if_meant(collecting, &row);
 	}
 	free(exits);
 	return err;

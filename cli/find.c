@@ -121,10 +121,9 @@ static struct error *find_by_name(const struct cli_options *options, char **name
 {
 	struct crash_rows rows = {0};
 	struct match_query query;
-	struct error *err = cli_match_query(options, names, count, &query);
+	struct error *err =
+		cli_match_query(options, names, count, &query) ?: crashes_collect(&found->sources, &query, 1, &rows);
 
-	if (!err)
-		err = crashes_collect(&found->sources, &query, 1, &rows);
 	if (!err && !rows.count)
 		err = not_found(options, found, names, count);
 	if (!err) {
@@ -145,10 +144,9 @@ static struct error *nothing_kept(const struct crash_row *row)
 static struct error *find_with_core(const struct cli_options *options, char **names, size_t count,
 				    struct cli_crash *found)
 {
-	struct error *err = find_by_name(options, names, count, found);
+	struct error *err = find_by_name(options, names, count, found)
+				    ?: crash_row_open_core(&found->sources, &found->row, &found->file);
 
-	if (!err)
-		err = crash_row_open_core(&found->sources, &found->row, &found->file);
 	if (err && err->code != ERROR_NO_MEMORY && (found->row.has_signal || found->row.has_exit)) {
 		/* The record alone has to do. */
 		found->core_problem = strdup(err->message);

@@ -170,12 +170,10 @@ static struct error *run_gc(const struct cli_options *options, int *ret_status)
 	struct vault_pruned_sum sum = {0};
 	struct store_prune_limits database_limits;
 	struct store_pruned pruned = {0};
-	struct error *err = read_limits(options, &settings, &limits, ret_status);
+	struct error *err = read_limits(options, &settings, &limits, ret_status)
+		?: read_database_limits(options, &settings, &database_limits, ret_status)
+		?: collect(&collection, &settings, &limits, &sum);
 
-	if (!err)
-		err = read_database_limits(options, &settings, &database_limits, ret_status);
-	if (!err)
-		err = collect(&collection, &settings, &limits, &sum);
 	if (!err && !options->json)
 		printf("%zu %s (%" PRIu64 " KiB), %zu kept (%" PRIu64 " KiB)\n", sum.removed,
 		       options->dry_run ? "would be removed" : "removed", (sum.removed_bytes + 1023) / 1024, sum.kept,

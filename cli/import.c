@@ -196,10 +196,8 @@ static struct error *begin(const struct cli_options *options, struct importer *i
 	if (options->memory_limit)
 		importer->settings.explain_memory_bytes = options->memory_limit_bytes;
 	umask(077);
-	err = vault_open(importer->settings.vault, true, &importer->vault);
-	if (!err)
-		err = vault_list(importer->vault, &importer->known, &importer->known_count);
-	return err;
+	return vault_open(importer->settings.vault, true, &importer->vault)
+		       ?: vault_list(importer->vault, &importer->known, &importer->known_count);
 }
 
 static struct error *run_import(const struct cli_options *options, int *ret_status)

@@ -267,9 +267,8 @@ static char *explain(struct importer *importer, const char *name)
 		err = vault_read(importer->vault, name, &entry);
 		if (!err) {
 			err = publish_explain(importer->vault, &entry, &importer->settings, NULL, false, &verdict,
-					      &report, &bytes);
-			if (!err)
-				err = vault_write_report(importer->vault, name, report, bytes);
+					      &report, &bytes)
+				      ?: vault_write_report(importer->vault, name, report, bytes);
 			vault_entry_deinit(&entry);
 		}
 	}
@@ -306,9 +305,7 @@ static struct error *commit(struct importer *importer, struct vault_draft *draft
 	struct error *err;
 
 	crash->source = VAULT_SYSTEMD;
-	err = vault_draft_commit(draft, crash, &name);
-	if (!err)
-		err = remember(importer, name);
+	err = vault_draft_commit(draft, crash, &name) ?: remember(importer, name);
 	if (err)
 		return err;
 	if (crash->core_bytes) {

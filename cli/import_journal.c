@@ -184,10 +184,8 @@ static struct error *import_entry(struct importer *importer, sd_journal *journal
 {
 	cleanup_free char *path = NULL, *told = NULL;
 	cleanup_fd int fd = -1;
-	struct error *err = set_origin(facts);
+	struct error *err = set_origin(facts) ?: find_file(importer, journal, &path);
 
-	if (!err)
-		err = find_file(importer, journal, &path);
 	if (err)
 		return err;
 	/* The core may be large: what is there already is not read. */

@@ -61,9 +61,7 @@ static struct error *look_at(int packed, uint64_t bytes, const struct limits *li
 	int fd;
 
 	plain_user_find(&user);
-	err = privilege_drop(&user);
-	if (!err)
-		err = vault_unpack(packed, bytes, &fd);
+	err = privilege_drop(&user) ?: vault_unpack(packed, bytes, &fd);
 	if (err)
 		return err;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);

@@ -204,9 +204,7 @@ static struct error *change(struct installation *installation, const struct inst
 	if (capture_is_pattern(memory.before.pattern))
 		snprintf(memory.before.pattern, sizeof(memory.before.pattern), "core");
 	install_pattern_read_links(&links);
-	err = write_memory(installation->path, &memory);
-	if (!err)
-		err = install_pattern_link(pattern);
+	err = write_memory(installation->path, &memory) ?: install_pattern_link(pattern);
 	if (!err && strcmp(installation->now.limit, "0") == 0)
 		err = write_line(LIMIT_PATH, PIPE_LIMIT);
 	if (!err)

@@ -133,9 +133,7 @@ struct error *install_pattern_link(const struct install_pattern *pattern)
 
 	if (!pattern->has_links)
 		return NULL;
-	err = make_directory();
-	if (!err)
-		err = make_link(pattern->program, PROGRAM_LINK);
+	err = make_directory() ?: make_link(pattern->program, PROGRAM_LINK);
 	if (!err && pattern->config[0])
 		err = make_link(pattern->config, CONFIG_LINK);
 	return err;

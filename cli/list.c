@@ -93,10 +93,9 @@ static struct error *list(const struct cli_options *options, const struct crash_
 {
 	struct crash_rows rows = {0};
 	struct match_query query;
-	struct error *err = cli_match_query(options, options->arguments, (size_t)options->argument_count, &query);
+	struct error *err = cli_match_query(options, options->arguments, (size_t)options->argument_count, &query)
+				    ?: crashes_collect(sources, &query, options->count, &rows);
 
-	if (!err)
-		err = crashes_collect(sources, &query, options->count, &rows);
 	if (!err && options->group && rows.count)
 		err = cli_list_groups(options, &rows);
 	else if (!err && (rows.count || options->json))

@@ -328,13 +328,10 @@ static int read_values(const struct cli_command *command, struct cli_options *op
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	now_ns = now.tv_sec * 1000000000LL + now.tv_nsec;
-	err = take_moment("--since", options->since, now_ns, &options->since_ns);
-	if (!err)
-		err = take_moment("--until", options->until, now_ns, &options->until_ns);
-	if (!err)
-		err = take_count(options);
-	if (!err)
-		err = cli_limits_read(options);
+	err = take_moment("--since", options->since, now_ns, &options->since_ns)
+		?: take_moment("--until", options->until, now_ns, &options->until_ns)
+		?: take_count(options)
+		?: cli_limits_read(options);
 	if (!err && options->since && options->until && options->since_ns > options->until_ns)
 		err = error_format(ERROR_INVALID, "--since is after --until");
 	if (!err)

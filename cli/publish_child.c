@@ -153,10 +153,7 @@ static struct error *open_core(const struct publish_task *task, struct elf_host 
 		return err;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	limits_begin(&task->limits, task->core_name ?: "it");
-	err = core_open(path, ret_core);
-	if (!err)
-		err = core_find_modules_of(*ret_core, host);
-	return err;
+	return core_open(path, ret_core) ?: core_find_modules_of(*ret_core, host);
 }
 
 static struct error *write_verdict(const struct report *report, FILE *out)

@@ -65,9 +65,7 @@ static struct error *write_file(const struct form *form, const struct report *re
 
 	if (err)
 		return err;
-	err = write_to(form, report, &output);
-	if (!err)
-		err = output_commit(&output);
+	err = write_to(form, report, &output) ?: output_commit(&output);
 	output_deinit(&output);
 	return err;
 }

@@ -462,14 +462,10 @@ static void print_probe(void *context, const struct attached_probe *probe)
 struct error *holders_list(FILE *out)
 {
 	uint32_t id = 0;
-	struct error *err;
 
 	/* The kernel refuses BPF_TASK_FD_QUERY and the walk over links without CAP_SYS_ADMIN. */
 	if (bpf_link_get_next_id(0, &id) && errno == EPERM)
 		return error_format(ERROR_PERMISSION,
 				    "listing probes needs root (CAP_SYS_ADMIN), and a kernel that allows bpf()");
-	err = holders_walk(print_probe, out);
-	if (!err)
-		err = holders_walk_tracefs(print_probe, out);
-	return err;
+	return holders_walk(print_probe, out) ?: holders_walk_tracefs(print_probe, out);
 }

@@ -111,9 +111,7 @@ void ingest_complete(struct ingest *ingest)
 
 	if (!ingest->rolled_back)
 		return;
-	err = ingest_store_tenants(ingest);
-	if (!err)
-		err = store_writer_end_left_spaces(ingest->writer, ingest->recording_id);
+	err = ingest_store_tenants(ingest) ?: store_writer_end_left_spaces(ingest->writer, ingest->recording_id);
 	if (err)
 		keep_failure(ingest, err);
 }
@@ -266,12 +264,10 @@ static void commit_gaps(struct ingest *ingest, uint64_t complete_until_ns)
 void ingest_commit(struct ingest *ingest, uint64_t complete_until_ns)
 {
 	uint64_t discarded = 0;
-	struct error *err = ingest_store_ledger(ingest);
+	struct error *err = ingest_store_ledger(ingest)
+		?: ingest_store_tenants(ingest)
+		?: ingest_store_coverage(ingest);
 
-	if (!err)
-		err = ingest_store_tenants(ingest);
-	if (!err)
-		err = ingest_store_coverage(ingest);
 	if (err)
 		keep_failure(ingest, err); /* what could not be written is tried again with the next commit */
 	look_for_rollback(ingest);

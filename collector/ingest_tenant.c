@@ -114,10 +114,7 @@ static struct error *add_share(struct ingest *ingest, struct tenant *tenant)
 /* Brings the rows of a tenant up to what is known. */
 static struct error *store_tenant(struct ingest *ingest, struct tenant *tenant)
 {
-	struct error *err = add_rows(ingest, tenant);
-
-	if (!err)
-		err = add_share(ingest, tenant);
+	struct error *err = add_rows(ingest, tenant) ?: add_share(ingest, tenant);
 
 	if (!err && tenant->changed) {
 		err = store_writer_update_process(ingest->writer, &tenant->process);

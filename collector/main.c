@@ -295,11 +295,9 @@ static struct error *begin_recording(struct recorder *recorder)
 			return err;
 	}
 	make_system_directory(recorder->options.database);
-	err = store_writer_create(recorder->options.database, &recorder->writer);
-	if (!err)
-		err = store_writer_close_abandoned(recorder->writer);
-	if (!err)
-		err = create_kernel(recorder);
+	err = store_writer_create(recorder->options.database, &recorder->writer)
+		?: store_writer_close_abandoned(recorder->writer)
+		?: create_kernel(recorder);
 	for (size_t i = 0; !err && i < recorder->options.pid_count; i++)
 		err = kernel_follow(recorder->kernel, recorder->options.pids[i]);
 	if (!err && recorder->options.command)
@@ -322,9 +320,8 @@ static struct error *begin_recording(struct recorder *recorder)
 	recorder->recording.filter = recorder->options.description;
 	recorder->recording.corelate_version = (char *)CORELATE_VERSION;
 	recorder->books_ns = recorder->missed_ns = recorder->recording.started_ns;
-	err = store_writer_add_recording(recorder->writer, &recorder->recording, &recorder->recording.id);
-	if (!err)
-		err = create_ingest(recorder);
+	err = store_writer_add_recording(recorder->writer, &recorder->recording, &recorder->recording.id)
+		      ?: create_ingest(recorder);
 	if (!err && recorder->plan.function_count)
 		err = ingest_add_functions(recorder->ingest, &recorder->plan);
 	/* What every other row names is there before them: a rollback takes it back no more. */
@@ -374,11 +371,7 @@ static struct error *record(struct recorder *recorder, int *ret_status)
 			return err;
 	}
 	recorder->options.filter.recorder_pid = (uint32_t)getpid();
-	err = begin_recording(recorder);
-	if (!err)
-		err = start_draining(recorder);
-	if (!err)
-		err = kernel_snapshot(recorder->kernel);
+	err = begin_recording(recorder) ?: start_draining(recorder) ?: kernel_snapshot(recorder->kernel);
 	if (err)
 		return err;
 	look_at_probes(recorder, true);

@@ -66,10 +66,9 @@ static struct error *read_crash(int fd, const char *name, struct vault_entry *en
 {
 	cleanup_free char *text = NULL;
 	size_t bytes;
-	struct error *err = vault_read_file(fd, VAULT_CRASH, name, CRASH_BYTES_MAX, &text, &bytes);
+	struct error *err = vault_read_file(fd, VAULT_CRASH, name, CRASH_BYTES_MAX, &text, &bytes)
+				    ?: vault_crash_parse(text, bytes, name, &entry->crash);
 
-	if (!err)
-		err = vault_crash_parse(text, bytes, name, &entry->crash);
 	if (err)
 		return err;
 	entry->has_core =

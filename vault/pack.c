@@ -290,9 +290,7 @@ static struct error *pack_head(struct packing *packing, struct vault_packed *pac
 		bytes = packing->head_bytes;
 	if (ftruncate(packing->out_fd, 0) != 0 || lseek(packing->out_fd, 0, SEEK_SET) != 0)
 		return error_errno(errno, "cannot write the core");
-	err = sink_open(sink, packing->out_fd);
-	if (!err)
-		err = sink_write(sink, packing->head, bytes);
+	err = sink_open(sink, packing->out_fd) ?: sink_write(sink, packing->head, bytes);
 	if (!err && archive_write_close(sink) != ARCHIVE_OK)
 		err = sink_failure(sink);
 	packed->core_bytes = bytes;
@@ -335,13 +333,10 @@ struct error *vault_pack(int in_fd, int out_fd, bool foreign, const struct vault
 
 	if (!buffer || (!foreign && !head))
 		return &error_no_memory;
-	err = source_open(&packing.source, in_fd, foreign);
-	if (!err)
-		err = sink_open(sink, out_fd);
-	if (!err)
-		err = pack_all(&packing, &packed);
-	if (!err)
-		err = close_sink(&packing);
+	err = source_open(&packing.source, in_fd, foreign)
+		?: sink_open(sink, out_fd)
+		?: pack_all(&packing, &packed)
+		?: close_sink(&packing);
 	if (err)
 		err = make_do(&packing, err, &packed);
 	free_reader(&packing.source.archive);
