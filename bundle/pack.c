@@ -368,9 +368,9 @@ static struct error *put_manifest(struct packing *packing)
 
 	if (!err && strlen(text) > MANIFEST_BYTES_MAX)
 		err = error_format(ERROR_UNSUPPORTED, "its manifest would be larger than %u bytes", MANIFEST_BYTES_MAX);
-	if (!err)
-		err = put_header(packing, MANIFEST_NAME, strlen(text), NULL);
-	return err ?: put(packing, (const uint8_t *)text, strlen(text));
+	return err
+		?: put_header(packing, MANIFEST_NAME, strlen(text), NULL)
+		?: put(packing, (const uint8_t *)text, strlen(text));
 }
 
 static struct error *put_all(struct packing *packing, int fd)

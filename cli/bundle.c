@@ -101,13 +101,11 @@ static struct error *make_record(struct bundling *bundling)
 
 static struct error *open_core(struct bundling *bundling)
 {
-	struct error *err = NULL;
-
 	if (!bundling->found.file.core)
 		return NULL;
 	/* Once more, so that the looks at its files are watched. */
-	err = core_open(bundling->found.file.core->path, &bundling->core);
-	return err ?: core_find_modules_of(bundling->core, bundling->host);
+	return core_open(bundling->found.file.core->path, &bundling->core)
+		       ?: core_find_modules_of(bundling->core, bundling->host);
 }
 
 static struct error *explain(struct bundling *bundling)
@@ -175,11 +173,10 @@ static struct error *write_report(const struct bundling *bundling, const char *p
 
 static struct error *write_reports(struct bundling *bundling)
 {
-	struct error *err = name_in_room(bundling, "report.json", &bundling->json_path)
+	return name_in_room(bundling, "report.json", &bundling->json_path)
 		?: name_in_room(bundling, "report.html", &bundling->html_path)
-		?: write_report(bundling, bundling->json_path, report_write_json);
-
-	return err ?: write_report(bundling, bundling->html_path, report_write_html);
+		?: write_report(bundling, bundling->json_path, report_write_json)
+		?: write_report(bundling, bundling->html_path, report_write_html);
 }
 
 /* The core has its own. */
@@ -259,13 +256,11 @@ static struct error *make_bundle(const struct cli_options *options, struct bundl
 		?: look_at_files(bundling);
 	/* What follows copies. */
 	limits_end();
-	if (!err)
-		err = write_reports(bundling);
-	if (!err)
-		err = write_vdso(bundling);
-	if (!err)
-		err = fill_contents(bundling, !options->no_core);
-	return err ?: bundle_pack(&bundling->contents, options->output, packed);
+	return err
+		?: write_reports(bundling)
+		?: write_vdso(bundling)
+		?: fill_contents(bundling, !options->no_core)
+		?: bundle_pack(&bundling->contents, options->output, packed);
 }
 
 static void write_size(uint64_t bytes, FILE *out)

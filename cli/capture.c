@@ -169,11 +169,9 @@ static void make_room(struct capture *capture)
 static struct error *keep_facts(struct capture *capture, char **ret_name)
 {
 	struct vault_draft *draft = NULL;
-	struct error *err;
 
 	make_room(capture);
-	err = vault_draft_create(capture->vault, &draft);
-	return err ?: vault_draft_commit(draft, &capture->crash, ret_name);
+	return vault_draft_create(capture->vault, &draft) ?: vault_draft_commit(draft, &capture->crash, ret_name);
 }
 
 /* From the pipe into the vault. On an error there is no entry. */

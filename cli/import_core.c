@@ -231,9 +231,8 @@ static struct error *fill(struct importer *importer, int fd, struct vault_draft 
 	if (!err && dup2(fd, STDIN_FILENO) < 0)
 		err = error_errno(errno, "cannot hand the core over");
 	if (!err)
-		err = capture_drain(draft, true, &limits, importer->settings.core_timeout_s, &packed);
-	if (!err)
-		err = judge(importer, &packed);
+		err = capture_drain(draft, true, &limits, importer->settings.core_timeout_s, &packed)
+			      ?: judge(importer, &packed);
 	if (err)
 		return err;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", writable);
@@ -391,14 +390,12 @@ struct error *import_facts(struct importer *importer, struct vault_crash *facts)
 {
 	const struct vault_entry *known = import_find_known(importer, facts, false);
 	struct vault_draft *draft;
-	struct error *err;
 
 	if (known) {
 		import_tell(importer, facts->origin, known->name, "present", NULL, NULL);
 		return NULL;
 	}
-	err = vault_draft_create(importer->vault, &draft);
-	return err ?: commit(importer, draft, facts->origin, facts);
+	return vault_draft_create(importer->vault, &draft) ?: commit(importer, draft, facts->origin, facts);
 }
 
 struct error *import_path(struct importer *importer, const char *path, bool follow, struct vault_crash *facts)

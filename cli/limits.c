@@ -43,9 +43,8 @@ static struct error *read_memory(const char *text, uint64_t *ret_bytes)
 
 struct error *cli_limits_read(struct cli_options *options)
 {
-	struct error *err = read_time(options->time_limit, &options->time_limit_ns);
-
-	return err ?: read_memory(options->memory_limit, &options->memory_limit_bytes);
+	return read_time(options->time_limit, &options->time_limit_ns)
+		       ?: read_memory(options->memory_limit, &options->memory_limit_bytes);
 }
 
 /* ---- one crash ---- */

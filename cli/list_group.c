@@ -153,9 +153,7 @@ static struct error *explain_one(void *context, FILE *out)
 	if (!err && request.core)
 		err = core_find_modules(request.core, NULL);
 	if (!err)
-		err = assemble_crash(&request, &crash);
-	if (!err)
-		err = detect_all(&crash, &findings);
+		err = assemble_crash(&request, &crash) ?: detect_all(&crash, &findings);
 	if (err)
 		return err;
 	report_init(&report, &crash, &findings);

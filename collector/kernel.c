@@ -316,9 +316,7 @@ struct error *kernel_attach(struct kernel *kernel)
 		if (kernel_attaches_choice(kernel, choice_hooks[i].program))
 			err = attach_one(kernel, choice_hooks[i].program, choice_hooks[i].syscall, "exit");
 	if (!err)
-		err = attach_one(kernel, "process_fork", NULL, NULL);
-	if (!err)
-		err = kernel_find_descendants(kernel);
+		err = attach_one(kernel, "process_fork", NULL, NULL) ?: kernel_find_descendants(kernel);
 	for (size_t i = 0; !err && i < array_size(others); i++)
 		err = attach_one(kernel, others[i], NULL, NULL);
 	for (size_t i = 0; !err && i < SYSCALL_HOOKS; i++)

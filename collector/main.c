@@ -303,13 +303,10 @@ static struct error *begin_recording(struct recorder *recorder)
 	if (!err && recorder->options.command)
 		err = kernel_follow(recorder->kernel, recorder->command.pid);
 	if (!err)
-		err = queue_create(recorder->options.queue_bytes, &recorder->queue);
-	if (!err)
-		err = read_boot_id(recorder->recording.boot_id);
-	if (!err)
-		err = kernel_attach(recorder->kernel);
-	if (!err)
-		err = attach_probes(recorder);
+		err = queue_create(recorder->options.queue_bytes, &recorder->queue)
+			?: read_boot_id(recorder->recording.boot_id)
+			?: kernel_attach(recorder->kernel)
+			?: attach_probes(recorder);
 	if (err)
 		return err;
 	uname(&host);
@@ -325,10 +322,10 @@ static struct error *begin_recording(struct recorder *recorder)
 	if (!err && recorder->plan.function_count)
 		err = ingest_add_functions(recorder->ingest, &recorder->plan);
 	/* What every other row names is there before them: a rollback takes it back no more. */
-	if (!err)
-		err = store_writer_commit(recorder->writer, recorder->recording.id, recorder->recording.started_ns,
-					  &discarded);
-	return err;
+	if (err)
+		return err;
+	return store_writer_commit(recorder->writer, recorder->recording.id, recorder->recording.started_ns,
+				   &discarded);
 }
 
 static struct error *start_draining(struct recorder *recorder)

@@ -143,10 +143,10 @@ struct error *vault_draft_commit(struct vault_draft *draft, const struct vault_c
 	char name[96];
 
 	if (!err)
-		err = vault_crash_format(&whole, &text);
-	if (!err)
-		err = error_prefix(vault_write_file(draft->directory, VAULT_CRASH, draft->name, text, strlen(text)),
-				   "%s", vault_path(draft->vault));
+		err = vault_crash_format(&whole, &text)
+			      ?: error_prefix(vault_write_file(draft->directory, VAULT_CRASH, draft->name, text,
+							       strlen(text)),
+					      "%s", vault_path(draft->vault));
 	if (!err && fsync(draft->directory) != 0)
 		err = error_format(ERROR_SYSTEM, "cannot write %s/%s: %s", vault_path(draft->vault), draft->name,
 				   strerror(errno));

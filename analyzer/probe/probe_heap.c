@@ -166,11 +166,10 @@ static struct error *plan_function(struct probe_plan *plan, const struct probe_s
 	struct probe_function *function;
 	size_t file, number = plan->function_count;
 	const char *unseen;
-	struct error *err = probe_sites_add_file(plan, space, object, &file);
+	struct error *err = probe_sites_add_file(plan, space, object, &file)
+				    ?: probe_plan_add_function(plan, file, found->file_offset, name->role,
+							       aliases->best->name, "", &function);
 
-	if (!err)
-		err = probe_plan_add_function(plan, file, found->file_offset, name->role, aliases->best->name, "",
-					      &function);
 	if (err || !function)
 		return err;
 	add_arguments(function, name);

@@ -206,9 +206,8 @@ static struct error *plan_usdt(const struct request *request, const struct elf_u
 		name = NULL;
 		return &error_no_memory;
 	}
-	err = plan_new(request, usdt->file_offset, FUNCTION_USDT, name, &function);
-	if (!err)
-		err = probe_usdt_assign(function, elf_of(request), usdt);
+	err = plan_new(request, usdt->file_offset, FUNCTION_USDT, name, &function)
+		      ?: probe_usdt_assign(function, elf_of(request), usdt);
 	if (err)
 		return err;
 	site.file = function->file;

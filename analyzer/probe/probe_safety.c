@@ -320,10 +320,10 @@ struct error *probe_safety_add_library(struct probe_safety *safety, const struct
 		core_process_destroy(process);
 	}
 	closedir(processes);
-	if (!err)
-		err = probe_safety_add(safety, PROBE_HAZARD_LIBRARY, elf->path, "%s; %zu processes have it mapped",
-				       elf->soname ? elf->soname : "a shared object", *ret_users);
-	return err;
+	if (err)
+		return err;
+	return probe_safety_add(safety, PROBE_HAZARD_LIBRARY, elf->path, "%s; %zu processes have it mapped",
+				elf->soname ? elf->soname : "a shared object", *ret_users);
 }
 
 enum probe_hazard_severity probe_hazard_severity_for(const struct probe_hazard *hazard,

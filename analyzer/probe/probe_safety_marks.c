@@ -173,10 +173,8 @@ static struct error *add_sections(struct probe_safety *safety, const struct elf_
 
 struct error *probe_safety_add_file(struct probe_safety *safety, const struct elf_file *elf)
 {
-	struct error *err = add_sections(safety, elf);
+	struct error *err = add_sections(safety, elf) ?: add_symbols(safety, elf);
 
-	if (!err)
-		err = add_symbols(safety, elf);
 	for (size_t i = 0; i <= elf->needed_count && !err; i++) {
 		const char *library = i < elf->needed_count ? elf->needed[i] : elf->soname;
 

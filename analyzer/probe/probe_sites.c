@@ -106,9 +106,8 @@ static struct error *walk_name(struct walk *walk, const char *name)
 			if (elf->code[k].binding == STB_LOCAL || strcmp(elf->code[k].name, name) != 0)
 				continue;
 			found++;
-			err = code_find_function_at(elf, elf->code[k].address, &function);
-			if (!err)
-				err = walk_target(walk, i, &function);
+			err = code_find_function_at(elf, elf->code[k].address, &function)
+				      ?: walk_target(walk, i, &function);
 		}
 	}
 	if (!err && found == 0)

@@ -167,9 +167,7 @@ struct error *unwind_past(const struct past_request *request, struct past_result
 		return NULL;
 	if (frame_limit > FRAME_LIMIT_MAX)
 		frame_limit = FRAME_LIMIT_MAX;
-	err = unwind_reader_init(&task.reader, request->count, 0, frame_limit);
-	if (!err)
-		err = task_run(&task, &result);
+	err = unwind_reader_init(&task.reader, request->count, 0, frame_limit) ?: task_run(&task, &result);
 	unwind_reader_deinit(&task.reader);
 	if (err) {
 		past_result_deinit(&result);
