@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "analyzer/elf/elf_host.h"
+#include "common/cleanup.h"
 #include "common/error.h"
 
 /* The suffix that bundles should have. */
@@ -40,6 +41,7 @@ struct bundle_room;
  * the process however that ends. */
 struct error *bundle_room_create(struct bundle_room **ret_room) must_check;
 void bundle_room_destroy(struct bundle_room *room);
+DEFINE_CLEANUP(struct bundle_room, bundle_room_destroy)
 /* Belongs to the room. */
 const char *bundle_room_path(const struct bundle_room *room);
 
@@ -92,6 +94,7 @@ bool bundle_recognise(const char *path);
  * room. The message names the path. Nothing is left then. */
 struct error *bundle_open(const char *path, struct bundle **ret_bundle) must_check;
 void bundle_close(struct bundle *bundle);
+DEFINE_CLEANUP(struct bundle, bundle_close)
 
 /* A directory in the bundle's room in which its files lie at the paths that the dead process knew, as a debugger wants
  * them; debug files are in its usr/lib/debug, libraries by their sonames also in its solib. The path is the caller's;

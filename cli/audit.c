@@ -92,27 +92,27 @@ static struct error *open_audited(const struct cli_options *options, struct stor
 	if (options->argument_count)
 		return store_reader_create(options->arguments[0], ret);
 	err = cli_open_store(options, ret);
-	if (!err && !*ret)
-		return error_format(ERROR_NOT_FOUND, "%s: nothing was ever recorded here", options->database);
-	return err;
+	if (err || *ret)
+		return err;
+	return error_format(ERROR_NOT_FOUND, "%s: nothing was ever recorded here", options->database);
 }
 
 static struct error *run_audit(const struct cli_options *options, int *ret_status)
 {
-	struct audit audit = {.options = options, .findings = options->json ? json_array() : NULL};
+	json_auto_t *findings = options->json ? json_array() : NULL;
+	struct audit audit = {.options = options, .findings = findings};
 	struct audit_sums sums;
-	struct store_reader *reader = NULL;
+	cleanup_by(store_reader_destroy) struct store_reader *reader = NULL;
 	struct error *err = open_audited(options, &reader) ?: store_reader_audit(reader, take_finding, &audit, &sums);
 
-	store_reader_destroy(reader);
-	if (!err && options->json)
-		err = write_json(&audit, &sums);
-	else if (!err)
-		write_sum(&audit, &sums);
-	json_decref(audit.findings);
-	if (!err && audit.all)
+	if (err)
+		return err;
+	if (audit.all)
 		*ret_status = CLI_FAILED;
-	return err;
+	if (options->json)
+		return write_json(&audit, &sums);
+	write_sum(&audit, &sums);
+	return NULL;
 }
 
 const struct cli_command cli_audit = {

@@ -76,9 +76,8 @@ static struct error *find_space(const struct bundling *bundling, int64_t *ret_id
 	err = assemble_match_core(bundling->core, found->sources.store, &space);
 	if (!err)
 		*ret_id = space.id;
-	if (!error_catch(&err, ERROR_NOT_FOUND))
-		return err;
-	return NULL;
+	error_catch(&err, ERROR_NOT_FOUND);
+	return err;
 }
 
 static struct error *make_record(struct bundling *bundling)
@@ -122,9 +121,10 @@ static struct error *explain(struct bundling *bundling)
 	struct error *err =
 		assemble_crash(&request, &bundling->crash) ?: detect_all(&bundling->crash, &bundling->findings);
 
-	if (!err)
-		report_init(&bundling->report, &bundling->crash, &bundling->findings);
-	return err;
+	if (err)
+		return err;
+	report_init(&bundling->report, &bundling->crash, &bundling->findings);
+	return NULL;
 }
 
 /* Questions that come later (`why` of another address) may be about any file that the record names: those that are
@@ -300,7 +300,7 @@ static void tell(const struct cli_options *options, const struct bundling *bundl
 
 static struct error *run_bundle(const struct cli_options *options, int *ret_status)
 {
-	struct bundling bundling = {0};
+	cleanup_with(bundling_deinit) struct bundling bundling = {0};
 	struct bundle_packed packed;
 	struct error *err;
 	bool to_stdout;
@@ -313,10 +313,10 @@ static struct error *run_bundle(const struct cli_options *options, int *ret_stat
 		return error_format(ERROR_INVALID, "%s is a bundle already", options->arguments[0]);
 	to_stdout = output_is_standard(options->output);
 	err = make_bundle(options, &bundling, &packed);
-	if (!err)
-		tell(options, &bundling, &packed, to_stdout ? stderr : stdout);
-	bundling_deinit(&bundling);
-	return err;
+	if (err)
+		return err;
+	tell(options, &bundling, &packed, to_stdout ? stderr : stdout);
+	return NULL;
 }
 
 static const struct option_row own_options[] = {

@@ -220,16 +220,14 @@ static struct error *capture_all(struct capture *capture, bool by_kernel)
 	struct verdict verdict;
 	struct error *err = capture_read_process(&capture->words, by_kernel, &capture->crash, &capture->is_forbidden);
 
-	if (!err && capture->settings.explain)
-		process_files_open(capture->words.pid, &capture->files);
-	if (!err) {
-		err = keep(capture, &name);
-		capture_release();
-		if (err)
-			return tell_unkept(capture, err);
-	}
 	if (err)
 		return err;
+	if (capture->settings.explain)
+		process_files_open(capture->words.pid, &capture->files);
+	err = keep(capture, &name);
+	capture_release();
+	if (err)
+		return tell_unkept(capture, err);
 	log_write(LOG_LEVEL_INFO, "%s (pid %u) died; kept as %s%s%s", capture->crash.comm ?: "?", capture->crash.pid,
 		  name, capture->crash.note ? ": " : "", capture->crash.note ?: "");
 	err = keep_within_bounds(capture);

@@ -164,13 +164,12 @@ static struct error *judge(struct check *check)
 {
 	struct error *err;
 
-	if (check->process) {
+	if (check->process)
 		err = probe_safety_add_process(&check->safety, check->process, check->function ? check->elf : NULL);
-	} else {
+	else
 		err = probe_safety_add_file(&check->safety, check->elf);
-		if (!err && !check->elf->is_executable)
-			err = probe_safety_add_library(&check->safety, check->elf, &check->users);
-	}
+	if (!err && !check->process && !check->elf->is_executable)
+		err = probe_safety_add_library(&check->safety, check->elf, &check->users);
 	if (err)
 		return err;
 	probe_safety_finish(&check->safety);
@@ -203,37 +202,35 @@ static void check_deinit(struct check *check)
 
 static struct error *run_check(const struct cli_options *options, int *ret_status)
 {
-	struct check check = {.function = options->argument_count > 1 ? options->arguments[1] : NULL};
+	cleanup_with(check_deinit) struct check check = {.function = options->argument_count > 1 ? options->arguments[1]
+												 : NULL};
 	char path[PATH_MAX], absolute[PATH_MAX], *subject = options->arguments[0];
 	struct error *err;
 
 	if (is_number(subject)) {
 		errno = 0;
-		err = strtoul(subject, NULL, 10) > UINT32_MAX || errno
-			      ? error_format(ERROR_NOT_FOUND, "no process %s", subject)
-			      : core_process_read((uint32_t)strtoul(subject, NULL, 10), &check.process);
-		if (!err)
-			err = find_in_process(&check);
+		if (strtoul(subject, NULL, 10) > UINT32_MAX || errno)
+			return error_format(ERROR_NOT_FOUND, "no process %s", subject);
+		err = core_process_read((uint32_t)strtoul(subject, NULL, 10), &check.process)
+			      ?: find_in_process(&check);
+		if (err)
+			return err;
 		/* Outside the process's mount namespace its paths may lead elsewhere. */
-		if (!err) {
-			snprintf(path, sizeof(path), "/proc/%" PRIu32 "/root%s", check.process->pid, check.elf->path);
-			snprintf(absolute, sizeof(absolute), "%s", check.elf->path);
-			check.probe_path = is_file(absolute) || !is_file(path) ? absolute : path;
-		}
+		snprintf(path, sizeof(path), "/proc/%" PRIu32 "/root%s", check.process->pid, check.elf->path);
+		snprintf(absolute, sizeof(absolute), "%s", check.elf->path);
+		check.probe_path = is_file(absolute) || !is_file(path) ? absolute : path;
 	} else {
 		split_subject(subject, &check.function, path, sizeof(path));
 		err = find_in_file(&check, path);
 		check.probe_path = realpath(path, absolute) ? absolute : path;
 	}
-	if (!err)
-		err = judge(&check);
+	err = err ?: judge(&check);
 	if (!err && options->json)
 		err = check_write_json(options, &check);
 	else if (!err)
 		check_write_text(&check, stdout);
 	if (!err && check.unsafe)
 		*ret_status = CLI_UNSAFE;
-	check_deinit(&check);
 	return err;
 }
 

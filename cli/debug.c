@@ -209,18 +209,18 @@ static struct error *start(const struct cli_options *options, struct cli_explain
 {
 	const char *executable = explained->crash.facts.executable;
 	cleanup_free char *sysroot = NULL, *inside = NULL;
-	struct error *err = NULL;
 
 	if (explained->found.bundle) {
-		err = bundle_make_sysroot(explained->found.bundle, &sysroot);
-		if (!err && executable && asprintf(&inside, "%s%s", sysroot, executable) < 0) {
+		struct error *err = bundle_make_sysroot(explained->found.bundle, &sysroot);
+
+		if (err)
+			return err;
+		if (executable && asprintf(&inside, "%s%s", sysroot, executable) < 0) {
 			inside = NULL;
-			err = &error_no_memory;
+			return &error_no_memory;
 		}
 		executable = inside;
 	}
-	if (err)
-		return err;
 	if (executable && access(executable, R_OK) != 0)
 		executable = NULL;
 	return run_debugger(options, sysroot, executable, core, ret_status);
@@ -229,28 +229,21 @@ static struct error *start(const struct cli_options *options, struct cli_explain
 static struct error *run_debug(const struct cli_options *options, int *ret_status)
 {
 	const struct finding *verdict;
-	struct cli_explained explained;
-	struct copy copy = {0};
+	cleanup_with(cli_explained_deinit) struct cli_explained explained = {0};
+	cleanup_with(copy_remove) struct copy copy = {0};
 	struct error *err;
 
 	err = cli_explain_crash(options, options->arguments, (size_t)options->argument_count, NULL, &explained);
 	if (err)
 		return err;
 	verdict = &explained.findings.findings[0];
-	if (!explained.crash.core.image || !explained.crash.core.path) {
-		err = error_format(ERROR_NOT_FOUND,
-				   "this crash left no core that could be found; name it: corelate debug CORE");
-	} else {
-		fprintf(stderr, "corelate: %s: ", finding_class_name(verdict->class));
-		inert_write(verdict->summary, stderr);
-		fputc('\n', stderr);
-		err = copy_make(&explained.crash, &copy);
-	}
-	if (!err)
-		err = start(options, &explained, copy.path, ret_status);
-	copy_remove(&copy);
-	cli_explained_deinit(&explained);
-	return err;
+	if (!explained.crash.core.image || !explained.crash.core.path)
+		return error_format(ERROR_NOT_FOUND,
+				    "this crash left no core that could be found; name it: corelate debug CORE");
+	fprintf(stderr, "corelate: %s: ", finding_class_name(verdict->class));
+	inert_write(verdict->summary, stderr);
+	fputc('\n', stderr);
+	return copy_make(&explained.crash, &copy) ?: start(options, &explained, copy.path, ret_status);
 }
 
 const struct cli_command cli_debug = {

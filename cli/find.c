@@ -51,12 +51,9 @@ struct error *cli_open_sources(const struct cli_options *options, struct crash_s
 	if (err)
 		return err;
 	err = open_vault(&ret->vault);
-	ret->vault_forbidden = err && err->code == ERROR_PERMISSION && !(named && named[0]);
-	if (err && (err->code == ERROR_NOT_FOUND || ret->vault_forbidden)) {
-		error_destroy(err);
-		ret->vault = NULL;
-		return NULL;
-	}
+	if (!(named && named[0]))
+		ret->vault_forbidden = error_catch(&err, ERROR_PERMISSION);
+	error_catch(&err, ERROR_NOT_FOUND);
 	if (err)
 		cli_close_sources(ret);
 	return err;
@@ -119,19 +116,18 @@ static struct error *not_found(const struct cli_options *options, const struct c
 static struct error *find_by_name(const struct cli_options *options, char **names, size_t count,
 				  struct cli_crash *found)
 {
-	struct crash_rows rows = {0};
+	cleanup_with(crash_rows_deinit) struct crash_rows rows = {0};
 	struct match_query query;
 	struct error *err =
 		cli_match_query(options, names, count, &query) ?: crashes_collect(&found->sources, &query, 1, &rows);
 
-	if (!err && !rows.count)
-		err = not_found(options, found, names, count);
-	if (!err) {
-		found->row = rows.rows[0];
-		rows.count = 0;
-	}
-	crash_rows_deinit(&rows);
-	return err;
+	if (err)
+		return err;
+	if (!rows.count)
+		return not_found(options, found, names, count);
+	found->row = rows.rows[0];
+	rows.count = 0;
+	return NULL;
 }
 
 /* An entry of the vault that has no core, and whose process was not recorded. */
@@ -153,9 +149,9 @@ static struct error *find_with_core(const struct cli_options *options, char **na
 		error_destroy(err);
 		err = NULL;
 	}
-	if (!err && !found->file.core && !found->row.has_signal && !found->row.has_exit)
-		err = nothing_kept(&found->row);
-	return err;
+	if (err || found->file.core || found->row.has_signal || found->row.has_exit)
+		return err;
+	return nothing_kept(&found->row);
 }
 
 /* A core as systemd-coredump and others leave it, compressed. ERROR_UNSUPPORTED when it is not. */
@@ -306,13 +302,8 @@ void cli_explained_deinit(struct cli_explained *explained)
 
 struct error *cli_render_crash(const struct cli_options *options, cli_render_function render)
 {
-	struct cli_explained explained;
-	struct error *err =
-		cli_explain_crash(options, options->arguments, (size_t)options->argument_count, NULL, &explained);
+	cleanup_with(cli_explained_deinit) struct cli_explained explained = {0};
 
-	if (err)
-		return err;
-	err = render(options, &explained);
-	cli_explained_deinit(&explained);
-	return err;
+	return cli_explain_crash(options, options->arguments, (size_t)options->argument_count, NULL, &explained)
+		       ?: render(options, &explained);
 }

@@ -97,11 +97,9 @@ static struct error *read_database_limits(const struct cli_options *options, con
 static struct error *prune_database(const struct vault_settings *settings, const struct store_prune_limits *limits,
 				    struct store_pruned *ret)
 {
-	struct error *err;
+	struct error *err = store_prune(settings->database, limits, ret);
 
-	err = store_prune(settings->database, limits, ret);
-	if (error_catch(&err, ERROR_NOT_FOUND)) /* nothing was ever recorded */
-		return NULL;
+	error_catch(&err, ERROR_NOT_FOUND); /* nothing was ever recorded */
 	return err;
 }
 
@@ -164,7 +162,8 @@ static struct error *collect(struct collection *collection, const struct vault_s
 
 static struct error *run_gc(const struct cli_options *options, int *ret_status)
 {
-	struct collection collection = {.options = options, .removed = options->json ? json_array() : NULL};
+	json_auto_t *removed = options->json ? json_array() : NULL;
+	struct collection collection = {.options = options, .removed = removed};
 	struct vault_settings settings;
 	struct vault_prune_limits limits;
 	struct vault_pruned_sum sum = {0};
@@ -174,18 +173,19 @@ static struct error *run_gc(const struct cli_options *options, int *ret_status)
 		?: read_database_limits(options, &settings, &database_limits, ret_status)
 		?: collect(&collection, &settings, &limits, &sum);
 
-	if (!err && !options->json)
+	if (err)
+		return err;
+	if (!options->json)
 		printf("%zu %s (%" PRIu64 " KiB), %zu kept (%" PRIu64 " KiB)\n", sum.removed,
 		       options->dry_run ? "would be removed" : "removed", (sum.removed_bytes + 1023) / 1024, sum.kept,
 		       (sum.kept_bytes + 1023) / 1024);
-	if (!err)
-		err = prune_database(&settings, &database_limits, &pruned);
-	if (!err && options->json)
-		err = write_json(&collection, &settings, &sum, &pruned);
-	else if (!err)
-		tell_database(options, &settings, &pruned);
-	json_decref(collection.removed);
-	return err;
+	err = prune_database(&settings, &database_limits, &pruned);
+	if (err)
+		return err;
+	if (options->json)
+		return write_json(&collection, &settings, &sum, &pruned);
+	tell_database(options, &settings, &pruned);
+	return NULL;
 }
 
 static const struct option_row gc_rows[] = {

@@ -145,24 +145,21 @@ static struct error *import_one(struct importer *importer, const char *path)
 /* The host's: its journal tells more of a crash than the name of a file, so it comes first. */
 static struct error *import_host(struct importer *importer)
 {
-	struct import_journal *journal = NULL;
+	cleanup_by(import_journal_close) struct import_journal *journal = NULL;
 	struct error *err = NULL;
 
 	if (!importer->options->from)
 		err = import_journal_open(NULL, &journal);
-	if (!err && importer->options->watch) {
-		err = import_watch(importer, journal);
-	} else if (!err) {
-		if (journal)
-			err = import_journal_more(importer, journal);
-		if (!err)
-			err = import_directory(importer);
-		if (err && err->code == ERROR_NOT_FOUND && !importer->options->from) {
-			error_destroy(err); /* systemd-coredump is not used here */
-			err = NULL;
-		}
-	}
-	import_journal_close(journal);
+	if (err)
+		return err;
+	if (importer->options->watch)
+		return import_watch(importer, journal);
+	if (journal)
+		err = import_journal_more(importer, journal);
+	if (!err)
+		err = import_directory(importer);
+	if (!importer->options->from)
+		error_catch(&err, ERROR_NOT_FOUND); /* systemd-coredump is not used here */
 	return err;
 }
 

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "cli/cli.h"
+#include "common/cleanup.h"
 #include "vault/settings.h"
 #include "vault/vault.h"
 
@@ -56,6 +57,7 @@ struct error *import_journal_open(const char *path, struct import_journal **ret)
 struct error *import_journal_more(struct importer *importer, struct import_journal *journal) must_check;
 int import_journal_fd(struct import_journal *journal); /* readable when there may be more; negative for never */
 void import_journal_close(struct import_journal *journal);
+DEFINE_CLEANUP(struct import_journal, import_journal_close)
 
 /* Imports what comes until SIGINT or SIGTERM. `journal` may be NULL. */
 struct error *import_watch(struct importer *importer, struct import_journal *journal) must_check;

@@ -17,6 +17,7 @@
 #include "cli/progress.h"
 #include "cli/publish.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 #define NS_PER_SECOND 1000000000LL
 /* The journal's, the file's and the kernel's idea of one moment. */
@@ -65,15 +66,14 @@ const struct vault_entry *import_find_known(const struct importer *importer, con
 
 static struct error *remember(struct importer *importer, const char *name)
 {
-	struct vault_entry *grown = reallocarray(importer->known, importer->known_count + 1, sizeof(*grown));
-	struct error *err;
+	struct vault_entry entry;
+	struct error *err = vault_read(importer->vault, name, &entry);
 
-	if (!grown)
-		return &error_no_memory;
-	importer->known = grown;
-	err = vault_read(importer->vault, name, &grown[importer->known_count]);
-	if (!err)
-		importer->known_count++;
+	if (err)
+		return err;
+	err = array_push(importer->known, importer->known_count, entry);
+	if (err)
+		vault_entry_deinit(&entry);
 	return err;
 }
 
@@ -228,11 +228,12 @@ static struct error *fill(struct importer *importer, int fd, struct vault_draft 
 	char path[64];
 	struct error *err = vault_draft_core(draft, &writable);
 
-	if (!err && dup2(fd, STDIN_FILENO) < 0)
-		err = error_errno(errno, "cannot hand the core over");
-	if (!err)
-		err = capture_drain(draft, true, &limits, importer->settings.core_timeout_s, &packed)
-			      ?: judge(importer, &packed);
+	if (err)
+		return err;
+	if (dup2(fd, STDIN_FILENO) < 0)
+		return error_errno(errno, "cannot hand the core over");
+	err = capture_drain(draft, /* foreign= */ true, &limits, importer->settings.core_timeout_s, &packed)
+		      ?: judge(importer, &packed);
 	if (err)
 		return err;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", writable);
@@ -252,7 +253,7 @@ static char *explain(struct importer *importer, const char *name)
 {
 	cleanup_free char *report = NULL;
 	struct verdict verdict = {0};
-	struct vault_entry entry;
+	cleanup_with(vault_entry_deinit) struct vault_entry entry = {0};
 	struct error *err;
 	char *text = NULL;
 	size_t bytes;
@@ -263,13 +264,10 @@ static char *explain(struct importer *importer, const char *name)
 		err = publish(importer->vault, name, &importer->settings, true, &verdict);
 	} else {
 		/* What happened long ago is no news: no hook runs. */
-		err = vault_read(importer->vault, name, &entry);
-		if (!err) {
-			err = publish_explain(importer->vault, &entry, &importer->settings, NULL, false, &verdict,
-					      &report, &bytes)
-				      ?: vault_write_report(importer->vault, name, report, bytes);
-			vault_entry_deinit(&entry);
-		}
+		err = vault_read(importer->vault, name, &entry)
+			?: publish_explain(importer->vault, &entry, &importer->settings, /* files= */ NULL,
+					   /* fresh= */ false, &verdict, &report, &bytes)
+			?: vault_write_report(importer->vault, name, report, bytes);
 	}
 	/* The entry is there all the same, and can be explained later. */
 	if (err)

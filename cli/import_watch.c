@@ -102,10 +102,8 @@ struct error *import_watch(struct importer *importer, struct import_journal *jou
 
 	if (events < 0 || inotify_add_watch(events, importer->directory, EVENTS) < 0)
 		return error_errno(errno, "cannot watch %s", importer->directory);
-	err = catch_signals();
 	/* Watched first: nothing comes in between. */
-	if (!err)
-		err = import_directory(importer);
+	err = catch_signals() ?: import_directory(importer);
 	if (!err && journal)
 		err = import_journal_more(importer, journal);
 	if (err)

@@ -207,8 +207,7 @@ static struct error *change(struct installation *installation, const struct inst
 	err = write_memory(installation->path, &memory) ?: install_pattern_link(pattern);
 	if (!err && strcmp(installation->now.limit, "0") == 0)
 		err = write_line(LIMIT_PATH, PIPE_LIMIT);
-	if (!err)
-		err = write_line(PATTERN_PATH, pattern->text);
+	err = err ?: write_line(PATTERN_PATH, pattern->text);
 	if (err)
 		take_back(installation, &links);
 	return err;
@@ -274,11 +273,12 @@ static struct error *restore(const struct installation *installation)
 	/* What somebody has set since is none of ours. */
 	if (!err && strcmp(installation->now.limit, PIPE_LIMIT) == 0)
 		err = write_line(LIMIT_PATH, installation->memory.before.limit);
-	if (!err && unlink(installation->path) != 0)
-		err = error_errno(errno, "cannot remove %s", installation->path);
-	if (!err)
-		install_pattern_unlink();
-	return err;
+	if (err)
+		return err;
+	if (unlink(installation->path) != 0)
+		return error_errno(errno, "cannot remove %s", installation->path);
+	install_pattern_unlink();
+	return NULL;
 }
 
 static struct error *run_uninstall(const struct cli_options *options, int *ret_status)

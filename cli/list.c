@@ -91,36 +91,34 @@ static struct error *tell_none(const struct cli_options *options, int *ret_statu
 
 static struct error *list(const struct cli_options *options, const struct crash_sources *sources, int *ret_status)
 {
-	struct crash_rows rows = {0};
+	cleanup_with(crash_rows_deinit) struct crash_rows rows = {0};
 	struct match_query query;
 	struct error *err = cli_match_query(options, options->arguments, (size_t)options->argument_count, &query)
 				    ?: crashes_collect(sources, &query, options->count, &rows);
 
-	if (!err && options->group && rows.count)
-		err = cli_list_groups(options, &rows);
-	else if (!err && (rows.count || options->json))
+	if (err)
+		return err;
+	if (options->group && rows.count)
+		return cli_list_groups(options, &rows);
+	if (rows.count || options->json)
 		err = write_lines(options, &rows);
-	if (!err && !rows.count)
-		err = tell_none(options, ret_status);
-	crash_rows_deinit(&rows);
-	return err;
+	return err || rows.count ? err : tell_none(options, ret_status);
 }
 
 static struct error *run_list(const struct cli_options *options, int *ret_status)
 {
-	struct crash_sources sources;
+	cleanup_with(cli_close_sources) struct crash_sources sources = {0};
 	struct error *err = cli_open_sources(options, &sources);
 
-	if (!err && options->limit && !options->group)
-		err = error_format(ERROR_INVALID, "--limit goes with --group");
-	if (!err && !sources.store && !sources.vault)
-		err = error_format(ERROR_NOT_FOUND, "nothing has been recorded (no database %s)", options->database);
-	if (!err && sources.vault_forbidden && !options->quiet && !options->json)
+	if (err)
+		return err;
+	if (options->limit && !options->group)
+		return error_format(ERROR_INVALID, "--limit goes with --group");
+	if (!sources.store && !sources.vault)
+		return error_format(ERROR_NOT_FOUND, "nothing has been recorded (no database %s)", options->database);
+	if (sources.vault_forbidden && !options->quiet && !options->json)
 		fputs("The kept crashes are not shown: their directory may only be read by root.\n", stderr);
-	if (!err)
-		err = list(options, &sources, ret_status);
-	cli_close_sources(&sources);
-	return err;
+	return list(options, &sources, ret_status);
 }
 
 const struct cli_command cli_list = {

@@ -148,12 +148,13 @@ static struct error *explain_one(void *context, FILE *out)
 		return err;
 	request.store = sources.store;
 	err = crash_row_open_core(&sources, row, &file);
+	if (err)
+		return err;
 	request.core = file.core;
 	request.core_name = file.name;
-	if (!err && request.core)
+	if (request.core)
 		err = core_find_modules(request.core, NULL);
-	if (!err)
-		err = assemble_crash(&request, &crash) ?: detect_all(&crash, &findings);
+	err = err ?: assemble_crash(&request, &crash) ?: detect_all(&crash, &findings);
 	if (err)
 		return err;
 	report_init(&report, &crash, &findings);

@@ -51,31 +51,28 @@ static void wall_in(const char *database)
 /* No record is no error: the core is explained without one. */
 static struct store_reader *open_record(const char *database)
 {
-	struct store_reader *store = NULL;
+	cleanup_by(store_reader_destroy) struct store_reader *store = NULL;
 	struct error *err;
 	struct recording recording;
 
 	if (access(database, F_OK) != 0)
 		return NULL;
 	wall_in(database);
-	err = store_reader_create(database, &store);
 	/* Reading makes SQLite open all the files that it will need. */
-	if (!err)
-		err = store_reader_newest_recording(store, &recording);
-	if (!err) {
-		recording_deinit(&recording);
-		return store;
+	err = store_reader_create(database, &store) ?: store_reader_newest_recording(store, &recording);
+	if (err) {
+		error_destroy(err);
+		return NULL;
 	}
-	error_destroy(err);
-	store_reader_destroy(store);
-	return NULL;
+	recording_deinit(&recording);
+	return take_pointer(store);
 }
 
 /* ---- the child: without rights ---- */
 
 static bool find_death(struct store_reader *store, const struct vault_crash *crash, struct signal_event *ret)
 {
-	struct space *spaces = NULL;
+	cleanup_free struct space *spaces = NULL;
 	size_t count = 0;
 	bool found = false;
 
@@ -94,7 +91,6 @@ static bool find_death(struct store_reader *store, const struct vault_crash *cra
 		found = !err;
 		error_destroy(err);
 	}
-	free(spaces);
 	return found;
 }
 
@@ -197,12 +193,11 @@ static struct error *explain(const struct publish_task *task, struct store_reade
 	if (!err)
 		err = detect_all(&crash, &findings);
 	limits_end();
-	if (!err) {
-		report_init(&report, &crash, &findings);
-		err = write_verdict(&report, out);
-	}
 	/* The process ends: nothing is freed. */
-	return err;
+	if (err)
+		return err;
+	report_init(&report, &crash, &findings);
+	return write_verdict(&report, out);
 }
 
 unsigned publish_seconds(const struct publish_task *task)

@@ -21,11 +21,12 @@ static void list_slots(const struct repair *repair, FILE *out)
 
 static struct error *run_repair(const struct cli_options *options, int *ret_status)
 {
-	struct cli_explained explained;
+	cleanup_with(cli_explained_deinit) struct cli_explained explained = {0};
 	const struct repair *repair;
 	size_t repaired = 0;
 	struct error *err;
 	bool to_stdout;
+	FILE *out;
 
 	if (!options->output == !options->dry_run) {
 		*ret_status = CLI_USAGE;
@@ -43,15 +44,13 @@ static struct error *run_repair(const struct cli_options *options, int *ret_stat
 				   "this crash left no core that could be found; name it: corelate repair CORE");
 	else if (options->output)
 		err = repair_write_core(explained.crash.core.image, repair, options->output);
-	if (!err) {
-		FILE *out = to_stdout ? stderr : stdout;
-
-		list_slots(repair, out);
-		fprintf(out, "%zu of %zu return addresses %s\n", repaired, repair->slot_count,
-			options->output ? "put back" : "would be put back");
-	}
-	cli_explained_deinit(&explained);
-	return err;
+	if (err)
+		return err;
+	out = to_stdout ? stderr : stdout;
+	list_slots(repair, out);
+	fprintf(out, "%zu of %zu return addresses %s\n", repaired, repair->slot_count,
+		options->output ? "put back" : "would be put back");
+	return NULL;
 }
 
 const struct cli_command cli_repair = {

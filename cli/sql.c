@@ -50,29 +50,25 @@ static struct error *run_statement(const struct cli_options *options, const char
 				   const struct store_argument *arguments, size_t count)
 {
 	const struct sigaction action = {.sa_handler = note_interrupt};
-	struct sql_output *output = NULL;
-	struct record_symbols *symbols = NULL;
-	struct store_reader *store = NULL;
+	/* The store's function uses the symbols: they go after it. */
+	cleanup_by(record_symbols_destroy) struct record_symbols *symbols = NULL;
+	cleanup_by(store_reader_destroy) struct store_reader *store = NULL;
+	cleanup_by(sql_output_destroy) struct sql_output *output = NULL;
 	struct error *err = cli_open_store(options, &store);
 
 	if (!err && !store)
 		err = error_format(ERROR_NOT_FOUND, "nothing has been recorded (no database %s)", options->database);
-	if (!err)
-		err = record_symbols_create(store, &symbols);
+	if (err)
+		return err;
+	err = record_symbols_create(store, &symbols);
 	for (int parameters = 2; !err && parameters <= 3; parameters++)
 		err = store_reader_add_function(store, "symbol", parameters, name_symbol, symbols);
-	if (!err)
-		err = sql_output_create(options->json, &output);
-	if (!err) {
-		sigaction(SIGINT, &action, NULL);
-		store_reader_set_progress(store, go_on, NULL);
-		err = store_reader_query_bound(store, sql, arguments, count, sql_output_take, output);
-	}
-	if (!err)
-		err = sql_output_end(output);
-	sql_output_destroy(output);
-	store_reader_destroy(store);
-	record_symbols_destroy(symbols);
+	err = err ?: sql_output_create(options->json, &output);
+	if (err)
+		return err;
+	sigaction(SIGINT, &action, NULL);
+	store_reader_set_progress(store, go_on, NULL);
+	err = store_reader_query_bound(store, sql, arguments, count, sql_output_take, output) ?: sql_output_end(output);
 	/* Nobody is left to read the rest, nor this. */
 	if (err && !is_interrupted && (ferror(stdout) || !go_on(NULL))) {
 		error_destroy(err);
@@ -92,7 +88,8 @@ static bool is_name(const char *text)
 static struct error *load_query(const char *name, struct named_query *ret)
 {
 	struct error *err = named_query_load(name, ret);
-	const char **names, *meant;
+	cleanup_free const char **names = NULL;
+	const char *meant;
 	size_t count = named_query_count();
 
 	if (!error_catch(&err, ERROR_NOT_FOUND))
@@ -103,10 +100,8 @@ static struct error *load_query(const char *name, struct named_query *ret)
 	for (size_t i = 0; i < count; i++)
 		names[i] = named_query_name(i);
 	meant = suggest_word(name, names, count);
-	err = meant ? error_format(ERROR_NOT_FOUND, "there is no query '%s'; did you mean '%s'?", name, meant)
-		    : error_format(ERROR_NOT_FOUND, "there is no query '%s'; see corelate sql --list", name);
-	free(names);
-	return err;
+	return meant ? error_format(ERROR_NOT_FOUND, "there is no query '%s'; did you mean '%s'?", name, meant)
+		     : error_format(ERROR_NOT_FOUND, "there is no query '%s'; see corelate sql --list", name);
 }
 
 static struct error *run_named(const struct cli_options *options, int *ret_status)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "cli/cli.h"
+#include "common/cleanup.h"
 
 #define SQL_ARGUMENTS_MAX 8
 
@@ -15,6 +16,7 @@ struct sql_output;
 
 struct error *sql_output_create(int json, struct sql_output **ret) must_check;
 void sql_output_destroy(struct sql_output *output);
+DEFINE_CLEANUP(struct sql_output, sql_output_destroy)
 
 /* A store_row_function; false when standard output takes no more, or when memory ran out (see the end). */
 bool sql_output_take(void *output, int columns, const char *const *names, const char *const *values);

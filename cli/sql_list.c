@@ -51,23 +51,19 @@ static json_t *query_json(const struct named_query *query)
 
 struct error *sql_list(const struct cli_options *options)
 {
-	json_t *array = options->json ? json_array() : NULL;
-	struct error *err = NULL;
+	json_auto_t *array = options->json ? json_array() : NULL;
 
-	for (size_t i = 0; !err && i < named_query_count(); i++) {
+	for (size_t i = 0; i < named_query_count(); i++) {
 		struct named_query query;
+		struct error *err = named_query_load(named_query_name(i), &query);
 
-		err = named_query_load(named_query_name(i), &query);
 		if (err)
-			break;
+			return err;
 		if (array)
 			json_array_append_new(array, query_json(&query));
 		else
 			write_text(&query);
 		named_query_deinit(&query);
 	}
-	if (!err && array)
-		return cli_json_write(options, array);
-	json_decref(array);
-	return err;
+	return array ? cli_json_write(options, json_incref(array)) : NULL;
 }

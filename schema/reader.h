@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/cleanup.h"
 #include "common/error.h"
 #include "schema/record_file.h"
 #include "schema/record_process.h"
@@ -26,6 +27,7 @@ struct store_reader;
 /* Errors as of schema/migrate.h; ERROR_INVALID also for an empty file. */
 struct error *store_reader_create(const char *path, struct store_reader **ret_reader) must_check;
 void store_reader_destroy(struct store_reader *reader);
+DEFINE_CLEANUP(struct store_reader, store_reader_destroy)
 
 struct error *store_reader_recording(struct store_reader *, int64_t id, struct recording *ret) must_check;
 /* The last one that was begun; ERROR_NOT_FOUND for none. */

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/cleanup.h"
 #include "common/error.h"
 
 struct store_writer;
@@ -47,6 +48,7 @@ struct error *store_writer_create(const char *path, struct store_writer **ret_wr
 
 /* Commits what is pending and closes. NULL is fine. */
 void store_writer_destroy(struct store_writer *writer);
+DEFINE_CLEANUP(struct store_writer, store_writer_destroy)
 
 /* Rows are buffered in an open transaction; this commits it and starts the next one lazily. `complete_until_ns` is
  * written to the recording as last_commit_ns. On failure the pending rows are gone and *ret_discarded tells how many

@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/cleanup.h"
 #include "common/error.h"
 
 #define VAULT_FORMAT 1
@@ -38,6 +39,7 @@ struct vault;
  * ERROR_NOT_FOUND, ERROR_PERMISSION, ERROR_INVALID (not a directory), ERROR_SYSTEM. */
 struct error *vault_open(const char *directory, bool create, struct vault **ret_vault) must_check;
 void vault_destroy(struct vault *vault);
+DEFINE_CLEANUP(struct vault, vault_destroy)
 /* Belongs to the vault. */
 const char *vault_path(const struct vault *vault);
 
@@ -162,6 +164,7 @@ struct error *vault_draft_commit(struct vault_draft *draft, const struct vault_c
 				 char **ret_name) must_check;
 /* Takes the draft away. NULL is fine. */
 void vault_draft_abandon(struct vault_draft *draft);
+DEFINE_CLEANUP(struct vault_draft, vault_draft_abandon)
 
 /* ---- packing and unpacking; these need descriptors alone, so that a child without privilege can do them ---- */
 

@@ -16,6 +16,7 @@
 
 #include "analyzer/core/core.h"
 #include "analyzer/unwind/unwind.h"
+#include "common/cleanup.h"
 
 /* A function on the stack, as far as its registers are known. */
 struct code_origin_place {
@@ -32,6 +33,7 @@ struct code_origin_search; /* the functions' decoded text */
 struct code_origin_search *code_origin_search_create(const struct core *core, const struct code_origin_place *places,
 						     size_t count);
 void code_origin_search_destroy(struct code_origin_search *search);
+DEFINE_CLEANUP(struct code_origin_search, code_origin_search_destroy)
 
 #define CODE_ORIGIN_WORDS 2
 

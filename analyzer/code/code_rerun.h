@@ -17,6 +17,7 @@
 
 #include "analyzer/core/core.h"
 #include "analyzer/code/code_text.h"
+#include "common/cleanup.h"
 
 /* Where a value is from: number 0 is nowhere in particular. */
 struct code_rerun_load {
@@ -72,6 +73,7 @@ struct code_rerun {
 bool code_rerun_run(const struct code_text *text, uint64_t target, const struct code_rerun_value entry[CORE_REGISTERS],
 		    struct code_rerun **ret);
 void code_rerun_destroy(struct code_rerun *rerun);
+DEFINE_CLEANUP(struct code_rerun, code_rerun_destroy)
 
 /* code_rerun_step.c: carries one instruction out, and moves the instruction pointer on. */
 void code_rerun_step(struct code_rerun *rerun, const struct code_instruction *code);

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/cleanup.h"
 #include "common/error.h"
 
 /* A PT_LOAD. `dumped_bytes` of it, counted from `start`, have their bytes in the core (fewer when the core is cut
@@ -151,6 +152,7 @@ struct core {
  * regular file is refused without blocking (a FIFO). */
 struct error *core_open(const char *path, struct core **ret_core) must_check;
 void core_destroy(struct core *core);
+DEFINE_CLEANUP(struct core, core_destroy)
 
 /* Finds and opens the ELF file of each module: first PATH of NT_FILE if its build-id equals that in the core's memory,
  * then DIRECTORY/.build-id/xx/yyyy.debug for debug files, for each of `debug_directories` (NULL-terminated; NULL means

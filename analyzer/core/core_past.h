@@ -22,6 +22,7 @@
 
 #include "analyzer/core/core.h"
 #include "analyzer/elf/elf_host.h"
+#include "common/cleanup.h"
 #include "common/error.h"
 
 /* An executable mapping of a file. */
@@ -47,6 +48,7 @@ struct core_past;
 
 struct error *core_past_create(const struct core_past_options *options, struct core_past **ret_past) must_check;
 void core_past_destroy(struct core_past *past);
+DEFINE_CLEANUP(struct core_past, core_past_destroy)
 
 /* The picture of those mappings, by rising start and without overlaps (others are left out). The same mappings again
  * give the same picture. It belongs to the past, and keeps its own copies of the paths. */

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/cleanup.h"
 #include "common/error.h"
 
 struct core_process_file {
@@ -34,5 +35,6 @@ struct core_process {
  * kernel thread. */
 struct error *core_process_read(uint32_t pid, struct core_process **ret) must_check;
 void core_process_destroy(struct core_process *process);
+DEFINE_CLEANUP(struct core_process, core_process_destroy)
 
 #endif

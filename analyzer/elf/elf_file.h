@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/cleanup.h"
 #include "common/error.h"
 
 struct elf_host;
@@ -77,6 +78,7 @@ struct error *elf_open_path_of(struct elf_host *host, const char *path, struct e
 /* The file of a module with an elf_fd, and the debug file that was found with it. */
 struct error *elf_open_module(const struct core_module *module, struct elf_file **ret) must_check;
 void elf_destroy(struct elf_file *elf);
+DEFINE_CLEANUP(struct elf_file, elf_destroy)
 
 /* Copies NT_GNU_BUILD_ID of the file behind `fd`, and returns its length; 0 when there is none, or it is no such file.
  */

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/cleanup.h"
 #include "common/error.h"
 
 struct elf_host;
@@ -70,6 +71,7 @@ struct elf_host_entry {
 struct error *elf_host_create_watched(struct elf_host **ret_host) must_check;
 struct error *elf_host_create_told(struct elf_host **ret_host) must_check;
 void elf_host_destroy(struct elf_host *host);
+DEFINE_CLEANUP(struct elf_host, elf_host_destroy)
 
 /* What a watched host was asked so far, in the order of the first questions; it belongs to the host. error_no_memory
  * when something could not be remembered. */

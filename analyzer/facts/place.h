@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "analyzer/core/core.h"
+#include "common/cleanup.h"
 #include "common/error.h"
 #include "schema/record_memory.h"
 
@@ -111,6 +112,7 @@ bool place_read_end(const struct timeline *timeline, uint64_t address, struct pl
 struct place_index;
 struct error *place_index_create(const struct core *core, struct place_index **ret) must_check;
 void place_index_destroy(struct place_index *index);
+DEFINE_CLEANUP(struct place_index, place_index_destroy)
 
 /* With crash->core.places, the index of crash->core.image, or (NULL) without one, which only takes longer. */
 void place_of(const struct crash *crash, uint64_t address, struct place *ret_place);

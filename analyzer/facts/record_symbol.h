@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "common/cleanup.h"
 #include "common/error.h"
 
 struct record_symbols;
@@ -20,6 +21,7 @@ struct store_reader;
 /* The reader must outlive it. */
 struct error *record_symbols_create(struct store_reader *store, struct record_symbols **ret) must_check;
 void record_symbols_destroy(struct record_symbols *symbols);
+DEFINE_CLEANUP(struct record_symbols, record_symbols_destroy)
 
 /* Sets *ret_text, which the caller frees, to "FUNCTION+0x12 (MODULE)" or "MODULE+0x1123", an offset in the file; to
  * NULL when no file's code is known to have been at `address` in the address space at `time_ns`. Names come from files:
