@@ -7,6 +7,10 @@
 #ifndef TESTS_UNIT_REPLAY_CALLS_H
 #define TESTS_UNIT_REPLAY_CALLS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "schema/record_memory.h"
 
 #define PAGE ((uint64_t)RECORD_PAGE_BYTES)
