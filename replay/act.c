@@ -47,13 +47,7 @@ static struct error *merge_pieces(const struct act *act)
 
 		err = history_settle(&piece->history, UINT64_MAX, &sink.base);
 		merged.base = piece->history.base;
-		merged.settled_by_many |= piece->history.settled_by_many ||
-					  (merged.settled_ns && merged.settled_thread != piece->history.settled_thread);
-		merged.settled_thread = piece->history.settled_thread;
-		if (piece->history.settled_ns > merged.settled_ns)
-			merged.settled_ns = piece->history.settled_ns;
-		if (piece->history.owed_ns > merged.owed_ns)
-			merged.owed_ns = piece->history.owed_ns;
+		history_take_settled(&merged, &piece->history);
 		pieces_drop(act->replay, piece);
 	}
 	return err ? err : pieces_insert(act->replay, act->event->space_id, act->start, act->end, merged, &piece);
@@ -63,20 +57,19 @@ static struct error *merge_pieces(const struct act *act)
 static void join(struct replay *replay, struct piece *piece)
 {
 	struct piece *beside =
-		piece->start ? pieces_find(replay, piece->space_id, piece->start - 1, piece->start) : NULL;
+		piece->start ? pieces_find_lowest(replay, piece->space_id, piece->start - 1, piece->start) : NULL;
 	uint64_t start = piece->start, end = piece->end;
 
 	if (beside && history_is_alike(&beside->history, &piece->history)) {
 		start = beside->start;
 		pieces_drop(replay, beside);
 	}
-	beside = pieces_find(replay, piece->space_id, end, end + 1);
+	beside = pieces_find_lowest(replay, piece->space_id, end, end + 1);
 	if (beside && history_is_alike(&piece->history, &beside->history)) {
 		end = beside->end;
 		pieces_drop(replay, beside);
 	}
-	piece->start = start;
-	piece->end = end;
+	pieces_extend(replay, piece, start, end);
 }
 
 /* What stands there stays, and may be like its neighbour again. */
@@ -90,7 +83,7 @@ static struct error *run(const struct act *act)
 	int64_t space_id = act->event->space_id;
 	uint64_t cursor = act->start;
 	size_t count = 0;
-	struct piece *piece = pieces_find(act->replay, space_id, act->start, act->end);
+	struct piece *piece = pieces_find_lowest(act->replay, space_id, act->start, act->end);
 	struct error *err;
 
 	if (act->start >= act->end)
@@ -230,9 +223,10 @@ static uint64_t first_hole(const struct replay *replay, int64_t space_id, uint64
  * neighbours that are alike, which depends on more than calls: this is the lowest address that it may have reached. */
 static uint64_t grown_start(const struct replay *replay, int64_t space_id, uint64_t start)
 {
-	const struct piece *piece = pieces_find(replay, space_id, start, start + 1);
+	const struct piece *piece = pieces_find_lowest(replay, space_id, start, start + 1);
 
-	for (; piece; piece = piece->start ? pieces_find(replay, space_id, piece->start - 1, piece->start) : NULL) {
+	for (; piece;
+	     piece = piece->start ? pieces_find_lowest(replay, space_id, piece->start - 1, piece->start) : NULL) {
 		const struct history_state now = history_now(&piece->history);
 
 		if (now.kind != PIECE_MAPPED || !(now.content.flags & FLAG_MAP_GROWSDOWN))

@@ -64,7 +64,7 @@ static uint64_t first_refusal(const struct replay *replay, int64_t space_id, uin
 /* mm/madvise.c, hugetlb's madvise_dontneed: only whole huge pages are given back. */
 static uint64_t huge_end(const struct replay *replay, int64_t space_id, uint64_t start, uint64_t end)
 {
-	const struct piece *piece = pieces_find(replay, space_id, end - 1, end);
+	const struct piece *piece = pieces_find_lowest(replay, space_id, end - 1, end);
 	struct history_state now = piece ? history_now(&piece->history) : (struct history_state){0};
 	uint64_t unit_bytes;
 

@@ -86,7 +86,8 @@ struct error *replay_fork(struct replay *replay, const struct replay_fork *fork)
 	for (; i < all.count && !is_same; i++)
 		history_deinit(&all.pieces[i].history);
 	for (i = 0; i < all.count && !err; i++)
-		err = leave_out(act, pieces_find(replay, fork->child_id, all.pieces[i].start, all.pieces[i].end));
+		err = leave_out(act,
+				pieces_find_lowest(replay, fork->child_id, all.pieces[i].start, all.pieces[i].end));
 	free(all.pieces);
 	return err;
 }

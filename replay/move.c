@@ -92,7 +92,7 @@ static struct error *move_part(struct act act, const struct part *part, bool is_
 /* Where a mapping grew, in place or at its new address: more of its last byte's mapping. */
 static struct error *grow(struct act act, uint64_t from, uint64_t start, uint64_t end)
 {
-	const struct piece *piece = pieces_find(act.replay, act.event->space_id, from, from + 1);
+	const struct piece *piece = pieces_find_lowest(act.replay, act.event->space_id, from, from + 1);
 	struct history_state now = piece ? history_now(&piece->history) : (struct history_state){0};
 
 	act.step.act = ACT_MAP;

@@ -65,6 +65,18 @@ struct error *history_settle(struct history *history, uint64_t time_ns, struct h
 	return err;
 }
 
+void history_take_settled(struct history *history, const struct history *other)
+{
+	history->settled_by_many |= other->settled_by_many || (history->settled_ns && other->settled_ns &&
+							       history->settled_thread != other->settled_thread);
+	if (other->settled_ns)
+		history->settled_thread = other->settled_thread;
+	if (other->settled_ns > history->settled_ns)
+		history->settled_ns = other->settled_ns;
+	if (other->owed_ns > history->owed_ns)
+		history->owed_ns = other->owed_ns;
+}
+
 /* ---- orders ---- */
 
 /* The life that step n made is number n + 1; that of the base is 0. */

@@ -140,6 +140,9 @@ bool history_was_busy(const struct history *history, uint32_t thread, uint64_t e
 /* Settles what returned before `time_ns`. UINT64_MAX: all of it. */
 struct error *history_settle(struct history *history, uint64_t time_ns, struct history_sink *sink) must_check;
 
+/* Both become one piece: what came late for either is late for it. */
+void history_take_settled(struct history *history, const struct history *other);
+
 /* Makes all lives that are not settled open for good: something that this piece alone does not show may have happened.
  */
 void history_cloud(struct history *history);

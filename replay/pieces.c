@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "replay/pieces.h"
 
-#include <search.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A call that comes later than this, or than some ten thousand others, after another has returned, and yet began
  * before, is a rare one: the lives that it concerns are open. */
@@ -45,61 +45,173 @@ struct piece_sink pieces_sink(const struct replay *replay, const struct piece *p
 	};
 }
 
-/* ---- the tree: two pieces compare as equal when they overlap, so that a range finds any piece in it ---- */
+/* ---- the pieces: sorted blocks of them, which are sorted themselves ---- */
 
-static int compare(const void *left, const void *right)
+#define BLOCK_SLOTS 256
+
+/* The key stands here too: a search touches one piece. */
+struct slot {
+	int64_t space_id;
+	uint64_t start;
+	struct piece *piece;
+};
+
+/* Never empty. */
+struct pieces_block {
+	size_t count;
+	struct slot slots[BLOCK_SLOTS];
+};
+
+/* A slot; index may be that of a slot behind the last of its block. */
+struct place {
+	size_t block, index;
+};
+
+static bool is_before(const struct slot *slot, int64_t space_id, uint64_t start)
 {
-	const struct piece *a = left, *b = right;
-
-	if (a->space_id != b->space_id)
-		return a->space_id < b->space_id ? -1 : 1;
-	if (a->end <= b->start)
-		return -1;
-	return b->end <= a->start ? 1 : 0;
+	return slot->space_id != space_id ? slot->space_id < space_id : slot->start < start;
 }
 
-struct piece *pieces_find(const struct replay *replay, int64_t space_id, uint64_t start, uint64_t end)
+/* Behind the last slot of which the key is lower, in the block where that is; in the first block when there is none. */
+static struct place place_of(const struct replay *replay, int64_t space_id, uint64_t start)
 {
-	const struct piece key = {.space_id = space_id, .start = start, .end = end};
-	void *node = start < end ? tfind(&key, &replay->tree, compare) : NULL;
+	size_t low = 0, high = replay->block_count, bottom = 0, top;
 
-	return node ? *(struct piece **)node : NULL;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (is_before(&replay->blocks[middle]->slots[0], space_id, start))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low)
+		return (struct place){0, 0};
+	top = replay->blocks[low - 1]->count;
+	while (bottom < top) {
+		size_t middle = bottom + (top - bottom) / 2;
+
+		if (is_before(&replay->blocks[low - 1]->slots[middle], space_id, start))
+			bottom = middle + 1;
+		else
+			top = middle;
+	}
+	return (struct place){low - 1, bottom};
+}
+
+/* The slot there, or the one after the block; NULL at the end. */
+static struct slot *slot_at(const struct replay *replay, struct place place)
+{
+	if (place.block < replay->block_count && place.index == replay->blocks[place.block]->count)
+		place = (struct place){place.block + 1, 0};
+	return place.block < replay->block_count ? &replay->blocks[place.block]->slots[place.index] : NULL;
 }
 
 struct piece *pieces_find_lowest(const struct replay *replay, int64_t space_id, uint64_t start, uint64_t end)
 {
-	struct piece *lowest = pieces_find(replay, space_id, start, end), *lower;
+	struct place place;
+	struct slot *slot;
 
-	while (lowest && (lower = pieces_find(replay, space_id, start, lowest->start < end ? lowest->start : end)))
-		lowest = lower;
-	return lowest;
+	if (start >= end)
+		return NULL;
+	place = place_of(replay, space_id, start);
+	if (place.index) {
+		slot = &replay->blocks[place.block]->slots[place.index - 1];
+		if (slot->space_id == space_id && slot->piece->end > start)
+			return slot->piece;
+	}
+	slot = slot_at(replay, place);
+	return slot && slot->space_id == space_id && slot->start < end ? slot->piece : NULL;
 }
 
-static void free_piece(void *node)
+static void destroy_piece(struct piece *piece)
 {
-	struct piece *piece = node;
-
 	history_deinit(&piece->history);
 	free(piece);
+}
+
+static struct error *insert_block(struct replay *replay, size_t at)
+{
+	struct pieces_block *block;
+
+	if (replay->block_count == replay->block_room) {
+		size_t room = replay->block_room ? 2 * replay->block_room : 16;
+		struct pieces_block **grown = reallocarray(replay->blocks, room, sizeof(struct pieces_block *));
+
+		if (!grown)
+			return &error_no_memory;
+		replay->blocks = grown;
+		replay->block_room = room;
+	}
+	block = malloc(sizeof(*block));
+	if (!block)
+		return &error_no_memory;
+	block->count = 0;
+	memmove(replay->blocks + at + 1, replay->blocks + at,
+		(replay->block_count - at) * sizeof(struct pieces_block *));
+	replay->blocks[at] = block;
+	replay->block_count++;
+	return NULL;
+}
+
+static void remove_block(struct replay *replay, size_t at)
+{
+	free(replay->blocks[at]);
+	replay->block_count--;
+	memmove(replay->blocks + at, replay->blocks + at + 1,
+		(replay->block_count - at) * sizeof(struct pieces_block *));
+}
+
+static void move_slots(struct pieces_block *to, struct pieces_block *from, size_t first)
+{
+	memcpy(to->slots + to->count, from->slots + first, (from->count - first) * sizeof(struct slot));
+	to->count += from->count - first;
+	from->count = first;
+}
+
+static struct error *insert_slot(struct replay *replay, const struct slot *slot)
+{
+	struct place place = place_of(replay, slot->space_id, slot->start);
+	struct pieces_block *block;
+	struct error *err = NULL;
+
+	if (!replay->block_count)
+		err = insert_block(replay, 0);
+	if (!err && replay->blocks[place.block]->count == BLOCK_SLOTS) {
+		err = insert_block(replay, place.block + 1);
+		if (!err)
+			move_slots(replay->blocks[place.block + 1], replay->blocks[place.block], BLOCK_SLOTS / 2);
+		if (place.index > BLOCK_SLOTS / 2)
+			place = (struct place){place.block + 1, place.index - BLOCK_SLOTS / 2};
+	}
+	if (err)
+		return err;
+	block = replay->blocks[place.block];
+	memmove(block->slots + place.index + 1, block->slots + place.index,
+		(block->count - place.index) * sizeof(*slot));
+	block->slots[place.index] = *slot;
+	block->count++;
+	return NULL;
 }
 
 struct error *pieces_insert(struct replay *replay, int64_t space_id, uint64_t start, uint64_t end,
 			    struct history history, struct piece **ret_piece)
 {
 	struct piece *piece = malloc(sizeof(*piece));
+	struct error *err;
 
 	if (!piece) {
 		history_deinit(&history);
 		return &error_no_memory;
 	}
 	*piece = (struct piece){space_id, start, end, history};
-	if (replay->piece_count >= REPLAY_PIECES_MAX) {
-		free_piece(piece);
-		return error_format(ERROR_INVALID, "too many mappings to follow");
-	}
-	if (!tsearch(piece, &replay->tree, compare)) {
-		free_piece(piece);
-		return &error_no_memory;
+	if (replay->piece_count >= REPLAY_PIECES_MAX)
+		err = error_format(ERROR_INVALID, "too many mappings to follow");
+	else
+		err = insert_slot(replay, &(struct slot){space_id, start, piece});
+	if (err) {
+		destroy_piece(piece);
+		return err;
 	}
 	replay->piece_count++;
 	*ret_piece = piece;
@@ -108,9 +220,33 @@ struct error *pieces_insert(struct replay *replay, int64_t space_id, uint64_t st
 
 void pieces_drop(struct replay *replay, struct piece *piece)
 {
-	tdelete(piece, &replay->tree, compare);
-	free_piece(piece);
+	const struct place place = place_of(replay, piece->space_id, piece->start);
+	size_t at = place.block, index = place.index;
+	struct pieces_block *block = replay->blocks[at];
+
+	/* The key is there: it is the first of its block, or stands right behind a lower one. */
+	if (index == block->count) {
+		block = replay->blocks[++at];
+		index = 0;
+	}
+	block->count--;
+	memmove(block->slots + index, block->slots + index + 1, (block->count - index) * sizeof(struct slot));
+	destroy_piece(piece);
 	replay->piece_count--;
+	if (!block->count) {
+		remove_block(replay, at);
+	} else if (at + 1 < replay->block_count && block->count + replay->blocks[at + 1]->count < BLOCK_SLOTS / 2) {
+		move_slots(block, replay->blocks[at + 1], 0);
+		remove_block(replay, at + 1);
+	}
+}
+
+void pieces_extend(struct replay *replay, struct piece *piece, uint64_t start, uint64_t end)
+{
+	struct slot *slot = slot_at(replay, place_of(replay, piece->space_id, piece->start));
+
+	slot->start = piece->start = start;
+	piece->end = end;
 }
 
 uint64_t pieces_horizon(const struct replay *replay, uint64_t enter_ns)
@@ -122,7 +258,7 @@ uint64_t pieces_horizon(const struct replay *replay, uint64_t enter_ns)
 
 struct error *pieces_cut(struct replay *replay, int64_t space_id, uint64_t address, uint64_t enter_ns)
 {
-	struct piece *piece = pieces_find(replay, space_id, address, address + 1), *upper;
+	struct piece *piece = pieces_find_lowest(replay, space_id, address, address + 1), *upper;
 	struct piece_sink sink = pieces_sink(replay, piece);
 	struct history copy;
 	struct error *err;
@@ -140,32 +276,26 @@ struct error *pieces_cut(struct replay *replay, int64_t space_id, uint64_t addre
 	return pieces_insert(replay, space_id, address, end, copy, &upper);
 }
 
-struct visit {
-	struct error *(*visit)(struct piece *piece, void *context);
-	void *context;
-	struct error *err;
-};
-
-static void visit_node(const void *node, VISIT when, void *context)
-{
-	struct visit *visit = context;
-
-	if ((when == postorder || when == leaf) && !visit->err)
-		visit->err = visit->visit(*(struct piece *const *)node, visit->context);
-}
-
 struct error *pieces_visit(struct replay *replay, struct error *(*visit)(struct piece *piece, void *context),
 			   void *context)
 {
-	struct visit all = {visit, context, NULL};
+	struct error *err = NULL;
 
-	twalk_r(replay->tree, visit_node, &all);
-	return all.err;
+	for (size_t i = 0; i < replay->block_count && !err; i++)
+		for (size_t j = 0; j < replay->blocks[i]->count && !err; j++)
+			err = visit(replay->blocks[i]->slots[j].piece, context);
+	return err;
 }
 
 void pieces_drop_all(struct replay *replay)
 {
-	tdestroy(replay->tree, free_piece);
-	replay->tree = NULL;
+	for (size_t i = 0; i < replay->block_count; i++) {
+		for (size_t j = 0; j < replay->blocks[i]->count; j++)
+			destroy_piece(replay->blocks[i]->slots[j].piece);
+		free(replay->blocks[i]);
+	}
+	free(replay->blocks);
+	replay->blocks = NULL;
+	replay->block_count = replay->block_room = 0;
 	replay->piece_count = 0;
 }

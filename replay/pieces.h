@@ -25,16 +25,16 @@ struct piece_sink {
 
 struct piece_sink pieces_sink(const struct replay *replay, const struct piece *piece);
 
-/* Any piece that overlaps [start, end), or NULL. Pieces belong to the replay; one stays where it is until it is
- * dropped. */
-struct piece *pieces_find(const struct replay *replay, int64_t space_id, uint64_t start, uint64_t end);
-/* The one with the lowest address. */
+/* Of the pieces that overlap [start, end) the one with the lowest address, or NULL. Pieces belong to the replay; one
+ * stays where it is until it is dropped. */
 struct piece *pieces_find_lowest(const struct replay *replay, int64_t space_id, uint64_t start, uint64_t end);
 
 /* Where no piece is. Takes the history over, also when it fails: no memory, or more than REPLAY_PIECES_MAX. */
 struct error *pieces_insert(struct replay *replay, int64_t space_id, uint64_t start, uint64_t end,
 			    struct history history, struct piece **ret_piece) must_check;
 void pieces_drop(struct replay *replay, struct piece *piece);
+/* Makes its range [start, end), where no other piece is. */
+void pieces_extend(struct replay *replay, struct piece *piece, uint64_t start, uint64_t end);
 
 /* Makes `address` the border of two pieces, if it lies inside one. Settles what is long over for a call that began at
  * `enter_ns`: undivided, it is reported as one life. */

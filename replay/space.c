@@ -4,42 +4,10 @@
 #include "replay/act.h"
 #include "replay/beside.h"
 #include "replay/kernel.h"
+#include "replay/sweep.h"
 
 /* What a hostile or very busy record may ask for: about a second's work. */
 #define TRIALS_MAX 20000000U
-
-#define SWEEP_PIECES 65536
-#define SWEEP_EVENTS 8192
-
-struct sweep {
-	const struct replay *replay;
-	uint64_t before_ns;
-};
-
-static struct error *sweep_piece(struct piece *piece, void *context)
-{
-	const struct sweep *sweep = context;
-	struct piece_sink sink = pieces_sink(sweep->replay, piece);
-
-	return history_settle(&piece->history, sweep->before_ns, &sink.base);
-}
-
-/* Each time that the pieces have doubled: their number pays for the walk. What a call may still come late for that so
- * many others have overtaken is little. */
-static struct error *sweep(struct replay *replay, const struct memory_event *event)
-{
-	struct sweep sweep = {.replay = replay};
-
-	if (++replay->events % SWEEP_EVENTS == 0) {
-		replay->older_ns = replay->recent_ns;
-		replay->recent_ns = event->exit_ns;
-	}
-	if (replay->piece_count < SWEEP_PIECES || replay->piece_count < 2 * replay->swept_pieces)
-		return NULL;
-	replay->swept_pieces = replay->piece_count;
-	sweep.before_ns = replay->older_ns;
-	return pieces_visit(replay, sweep_piece, &sweep);
-}
 
 static struct error *advise(struct act act)
 {
@@ -64,11 +32,11 @@ static struct error *take_call(struct act act, const struct memory_effect *reach
 	}
 }
 
-/* mm/mremap.c: sizes of huge pages round up to them, which the call's own arguments do not show. An old size in the last
- * page of all numbers rounds to 0. */
+/* mm/mremap.c: sizes of huge pages round up to them, which the call's own arguments do not show. An old size in the
+ * last page of all numbers rounds to 0. */
 static struct memory_event rounded(const struct replay *replay, const struct memory_event *event)
 {
-	const struct piece *piece = pieces_find(replay, event->space_id, event->args[0], event->args[0] + 1);
+	const struct piece *piece = pieces_find_lowest(replay, event->space_id, event->args[0], event->args[0] + 1);
 	struct history_state now = piece ? history_now(&piece->history) : (struct history_state){0};
 	struct memory_event own = *event;
 
@@ -110,7 +78,7 @@ struct error *replay_take(struct replay *replay, const struct memory_event *give
 	was_busy = is_wide && beside_was_busy(replay, event, &wide);
 	err = take_call(act, &reach);
 	if (!err)
-		err = sweep(replay, event);
+		err = sweep_after(replay, event);
 	if (err)
 		return err;
 	beside_doubt(replay, event, &reach);

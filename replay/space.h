@@ -64,6 +64,8 @@ struct replay_wide_call {
 };
 #define REPLAY_WIDE_CALLS 16
 
+struct pieces_block;
+
 struct replay {
 	struct replay_sink sink;
 	/* Pieces that differ only in which call protected them are made one: an arena that is made accessible bit by
@@ -72,13 +74,13 @@ struct replay {
 	/* madvise is followed: content.marks. It divides pieces; where it is passed over, memory costs less. */
 	bool follows_advice;
 	/* Not the caller's. */
-	void *tree; /* of struct piece, by space and address */
-	size_t piece_count;
+	struct pieces_block **blocks; /* pieces.c's */
+	size_t block_count, block_room, piece_count;
 	struct history_budget budget;
 	/* The newest ones: where a call comes later that began before they ended, all that they did is open. */
 	struct replay_wide_call wide_calls[REPLAY_WIDE_CALLS];
 	size_t next_wide_call;
-	/* Now and then what is long over is settled everywhere, so that memory that is not used again costs little. */
+	/* sweep.c's */
 	size_t events, swept_pieces;
 	uint64_t recent_ns, older_ns; /* when some of the last calls returned */
 };

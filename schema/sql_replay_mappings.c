@@ -85,7 +85,7 @@ static struct error *take_again(void *context, int64_t space_id, uint64_t start,
 
 void mapping_replay_init(struct mapping_replay *replay, enum replay_want want)
 {
-	const struct replay_sink sink = {take_life, take_again, replay};
+	const struct replay_sink sink = {take_life, want == REPLAY_AGAIN ? take_again : NULL, replay};
 
 	*replay = (struct mapping_replay){.want = want};
 	replay_init(&replay->replay, &sink);
