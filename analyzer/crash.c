@@ -31,21 +31,21 @@ bool crash_realtime_ns(const struct recording *recording, uint64_t time_ns, int6
 	       !__builtin_add_overflow((int64_t)time_ns, recording->realtime_offset_ns, ret_ns) && *ret_ns >= 0;
 }
 
-struct error *crash_add_note(struct crash *crash, const char *format, ...)
+struct error *crash_add_note(struct crash_notes *notes, const char *format, ...)
 {
-	char **grown = reallocarray(crash->notes, crash->note_count + 1, sizeof(*grown));
+	char **grown = reallocarray(notes->lines, notes->count + 1, sizeof(*grown));
 	va_list args;
 	int length;
 
 	if (!grown)
 		return &error_no_memory;
-	crash->notes = grown;
+	notes->lines = grown;
 	va_start(args, format);
-	length = vasprintf(&grown[crash->note_count], format, args);
+	length = vasprintf(&grown[notes->count], format, args);
 	va_end(args);
 	if (length < 0)
 		return &error_no_memory;
-	crash->note_count++;
+	notes->count++;
 	return NULL;
 }
 
@@ -85,6 +85,7 @@ void crash_facts_deinit(struct crash_facts *facts)
 	repair_deinit(&facts->repair);
 	free(facts->panic_message);
 	biography_deinit(&facts->biography);
+	chronicle_deinit(&facts->chronicle);
 	returned_deinit(&facts->overrun.owner);
 	for (size_t i = 0; i < facts->view_count; i++)
 		biography_deinit(&facts->views[i].biography);
@@ -101,6 +102,6 @@ void crash_deinit(struct crash *crash)
 	crash_facts_deinit(&crash->facts);
 	crash_from_record_deinit(&crash->record);
 	crash_from_core_deinit(&crash->core);
-	free_texts(crash->notes, crash->note_count);
+	free_texts(crash->notes.lines, crash->notes.count);
 	*crash = (struct crash){0};
 }

@@ -17,13 +17,17 @@
 #include "common/error.h"
 #include "schema/record_recording.h"
 
+/* What could not be had, one line each, for the report. Each step that builds a crash may add to them. */
+struct crash_notes {
+	char **lines;
+	size_t count;
+};
+
 struct crash {
 	struct crash_from_core core;
 	struct crash_from_record record;
 	struct crash_facts facts;
-	/* What could not be had, one line each, for the report. */
-	char **notes;
-	size_t note_count;
+	struct crash_notes notes;
 };
 
 /* True when something may have happened to this process between the two moments that was not recorded. *ret_gap, if not
@@ -36,7 +40,7 @@ bool crash_realtime_ns(const struct recording *recording, uint64_t time_ns, int6
 /* Frees all but the core. */
 void crash_deinit(struct crash *crash);
 
-struct error *crash_add_note(struct crash *crash, const char *format, ...)
+struct error *crash_add_note(struct crash_notes *notes, const char *format, ...)
 	__attribute__((format(printf, 2, 3))) must_check;
 
 #endif

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/chronicle.h"
 #include "analyzer/core/core.h"
 #include "analyzer/facts/biography.h"
 #include "analyzer/facts/crash_signal.h"
@@ -21,6 +22,7 @@
 #include "analyzer/facts/overrun.h"
 #include "analyzer/facts/place.h"
 #include "analyzer/facts/pointer_path.h"
+#include "analyzer/facts/signal_call.h"
 #include "analyzer/facts/signal_frame.h"
 #include "analyzer/facts/stack_area.h"
 #include "analyzer/facts/thrown.h"
@@ -29,7 +31,6 @@
 #include "analyzer/unwind/unwind.h"
 
 #define CRASH_INTERRUPTIONS 4
-#define CRASH_POINTERS 17
 #define CRASH_VIEWS 5
 
 /* The exception that ended the process, on the crashed thread's stack. */
@@ -41,47 +42,36 @@ struct exception_path {
 
 struct crash_facts {
 	/* ---- who died, and of what: from the core, else from the record ---- */
-	char id[17];	     /* 16 hexadecimal digits; the same from the core and from the record; never empty */
 	uint32_t pid, tid;   /* as the process itself saw them */
 	uint32_t parent_pid; /* likewise, when it died; from the core alone; 0: not known */
 	char comm[17];	     /* "" when not known */
 	char *executable;    /* path; NULL when not known */
+	bool is_crystal;     /* it has Crystal's main function; looked for where the process exited only */
 	bool has_registers;  /* of the crashed thread, when it died; from the core, else the recorded signal's */
 	uint64_t registers[CORE_REGISTERS];
 	/* The core's, else the record's; where the core has no siginfo, the record's of the same thread and place. The
 	 * sender's name comes from the record. All zero, but for the exit status in `code`, where it exited. */
 	struct crash_signal signal;
-	bool is_crystal; /* the executable has Crystal's main function; looked for where it exited only */
+	char id[17]; /* 16 hexadecimal digits; the same from the core and from the record; never empty */
+
+	/* ---- the stacks: from the core, and the recorded return instances ---- */
+	struct repair repair; /* what uretprobes did, as far as core and record show it; its probes' holders are the
+			       * record's. Without a core: what the record had pending */
+	struct unwind_result stacks;	 /* of all threads, repaired; the crashed one first. Empty without a core */
+	struct stack_use goroutine;	 /* whose stack Go's runtime could not let grow; kind STACK_UNKNOWN for none */
+	struct exception_path exception; /* thrown_at SIZE_MAX: none, or no core */
 
 	/* ---- the instruction that failed: from core and signal ---- */
 	struct interruption interruption; /* `found` false: it did not die in a handler, or there is no core */
 	struct fault fault;		  /* its `operand` SIZE_MAX and the rest zero: no instruction is to blame */
-	/* Is the page of fault.address mapped in the dead process? Known only with a core. */
-	bool fault_mapping_known;
-	bool fault_mapped;
-	struct pointer pointers[CRASH_POINTERS]; /* the general ones of fault.registers, and rip; 0: no registers */
-	size_t pointer_count;
-	struct place_record
-		*place_records;	      /* the recorded ends of what those and the words on top of the stack point to */
-	size_t place_record_count;    /* 0 without a record or a core */
-	struct mapping_facts mapping; /* of fault.address, by the core; `known` false: not mapped, or no core */
+	struct mapping_facts mapping;	  /* of fault.address, by the core; `known` false: not mapped, or no core */
 
-	/* ---- the stacks: from the core, and the recorded return instances ---- */
-	struct unwind_result stacks; /* of all threads, repaired; the crashed one first. Empty without a core */
-	/* What uretprobes did. Its probes' holders are the record's. Without a core what the record had pending. */
-	struct repair repair;
-	struct exception_path exception;			/* thrown_at SIZE_MAX: none, or no core */
+	/* ---- handlers and the stacks that they stood on: from the core ---- */
 	struct interruption interruptions[CRASH_INTERRUPTIONS]; /* all that the unwinder came by, innermost first */
 	size_t interruption_count;
 	struct stack_use stack_uses[CRASH_INTERRUPTIONS + 1]; /* [0] for the death itself; then one an interruption */
 	size_t stack_use_count;				      /* 0 without a core */
-	struct stack_use goroutine; /* whose stack Go's runtime could not let grow; kind STACK_UNKNOWN for none */
-	/* Threads that are, by their registers, in a system call that sends `signal` to the process (signal_call.h). */
-	struct {
-		int crashed;	/* number of that system call of the crashed thread; 0: it is in none */
-		size_t other;	/* another thread, as an index into stacks.threads; 0: none */
-		int other_call; /* and its call */
-	} sending;
+	struct signal_sending sending; /* all zero: no thread is in a call that sends `signal`, or there is no core */
 
 	/* ---- what the runtime said: from the core ---- */
 	struct thrown thrown;  /* the C++ exception that std::terminate was called for; `found` false for none */
@@ -92,16 +82,25 @@ struct crash_facts {
 	/* ---- memory: the record's rows replayed, joined with the core ---- */
 	bool has_biography; /* false without a record, or where no address is to be asked for */
 	struct biography biography;
-	struct pointer_path path; /* PATH_LOST without a core */
-	struct overrun overrun;	  /* TAKEN_NOT without a core */
-	struct memory_view views[CRASH_VIEWS];
-	size_t view_count; /* 0 without record and core */
+	/* The recorded ends of what the pointers below and the words on top of the stack point to, owned; 0 without a
+	 * record or a core. */
+	struct place_record *place_records;
+	size_t place_record_count;
+	struct place fault_place; /* of fault.address; PLACE_UNKNOWN also where that is not known */
+	struct place operand_places[FAULT_MAX_OPERANDS]; /* of fault.operands */
+	struct pointer pointers[POINTER_REGISTERS]; /* the general ones of fault.registers, and rip; 0: no registers */
+	size_t pointer_count;
 	/* The place of the biography's address in a file that is mapped there no longer; path NULL for none. */
 	struct file_spot unloaded;
 	struct unload_remains remains; /* the same from the core alone: then `unloaded` has what name was left */
 	/* For a page that its file did not have: what happened to that file, oldest first, until the death. */
 	struct file_loss *file_losses;
 	size_t file_loss_count;
+	struct pointer_path path; /* PATH_LOST without a core */
+	struct overrun overrun;	  /* TAKEN_NOT without a core */
+	struct memory_view views[CRASH_VIEWS];
+	size_t view_count;	    /* 0 without record and core */
+	struct chronicle chronicle; /* what else is told of an address that was asked for by itself; else empty */
 	struct heap_facts heap; /* each member says what it rests on */
 };
 

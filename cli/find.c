@@ -276,9 +276,10 @@ struct error *cli_explain_crash(const struct cli_options *options, char **names,
 	progress_begin("explaining", names && count ? names[0] : NULL);
 	err = assemble_crash(&request, &ret->crash);
 	if (!err && ret->found.row.note)
-		err = crash_add_note(&ret->crash, "%s", ret->found.row.note);
+		err = crash_add_note(&ret->crash.notes, "%s", ret->found.row.note);
 	if (!err && ret->found.core_problem)
-		err = crash_add_note(&ret->crash, "the core that was kept cannot be used: %s", ret->found.core_problem);
+		err = crash_add_note(&ret->crash.notes, "the core that was kept cannot be used: %s",
+				     ret->found.core_problem);
 	if (!err)
 		err = detect_all(&ret->crash, &ret->findings);
 	progress_end();

@@ -9,9 +9,9 @@ static struct error *render_info(const struct cli_options *options, const struct
 
 	report_write_facts(&explained->report, stdout);
 	report_write_stacks(&explained->report, &style, stdout);
-	for (size_t i = 0; i < explained->crash.note_count; i++) {
+	for (size_t i = 0; i < explained->crash.notes.count; i++) {
 		fputs(i ? "  - " : "\nNotes\n  - ", stdout);
-		inert_write(explained->crash.notes[i], stdout);
+		inert_write(explained->crash.notes.lines[i], stdout);
 		fputc('\n', stdout);
 	}
 	return NULL;

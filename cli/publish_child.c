@@ -189,7 +189,7 @@ static struct error *explain(const struct publish_task *task, struct store_reade
 	if (!err)
 		err = assemble_crash(&request, &crash);
 	if (!err && task->entry->crash.note)
-		err = crash_add_note(&crash, "%s", task->entry->crash.note);
+		err = crash_add_note(&crash.notes, "%s", task->entry->crash.note);
 	if (!err)
 		err = detect_all(&crash, &findings);
 	limits_end();

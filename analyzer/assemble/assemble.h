@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Joins a core with its recorded life into a struct crash. Judges nothing: the detectors do.
+ * Joins a core with its recorded life into a struct crash. Judges nothing: the detectors do. What is done, in which
+ * order and of what is a list (assemble_steps.h).
  */
 #ifndef ANALYZER_ASSEMBLE_H
 #define ANALYZER_ASSEMBLE_H
@@ -18,6 +19,7 @@ struct assemble_request {
 	const char *core_name;		   /* what to call the core; NULL: its path */
 	uint64_t address;		   /* whose biography is wanted, when `has_address`; else the fault's */
 	bool has_address;
+	uint64_t *step_ns; /* gets the time that each of assemble_steps took, 0 for one that was not reached; or NULL */
 };
 
 /* Fills `ret_crash`, which the caller frees with crash_deinit(). What is missing is noted there; an error means that

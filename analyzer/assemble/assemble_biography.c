@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
+/* The recorded life of the address that the crash is about, with what is near its events. */
 #include <stdlib.h>
 
-#include "analyzer/assemble/assemble_steps.h"
+#include "analyzer/assemble/assemble_parts.h"
 #include "common/cleanup.h"
 #include "schema/reader.h"
 #include "schema/reader_markers.h"
+#include "schema/record_file.h"
 
 #define HISTORY_LIMIT 20000
 
-static struct error *read_history(struct store_reader *store, struct crash *crash, uint64_t start, uint64_t end)
+static struct error *read_history(struct store_reader *store, const struct crash_from_record *record, uint64_t start,
+				  uint64_t end, struct biography *biography)
 {
-	struct biography *biography = &crash->facts.biography;
 	struct history_query query = {
-		.space_id = crash->record.space.id,
+		.space_id = record->space.id,
 		.start = start,
 		.end = end,
-		.until_ns = crash->record.time_ns ?: UINT64_MAX,
+		.until_ns = record->time_ns ?: UINT64_MAX,
 		.limit = HISTORY_LIMIT,
 	};
 
@@ -28,42 +30,38 @@ static struct error *read_history(struct store_reader *store, struct crash *cras
 }
 
 /* What the dead process shows decides between what the record leaves open. */
-static void take_dead_state(struct crash *crash, uint64_t address)
+static void take_dead_state(const struct core *core, struct biography *biography)
 {
-	struct timeline *timeline = &crash->facts.biography.timeline;
-	const struct core_segment *segment = crash->core.image ? core_find_segment(crash->core.image, address) : NULL;
+	const struct core_segment *segment = core ? core_find_segment(core, biography->address) : NULL;
 
-	if (!crash->core.image)
-		return;
-	timeline_note_state(timeline, address, segment != NULL, segment ? assemble_protection(segment) : -1);
+	if (core)
+		timeline_note_state(&biography->timeline, biography->address, segment != NULL,
+				    segment ? assemble_protection(segment) : -1);
 }
 
 /* First the page alone; then, if a call took its mapping away, all that this call covered: what else it hit tells whose
  * memory it was meant for. */
-struct error *assemble_load_biography(struct store_reader *store, struct crash *crash, uint64_t address)
+static struct error *read_life(struct store_reader *store, const struct crash *crash, struct biography *biography)
 {
-	struct biography *biography = &crash->facts.biography;
-	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
+	uint64_t address = biography->address, page = address & ~(RECORD_PAGE_BYTES - 1);
 	const struct life *life;
 	uint64_t start, end;
 	struct error *err;
 
-	biography->address = address;
-	crash->facts.has_biography = true;
 	if (page + RECORD_PAGE_BYTES < page) /* the last page of all: nothing is ever mapped there */
 		return NULL;
-	err = read_history(store, crash, page, page + RECORD_PAGE_BYTES);
+	err = read_history(store, &crash->record, page, page + RECORD_PAGE_BYTES, biography);
 	if (err)
 		return err;
-	take_dead_state(crash, address);
+	take_dead_state(crash->core.image, biography);
 	life = timeline_last_life(&biography->timeline, address);
 	if (!life || life->died == TIMELINE_ALIVE)
 		return NULL;
 	timeline_removed_range(&biography->events[life->died], &start, &end);
 	if (address >= start && address < end && end - start > RECORD_PAGE_BYTES)
-		err = read_history(store, crash, start, end);
+		err = read_history(store, &crash->record, start, end, biography);
 	if (!err)
-		take_dead_state(crash, address);
+		take_dead_state(crash->core.image, biography);
 	return err;
 }
 
@@ -77,20 +75,18 @@ static struct error *nearest_marker(struct error *err, struct marker *marker)
 	return err;
 }
 
-static struct error *load_context(struct store_reader *store, struct crash *crash, size_t index)
+static struct error *load_context(struct store_reader *store, int64_t space_id, const struct memory_event *event,
+				  struct event_context *context)
 {
-	const struct memory_event *event = &crash->facts.biography.events[index];
-	struct event_context *context = &crash->facts.biography.contexts[index];
 	struct file_identity file;
 	struct error *err;
 
-	err = nearest_marker(store_reader_marker_before(store, crash->record.space.id, event->tid, event->enter_ns,
-							&context->before),
+	err = nearest_marker(store_reader_marker_before(store, space_id, event->tid, event->enter_ns, &context->before),
 			     &context->before);
 	if (!err)
-		err = nearest_marker(store_reader_marker_after(store, crash->record.space.id, event->tid,
-							       event->exit_ns, &context->after),
-				     &context->after);
+		err = nearest_marker(
+			store_reader_marker_after(store, space_id, event->tid, event->exit_ns, &context->after),
+			&context->after);
 	if (err || !event->file_id)
 		return err;
 	err = store_reader_file(store, event->file_id, &file);
@@ -105,9 +101,8 @@ static struct error *load_context(struct store_reader *store, struct crash *cras
 	return NULL;
 }
 
-struct error *assemble_load_contexts(struct store_reader *store, struct crash *crash)
+static struct error *load_contexts(struct store_reader *store, int64_t space_id, struct biography *biography)
 {
-	struct biography *biography = &crash->facts.biography;
 	size_t loaded = 0;
 	struct error *err = NULL;
 
@@ -117,8 +112,31 @@ struct error *assemble_load_contexts(struct store_reader *store, struct crash *c
 	for (size_t i = biography->event_count; i-- > 0 && loaded < ASSEMBLE_CONTEXT_LIMIT && !err;) {
 		if (!timeline_touches_page(&biography->events[i], biography->address))
 			continue;
-		err = load_context(store, crash, i);
+		err = load_context(store, space_id, &biography->events[i], &biography->contexts[i]);
 		loaded++;
 	}
 	return err;
+}
+
+struct error *assemble_read_biography(struct store_reader *store, const struct crash *crash, uint64_t address,
+				      struct biography *ret_biography)
+{
+	struct error *err;
+
+	*ret_biography = (struct biography){.address = address};
+	err = read_life(store, crash, ret_biography);
+	return err ?: load_contexts(store, crash->record.space.id, ret_biography);
+}
+
+struct error *assemble_biography(const struct assemble_request *request, struct assembly *assembly)
+{
+	const struct crash *crash = &assembly->crash;
+	struct crash_facts *facts = &assembly->crash.facts;
+
+	if (!crash->record.known || (!request->has_address && crash->facts.fault.source == ADDRESS_UNKNOWN))
+		return NULL;
+	facts->has_biography = true;
+	return assemble_read_biography(request->store, crash,
+				       request->has_address ? request->address : crash->facts.fault.address,
+				       &facts->biography);
 }

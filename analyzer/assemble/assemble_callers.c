@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/assemble/assemble_steps.h"
+#include "analyzer/assemble/assemble_parts.h"
 #include "common/cleanup.h"
 
 #define SITE_LIMIT ((size_t)(2 + CRASH_VIEWS) * ASSEMBLE_CONTEXT_LIMIT)
@@ -45,7 +45,7 @@ static void add_biography(struct sites *sites, const struct biography *biography
 }
 
 /* Of other processes nothing is known but the address. */
-static void add_file_losses(struct sites *sites, const struct crash *crash)
+static void add_file_losses(struct sites *sites, struct crash *crash)
 {
 	for (size_t i = crash->facts.file_loss_count;
 	     i-- > 0 && i + ASSEMBLE_CONTEXT_LIMIT >= crash->facts.file_loss_count;) {
@@ -109,9 +109,10 @@ static struct error *name_parties(struct event_context *context)
 	return copy_symbol(&stack->frames[party].symbol, &context->caller);
 }
 
-struct error *assemble_callers(struct store_reader *store, struct crash *crash)
+struct error *assemble_callers(const struct assemble_request *request, struct assembly *assembly)
 {
 	cleanup_free struct sites *sites = calloc(1, sizeof(*sites));
+	struct crash *crash = &assembly->crash;
 	struct event_stack stacks[SITE_LIMIT];
 	struct error *err;
 
@@ -126,7 +127,7 @@ struct error *assemble_callers(struct store_reader *store, struct crash *crash)
 	add_file_losses(sites, crash);
 	if (!sites->count)
 		return NULL;
-	err = event_stacks_load(store, crash, sites->places, sites->count, stacks);
+	err = event_stacks_load(request->store, crash, sites->places, sites->count, &crash->notes, stacks);
 	if (err)
 		return err;
 	for (size_t i = 0; i < sites->count; i++) {

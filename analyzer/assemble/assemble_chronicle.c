@@ -8,6 +8,8 @@
 #include "common/cleanup.h"
 #include "schema/reader_calls.h"
 #include "schema/reader_markers.h"
+#include "schema/reader_history.h"
+#include "schema/record_call.h"
 
 #define HISTORY_LIMIT 20000
 /* Of those, the newest are told, with their stacks. */
@@ -164,7 +166,8 @@ static struct error *add_surroundings(struct store_reader *store, const struct c
 	return NULL;
 }
 
-static struct error *add_stacks(struct store_reader *store, struct crash *crash, struct chronicle *chronicle)
+static struct error *add_stacks(struct store_reader *store, const struct crash *crash, struct crash_notes *notes,
+				struct chronicle *chronicle)
 {
 	cleanup_free struct event_place *places = calloc(chronicle->count + 1, sizeof(*places));
 	cleanup_free struct event_stack *stacks = calloc(chronicle->count + 1, sizeof(*stacks));
@@ -182,24 +185,28 @@ static struct error *add_stacks(struct store_reader *store, struct crash *crash,
 				    : (struct event_place){call->ip,	   call->sp,	   call->top_word,
 							   call->enter_ns, call->stack_id, .at_entry = true};
 	}
-	err = event_stacks_load(store, crash, places, chronicle->count, stacks);
+	err = event_stacks_load(store, crash, places, chronicle->count, notes, stacks);
 	for (size_t i = 0; i < chronicle->count && !err; i++)
 		chronicle->calls[i].stack = stacks[i];
 	return err;
 }
 
-struct error *assemble_load_chronicle(struct store_reader *store, struct crash *crash, uint64_t address)
+struct error *assemble_chronicle(const struct assemble_request *request, struct assembly *assembly)
 {
-	struct chronicle *chronicle = &crash->facts.biography.chronicle;
+	const struct crash *crash = &assembly->crash;
+	struct chronicle *chronicle = &assembly->crash.facts.chronicle;
+	struct store_reader *store = request->store;
 	struct error *err;
 
+	if (!crash->record.known || !request->has_address)
+		return NULL;
 	chronicle->calls = calloc(2 * TOLD_LIMIT + 1, sizeof(*chronicle->calls));
 	if (!chronicle->calls)
 		return &error_no_memory;
-	err = add_heap(store, crash, address, chronicle);
+	err = add_heap(store, crash, request->address, chronicle);
 	if (!err)
-		err = add_calls(store, crash, address, chronicle);
+		err = add_calls(store, crash, request->address, chronicle);
 	for (size_t i = 0; i < chronicle->count && !err; i++)
 		err = add_surroundings(store, crash, &chronicle->calls[i]);
-	return err ? err : add_stacks(store, crash, chronicle);
+	return err ? err : add_stacks(store, crash, &assembly->crash.notes, chronicle);
 }

@@ -16,10 +16,9 @@
 /* How many of the thread's stack words above the stack pointer may be pointers of the crashed function. */
 #define STACK_WORDS_MAX 64
 
-struct error *assemble_heap_add(struct crash *crash, enum heap_subject_kind kind, uint64_t address,
+struct error *assemble_heap_add(struct heap_facts *facts, enum heap_subject_kind kind, uint64_t address,
 				struct heap_subject **ret_subject)
 {
-	struct heap_facts *facts = &crash->facts.heap;
 	struct heap_subject *grown = reallocarray(facts->subjects, facts->subject_count + 1, sizeof(*grown));
 
 	if (!grown)
@@ -87,7 +86,7 @@ static bool is_value_at(uint64_t word, uint64_t value, uint64_t at)
 	return word == value && (value >= PLACE_NULL_BYTES || value == at >> 12);
 }
 
-static size_t used_values(const struct crash *crash, uint64_t values[VALUES_MAX])
+static size_t used_values(const struct crash *crash, const struct heap_facts *facts, uint64_t values[VALUES_MAX])
 {
 	const struct fault *fault = &crash->facts.fault;
 	size_t count = 0;
@@ -104,8 +103,8 @@ static size_t used_values(const struct crash *crash, uint64_t values[VALUES_MAX]
 	}
 	if (fault->access == ACCESS_EXECUTE)
 		values[count++] = fault->address;
-	if (crash->facts.heap.pointer_source != HEAP_POINTER_UNKNOWN)
-		values[count++] = crash->facts.heap.pointer;
+	if (facts->pointer_source != HEAP_POINTER_UNKNOWN)
+		values[count++] = facts->pointer;
 	for (size_t i = 0; i < count;) {
 		if (values[i] < MANGLED_MIN)
 			values[i] = values[--count];
@@ -115,10 +114,11 @@ static size_t used_values(const struct crash *crash, uint64_t values[VALUES_MAX]
 	return count;
 }
 
-bool assemble_heap_holds(const struct crash *crash, uint64_t start, uint64_t end, struct heap_subject *subject)
+bool assemble_heap_holds(const struct crash *crash, const struct heap_facts *facts, uint64_t start, uint64_t end,
+			 struct heap_subject *subject)
 {
 	uint64_t values[VALUES_MAX], words[512];
-	size_t value_count = used_values(crash, values);
+	size_t value_count = used_values(crash, facts, values);
 
 	start = (start + 7) & ~7ull;
 	if (end > start && end - start > BLOCK_BYTES_MAX)
@@ -147,35 +147,35 @@ static bool is_heap_like(const struct place *place)
 	return place->mapped && (place->kind == PLACE_HEAP || place->kind == PLACE_ANONYMOUS);
 }
 
-static bool has_subject(const struct crash *crash, uint64_t address)
+static bool has_subject(const struct heap_facts *facts, uint64_t address)
 {
-	for (size_t i = 0; i < crash->facts.heap.subject_count; i++) {
-		if (crash->facts.heap.subjects[i].address == address)
+	for (size_t i = 0; i < facts->subject_count; i++) {
+		if (facts->subjects[i].address == address)
 			return true;
 	}
 	return false;
 }
 
-static struct error *add_pointer(struct crash *crash, enum heap_subject_kind kind, uint64_t address,
-				 enum core_register number)
+static struct error *add_pointer(const struct crash *crash, struct heap_facts *facts, enum heap_subject_kind kind,
+				 uint64_t address, enum core_register number)
 {
 	struct heap_subject *subject;
 	struct error *err;
 
-	if (has_subject(crash, address))
+	if (has_subject(facts, address))
 		return NULL;
-	err = assemble_heap_add(crash, kind, address, &subject);
+	err = assemble_heap_add(facts, kind, address, &subject);
 	if (err)
 		return err;
 	subject->number = number;
 	assemble_heap_spot(crash, subject);
 	if (subject->spot.known)
-		assemble_heap_holds(crash, subject->spot.chunk.address + GLIBC_CHUNK_HEADER_BYTES,
+		assemble_heap_holds(crash, facts, subject->spot.chunk.address + GLIBC_CHUNK_HEADER_BYTES,
 				    subject->spot.chunk.address + subject->spot.chunk.size + 8, subject);
 	return NULL;
 }
 
-static struct error *add_registers(struct crash *crash)
+static struct error *add_registers(const struct crash *crash, struct heap_facts *facts)
 {
 	struct error *err = NULL;
 
@@ -183,25 +183,25 @@ static struct error *add_registers(struct crash *crash)
 		const struct pointer *pointer = &crash->facts.pointers[i];
 
 		if (pointer->number != CORE_RSP && is_heap_like(&pointer->place))
-			err = add_pointer(crash, HEAP_SUBJECT_REGISTER, pointer->value, pointer->number);
+			err = add_pointer(crash, facts, HEAP_SUBJECT_REGISTER, pointer->value, pointer->number);
 	}
 	return err;
 }
 
 /* The very word that the pointer was read from, null pointers too. */
-static struct error *add_source(struct crash *crash)
+static struct error *add_source(const struct crash *crash, struct heap_facts *facts)
 {
 	const struct pointer_path *path = &crash->facts.path;
 	struct heap_subject *subject;
 	struct place place;
 	struct error *err;
 
-	if (path->end != PATH_WORD || !path->is_exact || has_subject(crash, path->words[0].address))
+	if (path->end != PATH_WORD || !path->is_exact || has_subject(facts, path->words[0].address))
 		return NULL;
 	place_of(crash, path->words[0].address, &place);
 	if (!is_heap_like(&place))
 		return NULL;
-	err = assemble_heap_add(crash, HEAP_SUBJECT_WORD, path->words[0].address, &subject);
+	err = assemble_heap_add(facts, HEAP_SUBJECT_WORD, path->words[0].address, &subject);
 	if (err)
 		return err;
 	assemble_heap_spot(crash, subject);
@@ -212,8 +212,9 @@ static struct error *add_source(struct crash *crash)
 }
 
 /* The only places of the heap that hold a value which was used as an address: one of them is where it was read from. */
-static struct error *search_segment(struct crash *crash, const struct core_segment *segment,
-				    const uint64_t values[VALUES_MAX], size_t value_count, size_t *found)
+static struct error *search_segment(const struct crash *crash, struct heap_facts *facts,
+				    const struct core_segment *segment, const uint64_t values[VALUES_MAX],
+				    size_t value_count, size_t *found)
 {
 	uint64_t words[1024];
 
@@ -227,11 +228,11 @@ static struct error *search_segment(struct crash *crash, const struct core_segme
 
 			while (which < value_count && !is_value_at(words[i], values[which], at + i * 8))
 				which++;
-			if (which == value_count || at + i * 8 >= segment->end || has_subject(crash, at + i * 8))
+			if (which == value_count || at + i * 8 >= segment->end || has_subject(facts, at + i * 8))
 				continue;
 			if ((*found)++ >= WORD_SUBJECTS_MAX)
 				return NULL;
-			err = assemble_heap_add(crash, HEAP_SUBJECT_WORD, at + i * 8, &subject);
+			err = assemble_heap_add(facts, HEAP_SUBJECT_WORD, at + i * 8, &subject);
 			if (err)
 				return err;
 			assemble_heap_spot(crash, subject);
@@ -243,14 +244,14 @@ static struct error *search_segment(struct crash *crash, const struct core_segme
 	return NULL;
 }
 
-static struct error *search_heap(struct crash *crash)
+static struct error *search_heap(const struct crash *crash, struct heap_facts *facts)
 {
 	uint64_t values[VALUES_MAX], searched = 0;
-	size_t value_count = used_values(crash, values), found = 0;
+	size_t value_count = used_values(crash, facts, values), found = 0;
 	struct error *err = NULL;
 
-	for (size_t i = 0; i < crash->facts.heap.subject_count; i++) {
-		if (crash->facts.heap.subjects[i].holds)
+	for (size_t i = 0; i < facts->subject_count; i++) {
+		if (facts->subjects[i].holds)
 			return NULL;
 	}
 	for (size_t i = 0; value_count && i < crash->core.image->segment_count && !err; i++) {
@@ -262,7 +263,7 @@ static struct error *search_heap(struct crash *crash)
 		place_of(crash, segment->start, &place);
 		searched += segment->dumped_bytes;
 		if (is_heap_like(&place) && searched <= SEARCH_BYTES_MAX)
-			err = search_segment(crash, segment, values, value_count, &found);
+			err = search_segment(crash, facts, segment, values, value_count, &found);
 	}
 	return err;
 }
@@ -285,9 +286,8 @@ static bool walk_heap(struct heap_facts *facts, const struct core *core, const s
 }
 
 /* The program break's heap, and those of arenas, each of which begins a mapping or follows another. */
-static struct error *find_broken_header(struct crash *crash)
+static struct error *find_broken_header(const struct crash *crash, struct heap_facts *facts)
 {
-	struct heap_facts *facts = &crash->facts.heap;
 	struct heap_subject *subject;
 	struct glibc_heap heap;
 	uint64_t start, end;
@@ -304,7 +304,7 @@ static struct error *find_broken_header(struct crash *crash)
 	}
 	if (!facts->walk_broken || !facts->before_broken.size)
 		return NULL;
-	err = assemble_heap_add(crash, HEAP_SUBJECT_BROKEN, facts->before_broken.address + GLIBC_CHUNK_HEADER_BYTES,
+	err = assemble_heap_add(facts, HEAP_SUBJECT_BROKEN, facts->before_broken.address + GLIBC_CHUNK_HEADER_BYTES,
 				&subject);
 	if (!err)
 		subject->spot = (struct heap_spot){.known = true, .is_block = true, .chunk = facts->before_broken};
@@ -313,24 +313,23 @@ static struct error *find_broken_header(struct crash *crash)
 
 /* The first thing that a free does is to read the size in front of the block: a fault there has the pointer in its base
  * register. */
-static void find_faulting_pointer(struct crash *crash)
+static void find_faulting_pointer(const struct crash *crash, struct heap_facts *facts)
 {
 	const struct fault *fault = &crash->facts.fault;
 	const struct fault_operand *operand;
 
 	if (!fault->is_fault || fault->operand >= fault->operand_count ||
-	    (crash->facts.heap.call.kind != HEAP_CALL_FREE && crash->facts.heap.call.kind != HEAP_CALL_REALLOC))
+	    (facts->call.kind != HEAP_CALL_FREE && facts->call.kind != HEAP_CALL_REALLOC))
 		return;
 	operand = &fault->operands[fault->operand];
 	if (operand->base < 0 || operand->index >= 0 || operand->displacement != -8)
 		return;
-	crash->facts.heap.pointer = fault->registers[operand->base];
-	crash->facts.heap.pointer_source = HEAP_POINTER_FOUND;
+	facts->pointer = fault->registers[operand->base];
+	facts->pointer_source = HEAP_POINTER_FOUND;
 }
 
-static struct error *add_given(struct crash *crash)
+static struct error *add_given(const struct crash *crash, struct heap_facts *facts)
 {
-	struct heap_facts *facts = &crash->facts.heap;
 	struct heap_subject *subject;
 	struct error *err;
 
@@ -341,26 +340,26 @@ static struct error *add_given(struct crash *crash)
 			facts->pointer_source = HEAP_POINTER_FOUND;
 	}
 	if (facts->pointer_source == HEAP_POINTER_UNKNOWN)
-		find_faulting_pointer(crash);
+		find_faulting_pointer(crash, facts);
 	if (facts->pointer_source == HEAP_POINTER_UNKNOWN)
 		return NULL;
-	err = assemble_heap_add(crash, HEAP_SUBJECT_GIVEN, facts->pointer, &subject);
+	err = assemble_heap_add(facts, HEAP_SUBJECT_GIVEN, facts->pointer, &subject);
 	if (!err)
 		assemble_heap_spot(crash, subject);
 	return err;
 }
 
-static bool any_holds(const struct crash *crash)
+static bool any_holds(const struct heap_facts *facts)
 {
-	for (size_t i = 0; i < crash->facts.heap.subject_count; i++) {
-		if (crash->facts.heap.subjects[i].holds)
+	for (size_t i = 0; i < facts->subject_count; i++) {
+		if (facts->subjects[i].holds)
 			return true;
 	}
 	return false;
 }
 
 /* From libc's variable, where its symbol table has it. */
-static struct error *find_mark(struct crash *crash)
+static struct error *find_mark(const struct crash *crash, struct heap_facts *facts)
 {
 	const struct core_module *libc = core_symbol_libc(crash->core.image);
 	uint64_t variable;
@@ -370,27 +369,27 @@ static struct error *find_mark(struct crash *crash)
 		error_destroy(err);
 		return NULL;
 	}
-	if (!err && !core_read_word(crash->core.image, variable, &crash->facts.heap.free_mark))
-		crash->facts.heap.free_mark = 0;
+	if (!err && !core_read_word(crash->core.image, variable, &facts->free_mark))
+		facts->free_mark = 0;
 	return err;
 }
 
-struct error *assemble_heap_core(struct crash *crash)
+struct error *assemble_heap_of_core(const struct crash *crash, struct heap_facts *facts)
 {
 	struct error *err = NULL;
 
 	if (crash->facts.signal.number == SIGABRT || crash->facts.fault.is_fault)
-		err = find_broken_header(crash);
+		err = find_broken_header(crash, facts);
 	if (!err)
-		err = add_given(crash);
+		err = add_given(crash, facts);
 	if (!err && crash->facts.fault.is_fault)
-		err = add_registers(crash);
+		err = add_registers(crash, facts);
 	if (!err && crash->facts.fault.is_fault)
-		err = add_source(crash);
+		err = add_source(crash, facts);
 	if (!err && crash->facts.fault.is_fault)
-		err = search_heap(crash);
+		err = search_heap(crash, facts);
 	/* libc's symbols are many. */
-	if (!err && any_holds(crash))
-		err = find_mark(crash);
+	if (!err && any_holds(facts))
+		err = find_mark(crash, facts);
 	return err;
 }

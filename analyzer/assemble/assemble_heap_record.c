@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What the record tells about the heap. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/evidence/evidence_heap.h"
 #include "analyzer/assemble/assemble_heap.h"
-#include "analyzer/facts/heap_call.h"
 #include "common/cleanup.h"
 #include "schema/reader.h"
 #include "schema/reader_calls.h"
+#include "schema/reader_history.h"
+#include "schema/record_call.h"
 
 /* Calls of an address, and around an address that no recorded block covers. */
 #define HISTORY_LIMIT 16384
@@ -22,15 +21,15 @@
 #define PARTIES_MAX 8
 
 /* Since when every call was seen: a program that was executed under recording, or a fork of one. */
-static struct error *judge_coverage(struct store_reader *store, struct crash *crash)
+static struct error *judge_coverage(struct store_reader *store, const struct space *died_in, struct heap_facts *heap)
 {
-	struct space space = crash->record.space;
+	struct space space = *died_in;
 
 	for (unsigned i = 0; i < ANCESTORS_MAX; i++) {
 		struct error *err;
 
 		if (space.origin == SPACE_EXEC) {
-			crash->facts.heap.covered_whole = space.from_ns >= crash->facts.heap.covered_from_ns;
+			heap->covered_whole = space.from_ns >= heap->covered_from_ns;
 			return NULL;
 		}
 		if (space.origin != SPACE_FORK || !space.parent_space_id)
@@ -51,17 +50,16 @@ static bool is_allocator(enum function_role role)
 	return role >= FUNCTION_MALLOC && role <= FUNCTION_DELETE;
 }
 
-static struct error *load_hole(struct store_reader *store, struct crash *crash)
+static struct error *load_hole(struct store_reader *store, const struct crash *crash, struct heap_facts *heap)
 {
 	struct probed_function *functions = NULL;
 	size_t count = 0;
 	struct error *err = store_reader_functions(store, crash->record.recording.id, &functions, &count);
 
 	for (size_t i = 0; i < count; i++) {
-		if (!err && !crash->facts.heap.hole && is_allocator(functions[i].role) && functions[i].hole &&
-		    functions[i].hole[0] &&
-		    asprintf(&crash->facts.heap.hole, "%s: %s", functions[i].name, functions[i].hole) < 0) {
-			crash->facts.heap.hole = NULL;
+		if (!err && !heap->hole && is_allocator(functions[i].role) && functions[i].hole &&
+		    functions[i].hole[0] && asprintf(&heap->hole, "%s: %s", functions[i].name, functions[i].hole) < 0) {
+			heap->hole = NULL;
 			err = &error_no_memory;
 		}
 		probed_function_deinit(&functions[i]);
@@ -70,7 +68,7 @@ static struct error *load_hole(struct store_reader *store, struct crash *crash)
 	return err;
 }
 
-static struct error *load_coverage(struct store_reader *store, struct crash *crash)
+static struct error *load_coverage(struct store_reader *store, const struct crash *crash, struct heap_facts *heap)
 {
 	struct probe_coverage coverage;
 	struct error *err =
@@ -82,23 +80,22 @@ static struct error *load_coverage(struct store_reader *store, struct crash *cra
 	}
 	if (err || !coverage.heap)
 		return err;
-	crash->facts.heap.recorded = true;
-	crash->facts.heap.covered_from_ns = coverage.from_ns;
-	err = judge_coverage(store, crash);
-	return err ?: load_hole(store, crash);
+	heap->recorded = true;
+	heap->covered_from_ns = coverage.from_ns;
+	err = judge_coverage(store, &crash->record.space, heap);
+	return err ?: load_hole(store, crash, heap);
 }
 
 /* Was this the call in which the thread died? Its return address stands right below the caller's frame. */
-static bool is_dying_call(const struct crash *crash, const struct heap_event *event)
+static bool is_dying_call(const struct crash *crash, const struct heap_call *call, const struct heap_event *event)
 {
-	const struct heap_call *call = &crash->facts.heap.call;
 	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 
 	return stack && call->kind != HEAP_CALL_NONE && call->caller < stack->frame_count &&
 	       stack->frames[call->caller].sp == event->sp + 8 && stack->frames[call->caller].pc == event->top_word;
 }
 
-struct error *assemble_heap_pointer(struct store_reader *store, struct crash *crash)
+struct error *assemble_heap_pointer(struct store_reader *store, const struct crash *crash, struct heap_facts *heap)
 {
 	struct history_query query = {.space_id = crash->record.space.id,
 				      .end = UINT64_MAX,
@@ -107,19 +104,18 @@ struct error *assemble_heap_pointer(struct store_reader *store, struct crash *cr
 	cleanup_free struct heap_event *events = NULL;
 	size_t count = 0;
 	bool truncated;
-	struct error *err = load_coverage(store, crash);
+	struct error *err = load_coverage(store, crash, heap);
 
-	if (err || !crash->facts.heap.recorded || crash->facts.heap.call.kind == HEAP_CALL_NONE ||
-	    !crash->record.has_signal_event)
+	if (err || !heap->recorded || heap->call.kind == HEAP_CALL_NONE || !crash->record.has_signal_event)
 		return err;
 	err = store_reader_heap_history(store, &query, &events, &count, &truncated);
 	for (size_t i = count; !err && i-- > 0;) {
-		if (events[i].tid != crash->record.signal_event.tid || !is_dying_call(crash, &events[i]))
+		if (events[i].tid != crash->record.signal_event.tid || !is_dying_call(crash, &heap->call, &events[i]))
 			continue;
 		if (!heap_gives_back(&events[i]))
 			break;
-		crash->facts.heap.pointer = events[i].old_block;
-		crash->facts.heap.pointer_source = HEAP_POINTER_RECORDED;
+		heap->pointer = events[i].old_block;
+		heap->pointer_source = HEAP_POINTER_RECORDED;
 		break;
 	}
 	return err;
@@ -205,9 +201,9 @@ static struct error *choose_parties(struct heap_subject *subject)
 }
 
 /* The parties of all subjects at once: each batch is a child process. */
-static struct error *load_stacks(struct store_reader *store, struct crash *crash)
+static struct error *load_stacks(struct store_reader *store, const struct crash *crash, struct crash_notes *notes,
+				 struct heap_facts *heap)
 {
-	struct heap_facts *heap = &crash->facts.heap;
 	size_t room = heap->subject_count * PARTIES_MAX + 1, count = 0;
 	cleanup_free struct event_place *places = calloc(room, sizeof(*places));
 	cleanup_free struct event_stack *stacks = calloc(room, sizeof(*stacks));
@@ -223,7 +219,7 @@ static struct error *load_stacks(struct store_reader *store, struct crash *crash
 							       event->enter_ns, event->stack_id, .at_entry = true};
 		}
 	}
-	err = event_stacks_load(store, crash, places, count, stacks);
+	err = event_stacks_load(store, crash, places, count, notes, stacks);
 	if (err)
 		return err;
 	count = 0;
@@ -255,7 +251,8 @@ static bool matters(const struct crash *crash, const struct heap_subject *subjec
 	return life && life->died != HEAP_ALIVE && !heap_life_resized(&subject->heap, life);
 }
 
-static struct error *load_subject(struct store_reader *store, struct crash *crash, struct heap_subject *subject)
+static struct error *load_subject(struct store_reader *store, const struct crash *crash, const struct heap_facts *heap,
+				  struct heap_subject *subject)
 {
 	struct error *err = read_window(store, crash, subject, 0, 1);
 	const struct heap_life *life;
@@ -274,38 +271,22 @@ static struct error *load_subject(struct store_reader *store, struct crash *cras
 		return err;
 	life = heap_last_life(&subject->heap, subject->address);
 	if (life && crash->core.image && !subject->holds)
-		assemble_heap_holds(crash, life->start, life->start + (life->size ?: 8), subject);
+		assemble_heap_holds(crash, heap, life->start, life->start + (life->size ?: 8), subject);
 	return choose_parties(subject);
 }
 
-struct error *assemble_heap_lives(struct store_reader *store, struct crash *crash)
+struct error *assemble_heap_lives(struct store_reader *store, const struct crash *crash, struct crash_notes *notes,
+				  struct heap_facts *heap)
 {
 	struct heap_subject *subject;
 	struct error *err = NULL;
 
-	if (!crash->facts.heap.recorded)
+	if (!heap->recorded)
 		return NULL;
 	if (crash->facts.fault.is_fault && crash->facts.fault.source != ADDRESS_UNKNOWN &&
 	    crash->facts.fault.address >= PLACE_NULL_BYTES && !place_is_non_canonical(crash->facts.fault.address))
-		err = assemble_heap_add(crash, HEAP_SUBJECT_FAULT, crash->facts.fault.address, &subject);
-	for (size_t i = 0; i < crash->facts.heap.subject_count && !err; i++)
-		err = load_subject(store, crash, &crash->facts.heap.subjects[i]);
-	return err ?: load_stacks(store, crash);
-}
-
-struct error *assemble_heap(const struct assemble_request *request, struct crash *crash)
-{
-	struct error *err = NULL;
-
-	heap_call_find(crash,
-		       crash->facts.signal.number == SIGABRT &&
-			       heap_sign_of(crash->core.abort_message) != HEAP_SIGN_NONE,
-		       &crash->facts.heap.call);
-	if (crash->record.known)
-		err = assemble_heap_pointer(request->store, crash);
-	if (!err && crash->core.image)
-		err = assemble_heap_core(crash);
-	if (!err && crash->record.known)
-		err = assemble_heap_lives(request->store, crash);
-	return err;
+		err = assemble_heap_add(heap, HEAP_SUBJECT_FAULT, crash->facts.fault.address, &subject);
+	for (size_t i = 0; i < heap->subject_count && !err; i++)
+		err = load_subject(store, crash, heap, &heap->subjects[i]);
+	return err ?: load_stacks(store, crash, notes, heap);
 }

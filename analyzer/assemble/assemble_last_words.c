@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What the runtime that ended the process had to say. */
 #include <elf.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +38,7 @@ static bool read_location(const struct core *core, uint64_t address, char *out, 
 }
 
 /* The nearest to the program's own frame is the panic's: it was handed down from there. */
-static void find_panic_place(struct crash *crash, const struct ending *ending)
+static void find_panic_place(const struct crash *crash, const struct ending *ending, char *out, size_t size)
 {
 	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 	uint64_t words[PLACE_SEARCH_BYTES / 8], end = stack->frames[ending->caller].sp, start;
@@ -49,15 +50,14 @@ static void find_panic_place(struct crash *crash, const struct ending *ending)
 		return;
 	count = core_read_dumped(crash->core.image, start, words, end - start) / 8;
 	while (count-- > 0) {
-		if (words[count] > 4096 && read_location(crash->core.image, words[count], crash->facts.panic_place,
-							 sizeof(crash->facts.panic_place)))
+		if (words[count] > 4096 && read_location(crash->core.image, words[count], out, size))
 			return;
 	}
-	crash->facts.panic_place[0] = 0;
+	out[0] = 0;
 }
 
 /* Of the innermost of the runtime's two functions, which is the one that ended the program. */
-static void find_go_message(struct crash *crash, const struct ending *ending)
+static char *find_go_message(const struct crash *crash, const struct ending *ending)
 {
 	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 
@@ -65,30 +65,34 @@ static void find_go_message(struct crash *crash, const struct ending *ending)
 		uint64_t start = stack->frames[i].sp, end = stack->frames[i + 1].sp;
 
 		if (ending_is_function(&stack->frames[i], "runtime.gopanic"))
-			crash->facts.panic_message = panic_message_of_go(crash->core.image, start, end);
-		else if (ending_is_function(&stack->frames[i], "runtime.throw") ||
-			 ending_is_function(&stack->frames[i], "runtime.fatal"))
-			crash->facts.panic_message = panic_message_of_go_throw(crash->core.image, start, end);
-		else
-			continue;
-		return;
+			return panic_message_of_go(crash->core.image, start, end);
+		if (ending_is_function(&stack->frames[i], "runtime.throw") ||
+		    ending_is_function(&stack->frames[i], "runtime.fatal"))
+			return panic_message_of_go_throw(crash->core.image, start, end);
 	}
+	return NULL;
 }
 
-void assemble_last_words(struct crash *crash)
+struct error *assemble_last_words(const struct assemble_request *request, struct assembly *assembly)
 {
+	const struct crash *crash = &assembly->crash;
 	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
+	struct crash_facts *facts = &assembly->crash.facts;
 	struct ending ending;
 
+	(void)request;
+	if (!crash->core.image)
+		return NULL;
 	ending_find(crash, &ending);
 	if (ending.kind == ENDING_TERMINATE)
 		thrown_find(crash->core.image, ending.caller != SIZE_MAX ? stack->frames[ending.caller].sp : 0,
-			    &crash->facts.thrown);
+			    &facts->thrown);
 	if (ending.kind == ENDING_RUST_PANIC && ending.caller != SIZE_MAX) {
-		find_panic_place(crash, &ending);
-		crash->facts.panic_message = panic_message_of_rust(crash->core.image, stack->frames[ending.first].sp,
-								   stack->frames[ending.caller].sp);
+		find_panic_place(crash, &ending, facts->panic_place, sizeof(facts->panic_place));
+		facts->panic_message = panic_message_of_rust(crash->core.image, stack->frames[ending.first].sp,
+							     stack->frames[ending.caller].sp);
 	}
 	if (ending.kind == ENDING_GO_PANIC || ending.kind == ENDING_GO_THROW)
-		find_go_message(crash, &ending);
+		facts->panic_message = find_go_message(crash, &ending);
+	return NULL;
 }

@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/assemble/assemble_steps.h"
+#include "analyzer/assemble/assemble_parts.h"
 #include "common/cleanup.h"
 #include "replay/effect.h"
+#include "schema/reader_history.h"
 
 /* Ranges that are looked at besides the one that was asked for; what was moved again and again is followed so far. */
 #define RANGES_MAX 64

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Whether the failing value was taken from an overwritten stack, and in whose frame. */
 #include "analyzer/assemble/assemble_steps.h"
 #include "analyzer/facts/overrun.h"
 #include "analyzer/facts/stack_corruption.h"
@@ -20,11 +21,15 @@ static struct error *name_callee(const struct crash *crash, struct returned *own
 	return NULL;
 }
 
-struct error *assemble_find_overrun(struct crash *crash)
+struct error *assemble_overrun(const struct assemble_request *request, struct assembly *assembly)
 {
-	struct overrun *overrun = &crash->facts.overrun;
+	const struct crash *crash = &assembly->crash;
+	struct overrun *overrun = &assembly->crash.facts.overrun;
 	struct smashed smashed;
 
+	(void)request;
+	if (!crash->core.image)
+		return NULL;
 	overrun_find(crash, overrun);
 	if (overrun->by == TAKEN_REGISTER)
 		return name_callee(crash, &overrun->owner);

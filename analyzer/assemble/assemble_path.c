@@ -140,9 +140,9 @@ static bool is_blank(struct code_origin_search *search, const struct core *core,
 	return true;
 }
 
-static void look_around(struct code_origin_search *search, size_t places, struct crash *crash)
+static void look_around(struct code_origin_search *search, const struct core *core, size_t places,
+			struct pointer_path *path)
 {
-	struct pointer_path *path = &crash->facts.path;
 	uint64_t word = path->words[0].address & ~7ull, page = word & ~(RECORD_PAGE_BYTES - 1);
 	uint64_t start = word - page > SURROUNDINGS_BYTES ? word - SURROUNDINGS_BYTES : page;
 	uint64_t end = word + 8 + SURROUNDINGS_BYTES;
@@ -152,9 +152,9 @@ static void look_around(struct code_origin_search *search, size_t places, struct
 	/* Only of a null pointer does it say anything. */
 	if (path->value)
 		return;
-	path->surroundings_are_blank = is_blank(search, crash->core.image, places, start, end);
-	path->page_is_blank = path->surroundings_are_blank &&
-			      is_blank(search, crash->core.image, places, page, page + RECORD_PAGE_BYTES);
+	path->surroundings_are_blank = is_blank(search, core, places, start, end);
+	path->page_is_blank =
+		path->surroundings_are_blank && is_blank(search, core, places, page, page + RECORD_PAGE_BYTES);
 }
 
 /* ---- the path ---- */
@@ -190,9 +190,8 @@ static void take_words(struct code_origin_search *search, struct code_origin *or
 	}
 }
 
-static void find(struct crash *crash, struct code_origin_search *search)
+static void find(const struct crash *crash, struct code_origin_search *search, struct pointer_path *path)
 {
-	struct pointer_path *path = &crash->facts.path;
 	const struct fault *fault = &crash->facts.fault;
 	struct code_origin_value wanted = {.number = faulting_base(fault)};
 	struct code_origin origin = {.end = CODE_ORIGIN_LOST};
@@ -213,23 +212,26 @@ static void find(struct crash *crash, struct code_origin_search *search)
 		return;
 	places = origin.through.place + 1;
 	take_words(search, &origin, path);
-	look_around(search, places, crash);
+	look_around(search, crash->core.image, places, path);
 }
 
-void assemble_find_path(struct crash *crash)
+struct error *assemble_path(const struct assemble_request *request, struct assembly *assembly)
 {
+	const struct crash *crash = &assembly->crash;
+	const struct fault *fault = &crash->facts.fault;
 	struct code_origin_place places[CODE_ORIGIN_PLACES];
 	struct code_origin_search *search;
 	size_t count;
 
+	(void)request;
 	if (!crash->core.image || !crash->facts.has_registers ||
-	    (!crash->facts.fault.is_fault && !crash->facts.fault.in_handler &&
-	     crash->facts.fault.source == ADDRESS_UNKNOWN))
-		return;
+	    (!fault->is_fault && !fault->in_handler && fault->source == ADDRESS_UNKNOWN))
+		return NULL;
 	count = take_places(crash, places);
 	search = count ? code_origin_search_create(crash->core.image, places, count) : NULL;
 	if (!search)
-		return;
-	find(crash, search);
+		return NULL;
+	find(crash, search, &assembly->crash.facts.path);
 	code_origin_search_destroy(search);
+	return NULL;
 }

@@ -1,86 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* What the record knows of the places that registers and the words on top of the stack point to, where nothing is
- * mapped any more. */
-#include <stdlib.h>
+/* Where the fault's address, the operands of its instruction and the registers point. */
+#include "analyzer/assemble/assemble_parts.h"
 
-#include "analyzer/assemble/assemble_steps.h"
-
-/* Each page is a query. */
-#define PAGES_MAX 16
-#define STACK_WORDS 32
-#define EVENTS_MAX 256
-
-static void add_page(const struct crash *crash, uint64_t address, uint64_t *pages, size_t *count)
+void assemble_find_places(const struct crash *crash, bool told, struct crash_facts *ret_facts)
 {
-	uint64_t page = address & ~(RECORD_PAGE_BYTES - 1);
-	struct place place;
+	const struct fault *fault = &crash->facts.fault;
 
-	place_of(crash, address, &place);
-	if (place.kind != PLACE_UNMAPPED || place.ended.known || *count == PAGES_MAX)
-		return;
-	for (size_t i = 0; i < *count; i++) {
-		if (pages[i] == page)
-			return;
+	if (told && fault->source != ADDRESS_UNKNOWN)
+		place_of(crash, fault->address, &ret_facts->fault_place);
+	for (size_t i = 0; told && i < fault->operand_count; i++)
+		place_of(crash, fault->operands[i].address, &ret_facts->operand_places[i]);
+	ret_facts->pointer_count = fault->has_registers ? POINTER_REGISTERS : 0;
+	for (size_t i = 0; i < ret_facts->pointer_count; i++) {
+		struct pointer *pointer = &ret_facts->pointers[i];
+
+		pointer->number = pointer_registers[i];
+		pointer->value = fault->registers[pointer_registers[i]];
+		place_of(crash, pointer->value, &pointer->place);
 	}
-	pages[(*count)++] = page;
 }
 
-static size_t collect_pages(const struct crash *crash, uint64_t *pages)
+struct error *assemble_places(const struct assemble_request *request, struct assembly *assembly)
 {
-	size_t count = 0;
-	uint64_t word;
+	const struct crash *crash = &assembly->crash;
 
-	for (size_t i = 0; i < crash->facts.pointer_count; i++)
-		add_page(crash, crash->facts.pointers[i].value, pages, &count);
-	for (size_t i = 0; i < STACK_WORDS && crash->facts.pointer_count; i++) {
-		if (core_read_word(crash->core.image, crash->facts.fault.registers[CORE_RSP] + 8 * i, &word))
-			add_page(crash, word, pages, &count);
-	}
-	return count;
-}
-
-static struct error *load_page(struct store_reader *store, struct crash *crash, uint64_t page)
-{
-	struct place_record *record = &crash->facts.place_records[crash->facts.place_record_count];
-	struct history_query query = {
-		.space_id = crash->record.space.id,
-		.start = page,
-		.end = page + RECORD_PAGE_BYTES,
-		.until_ns = crash->record.time_ns ?: UINT64_MAX,
-		.limit = EVENTS_MAX,
-	};
-	struct memory_event *events = NULL;
-	struct timeline timeline = {0};
-	bool truncated;
-	size_t count = 0;
-	struct error *err = assemble_read_lives(store, &query, &events, &count, &truncated, &timeline);
-
-	if (!err) {
-		record->page = page;
-		crash->facts.place_record_count += place_read_end(&timeline, page, &record->end);
-	}
-	timeline_deinit(&timeline);
-	free(events);
-	return err;
-}
-
-struct error *assemble_places(struct store_reader *store, struct crash *crash)
-{
-	uint64_t pages[PAGES_MAX];
-	size_t count = crash->core.image ? collect_pages(crash, pages) : 0;
-	struct error *err = NULL;
-
-	crash->facts.place_records = calloc(PAGES_MAX, sizeof(*crash->facts.place_records));
-	if (!crash->facts.place_records)
-		return &error_no_memory;
-	for (size_t i = 0; i < count && !err; i++)
-		err = load_page(store, crash, pages[i]);
-	/* The examination of the fault came before the record was read. */
-	for (size_t i = 0; i < crash->facts.pointer_count; i++)
-		place_of(crash, crash->facts.pointers[i].value, &crash->facts.pointers[i].place);
-	for (size_t i = 0; i < crash->facts.fault.operand_count; i++)
-		place_of(crash, crash->facts.fault.operands[i].address, &crash->facts.fault.operands[i].place);
-	if (crash->facts.fault.source != ADDRESS_UNKNOWN)
-		place_of(crash, crash->facts.fault.address, &crash->facts.fault.place);
-	return err;
+	(void)request;
+	/* What an instruction that did not fault touches is told only where a record may say more of it. */
+	assemble_find_places(crash, crash->facts.fault.is_fault || crash->record.known, &assembly->crash.facts);
+	return NULL;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/assemble/assemble_steps.h"
+#include "analyzer/assemble/assemble_parts.h"
 #include "common/cleanup.h"
 
 #define SEARCHED_BYTES_MAX (64u << 20)
@@ -65,59 +65,66 @@ static struct error *read_name(const struct core *core, uint64_t list, char **re
 	return *ret_name ? NULL : &error_no_memory;
 }
 
-static struct error *examine(struct crash *crash, uint64_t link_map)
+/* What is looked for, and what was found. */
+struct search {
+	const struct core *core;
+	uint64_t address;
+	uint64_t searched; /* bytes */
+	struct unload_remains *remains;
+	struct file_spot *spot;
+};
+
+static struct error *examine(struct search *search, uint64_t link_map)
 {
 	uint64_t words[LINK_MAP_BYTES / 8];
-	size_t size = core_read_dumped(crash->core.image, link_map, words, sizeof(words));
+	size_t size = core_read_dumped(search->core, link_map, words, sizeof(words));
 	struct unload_remains remains = {.found = true, .link_map = link_map};
 
-	if (size <= L_LIBNAME || !find_range(crash->core.image, words, size / 8, crash->facts.fault.address, &remains))
+	if (size <= L_LIBNAME || !find_range(search->core, words, size / 8, search->address, &remains))
 		return NULL;
-	crash->facts.remains = remains;
-	crash->facts.unloaded.offset = crash->facts.fault.address - remains.start;
-	return read_name(crash->core.image, words[L_LIBNAME / 8], &crash->facts.unloaded.path);
+	*search->remains = remains;
+	search->spot->offset = search->address - remains.start;
+	return read_name(search->core, words[L_LIBNAME / 8], &search->spot->path);
 }
 
-static struct error *search_segment(struct crash *crash, const struct core_segment *segment, uint64_t *searched)
+static struct error *search_segment(struct search *search, const struct core_segment *segment)
 {
 	cleanup_free uint64_t *words = malloc(PIECE_BYTES);
 	struct error *err = NULL;
 
 	if (!words)
 		return &error_no_memory;
-	for (uint64_t at = 0; at < segment->dumped_bytes && *searched < SEARCHED_BYTES_MAX; at += PIECE_BYTES) {
+	for (uint64_t at = 0; at < segment->dumped_bytes && search->searched < SEARCHED_BYTES_MAX; at += PIECE_BYTES) {
 		uint64_t wanted = segment->dumped_bytes - at;
-		size_t size = core_read_dumped(crash->core.image, segment->start + at, words,
+		size_t size = core_read_dumped(search->core, segment->start + at, words,
 					       wanted < PIECE_BYTES ? wanted : PIECE_BYTES);
 
-		*searched += PIECE_BYTES;
+		search->searched += PIECE_BYTES;
 		for (size_t i = 0; i < size / 8; i++) {
 			uint64_t address = segment->start + at + 8 * i;
 
 			if (words[i] + L_REAL == address)
-				err = examine(crash, words[i]);
-			if (err || crash->facts.remains.found)
+				err = examine(search, words[i]);
+			if (err || search->remains->found)
 				return err;
 		}
 	}
 	return NULL;
 }
 
-struct error *assemble_take_remains(struct crash *crash)
+struct error *assemble_find_remains(const struct core *core, uint64_t address, struct unload_remains *ret_remains,
+				    struct file_spot *ret_spot)
 {
-	const struct core *core = crash->core.image;
-	uint64_t searched = 0;
+	struct search search = {.core = core, .address = address, .remains = ret_remains, .spot = ret_spot};
 	struct error *err = NULL;
 
-	if (!core || crash->facts.unloaded.path || crash->facts.fault.place.kind != PLACE_UNMAPPED ||
-	    crash->facts.fault.source == ADDRESS_UNKNOWN)
-		return NULL;
-	for (size_t i = 0; i < core->segment_count && !err && !crash->facts.remains.found; i++) {
+	for (size_t i = 0; i < core->segment_count && !err && !ret_remains->found; i++) {
 		const struct core_segment *segment = &core->segments[i];
 
 		/* Anonymous and writable: a heap may be. */
-		if ((segment->flags & 6) == 6 && !core_find_file(core, segment->start) && searched < SEARCHED_BYTES_MAX)
-			err = search_segment(crash, segment, &searched);
+		if ((segment->flags & 6) == 6 && !core_find_file(core, segment->start) &&
+		    search.searched < SEARCHED_BYTES_MAX)
+			err = search_segment(&search, segment);
 	}
 	return err;
 }

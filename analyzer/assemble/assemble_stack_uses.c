@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* The stacks that the crashed thread stood on, when it died and when handlers interrupted it. */
 #include <elf.h>
 #include <signal.h>
 
 #include "analyzer/assemble/assemble_steps.h"
 #include "analyzer/facts/fault.h"
-#include "analyzer/facts/signal_frame.h"
 
 static bool is_mapped(const struct core *core, uint64_t address)
 {
@@ -95,30 +95,27 @@ static bool is_fault(int number, int code)
 	return (number == SIGSEGV || number == SIGBUS) && code > 0;
 }
 
-void assemble_find_stack_uses(struct crash *crash)
+struct error *assemble_stack_uses(const struct assemble_request *request, struct assembly *assembly)
 {
-	struct interruption *interruptions = crash->facts.interruptions;
+	const struct crash *crash = &assembly->crash;
+	const struct interruption *interruptions = crash->facts.interruptions;
+	size_t count = crash->facts.interruption_count;
 
-	if (crash->facts.stacks.thread_count)
-		crash->facts.interruption_count = signal_frame_collect(
-			crash->core.image, &crash->facts.stacks.threads[0], interruptions, CRASH_INTERRUPTIONS);
-	/* A frame without a siginfo (its handler asked for none): the fault's examination has borne its signal out. */
-	for (size_t i = 0; i < crash->facts.interruption_count; i++) {
-		if (interruptions[i].inferred && crash->facts.fault.in_handler && crash->facts.interruption.found &&
-		    interruptions[i].address == crash->facts.interruption.address)
-			interruptions[i].signal = crash->facts.interruption.signal;
-	}
+	(void)request;
+	if (!crash->core.image)
+		return NULL;
 	/* The code that runs now runs in the handler of the innermost signal frame; what that one interrupted, in the
 	 * handler of the next. */
-	for (size_t i = 0; i <= crash->facts.interruption_count; i++) {
-		const struct interruption *handler = i < crash->facts.interruption_count ? &interruptions[i] : NULL;
+	for (size_t i = 0; i <= count; i++) {
+		const struct interruption *handler = i < count ? &interruptions[i] : NULL;
 		const struct crash_signal *signal = i ? &interruptions[i - 1].signal : &crash->facts.signal;
-		struct stack_use *use = &crash->facts.stack_uses[i];
+		struct stack_use *use = &assembly->crash.facts.stack_uses[i];
 
 		*use = (struct stack_use){
 			.number = signal->number, .code = signal->code, .frame = i ? interruptions[i - 1].frame : 0};
 		fill_use(crash, i ? interruptions[i - 1].registers : crash->facts.registers, handler,
 			 signal->has_address && is_fault(signal->number, signal->code), signal->address, use);
 	}
-	crash->facts.stack_use_count = crash->facts.interruption_count + 1;
+	assembly->crash.facts.stack_use_count = count + 1;
+	return NULL;
 }

@@ -1,106 +1,112 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The stacks as others see them: repaired, and for a goroutine whose stack may not grow any more with its frames. The
+ * runtime finds that out on the thread's own stack, so that the
+ * goroutine's frames are on another: the runtime has kept where it left them.
+ *
+ * Source: Go's runtime/runtime2.go (g: stack, m, sched; m: g0, curg), runtime/stack.go (newstack), runtime/asm_amd64.s
+ * (morestack saves the caller's pc and sp in g.sched). The offsets of the first fields of g have not changed since 1.5;
+ * where curg stands in m has, so it is looked for: a goroutine that names this m and was left inside its stack.
+ */
+#include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/facts/ending.h"
 #include "analyzer/assemble/assemble_steps.h"
-#include "analyzer/code/code_origin.h"
-#include "analyzer/assemble/assemble_tracers.h"
-#include "common/cleanup.h"
-#include "schema/reader_deaths.h"
+#include "analyzer/unwind/unwind.h"
 
-/* Which member a null pointer was used for: base + a small offset, and the register the pointer for sure. */
-static bool ask_for_member(const struct crash *crash, struct member_request *request)
+/* In words of eight bytes. */
+enum { G_LOW = 0, G_HIGH = 1, G_M = 6, G_SP = 7, G_PC = 8, G_SELF = 9, G_WORDS = 16 };
+#define M_WORDS 128
+
+static bool read_words(const struct core *core, uint64_t address, uint64_t *words, size_t count)
 {
-	const struct fault *fault = &crash->facts.fault;
-	const struct fault_operand *operand =
-		&fault->operands[fault->operand < fault->operand_count ? fault->operand : 0];
+	return address % 8 == 0 && core_read(core, address, words, count * 8) == count * 8;
+}
 
-	if (!fault->is_fault || !fault->has_registers || fault->access == ACCESS_EXECUTE ||
-	    fault->operand >= fault->operand_count || fault->place.kind != PLACE_NULL || operand->base < 0 ||
-	    operand->is_stack || operand->has_segment || operand->base == CORE_RIP || operand->base == CORE_RSP ||
-	    (operand->index >= 0 && operand->scale == 1) || fault->registers[operand->base] != 0 ||
-	    fault->address >= PLACE_NULL_BYTES)
+/* The goroutine that ran on the thread before the runtime took over. */
+static bool find_goroutine(const struct core *core, uint64_t current, uint64_t goroutine[G_WORDS])
+{
+	uint64_t g[G_WORDS], m[M_WORDS];
+
+	if (!read_words(core, current, g, G_WORDS) || !read_words(core, g[G_M], m, M_WORDS))
 		return false;
-	request->registers = fault->registers;
-	request->offset = fault->address;
-	request->bytes = operand->bytes;
-	request->link_count = code_origin_of_pointer(crash->core.image, fault->registers, operand->base, request->links);
-	return true;
-}
-
-struct error *assemble_unwind(const struct assemble_request *request, struct crash *crash)
-{
-	struct repair_request repair_request = {.core = request->core};
-	struct member_request member = {0};
-	struct error *err = NULL;
-
-	if (crash->record.has_signal_event) {
-		repair_request.recorded_trampoline = crash->record.signal_event.trampoline;
-		err = store_reader_return_instances(request->store, crash->record.signal_event.id,
-						    &crash->record.instances, &crash->record.instance_count);
-		repair_request.instances = crash->record.instances;
-		repair_request.instance_count = crash->record.instance_count;
-	}
-	if (ask_for_member(crash, &member))
-		repair_request.member = &member;
-	if (!err)
-		err = repair_core(&repair_request, &crash->facts.repair);
-	if (err)
-		return err;
-	crash->facts.stacks = crash->facts.repair.stacks;
-	crash->facts.fault.member = crash->facts.stacks.member;
-	crash->facts.repair.stacks = (struct unwind_result){0};
-	if (crash->record.known)
-		err = tracers_name(request->store, crash);
-	if (err)
-		return err;
-	if (crash->facts.stacks.failure)
-		err = crash_add_note(crash, "unwinding did not finish: %s", crash->facts.stacks.failure);
-	return err;
-}
-
-/* What raises exceptions: C++ (libstdc++, libc++), Rust, Crystal, by way of the unwinding library. */
-static bool raises(const char *function)
-{
-	static const char *const names[] = {"__cxa_throw",
-					    "__cxa_rethrow",
-					    "_Unwind_RaiseException",
-					    "_Unwind_Resume",
-					    "_Unwind_Resume_or_Rethrow",
-					    "rust_panic",
-					    "__crystal_raise"};
-
-	for (size_t i = 0; function && i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(function, names[i]) == 0)
+	for (size_t i = 1; i < M_WORDS; i++) {
+		if (m[i] == m[0] || !read_words(core, m[i], goroutine, G_WORDS) || goroutine[G_M] != g[G_M] ||
+		    goroutine[G_SELF] != m[i])
+			continue;
+		if (goroutine[G_SP] > goroutine[G_LOW] && goroutine[G_SP] < goroutine[G_HIGH])
 			return true;
 	}
 	return false;
 }
 
-void assemble_follow_exception(struct crash *crash)
+static struct error *append_frames(struct thread_stack *from, struct thread_stack *stack)
 {
-	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
-	bool crystal = false;
+	struct frame *grown =
+		reallocarray(stack->frames, stack->frame_count + from->frame_count, sizeof(*stack->frames));
 
-	crash->facts.exception = (struct exception_path){.thrown_at = SIZE_MAX, .caught_at = SIZE_MAX};
-	if (!stack)
-		return;
-	for (size_t i = 0; i < stack->frame_count; i++) {
-		enum exception_handler handler;
+	if (!grown)
+		return &error_no_memory;
+	stack->frames = grown;
+	memcpy(grown + stack->frame_count, from->frames, from->frame_count * sizeof(*grown));
+	stack->frame_count += from->frame_count;
+	from->frame_count = 0; /* their strings went along */
+	free(stack->end_reason);
+	stack->end_reason = from->end_reason;
+	from->end_reason = NULL;
+	return NULL;
+}
 
-		if (raises(stack->frames[i].symbol.function)) {
-			crash->facts.exception.thrown_at = i;
-			crystal |= strcmp(stack->frames[i].symbol.function, "__crystal_raise") == 0;
-			continue;
-		}
-		if (crash->facts.exception.thrown_at == SIZE_MAX || crash->facts.exception.caught_at != SIZE_MAX)
-			continue;
-		handler = exception_handler_at(crash->core.image, stack->frames[i].pc);
-		/* Crystal's tables do not tell a rescue from an ensure. */
-		if (crystal && handler == HANDLER_CLEANUP)
-			handler = HANDLER_TYPED;
-		if (handler == HANDLER_TYPED || handler == HANDLER_ALL || handler == HANDLER_TERMINATE) {
-			crash->facts.exception.caught_at = i;
-			crash->facts.exception.handler = handler;
-		}
-	}
+static struct error *follow_goroutine(const struct core *core, const uint64_t goroutine[G_WORDS],
+				      struct thread_stack *stack, struct stack_use *ret_use)
+{
+	struct core_thread thread = core->threads[0];
+	struct unwind_request request = {.thread = &thread};
+	struct unwind_result result;
+	struct error *err;
+
+	thread.registers[CORE_RIP] = goroutine[G_PC];
+	thread.registers[CORE_RSP] = goroutine[G_SP];
+	err = unwind_core(core, &request, &result);
+	if (err)
+		return err;
+	*ret_use = (struct stack_use){
+		.frame = stack->frame_count,
+		.sp = goroutine[G_SP],
+		.area = {STACK_GOROUTINE, goroutine[G_LOW], goroutine[G_HIGH], goroutine[G_LOW], 0},
+	};
+	if (result.thread_count && result.threads[0].frame_count)
+		err = append_frames(&result.threads[0], stack);
+	unwind_result_deinit(&result);
+	return err;
+}
+
+/* Go keeps the running goroutine in thread-local memory, and its code in r14. */
+static bool find_stopped(const struct core *core, const uint64_t registers[CORE_REGISTERS], uint64_t goroutine[G_WORDS])
+{
+	uint64_t current;
+
+	return (core_read_word(core, registers[CORE_FS_BASE] - 8, &current) &&
+		find_goroutine(core, current, goroutine)) ||
+	       find_goroutine(core, registers[CORE_R14], goroutine);
+}
+
+struct error *assemble_stacks(const struct assemble_request *request, struct assembly *assembly)
+{
+	const struct core *core = assembly->crash.core.image;
+	struct crash_facts *facts = &assembly->crash.facts;
+	struct thread_stack *stack;
+	uint64_t goroutine[G_WORDS];
+
+	(void)request;
+	facts->stacks = assembly->repaired;
+	assembly->repaired = (struct unwind_result){0};
+	stack = facts->stacks.thread_count ? &facts->stacks.threads[0] : NULL;
+	if (!stack || stack->frame_count < 2 ||
+	    !ending_is_function(&stack->frames[stack->frame_count - 1], "runtime.morestack") ||
+	    !ending_is_function(&stack->frames[stack->frame_count - 2], "runtime.newstack") ||
+	    !find_stopped(core, facts->registers, goroutine))
+		return NULL;
+	return follow_goroutine(core, goroutine, stack, &facts->goroutine);
 }

@@ -1,70 +1,128 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps of assemble.c: each fills its part of a crash. Not for others. */
+/*
+ * The steps that build a crash, as data: what each takes, what it makes, and the order in which they run. A step is one
+ * function in a file named for it. It reads the parts that it takes, writes the parts that it makes, and nothing else;
+ * it may add notes. What the other functions of assemble/ need they get as arguments, and return what they make.
+ *
+ * A part is a range of struct assembly. None is made by two steps, and no step takes what no earlier step has made:
+ * assemble_check_steps() looks at the list, and a build without NDEBUG runs each step on an assembly that has nothing
+ * in it but what the step takes (assemble_run.c).
+ */
 #ifndef ANALYZER_ASSEMBLE_STEPS_H
 #define ANALYZER_ASSEMBLE_STEPS_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "analyzer/assemble/assemble.h"
-#include "schema/reader_history.h"
-#include "schema/record_memory.h"
 
-/* Events near the fault whose caller and markers are looked up: the newest ones. */
-#define ASSEMBLE_CONTEXT_LIMIT 64
+enum assemble_part {
+	PART_CORE,
+	PART_RECORD,
+	PART_PROCESS,
+	PART_SIGNAL,
+	PART_ID,
+	PART_SIGHTING,
+	PART_UNWOUND,
+	PART_REPAIR,
+	PART_REPAIRED,
+	PART_STACKS,
+	PART_EXCEPTION,
+	PART_FAULT,
+	PART_INTERRUPTIONS,
+	PART_STACK_USES,
+	PART_SENDING,
+	PART_LAST_WORDS,
+	PART_BIOGRAPHY,
+	PART_MAPPING,
+	PART_ENDED_PAGES,
+	PART_PLACES,
+	PART_UNLOADED,
+	PART_FILE_LOSSES,
+	PART_PATH,
+	PART_OVERRUN,
+	PART_VIEWS,
+	PART_CALLERS,
+	PART_CHRONICLE,
+	PART_HEAP,
+	PART_COUNT,
+};
 
-/* assemble_lives.c: the events of a range in the order in which they took effect, and their replay, which points into
- * *ret_events; the caller frees both. */
-struct error *assemble_read_lives(struct store_reader *store, const struct history_query *query,
-				  struct memory_event **ret_events, size_t *ret_count, bool *ret_truncated,
-				  struct timeline *ret_timeline) must_check;
+#define PART(name) (1ull << PART_##name)
 
-/* assemble_biography.c: the recorded life of an address, and for its events the nearest markers and files. */
-struct error *assemble_load_biography(struct store_reader *store, struct crash *crash, uint64_t address) must_check;
-struct error *assemble_load_contexts(struct store_reader *store, struct crash *crash) must_check;
+/* The fault as it looks before the stacks are known: the signal frame may be an old one. */
+struct assemble_sighting {
+	struct interruption interruption;
+	struct fault fault;
+	struct member_request member; /* what to ask the unwinder of it, but for the registers; no links: nothing */
+};
 
-/* assemble_places.c: the recorded ends of what registers and the top of the stack point to. After the biography. */
-struct error *assemble_places(struct store_reader *store, struct crash *crash) must_check;
+/* The crash while it is built, and what only later steps need. */
+struct assembly {
+	struct crash crash;
+	struct assemble_sighting sighting;
+	struct unwind_result unwound;  /* the stacks as they are; empty once they are repaired */
+	struct unwind_result repaired; /* without what uretprobes did to them; empty once `stacks` is made */
+};
 
-/* assemble_path.c: where the failing pointer came from. After the stacks. */
-void assemble_find_path(struct crash *crash);
+/* `offset` and `bytes`: in struct assembly. A part of no bytes lies behind pointers of others. */
+struct assemble_part_range {
+	const char *name;
+	size_t offset, bytes;
+};
+extern const struct assemble_part_range assemble_parts[PART_COUNT];
 
-/* assemble_overrun.c: whether the failing value was taken from an overwritten stack, and in whose frame. After the
- * path.
- */
-struct error *assemble_find_overrun(struct crash *crash) must_check;
+struct assemble_step {
+	const char *name;
+	uint64_t takes, makes;
+	uint64_t uses_up; /* of what it takes: moved into what it makes, for nobody to take again */
+	struct error *(*run)(const struct assemble_request *request, struct assembly *assembly);
+};
 
-/* assemble_views.c: the lives of what the faulting pointer was read from, and of code that is no file's. */
-struct error *assemble_take_views(struct store_reader *store, struct crash *crash) must_check;
+extern const struct assemble_step assemble_steps[];
+extern const size_t assemble_step_count;
 
-/* assemble_mapping.c: PROT_* of a segment of the core. */
-int assemble_protection(const struct core_segment *segment);
-/* The mapping at the fault's address; the file that was mapped where the biography's last life
- * ended.
- */
-struct error *assemble_take_mapping(struct crash *crash) must_check;
-struct error *assemble_take_unloaded(struct store_reader *store, struct crash *crash) must_check;
-/* From the core alone: the library that was mapped at the fault's address, by what glibc's free left of it. */
-struct error *assemble_take_remains(struct crash *crash) must_check;
-struct error *assemble_take_file_losses(struct store_reader *store, struct crash *crash) must_check;
+/* NULL, or an error that names the first step that takes what no earlier step has made, what was used up, or makes what
+ * was made before, or a part that nobody makes. */
+struct error *assemble_check_steps(const struct assemble_step *steps, size_t count) must_check;
 
-/* assemble_callers.c: the stacks and so the callers of the biography's events. After the stacks of the core. */
-struct error *assemble_callers(struct store_reader *store, struct crash *crash) must_check;
+/* Runs them in order, up to the first error. `assembly` is zero before; afterwards its parts are the caller's, also
+ * after an error. `step_ns` as in the request. `alone`: each step runs on an assembly in which all parts that it does
+ * not take are rubbish; a step that then writes anything but what it makes is an error. */
+struct error *assemble_run(const struct assemble_step *steps, size_t count, const struct assemble_request *request,
+			   bool alone, struct assembly *assembly) must_check;
 
-/* assemble_chronicle.c: the calls that the record tells of an address. */
-struct error *assemble_load_chronicle(struct store_reader *store, struct crash *crash, uint64_t address) must_check;
+/* ---- the steps, in the files of their names ---- */
 
-/* assemble_stacks.c: the stacks, repaired; the way of an exception. */
-struct error *assemble_unwind(const struct assemble_request *request, struct crash *crash) must_check;
-void assemble_follow_exception(struct crash *crash);
-
-/* assemble_stack_uses.c: the signal frames on the crashed thread's stack, and the stacks it stood on. */
-void assemble_find_stack_uses(struct crash *crash);
-
-/* assemble_heap_record.c: the heap's part, when the stacks are there. */
-struct error *assemble_heap(const struct assemble_request *request, struct crash *crash) must_check;
-
-/* assemble_goroutine.c: the frames of a goroutine whose stack may not grow any more, after those of the runtime. */
-struct error *assemble_follow_goroutine(struct crash *crash) must_check;
-
-/* assemble_last_words.c: what the runtime that ended the process had to say. */
-void assemble_last_words(struct crash *crash);
+#define ASSEMBLE_STEP(name)                                                                                            \
+	struct error *assemble_##name(const struct assemble_request *request, struct assembly *assembly) must_check
+ASSEMBLE_STEP(core);
+ASSEMBLE_STEP(record);
+ASSEMBLE_STEP(process);
+ASSEMBLE_STEP(signal);
+ASSEMBLE_STEP(id);
+ASSEMBLE_STEP(sighting);
+ASSEMBLE_STEP(unwound);
+ASSEMBLE_STEP(repair);
+ASSEMBLE_STEP(stacks);
+ASSEMBLE_STEP(exception);
+ASSEMBLE_STEP(fault);
+ASSEMBLE_STEP(interruptions);
+ASSEMBLE_STEP(stack_uses);
+ASSEMBLE_STEP(sending);
+ASSEMBLE_STEP(last_words);
+ASSEMBLE_STEP(biography);
+ASSEMBLE_STEP(mapping);
+ASSEMBLE_STEP(ended_pages);
+ASSEMBLE_STEP(places);
+ASSEMBLE_STEP(unloaded);
+ASSEMBLE_STEP(file_losses);
+ASSEMBLE_STEP(path);
+ASSEMBLE_STEP(views);
+ASSEMBLE_STEP(callers);
+ASSEMBLE_STEP(chronicle);
+ASSEMBLE_STEP(overrun);
+ASSEMBLE_STEP(heap);
+#undef ASSEMBLE_STEP
 
 #endif

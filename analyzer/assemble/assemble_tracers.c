@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "analyzer/assemble/assemble_tracers.h"
+/*
+ * Who attached the probes of a crash: joins what was found in the core, or pending in the kernel, with the recorder's
+ * ledger.
+ */
+#include "analyzer/assemble/assemble_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -160,18 +164,18 @@ static void name_probe(const struct ledger *ledger, const struct crash *crash, s
 		name_holders(ledger, crash, &place, probe);
 }
 
-struct error *tracers_name(struct store_reader *store, struct crash *crash)
+struct error *assemble_name_tracers(struct store_reader *store, const struct crash *crash, struct repair *repair)
 {
 	struct ledger ledger;
 	struct error *err;
 
-	if (!crash->facts.repair.probe_count)
+	if (!repair->probe_count)
 		return NULL;
 	err = read_ledger(store, crash, &ledger);
 	if (err)
 		return err;
-	for (size_t i = 0; i < crash->facts.repair.probe_count; i++)
-		name_probe(&ledger, crash, &crash->facts.repair.probes[i]);
+	for (size_t i = 0; i < repair->probe_count; i++)
+		name_probe(&ledger, crash, &repair->probes[i]);
 	attached_probes_destroy(ledger.rows, ledger.count);
 	return NULL;
 }
@@ -208,18 +212,17 @@ static struct error *name_function(struct elf_host *host, const struct attached_
 	return found && !symbol->function ? &error_no_memory : NULL;
 }
 
-static struct error *add_pending(const struct ledger *ledger, struct crash *crash,
-				 const struct return_instance *instance)
+static struct error *add_pending(const struct ledger *ledger, const struct crash *crash,
+				 const struct return_instance *instance, struct repair *repair)
 {
 	const struct probe_place place = {.instance = instance};
-	struct probe *grown =
-		reallocarray(crash->facts.repair.probes, crash->facts.repair.probe_count + 1, sizeof(*grown));
+	struct probe *grown = reallocarray(repair->probes, repair->probe_count + 1, sizeof(*grown));
 	struct probe *probe;
 
 	if (!grown)
 		return &error_no_memory;
-	crash->facts.repair.probes = grown;
-	probe = &grown[crash->facts.repair.probe_count++];
+	repair->probes = grown;
+	probe = &grown[repair->probe_count++];
 	*probe = (struct probe){.address = instance->function, .sources = PROBE_RECORDED, .at_return = true};
 	name_holders(ledger, crash, &place, probe);
 	for (size_t i = 0; i < ledger->count; i++) {
@@ -229,7 +232,7 @@ static struct error *add_pending(const struct ledger *ledger, struct crash *cras
 	return NULL;
 }
 
-struct error *tracers_add_pending(struct store_reader *store, struct crash *crash)
+struct error *assemble_add_pending(struct store_reader *store, const struct crash *crash, struct repair *repair)
 {
 	struct ledger ledger;
 	struct error *err;
@@ -243,10 +246,10 @@ struct error *tracers_add_pending(struct store_reader *store, struct crash *cras
 		const struct return_instance *instance = &crash->record.instances[i];
 		bool known = false;
 
-		for (size_t j = 0; j < crash->facts.repair.probe_count; j++)
-			known |= crash->facts.repair.probes[j].address == instance->function;
+		for (size_t j = 0; j < repair->probe_count; j++)
+			known |= repair->probes[j].address == instance->function;
 		if (!known)
-			err = add_pending(&ledger, crash, instance);
+			err = add_pending(&ledger, crash, instance, repair);
 	}
 	attached_probes_destroy(ledger.rows, ledger.count);
 	return err;

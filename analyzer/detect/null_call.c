@@ -24,7 +24,7 @@ struct error *detect_null_call(const struct crash *crash, struct finding_list *f
 	struct words source;
 	struct error *err;
 
-	if (!fault->is_fault || fault->access != ACCESS_EXECUTE || fault->place.kind != PLACE_NULL ||
+	if (!fault->is_fault || fault->access != ACCESS_EXECUTE || crash->facts.fault_place.kind != PLACE_NULL ||
 	    fault->address >= PLACE_NULL_BYTES)
 		return NULL;
 	err = finding_append(findings, FINDING_NULL_CALL, &finding);

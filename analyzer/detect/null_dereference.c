@@ -80,11 +80,12 @@ static bool judge_operand(const struct fault *fault, const struct fault_operand 
 }
 
 /* An element of a null array, far from zero: the scale tells which register holds the pointer. */
-static bool is_far_element(const struct fault *fault)
+static bool is_far_element(const struct crash *crash)
 {
+	const struct fault *fault = &crash->facts.fault;
 	const struct fault_operand *operand;
 
-	if (fault->operand >= fault->operand_count || fault->place.kind != PLACE_UNMAPPED)
+	if (fault->operand >= fault->operand_count || crash->facts.fault_place.kind != PLACE_UNMAPPED)
 		return false;
 	operand = &fault->operands[fault->operand];
 	return !operand->is_stack && !operand->has_segment && operand->base >= 0 && operand->base != CORE_RIP &&
@@ -98,13 +99,13 @@ static bool find_story(const struct crash *crash, struct story *story)
 	*story = (struct story){.null_register = -1, .offset = (int64_t)fault->address};
 	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN || fault->access == ACCESS_EXECUTE)
 		return false;
-	if (is_far_element(fault)) {
+	if (is_far_element(crash)) {
 		story->confidence = CONFIDENCE_LIKELY;
 		story->null_register = fault->operands[fault->operand].base;
 		story->doubt = "the address is far from zero: the index may be what is wrong as well";
 		return true;
 	}
-	if (fault->place.kind != PLACE_NULL)
+	if (crash->facts.fault_place.kind != PLACE_NULL)
 		return false;
 	if (fault->operand < fault->operand_count)
 		return judge_operand(fault, &fault->operands[fault->operand], story);

@@ -43,8 +43,8 @@ struct error *detect_nx_execution(const struct crash *crash, struct finding_list
 	struct finding *finding;
 	struct error *err;
 
-	if (!fault->is_fault || fault->access != ACCESS_EXECUTE || !fault->place.mapped ||
-	    fault->place.protection <= 0 || fault->place.protection & PROT_EXEC)
+	if (!fault->is_fault || fault->access != ACCESS_EXECUTE || !crash->facts.fault_place.mapped ||
+	    crash->facts.fault_place.protection <= 0 || crash->facts.fault_place.protection & PROT_EXEC)
 		return NULL;
 	err = finding_append(findings, FINDING_NX_EXECUTION, &finding);
 	if (err)
@@ -55,7 +55,7 @@ struct error *detect_nx_execution(const struct crash *crash, struct finding_list
 					  "Thread %" PRIu32 " tried to execute 0x%" PRIx64 ", %s, which is not code: "
 					  "%s.",
 					  evidence_dead_thread(crash), fault->address,
-					  words_place(&where, crash, &fault->place),
+					  words_place(&where, crash, &crash->facts.fault_place),
 					  evidence_jump_source(&source, crash));
 	if (!err)
 		err = evidence_add_jump(crash, finding);

@@ -68,7 +68,7 @@ static struct error *weigh(const struct crash *crash, const struct smashed *smas
 	}
 	/* Code that was unloaded while a function of it had called elsewhere: the return address is right, and nothing
 	 * is there any more. Only text, an address that is none, or a mapping that holds no code rules that out. */
-	if (!err && !smashed->refused && !crash->facts.fault_mapped && !corruption_is_text(smashed->target) &&
+	if (!err && !smashed->refused && !crash->facts.fault.mapped && !corruption_is_text(smashed->target) &&
 	    !crash->facts.overrun.run.make && finding->confidence > CONFIDENCE_LIKELY) {
 		finding->confidence = near_code(crash, smashed->target) ? CONFIDENCE_POSSIBLE : CONFIDENCE_LIKELY;
 		err = finding_add_missing(finding,

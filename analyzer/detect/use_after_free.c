@@ -79,14 +79,14 @@ static struct error *tell_fault(const struct crash *crash, struct finding_list *
 	struct finding *finding;
 	struct error *err;
 
-	if (!life || !crash->facts.fault.is_fault || (crash->facts.fault_mapping_known && crash->facts.fault_mapped))
+	if (!life || !crash->facts.fault.is_fault || (crash->facts.fault.mapping_known && crash->facts.fault.mapped))
 		return NULL;
 	err = finding_append(findings, FINDING_USE_AFTER_FREE, &finding);
 	if (err)
 		return err;
 	finding->confidence = CONFIDENCE_PROVEN;
 	err = weigh(crash, finding, subject, life);
-	if (!err && !crash->facts.fault_mapping_known) {
+	if (!err && !crash->facts.fault.mapping_known) {
 		evidence_lower(finding, CONFIDENCE_LIKELY);
 		err = finding_add_missing(finding, "the core, which would show that the page is not mapped");
 	}

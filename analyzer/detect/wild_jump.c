@@ -22,11 +22,11 @@ static bool fits(const struct crash *crash)
 
 	if (!fault->is_fault || fault->access != ACCESS_EXECUTE || evidence_ended_life(crash))
 		return false;
-	switch (fault->place.kind) {
+	switch (crash->facts.fault_place.kind) {
 	case PLACE_NULL:
 		return fault->address >= PLACE_NULL_BYTES;
 	case PLACE_UNKNOWN:
-		return fault->cause == FAULT_UNMAPPED && !crash->facts.fault_mapped;
+		return fault->cause == FAULT_UNMAPPED && !crash->facts.fault.mapped;
 	case PLACE_NON_CANONICAL:
 	case PLACE_KERNEL:
 	case PLACE_UNMAPPED:
@@ -52,7 +52,7 @@ struct error *detect_wild_jump(const struct crash *crash, struct finding_list *f
 	/* That it jumped there is seen; that code was never there, a core cannot show for an address that could have
 	 * had some. */
 	finding->confidence = confidence;
-	if (crash->facts.fault.place.kind == PLACE_UNMAPPED && !crash->record.known && confidence > CONFIDENCE_LIKELY) {
+	if (crash->facts.fault_place.kind == PLACE_UNMAPPED && !crash->record.known && confidence > CONFIDENCE_LIKELY) {
 		finding->confidence = CONFIDENCE_LIKELY;
 		err = finding_add_missing(finding, "a record: code that was unloaded before looks the same");
 	}
@@ -60,7 +60,7 @@ struct error *detect_wild_jump(const struct crash *crash, struct finding_list *f
 	if (!err)
 		err = finding_set_summary(
 			finding, "Thread %" PRIu32 " jumped to 0x%" PRIx64 ", %s%s%s: %s.", evidence_dead_thread(crash),
-			crash->facts.fault.address, words_place(&where, crash, &crash->facts.fault.place),
+			crash->facts.fault.address, words_place(&where, crash, &crash->facts.fault_place),
 			spelt.text[0] ? "; it " : "", spelt.text, evidence_jump_source(&source, crash));
 	if (!err)
 		err = evidence_add_jump(crash, finding);

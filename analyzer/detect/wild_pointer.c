@@ -53,12 +53,12 @@ static bool fits(const struct crash *crash)
 	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN || fault->access == ACCESS_EXECUTE ||
 	    evidence_ended_life(crash) || evidence_life_at_death(crash) || by_the_stack(crash))
 		return false;
-	if (fault->place.kind == PLACE_NULL)
+	if (crash->facts.fault_place.kind == PLACE_NULL)
 		return evidence_base_register(crash, &value) >= 0 &&
 		       (is_error_pointer(crash, &number, &value) || (value >= 4096 && value < PLACE_NULL_BYTES));
-	if (fault->place.kind == PLACE_UNKNOWN)
-		return fault->cause == FAULT_UNMAPPED && !crash->facts.fault_mapped;
-	return fault->place.kind == PLACE_UNMAPPED || fault->place.kind == PLACE_KERNEL;
+	if (crash->facts.fault_place.kind == PLACE_UNKNOWN)
+		return fault->cause == FAULT_UNMAPPED && !crash->facts.fault.mapped;
+	return crash->facts.fault_place.kind == PLACE_UNMAPPED || crash->facts.fault_place.kind == PLACE_KERNEL;
 }
 
 static bool never_mapped(const struct crash *crash)
@@ -129,7 +129,7 @@ struct error *detect_wild_pointer(const struct crash *crash, struct finding_list
 			"Thread %" PRIu32 " %s 0x%" PRIx64 ", %s%s%s, in %s; where the pointer came "
 			"from is not known.",
 			evidence_dead_thread(crash), crash->facts.fault.access == ACCESS_WRITE ? "wrote to" : "read",
-			crash->facts.fault.address, words_place(&where, crash, &crash->facts.fault.place),
+			crash->facts.fault.address, words_place(&where, crash, &crash->facts.fault_place),
 			spelt.text[0] ? "; the pointer " : "", spelt.text, evidence_fault_code(&code, crash));
 	if (!err)
 		err = evidence_set_fault_offender(crash, finding);

@@ -20,7 +20,7 @@ const struct life *evidence_ended_life(const struct crash *crash)
 
 	if (!crash->facts.has_biography || !crash->facts.fault.is_fault ||
 	    crash->facts.fault.source == ADDRESS_UNKNOWN ||
-	    (crash->facts.fault_mapping_known && crash->facts.fault_mapped))
+	    (crash->facts.fault.mapping_known && crash->facts.fault.mapped))
 		return NULL;
 	/* Every other code says that a mapping was there: without permission, or without a page of its file behind it.
 	 */
@@ -136,7 +136,7 @@ struct error *evidence_weigh(const struct crash *crash, struct finding *finding,
 		err = finding_add_missing(finding, "the older history of this memory, which is too long to be read: %s",
 					  consequence);
 	}
-	if (!err && !crash->facts.fault_mapping_known) {
+	if (!err && !crash->facts.fault.mapping_known) {
 		lower(finding);
 		err = finding_add_missing(finding, "the core, which would show that the page is not mapped");
 	}

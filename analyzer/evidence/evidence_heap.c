@@ -72,7 +72,7 @@ bool evidence_fault_unmapped(const struct crash *crash)
 	const struct fault *fault = &crash->facts.fault;
 
 	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN ||
-	    (crash->facts.fault_mapping_known && crash->facts.fault_mapped))
+	    (crash->facts.fault.mapping_known && crash->facts.fault.mapped))
 		return false;
 	return fault->source != ADDRESS_SIGNAL ||
 	       (crash->facts.signal.number == SIGSEGV && crash->facts.signal.code == SEGV_MAPERR);

@@ -23,7 +23,6 @@ void biography_deinit(struct biography *biography)
 	free(biography->contexts);
 	free(biography->events);
 	timeline_deinit(&biography->timeline);
-	chronicle_deinit(&biography->chronicle);
 }
 
 void file_loss_deinit(struct file_loss *loss)

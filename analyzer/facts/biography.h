@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "analyzer/chronicle.h"
 #include "analyzer/facts/event_stack.h"
 #include "analyzer/timeline.h"
 #include "analyzer/unwind/unwind.h"
@@ -48,7 +47,6 @@ struct biography {
 	size_t event_count;
 	bool truncated; /* older events were left out */
 	struct timeline timeline;
-	struct chronicle chronicle; /* what else is told of the address; empty unless it was asked for by itself */
 };
 
 /* Memory that the fault hangs on, other than the fault's own address, with its recorded life. */

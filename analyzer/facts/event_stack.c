@@ -30,7 +30,7 @@ void event_stack_deinit(struct event_stack *stack)
 /* The code of the address space over time. */
 struct code {
 	struct store_reader *store;
-	struct crash *crash;
+	const struct crash *crash;
 	struct memory_event *events;
 	size_t event_count;
 	struct timeline timeline;
@@ -137,7 +137,7 @@ static struct error *take_unrecorded(struct code *code)
 	return NULL;
 }
 
-static struct error *code_init(struct code *code, struct store_reader *store, struct crash *crash)
+static struct error *code_init(struct code *code, struct store_reader *store, const struct crash *crash)
 {
 	const struct core_past_options options = {
 		.core = crash->core.image,
@@ -292,7 +292,8 @@ static size_t find_caller(const struct event_stack *stack, bool at_entry)
 	return stack->frame_count;
 }
 
-static struct error *add_notes(struct code *code, const struct past_result *result)
+static struct error *add_notes(const struct code *code, const struct past_result *result,
+			       struct crash_notes *notes_of_crash)
 {
 	struct error *err = NULL;
 	char *const *notes;
@@ -300,14 +301,14 @@ static struct error *add_notes(struct code *code, const struct past_result *resu
 
 	notes = core_past_notes(code->past, &count);
 	for (size_t i = 0; i < count && !err; i++)
-		err = crash_add_note(code->crash, "%s", notes[i]);
+		err = crash_add_note(notes_of_crash, "%s", notes[i]);
 	if (!err && result->failure)
-		err = crash_add_note(code->crash, "unwinding recorded stacks did not finish: %s", result->failure);
+		err = crash_add_note(notes_of_crash, "unwinding recorded stacks did not finish: %s", result->failure);
 	return err;
 }
 
 static struct error *unwind_all(struct code *code, const struct event_place *places, size_t count, struct slice *slices,
-				struct event_stack *stacks)
+				struct event_stack *stacks, struct crash_notes *notes)
 {
 	cleanup_free struct past_stack *past = calloc(count, sizeof(*past));
 	struct past_request request = {.stacks = past, .count = count, .core = code->crash->core.image};
@@ -331,13 +332,13 @@ static struct error *unwind_all(struct code *code, const struct event_place *pla
 		stacks[i].caller = find_caller(&stacks[i], places[i].at_entry);
 	}
 	if (!err)
-		err = add_notes(code, &result);
+		err = add_notes(code, &result, notes);
 	past_result_deinit(&result);
 	return err;
 }
 
-struct error *event_stacks_load(struct store_reader *store, struct crash *crash, const struct event_place *places,
-				size_t count, struct event_stack *ret_stacks)
+struct error *event_stacks_load(struct store_reader *store, const struct crash *crash, const struct event_place *places,
+				size_t count, struct crash_notes *notes, struct event_stack *ret_stacks)
 {
 	cleanup_free struct slice *slices = calloc(count + 1, sizeof(*slices));
 	struct code code = {0};
@@ -350,7 +351,7 @@ struct error *event_stacks_load(struct store_reader *store, struct crash *crash,
 		return NULL;
 	err = code_init(&code, store, crash);
 	if (!err)
-		err = unwind_all(&code, places, count, slices, ret_stacks);
+		err = unwind_all(&code, places, count, slices, ret_stacks, notes);
 	for (size_t i = 0; i < count; i++)
 		recorded_stack_deinit(&slices[i].stack);
 	for (size_t i = 0; i < count && err; i++)

@@ -17,6 +17,7 @@
 #include "schema/record_stack.h"
 
 struct crash;
+struct crash_notes;
 struct store_reader;
 
 struct event_stack {
@@ -39,10 +40,10 @@ struct event_place {
 };
 
 /* Unwinds the stacks of `count` events of the crash's address space, in one child process. `ret_stacks` has room for
- * them; each is freed with event_stack_deinit(). What could not be had is an end_reason or a note of the crash. Needs
- * crash->record.space and crash->record.recording, and uses crash->core.image. */
-struct error *event_stacks_load(struct store_reader *store, struct crash *crash, const struct event_place *places,
-				size_t count, struct event_stack *ret_stacks) must_check;
+ * them; each is freed with event_stack_deinit(). What could not be had is an end_reason or a note. Needs the
+ * record, and uses the core and the repaired trampoline. */
+struct error *event_stacks_load(struct store_reader *store, const struct crash *crash, const struct event_place *places,
+				size_t count, struct crash_notes *notes, struct event_stack *ret_stacks) must_check;
 
 /* True for frames that stand between a program and what it asked for: the C library, the dynamic linker, the vdso,
  * allocators (by module, or by the names that their functions have everywhere), wrappers of system calls, and the

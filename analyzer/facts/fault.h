@@ -23,7 +23,7 @@
 #include "analyzer/facts/place.h"
 #include "analyzer/unwind/unwind.h"
 
-struct crash;
+struct crash_from_core;
 
 enum address_source {
 	ADDRESS_UNKNOWN = 0,
@@ -48,7 +48,6 @@ struct fault_operand {
 	int base, index; /* enum core_register; -1 for none. A base of CORE_RIP is relative to the next instruction */
 	unsigned scale;
 	int64_t displacement;
-	struct place place;
 };
 
 /* Why the processor refused, as far as it can be told. */
@@ -137,12 +136,14 @@ struct fault {
 	 * bytes in front alone, which could be the end of a longer instruction: to be confirmed by what it explains. */
 	uint64_t added;
 	enum fault_cause cause;
-	struct place place; /* of `address` */
+	/* Is the page of `address` mapped in the dead process? Known only with a core. */
+	bool mapping_known;
+	bool mapped;
 	/* What the processor reported: the crash's own signal, or the one whose handler then ended the process. */
 	struct crash_signal signal;
 	bool has_registers;
 	uint64_t registers[CORE_REGISTERS]; /* when it faulted */
-	/* A handler ended the process, from within (see crash.facts.interruption) or by sending the signal again before
+	/* A handler ended the process, from within (see struct interruption) or by sending the signal again before
 	 * it returned; this is the fault that the handler was for. */
 	bool in_handler;
 	struct fault_branch branch;
@@ -175,12 +176,19 @@ bool fault_decode_call(const struct core *core, const uint8_t *bytes, size_t siz
  * the bytes cannot be read or decoded. */
 bool fault_is_inside_instruction(const struct core *core, uint64_t start, uint64_t address);
 
-/* Fills crash->facts.fault, fault_mapped and the pointers from the crash's signal, registers, core and interruption.
- * Looks for the interruption itself. To be called once these are known, before anything that asks about the fault. */
-void fault_examine(struct crash *crash);
+/* What an examination rests on. */
+struct fault_scene {
+	const struct crash_from_core *core; /* its image may be missing */
+	uint32_t pid;			    /* of the dead process */
+	const uint64_t *registers;	    /* of the crashed thread, CORE_REGISTERS of them; NULL: not known */
+	const struct crash_signal *signal;  /* that it died of */
+};
 
-/* The same without the interruption, when it turned out to be none. */
-void fault_examine_again(struct crash *crash);
+/* Fills `ret_fault`, all but the twin and the member. `interruption` is the signal frame to believe in, or one that is
+ * not `found`; it is emptied where it has no siginfo and the instruction that it interrupted could not have raised its
+ * signal. Pure. */
+struct interruption;
+void fault_examine(const struct fault_scene *scene, struct interruption *interruption, struct fault *ret_fault);
 
 /* "rbx". */
 const char *fault_register_name(int core_register);

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "analyzer/crash_from_core.h"
 #include "analyzer/facts/fault.h"
-#include "analyzer/facts/fault_twin.h"
 #include "analyzer/facts/signal_frame.h"
 
 /* The longest x86 instruction. */
@@ -36,11 +36,11 @@ static bool is_from_processor(const struct crash_signal *signal)
 /* ---- which operand, and why ---- */
 
 /* Would the processor refuse this access to that place? */
-static enum fault_cause refusal_at(const struct crash *crash, uint64_t address, bool writes)
+static enum fault_cause refusal_at(const struct fault_scene *scene, uint64_t address, bool writes)
 {
 	struct place place;
 
-	place_of(crash, address, &place);
+	place_in_core(scene->core, address, &place);
 	if (place.kind == PLACE_NON_CANONICAL)
 		return FAULT_NON_CANONICAL;
 	if (place.kind == PLACE_UNKNOWN)
@@ -52,12 +52,12 @@ static enum fault_cause refusal_at(const struct crash *crash, uint64_t address, 
 	return FAULT_UNTOLD;
 }
 
-static enum fault_cause refusal_of(const struct crash *crash, const struct fault_operand *operand)
+static enum fault_cause refusal_of(const struct fault_scene *scene, const struct fault_operand *operand)
 {
-	enum fault_cause cause = refusal_at(crash, operand->address, operand->writes);
+	enum fault_cause cause = refusal_at(scene, operand->address, operand->writes);
 
 	if (cause == FAULT_UNTOLD && operand->bytes > 1)
-		cause = refusal_at(crash, operand->address + operand->bytes - 1, operand->writes);
+		cause = refusal_at(scene, operand->address + operand->bytes - 1, operand->writes);
 	return cause;
 }
 
@@ -104,9 +104,8 @@ static enum fault_cause cause_of_code(const struct crash_signal *signal)
 }
 
 /* The fetch of an instruction that begins in one page and ends in the next faults at the start of the next. */
-static bool is_fetch(const struct crash *crash)
+static bool is_fetch(const struct fault *fault)
 {
-	const struct fault *fault = &crash->facts.fault;
 	const uint64_t pc = fault->registers[CORE_RIP];
 
 	if (fault->address == pc)
@@ -116,11 +115,9 @@ static bool is_fetch(const struct crash *crash)
 }
 
 /* The signal tells the address: which operand is that, and was it fetched, read or written? */
-static void examine_address(struct crash *crash)
+static void examine_address(const struct fault_scene *scene, const struct interruption *interruption,
+			    struct fault *fault)
 {
-	const struct interruption *interruption = &crash->facts.interruption;
-	struct fault *fault = &crash->facts.fault;
-
 	fault->cause = cause_of_code(&fault->signal);
 	/* Of two operands at that address it is the one that the mapping refuses. */
 	for (size_t i = 0; i < fault->operand_count; i++) {
@@ -130,10 +127,10 @@ static void examine_address(struct crash *crash)
 			continue;
 		if (fault->operand == SIZE_MAX ||
 		    (fault->cause == FAULT_PERMISSION && operand->writes && !fault->operands[fault->operand].writes &&
-		     refusal_of(crash, operand) == FAULT_PERMISSION))
+		     refusal_of(scene, operand) == FAULT_PERMISSION))
 			blame_operand(fault, i, fault->cause);
 	}
-	if (is_fetch(crash))
+	if (is_fetch(fault))
 		blame_target(fault, fault->address, fault->cause);
 	if (!fault->in_handler || interruption->trap != PAGE_FAULT_VECTOR ||
 	    interruption->fault_address != fault->address)
@@ -146,30 +143,28 @@ static void examine_address(struct crash *crash)
 
 /* A canonical address whose page refuses the access: the kernel had no address to give, or lost it when it could not
  * push the handler's frame. Only where there is exactly one. */
-static bool examine_pages(struct crash *crash)
+static bool examine_pages(const struct fault_scene *scene, struct fault *fault)
 {
-	struct fault *fault = &crash->facts.fault;
 	size_t chosen = SIZE_MAX, count = 0;
 
 	for (size_t i = 0; i < fault->operand_count; i++) {
-		if (refusal_of(crash, &fault->operands[i]) == FAULT_UNTOLD)
+		if (refusal_of(scene, &fault->operands[i]) == FAULT_UNTOLD)
 			continue;
 		chosen = i;
 		count++;
 	}
 	if (count == 1)
-		blame_operand(fault, chosen, refusal_of(crash, &fault->operands[chosen]));
+		blame_operand(fault, chosen, refusal_of(scene, &fault->operands[chosen]));
 	return count > 0;
 }
 
 /* The signal tells no address. */
-static void examine_without_address(struct crash *crash)
+static void examine_without_address(const struct fault_scene *scene, struct fault *fault)
 {
-	struct fault *fault = &crash->facts.fault;
 	const uint64_t pc = fault->registers[CORE_RIP];
 	struct place place;
 
-	place_of(crash, pc, &place);
+	place_in_core(scene->core, pc, &place);
 	if (place.kind != PLACE_UNKNOWN && (!place.mapped || !(place.protection & PROT_EXEC))) {
 		blame_target(fault, pc,
 			     place.kind == PLACE_NON_CANONICAL ? FAULT_NON_CANONICAL
@@ -197,39 +192,39 @@ static void examine_without_address(struct crash *crash)
 			return;
 		}
 	}
-	if (!examine_pages(crash) && fault->is_privileged)
+	if (!examine_pages(scene, fault) && fault->is_privileged)
 		fault->cause = FAULT_PRIVILEGED;
 }
 
 /* ---- what surrounds a jump ---- */
 
-static bool is_executable(const struct crash *crash, uint64_t address)
+static bool is_executable(const struct fault_scene *scene, uint64_t address)
 {
 	struct place place;
 
-	place_of(crash, address, &place);
+	place_in_core(scene->core, address, &place);
 	return place.mapped && place.protection > 0 && place.protection & PROT_EXEC;
 }
 
 /* The call before the return address on top of the stack. Where the bytes can be read as calls of several lengths, the
  * one that goes to the target is it, else the longest. */
-static void look_at_call(struct crash *crash, uint64_t target)
+static void look_at_call(const struct fault_scene *scene, uint64_t target, struct fault *fault)
 {
-	struct fault_jump *jump = &crash->facts.fault.jump;
+	struct fault_jump *jump = &fault->jump;
 	uint64_t registers[CORE_REGISTERS];
 	uint8_t bytes[8];
 
 	/* The call has pushed its return address since. */
-	memcpy(registers, crash->facts.fault.registers, sizeof(registers));
+	memcpy(registers, fault->registers, sizeof(registers));
 	registers[CORE_RSP] += 8;
 	for (size_t length = 2; length <= sizeof(bytes); length++) {
 		bool indirect, known;
 		char text[sizeof(jump->call)];
 		uint64_t to;
 
-		if (core_read(crash->core.image, jump->return_address - length, bytes, length) < length ||
-		    !fault_decode_call(crash->core.image, bytes, length, jump->return_address - length, registers, text,
-				       sizeof(text), &indirect, &known, &to))
+		if (core_read(scene->core->image, jump->return_address - length, bytes, length) < length ||
+		    !fault_decode_call(scene->core->image, bytes, length, jump->return_address - length, registers,
+				       text, sizeof(text), &indirect, &known, &to))
 			continue;
 		if (jump->has_return_address && jump->call_target_known && jump->call_target == target)
 			continue;
@@ -241,13 +236,12 @@ static void look_at_call(struct crash *crash, uint64_t target)
 	}
 }
 
-static void examine_jump(struct crash *crash)
+static void examine_jump(const struct fault_scene *scene, struct fault *fault)
 {
-	struct fault *fault = &crash->facts.fault;
 	const uint64_t sp = fault->registers[CORE_RSP];
 	struct fault_jump *jump = &fault->jump;
 
-	if (!fault->is_fault || fault->access != ACCESS_EXECUTE || !crash->core.image)
+	if (!fault->is_fault || fault->access != ACCESS_EXECUTE || !scene->core->image)
 		return;
 	jump->known = true;
 	jump->is_refused = fault->source == ADDRESS_INSTRUCTION && fault->address != fault->registers[CORE_RIP];
@@ -255,25 +249,21 @@ static void examine_jump(struct crash *crash)
 	if (jump->is_refused)
 		return;		      /* the stack is as it was before */
 	fault->instruction[0] = '\0'; /* what stands there is no code of the program's */
-	jump->has_word_below = core_read_word(crash->core.image, sp - 8, &jump->word_below);
-	if (core_read_word(crash->core.image, sp, &jump->return_address) && is_executable(crash, jump->return_address))
-		look_at_call(crash, fault->address);
+	jump->has_word_below = core_read_word(scene->core->image, sp - 8, &jump->word_below);
+	if (core_read_word(scene->core->image, sp, &jump->return_address) && is_executable(scene, jump->return_address))
+		look_at_call(scene, fault->address, fault);
 }
 
 /* ---- all of it ---- */
 
-static void choose_signal(struct crash *crash, bool look)
+static void choose_signal(const struct fault_scene *scene, const struct interruption *interruption, struct fault *fault)
 {
-	struct fault *fault = &crash->facts.fault;
-	struct interruption *interruption = &crash->facts.interruption;
-
-	if (look && crash->core.image)
-		signal_frame_find(crash->core.image, interruption);
-	fault->signal = crash->facts.signal;
-	fault->has_registers = crash->facts.has_registers;
-	memcpy(fault->registers, crash->facts.registers, sizeof(fault->registers));
+	fault->signal = *scene->signal;
+	fault->has_registers = scene->registers;
+	if (scene->registers)
+		memcpy(fault->registers, scene->registers, sizeof(fault->registers));
 	/* What the processor itself reports of the crash stands. */
-	if (!interruption->found || (crash->facts.signal.code > 0 && is_synchronous(crash->facts.signal.number)) ||
+	if (!interruption->found || (scene->signal->code > 0 && is_synchronous(scene->signal->number)) ||
 	    !is_from_processor(&interruption->signal))
 		return;
 	fault->in_handler = true;
@@ -281,42 +271,40 @@ static void choose_signal(struct crash *crash, bool look)
 	memcpy(fault->registers, interruption->registers, sizeof(fault->registers));
 }
 
-static void decode_instruction(struct crash *crash)
+static void decode_instruction(const struct fault_scene *scene, struct fault *fault)
 {
-	struct fault *fault = &crash->facts.fault;
-
-	if (!crash->core.image || !fault->has_registers)
+	if (!scene->core->image || !fault->has_registers)
 		return;
 	fault->byte_count =
-		core_read(crash->core.image, fault->registers[CORE_RIP], fault->bytes, sizeof(fault->bytes));
+		core_read(scene->core->image, fault->registers[CORE_RIP], fault->bytes, sizeof(fault->bytes));
 	if (fault->byte_count)
-		fault_decode(code_machine_of(crash->core.image->machine), fault->bytes, fault->byte_count,
+		fault_decode(code_machine_of(scene->core->image->machine), fault->bytes, fault->byte_count,
 			     fault->registers, fault);
 	if (fault->branch.has_slot)
 		fault->branch.target_known =
-			core_read_word(crash->core.image, fault->branch.slot, &fault->branch.target);
+			core_read_word(scene->core->image, fault->branch.slot, &fault->branch.target);
 	if (fault->division.has_slot) {
 		unsigned bytes = fault->division.bits / 8;
 
 		fault->division.known =
-			core_read(crash->core.image, fault->division.slot, &fault->division.divisor, bytes) == bytes;
+			core_read(scene->core->image, fault->division.slot, &fault->division.divisor, bytes) == bytes;
 	}
 }
 
 /* The constant of "add reg64, imm" that ends right before the instruction at hand (Intel SDM, volume 2, ADD: REX.W 83
  * /0 ib, REX.W 81 /0 id, REX.W 05 id for rax). */
-static uint64_t constant_added(const struct crash *crash, int number)
+static uint64_t constant_added(const struct fault_scene *scene, const struct fault *fault, int number)
 {
 	static const uint8_t encodings[] = {
 		[CORE_RAX] = 0,	 [CORE_RCX] = 1,  [CORE_RDX] = 2,  [CORE_RBX] = 3,  [CORE_RBP] = 5,
 		[CORE_RSI] = 6,	 [CORE_RDI] = 7,  [CORE_R8] = 8,   [CORE_R9] = 9,   [CORE_R10] = 10,
 		[CORE_R11] = 11, [CORE_R12] = 12, [CORE_R13] = 13, [CORE_R14] = 14, [CORE_R15] = 15,
 	};
-	uint64_t pc = crash->facts.fault.registers[CORE_RIP];
+	uint64_t pc = fault->registers[CORE_RIP];
 	uint8_t bytes[7], rex = 0x48 | encodings[number] >> 3, form = 0xc0 | (encodings[number] & 7);
 	int32_t constant;
 
-	if (core_read(crash->core.image, pc - sizeof(bytes), bytes, sizeof(bytes)) != sizeof(bytes))
+	if (core_read(scene->core->image, pc - sizeof(bytes), bytes, sizeof(bytes)) != sizeof(bytes))
 		return 0;
 	memcpy(&constant, bytes + 3, sizeof(constant));
 	if (bytes[3] == rex && bytes[4] == 0x83 && bytes[5] == form)
@@ -327,61 +315,40 @@ static uint64_t constant_added(const struct crash *crash, int number)
 	return 0;
 }
 
-static void find_addition(struct crash *crash)
+static void find_addition(const struct fault_scene *scene, struct fault *fault)
 {
-	struct fault *fault = &crash->facts.fault;
 	int base = fault->operand < fault->operand_count ? fault->operands[fault->operand].base : -1;
 
-	if (crash->core.image && base >= 0 && base != CORE_RIP && base != CORE_RSP && base <= CORE_RDI)
-		fault->added = constant_added(crash, base);
+	if (scene->core->image && base >= 0 && base != CORE_RIP && base != CORE_RSP && base <= CORE_RDI)
+		fault->added = constant_added(scene, fault, base);
 }
 
-static void examine_memory_fault(struct crash *crash)
+static void examine_memory_fault(const struct fault_scene *scene, const struct interruption *interruption,
+				 struct fault *fault)
 {
-	struct fault *fault = &crash->facts.fault;
+	struct place place;
 
 	if (fault->source == ADDRESS_SIGNAL) {
-		examine_address(crash);
-	} else if (crash->core.image && fault->has_registers) {
-		examine_without_address(crash);
+		examine_address(scene, interruption, fault);
+	} else if (scene->core->image && fault->has_registers) {
+		examine_without_address(scene, fault);
 	}
 	/* Without the core the instruction pointer tells a fetch all the same. */
 	if (fault->access == ACCESS_UNKNOWN && fault->source != ADDRESS_UNKNOWN && fault->has_registers &&
 	    fault->address == fault->registers[CORE_RIP])
 		fault->access = ACCESS_EXECUTE;
-	if (fault->source != ADDRESS_UNKNOWN)
-		place_of(crash, fault->address, &fault->place);
-	for (size_t i = 0; i < fault->operand_count; i++)
-		place_of(crash, fault->operands[i].address, &fault->operands[i].place);
-	if (crash->core.image && crash->core.image->segment_count && fault->source != ADDRESS_UNKNOWN) {
-		crash->facts.fault_mapping_known = true;
-		crash->facts.fault_mapped = fault->place.mapped;
+	if (scene->core->image && scene->core->image->segment_count && fault->source != ADDRESS_UNKNOWN) {
+		place_in_core(scene->core, fault->address, &place);
+		fault->mapping_known = true;
+		fault->mapped = place.mapped;
 	}
-	find_addition(crash);
-	examine_jump(crash);
-}
-
-static void fill_pointers(struct crash *crash)
-{
-	static const enum core_register order[CRASH_POINTERS] = {
-		CORE_RAX, CORE_RBX, CORE_RCX, CORE_RDX, CORE_RSI, CORE_RDI, CORE_RBP, CORE_RSP, CORE_R8,
-		CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15, CORE_RIP,
-	};
-
-	crash->facts.pointer_count = crash->facts.fault.has_registers ? CRASH_POINTERS : 0;
-	for (size_t i = 0; i < crash->facts.pointer_count; i++) {
-		struct pointer *pointer = &crash->facts.pointers[i];
-
-		pointer->number = order[i];
-		pointer->value = crash->facts.fault.registers[order[i]];
-		place_of(crash, pointer->value, &pointer->place);
-	}
+	find_addition(scene, fault);
+	examine_jump(scene, fault);
 }
 
 /* An exception without a siginfo may be an old one: the instruction at hand must be able to raise it. */
-static bool is_borne_out(const struct crash *crash)
+static bool is_borne_out(const struct fault_scene *scene, const struct fault *fault)
 {
-	const struct fault *fault = &crash->facts.fault;
 	const struct fault_division *division = &fault->division;
 
 	switch (fault->signal.number) {
@@ -394,39 +361,36 @@ static bool is_borne_out(const struct crash *crash)
 			return true;
 		return fault->operand < fault->operand_count &&
 		       (fault->cause == FAULT_MISALIGNED ||
-			refusal_of(crash, &fault->operands[fault->operand]) != FAULT_UNTOLD);
+			refusal_of(scene, &fault->operands[fault->operand]) != FAULT_UNTOLD);
 	}
 }
 
 /* A handler that sends the signal to itself again, with the default action restored, dies of it when it has returned:
  * at the instruction that had faulted, with the registers of then. The siginfo tells only of the sending. */
-static bool may_be_raised_again(const struct crash *crash)
+static bool may_be_raised_again(const struct fault_scene *scene, const struct fault *fault)
 {
-	const struct crash_signal *signal = &crash->facts.fault.signal;
+	const struct crash_signal *signal = &fault->signal;
 
-	return crash->core.image && !crash->facts.fault.in_handler && crash->facts.has_registers &&
-	       is_synchronous(signal->number) && signal->code <= 0 && signal->sender_pid &&
-	       signal->sender_pid == crash->facts.pid;
+	return scene->core->image && !fault->in_handler && scene->registers && is_synchronous(signal->number) &&
+	       signal->code <= 0 && signal->sender_pid && signal->sender_pid == scene->pid;
 }
 
-static void begin_fault(struct crash *crash, bool is_fault)
+static void begin_fault(const struct fault_scene *scene, const struct interruption *interruption, bool is_fault,
+			struct fault *fault)
 {
-	struct fault *fault = &crash->facts.fault;
-
 	fault->is_fault = is_fault && is_memory_signal(fault->signal.number);
 	if (fault->is_fault && fault->signal.has_address) {
 		fault->address = fault->signal.address;
 		fault->source = ADDRESS_SIGNAL;
 	}
-	decode_instruction(crash);
+	decode_instruction(scene, fault);
 	if (fault->is_fault)
-		examine_memory_fault(crash);
+		examine_memory_fault(scene, interruption, fault);
 }
 
 /* Gives the fault the code that the processor's own signal would have had. */
-static void finish_raised_again(struct crash *crash)
+static void finish_raised_again(struct fault *fault)
 {
-	struct fault *fault = &crash->facts.fault;
 	struct crash_signal *signal = &fault->signal;
 
 	fault->in_handler = true;
@@ -439,24 +403,25 @@ static void finish_raised_again(struct crash *crash)
 	signal->address = fault->is_fault ? fault->address : fault->registers[CORE_RIP];
 }
 
-static void examine(struct crash *crash, bool look)
+void fault_examine(const struct fault_scene *scene, struct interruption *interruption, struct fault *fault)
 {
-	struct fault *fault = &crash->facts.fault;
 	bool again;
 
 	*fault = (struct fault){.operand = SIZE_MAX};
-	crash->facts.fault_mapping_known = crash->facts.fault_mapped = false;
-	choose_signal(crash, look);
-	again = may_be_raised_again(crash);
+	choose_signal(scene, interruption, fault);
+	again = may_be_raised_again(scene, fault);
 	/* A core without siginfo tells only the number: then the instruction must show that it faulted. */
-	begin_fault(crash, again || fault->signal.code > 0 ||
-				   (crash->core.image && crash->facts.signal.only_number && !fault->in_handler));
-	if (fault->in_handler && crash->facts.interruption.inferred && !is_borne_out(crash)) {
-		fault_examine_again(crash);
+	begin_fault(scene, interruption,
+		    again || fault->signal.code > 0 ||
+			    (scene->core->image && scene->signal->only_number && !fault->in_handler),
+		    fault);
+	if (fault->in_handler && interruption->inferred && !is_borne_out(scene, fault)) {
+		*interruption = (struct interruption){0};
+		fault_examine(scene, interruption, fault);
 		return;
 	}
-	if (again && is_borne_out(crash)) {
-		finish_raised_again(crash);
+	if (again && is_borne_out(scene, fault)) {
+		finish_raised_again(fault);
 	} else if (fault->signal.code <= 0 && (again || fault->source == ADDRESS_UNKNOWN)) {
 		struct fault none = {.operand = SIZE_MAX, .signal = fault->signal};
 
@@ -464,19 +429,5 @@ static void examine(struct crash *crash, bool look)
 		memcpy(none.registers, fault->registers, sizeof(none.registers));
 		none.has_registers = fault->has_registers;
 		*fault = none;
-		crash->facts.fault_mapping_known = crash->facts.fault_mapped = false;
 	}
-	fill_pointers(crash);
-	fault_find_twin(crash);
-}
-
-void fault_examine(struct crash *crash)
-{
-	examine(crash, true);
-}
-
-void fault_examine_again(struct crash *crash)
-{
-	crash->facts.interruption = (struct interruption){0};
-	examine(crash, false);
 }

@@ -3,10 +3,10 @@
 #ifndef ANALYZER_FAULT_TWIN_H
 #define ANALYZER_FAULT_TWIN_H
 
-#include "analyzer/crash.h"
+#include "analyzer/facts/fault.h"
 
-/* Fills crash->facts.fault.twin from the operand or the jump that faulted, the registers, the functions of the modules,
- * and at most 16 MiB of the core's memory. */
-void fault_find_twin(struct crash *crash);
+/* From the operand or the jump that faulted, the registers, the functions of the modules, and at most 16 MiB of the
+ * core's memory. Fills `fault->twin`. */
+void fault_find_twin(const struct crash_from_core *from, struct fault *fault);
 
 #endif

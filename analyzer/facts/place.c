@@ -221,14 +221,14 @@ static size_t first_ending_at(const struct place_index *index, uint64_t address)
 }
 
 /* The thread whose stack is in that mapping around or nearest above `address`; 0 for none. */
-static uint32_t thread_on(const struct crash *crash, const struct core_segment *segment, uint64_t address)
+static uint32_t thread_on(const struct crash_from_core *from, const struct core_segment *segment, uint64_t address)
 {
-	const struct core *core = crash->core.image;
+	const struct core *core = from->image;
 	uint64_t best_end = UINT64_MAX;
 	uint32_t best = 0;
 
-	if (crash->core.places)
-		return indexed_thread(crash->core.places, segment, address);
+	if (from->places)
+		return indexed_thread(from->places, segment, address);
 	for (size_t i = 0; i < core->thread_count; i++) {
 		uint64_t end = 0;
 
@@ -262,10 +262,10 @@ static bool executable_range(const struct core *core, uint64_t *ret_start, uint6
 	return true;
 }
 
-static bool is_heap(const struct crash *crash, const struct core_segment *segment)
+static bool is_heap(const struct crash_from_core *from, const struct core_segment *segment)
 {
-	const struct core *core = crash->core.image;
-	const struct place_index *index = crash->core.places;
+	const struct core *core = from->image;
+	const struct place_index *index = from->places;
 	uint64_t start = index ? index->executable_start : 0, end = index ? index->executable_end : 0;
 
 	if (!is_writable(segment) || core_find_file(core, segment->start) ||
@@ -306,18 +306,17 @@ static uint64_t memory_end(const struct core *core, const struct core_module *mo
 }
 
 /* The module whose zero-initialized data begins where its last file mapping ends. */
-static const struct core_module *module_of_zeroes(const struct crash *crash, const struct core_segment *segment,
-						  uint64_t address)
+static const struct core_module *module_of_zeroes(const struct crash_from_core *from,
+						  const struct core_segment *segment, uint64_t address)
 {
-	const struct core *core = crash->core.image;
-	size_t count = crash->core.places ? crash->core.places->module_count : core->module_count;
-	size_t first = crash->core.places ? first_ending_at(crash->core.places, segment->start) : 0;
+	const struct core *core = from->image;
+	size_t count = from->places ? from->places->module_count : core->module_count;
+	size_t first = from->places ? first_ending_at(from->places, segment->start) : 0;
 
 	for (size_t i = first; i < count; i++) {
-		const struct core_module *module =
-			crash->core.places ? crash->core.places->modules[i] : &core->modules[i];
+		const struct core_module *module = from->places ? from->places->modules[i] : &core->modules[i];
 
-		if (crash->core.places && module->end != segment->start)
+		if (from->places && module->end != segment->start)
 			return NULL;
 		if (module->end == segment->start && address < ((memory_end(core, module) + PAGE - 1) & ~(PAGE - 1)))
 			return module;
@@ -325,19 +324,20 @@ static const struct core_module *module_of_zeroes(const struct crash *crash, con
 	return NULL;
 }
 
-static enum place_kind bare_kind(const struct crash *crash, const struct core_segment *segment, uint32_t *ret_tid)
+static enum place_kind bare_kind(const struct crash_from_core *from, const struct core_segment *segment,
+				 uint32_t *ret_tid)
 {
-	const struct core_segment *stack = guarded_by(crash->core.image, segment);
+	const struct core_segment *stack = guarded_by(from->image, segment);
 
-	*ret_tid = stack ? thread_on(crash, stack, stack->start) : 0;
+	*ret_tid = stack ? thread_on(from, stack, stack->start) : 0;
 	return *ret_tid ? PLACE_GUARD : PLACE_RESERVED;
 }
 
 /* What an anonymous mapping is, at `address` of it. */
-static enum place_kind anonymous_kind(const struct crash *crash, const struct core_segment *segment, uint64_t address,
-				      struct place *place)
+static enum place_kind anonymous_kind(const struct crash_from_core *from, const struct core_segment *segment,
+				      uint64_t address, struct place *place)
 {
-	const struct core *core = crash->core.image;
+	const struct core *core = from->image;
 	uint64_t vdso = core->has_auxv ? core->auxv_sysinfo_ehdr : 0;
 
 	if (segment->start == VSYSCALL_START)
@@ -347,26 +347,26 @@ static enum place_kind anonymous_kind(const struct crash *crash, const struct co
 	if (segment == main_stack(core))
 		return PLACE_MAIN_STACK;
 	if (is_bare(segment))
-		return bare_kind(crash, segment, &place->tid);
+		return bare_kind(from, segment, &place->tid);
 	if (!(segment->flags & (PF_R | PF_W)) && segment->flags & PF_X && segment->end - segment->start == PAGE)
 		return PLACE_UPROBES;
 	/* The kernel's data for the vdso: up to five read-only pages without bytes right below it. */
 	if (vdso && segment->end <= vdso && vdso - segment->start <= 16 * PAGE && !segment->dumped_bytes &&
 	    (segment->flags & (PF_R | PF_W | PF_X)) == PF_R)
 		return PLACE_VVAR;
-	place->module = module_of_zeroes(crash, segment, address);
+	place->module = module_of_zeroes(from, segment, address);
 	if (place->module)
 		return PLACE_BSS;
-	place->tid = thread_on(crash, segment, address);
+	place->tid = thread_on(from, segment, address);
 	if (place->tid)
 		return PLACE_STACK;
-	return is_heap(crash, segment) ? PLACE_HEAP : PLACE_ANONYMOUS;
+	return is_heap(from, segment) ? PLACE_HEAP : PLACE_ANONYMOUS;
 }
 
-static void fill_mapped(const struct crash *crash, const struct core_segment *segment,
+static void fill_mapped(const struct crash_from_core *from, const struct core_segment *segment,
 			const struct core_file_mapping *file, struct place *place)
 {
-	const struct core *core = crash->core.image;
+	const struct core *core = from->image;
 
 	place->mapped = true;
 	if (segment) {
@@ -376,7 +376,7 @@ static void fill_mapped(const struct crash *crash, const struct core_segment *se
 				    (segment->flags & PF_X ? PROT_EXEC : 0);
 	}
 	if (!file) {
-		place->kind = anonymous_kind(crash, segment, place->address, place);
+		place->kind = anonymous_kind(from, segment, place->address, place);
 		if (place->kind == PLACE_VDSO)
 			place->module = core_find_module(core, place->address);
 		return;
@@ -393,12 +393,12 @@ static void fill_mapped(const struct crash *crash, const struct core_segment *se
 
 /* ---- holes ---- */
 
-static void describe_neighbour(const struct crash *crash, const struct core_segment *segment, uint64_t address,
+static void describe_neighbour(const struct crash_from_core *from, const struct core_segment *segment, uint64_t address,
 			       struct place_neighbour *neighbour)
 {
 	struct place place = {.address = address};
 
-	fill_mapped(crash, segment, core_find_file(crash->core.image, address), &place);
+	fill_mapped(from, segment, core_find_file(from->image, address), &place);
 	*neighbour = (struct place_neighbour){.exists = true,
 					      .kind = place.kind,
 					      .start = segment->start,
@@ -407,9 +407,9 @@ static void describe_neighbour(const struct crash *crash, const struct core_segm
 					      .tid = place.tid};
 }
 
-static void fill_hole(const struct crash *crash, struct place *place)
+static void fill_hole(const struct crash_from_core *from, struct place *place)
 {
-	const struct core *core = crash->core.image;
+	const struct core *core = from->image;
 	const struct core_segment *below = NULL, *above = NULL;
 
 	for (size_t i = 0; i < core->segment_count && !above; i++) {
@@ -421,12 +421,17 @@ static void fill_hole(const struct crash *crash, struct place *place)
 	place->start = below ? below->end : 0;
 	place->end = above ? above->start : 1ULL << 47;
 	if (below)
-		describe_neighbour(crash, below, below->end - 1, &place->below);
+		describe_neighbour(from, below, below->end - 1, &place->below);
 	if (above && above->start != VSYSCALL_START)
-		describe_neighbour(crash, above, above->start, &place->above);
+		describe_neighbour(from, above, above->start, &place->above);
 }
 
 /* ---- the record ---- */
+
+const enum core_register pointer_registers[POINTER_REGISTERS] = {
+	CORE_RAX, CORE_RBX, CORE_RCX, CORE_RDX, CORE_RSI, CORE_RDI, CORE_RBP, CORE_RSP, CORE_R8,
+	CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15, CORE_RIP,
+};
 
 bool place_read_end(const struct timeline *timeline, uint64_t address, struct place_end *ret_end)
 {
@@ -457,15 +462,15 @@ static void fill_end(const struct crash *crash, struct place *place)
 	}
 }
 
-void place_of(const struct crash *crash, uint64_t address, struct place *ret_place)
+void place_in_core(const struct crash_from_core *from, uint64_t address, struct place *ret_place)
 {
-	const struct core *core = crash->core.image && crash->core.image->segment_count ? crash->core.image : NULL;
+	const struct core *core = from->image && from->image->segment_count ? from->image : NULL;
 	const struct core_segment *segment = core ? core_find_segment(core, address) : NULL;
 	const struct core_file_mapping *file = core ? core_find_file(core, address) : NULL;
 
 	*ret_place = (struct place){.address = address, .protection = -1};
 	if (segment || file) {
-		fill_mapped(crash, segment, file, ret_place);
+		fill_mapped(from, segment, file, ret_place);
 		return;
 	}
 	if (place_is_non_canonical(address)) {
@@ -479,6 +484,12 @@ void place_of(const struct crash *crash, uint64_t address, struct place *ret_pla
 	else if (core)
 		ret_place->kind = PLACE_UNMAPPED;
 	if (core && (int64_t)address >= 0)
-		fill_hole(crash, ret_place);
-	fill_end(crash, ret_place);
+		fill_hole(from, ret_place);
+}
+
+void place_of(const struct crash *crash, uint64_t address, struct place *ret_place)
+{
+	place_in_core(&crash->core, address, ret_place);
+	if (!ret_place->mapped && ret_place->kind != PLACE_NON_CANONICAL)
+		fill_end(crash, ret_place);
 }

@@ -26,6 +26,7 @@
 #include "schema/record_memory.h"
 
 struct crash;
+struct crash_from_core;
 struct words;
 
 /* Below this the kernel maps nothing for a program without privilege (vm.mmap_min_addr). */
@@ -94,7 +95,11 @@ struct place {
 	struct place_end ended;
 };
 
-/* A general register and where it points. */
+/* The registers that may point somewhere: the general ones, and rip last. */
+#define POINTER_REGISTERS 17
+extern const enum core_register pointer_registers[POINTER_REGISTERS];
+
+/* One of them and where it points. */
 struct pointer {
 	enum core_register number;
 	uint64_t value;
@@ -114,7 +119,11 @@ struct error *place_index_create(const struct core *core, struct place_index **r
 void place_index_destroy(struct place_index *index);
 DEFINE_CLEANUP(struct place_index, place_index_destroy)
 
-/* With crash->core.places, the index of crash->core.image, or (NULL) without one, which only takes longer. */
+/* By the core alone: `ended` is empty. With `from->places`, the index of `from->image`, or (NULL) without one, which
+ * only takes longer. */
+void place_in_core(const struct crash_from_core *from, uint64_t address, struct place *ret_place);
+
+/* The same, with the recorded end of what was there: needs the biography and the place records. */
 void place_of(const struct crash *crash, uint64_t address, struct place *ret_place);
 
 /* True when no program can have anything at `address` with four-level page tables. With five levels addresses up to

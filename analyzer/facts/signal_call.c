@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "analyzer/unwind/unwind.h"
+
 #define SYSCALL_BYTES 2	 /* 0f 05 */
 #define CONSTANT_BYTES 5 /* b8 imm32: mov eax, imm32 */
 
@@ -79,46 +81,31 @@ bool signal_call_reaches(const struct signal_call *call, int number, uint32_t pi
 	return call->tid || call->pid == pid || call->pid <= 0;
 }
 
-/* The record has seen another thread send it. */
-static bool is_recorded_elsewhere(const struct crash *crash)
+static size_t stack_of(const struct unwind_result *stacks, uint32_t tid)
 {
-	return crash->record.has_sender && (crash->record.sender.pid != crash->record.process.pid ||
-					    crash->record.sender.tid != crash->record.signal_event.tid);
-}
-
-static size_t stack_of(const struct crash *crash, uint32_t tid)
-{
-	for (size_t i = 1; i < crash->facts.stacks.thread_count; i++) {
-		if (crash->facts.stacks.threads[i].tid == tid)
+	for (size_t i = 1; i < stacks->thread_count; i++) {
+		if (stacks->threads[i].tid == tid)
 			return i;
 	}
 	return 0;
 }
 
-void signal_call_find(struct crash *crash)
+void signal_call_find(const struct core *core, const struct unwind_result *stacks, int number, bool elsewhere,
+		      struct signal_sending *ret_sending)
 {
-	const struct core *core = crash->core.image;
 	struct signal_call call;
 
-	if (!core)
-		return;
-	if (!is_recorded_elsewhere(crash) && signal_call_read(core, core->threads[0].registers, true, &call) &&
-	    signal_call_reaches(&call, crash->facts.signal.number, core->pid, core->threads[0].tid))
-		crash->facts.sending.crashed = call.call;
-	for (size_t i = 1; i < core->thread_count && !crash->facts.sending.other; i++) {
+	*ret_sending = (struct signal_sending){0};
+	if (!elsewhere && signal_call_read(core, core->threads[0].registers, true, &call) &&
+	    signal_call_reaches(&call, number, core->pid, core->threads[0].tid))
+		ret_sending->crashed = call.call;
+	for (size_t i = 1; i < core->thread_count && !ret_sending->other; i++) {
 		const struct core_thread *thread = &core->threads[i];
 
 		if (!signal_call_read(core, thread->registers, true, &call) ||
-		    !signal_call_reaches(&call, crash->facts.signal.number, core->pid, core->threads[0].tid))
+		    !signal_call_reaches(&call, number, core->pid, core->threads[0].tid))
 			continue;
-		crash->facts.sending.other = stack_of(crash, thread->tid);
-		crash->facts.sending.other_call = call.call;
-	}
-	for (size_t i = 0; i < crash->facts.interruption_count; i++) {
-		struct interruption *interruption = &crash->facts.interruptions[i];
-
-		interruption->sends =
-			signal_call_read(core, interruption->registers, false, &call) &&
-			signal_call_reaches(&call, interruption->signal.number, core->pid, core->threads[0].tid);
+		ret_sending->other = stack_of(stacks, thread->tid);
+		ret_sending->other_call = call.call;
 	}
 }

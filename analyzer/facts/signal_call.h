@@ -14,9 +14,10 @@
 #define ANALYZER_SIGNAL_CALL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "analyzer/crash.h"
+#include "analyzer/core/core.h"
 
 struct signal_call {
 	int call;    /* kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal */
@@ -33,9 +34,16 @@ bool signal_call_read(const struct core *core, const uint64_t registers[CORE_REG
 /* Does the call send that signal to the process `pid`, in a way that its thread `tid` gets it? */
 bool signal_call_reaches(const struct signal_call *call, int number, uint32_t pid, uint32_t tid);
 
-/* Fills crash.facts.sending and the `sends` of crash.facts.interruptions, from the core. After the stacks and the
- * record's sender.
- */
-void signal_call_find(struct crash *crash);
+/* Threads that are, by their registers, in a system call that sends a signal to the process. */
+struct signal_sending {
+	int crashed;	/* number of that system call of the crashed thread; 0: it is in none */
+	size_t other;	/* another thread, as an index into the stacks' threads; 0: none */
+	int other_call; /* and its call */
+};
+
+/* Who is sending signal `number`. `elsewhere`: the record has seen another thread send it. */
+struct unwind_result;
+void signal_call_find(const struct core *core, const struct unwind_result *stacks, int number, bool elsewhere,
+		      struct signal_sending *ret_sending);
 
 #endif

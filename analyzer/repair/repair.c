@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stacks given back. Unwinding runs until a stack enters the trampoline; the slot is filled with the recorded
+ * The stacks given back. A stack was unwound until it enters the trampoline; the slot is filled with the recorded
  * return address, or with each return site that fits in turn; a site that does not hold together down the stack is
  * dropped. One that remains alone is inferred. Several that remain are said to be several: the caller is lost.
  */
@@ -17,14 +17,12 @@
 
 struct error *repair_unwind(struct repair_work *work, struct unwind_result *ret)
 {
-	struct unwind_request request = {
-		.overlay = work->overlay,
-		.overlay_count = work->overlay_count,
-		.addresses = work->request->addresses,
-		.address_count = work->request->address_count,
-		.member = work->request->member,
-	};
+	struct unwind_request request = {0};
 
+	if (work->request->unwinding)
+		request = *work->request->unwinding;
+	request.overlay = work->overlay;
+	request.overlay_count = work->overlay_count;
 	work->unwinds++;
 	return unwind_core(work->request->core, &request, ret);
 }
@@ -155,6 +153,12 @@ static uint64_t find_died_slot(const struct repair_work *work)
 		       : 0;
 }
 
+static struct error *unwind_again(struct repair_work *work)
+{
+	unwind_result_deinit(work->stacks);
+	return repair_unwind(work, work->stacks);
+}
+
 static struct error *infer_all(struct repair_work *work)
 {
 	struct error *err = NULL;
@@ -162,8 +166,8 @@ static struct error *infer_all(struct repair_work *work)
 
 	while (found && !err && work->unwinds < REPAIR_UNWINDS_MAX) {
 		found = false;
-		for (size_t i = 0; i < work->repair->stacks.thread_count && !err; i++) {
-			const struct thread_stack *stack = &work->repair->stacks.threads[i];
+		for (size_t i = 0; i < work->stacks->thread_count && !err; i++) {
+			const struct thread_stack *stack = &work->stacks->threads[i];
 			size_t at = find_entry(work, stack);
 
 			if (at) {
@@ -176,8 +180,7 @@ static struct error *infer_all(struct repair_work *work)
 			}
 		}
 		if (found && !err) {
-			unwind_result_deinit(&work->repair->stacks);
-			err = repair_unwind(work, &work->repair->stacks);
+			err = unwind_again(work);
 		}
 	}
 	return err;
@@ -215,10 +218,10 @@ static bool in_page(const struct repair *repair, uint64_t address)
 }
 
 /* Where a stack still enters the trampoline, it ends: what libdwfl guessed behind it is not to be believed. */
-static struct error *cut_lost(struct repair *repair)
+static struct error *cut_lost(const struct repair *repair, struct unwind_result *stacks)
 {
-	for (size_t i = 0; i < repair->stacks.thread_count; i++) {
-		struct thread_stack *stack = &repair->stacks.threads[i];
+	for (size_t i = 0; i < stacks->thread_count; i++) {
+		struct thread_stack *stack = &stacks->threads[i];
 
 		if (stack->frame_count == 1 && in_page(repair, stack->frames[0].pc)) {
 			free(stack->end_reason);
@@ -370,21 +373,21 @@ static struct error *find_all(struct repair_work *work)
 	return err;
 }
 
-struct error *repair_core(const struct repair_request *request, struct repair *ret_repair)
+struct error *repair_core(const struct repair_request *request, struct unwind_result *stacks, struct repair *ret_repair)
 {
-	struct repair_work work = {.request = request, .repair = ret_repair};
+	struct repair_work work = {.request = request, .repair = ret_repair, .stacks = stacks, .unwinds = 1};
 	struct error *err;
 
 	*ret_repair = (struct repair){0};
 	err = find_all(&work);
-	if (!err)
-		err = repair_unwind(&work, &ret_repair->stacks);
+	if (!err && work.overlay_count)
+		err = unwind_again(&work);
 	if (!err && ret_repair->trampoline) {
 		ret_repair->died_slot = find_died_slot(&work);
 		err = infer_all(&work);
 	}
 	if (!err && ret_repair->trampoline)
-		err = cut_lost(ret_repair);
+		err = cut_lost(ret_repair, stacks);
 	if (!err)
 		err = note_slots(request->core, ret_repair);
 	if (!err)
@@ -405,6 +408,5 @@ void repair_deinit(struct repair *repair)
 	free(repair->probes);
 	free(repair->words);
 	free(repair->slots);
-	unwind_result_deinit(&repair->stacks);
 	*repair = (struct repair){0};
 }

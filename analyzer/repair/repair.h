@@ -77,7 +77,6 @@ struct repair {
 	size_t slot_count;
 	uint64_t died_slot; /* the crashed thread is inside the trampoline: it returned through this slot; 0: it is not
 			     */
-	struct unwind_result stacks; /* with all that could be repaired */
 };
 
 struct repair_request {
@@ -85,14 +84,14 @@ struct repair_request {
 	uint64_t recorded_trampoline;		 /* 0: not recorded, or the process had none */
 	const struct return_instance *instances; /* recorded ones */
 	size_t instance_count;
-	const uint64_t *addresses; /* to be looked up, as for unwind_core(); results in stacks.symbols */
-	size_t address_count;
-	const struct member_request *member; /* likewise; result in stacks.member */
+	const struct unwind_request *unwinding; /* what `stacks` was unwound for, without an overlay; NULL for nothing
+						 * beside the threads. A stack that is repaired is unwound again so */
 };
 
-/* Unwinds all threads and repairs what uretprobes did to them. Without a trampoline in the core this is one
- * unwind_core(). */
-struct error *repair_core(const struct repair_request *request, struct repair *ret_repair) must_check;
+/* Finds what uretprobes did, and gives `stacks`, which unwind_core() made, their true return addresses: without a
+ * trampoline they stay as they are. After an error they are still to be released. */
+struct error *repair_core(const struct repair_request *request, struct unwind_result *stacks,
+			  struct repair *ret_repair) must_check;
 void repair_deinit(struct repair *repair);
 
 /* ---- the parts, for tests and for each other ---- */

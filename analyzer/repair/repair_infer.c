@@ -106,7 +106,7 @@ static struct error *try_candidates(struct repair_work *work, size_t thread, siz
 
 struct error *repair_infer_slot(struct repair_work *work, size_t thread, size_t at)
 {
-	const struct thread_stack *stack = &work->repair->stacks.threads[thread];
+	const struct thread_stack *stack = &work->stacks->threads[thread];
 	const struct repair_candidates none = {0}, *candidates = &none;
 	struct repaired_slot slot = {
 		.slot = stack->frames[at].sp - 8,
@@ -221,7 +221,7 @@ static struct error *start_by_word(struct repair_work *work, size_t thread, cons
 struct error *repair_infer_start(struct repair_work *work, size_t thread)
 {
 	const struct core *core = work->request->core;
-	const struct thread_stack *stack = &work->repair->stacks.threads[thread];
+	const struct thread_stack *stack = &work->stacks->threads[thread];
 	struct repaired_slot slot = {.slot = repair_start_slot(work, stack->frames[0].sp), .trust = FRAME_LOST};
 	struct returned returned;
 	struct error *err;

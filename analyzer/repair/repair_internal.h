@@ -17,6 +17,7 @@ struct repair_candidates {
 struct repair_work {
 	const struct repair_request *request;
 	struct repair *repair;
+	struct unwind_result *stacks;
 	struct unwind_overlay *overlay;
 	size_t overlay_count, overlay_room;
 	unsigned unwinds;
@@ -26,6 +27,7 @@ struct repair_work {
 };
 
 /* repair.c */
+/* Anew, with the overlay. */
 struct error *repair_unwind(struct repair_work *work, struct unwind_result *ret) must_check;
 struct error *repair_push_overlay(struct repair_work *work, uint64_t slot, uint64_t return_address,
 				  enum frame_trust trust) must_check;

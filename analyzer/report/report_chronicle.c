@@ -219,7 +219,7 @@ struct error *report_write_biography_json(const struct report *report, FILE *out
 				    ? json_boolean(core_find_segment(crash->core.image, biography->address) != NULL)
 				    : json_null());
 	json_object_set_new(root, "mapping_at_end", mapping_json(crash->core.image, biography->address));
-	json_object_set_new(root, "truncated", json_boolean(biography->truncated || biography->chronicle.truncated));
+	json_object_set_new(root, "truncated", json_boolean(biography->truncated || crash->facts.chronicle.truncated));
 	json_object_set_new(root, "lines", lines);
 	failed = json_dump_callback(root, inert_json_write, out, report->one_line ? JSON_COMPACT : JSON_INDENT(2));
 	json_decref(root);

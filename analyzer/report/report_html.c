@@ -279,7 +279,7 @@ struct error *report_write_html(const struct report *report, FILE *out)
 		fputs("<h2>Other findings</h2>\n", out);
 	for (size_t i = 1; i < report->findings->count; i++)
 		write_headline(&report->findings->findings[i], "p", out);
-	write_list("Notes", crash->notes, crash->note_count, out);
+	write_list("Notes", crash->notes.lines, crash->notes.count, out);
 	fprintf(out, "<p class=\"dim\">corelate %s</p>\n</body>\n</html>\n", CORELATE_VERSION);
 	return NULL;
 }

@@ -125,14 +125,16 @@ static json_t *fault_json(const struct crash *crash)
 		json_object_set_new(entry, "reads", json_boolean(operand->reads));
 		json_object_set_new(entry, "writes", json_boolean(operand->writes));
 		json_object_set_new(entry, "faulted", json_boolean(i == fault->operand));
-		json_object_set_new(entry, "place", report_text_json(words_place(&place, crash, &operand->place)));
+		json_object_set_new(entry, "place",
+				    report_text_json(words_place(&place, crash, &crash->facts.operand_places[i])));
 		json_array_append_new(operands, entry);
 	}
 	json_object_set_new(object, "operands", operands);
 	json_object_set_new(object, "cause", report_text_json(words_fault_cause(fault->cause)));
 	json_object_set_new(object, "member", member_json(&fault->member));
 	json_object_set_new(object, "place",
-			    fault->source ? report_text_json(words_place(&place, crash, &fault->place)) : json_null());
+			    fault->source ? report_text_json(words_place(&place, crash, &crash->facts.fault_place))
+					  : json_null());
 	json_object_set_new(object, "signal", fault->in_handler ? signal_json(&fault->signal, true) : json_null());
 	return object;
 }
@@ -284,7 +286,7 @@ static json_t *coverage_json(const struct crash *crash)
 	json_object_set_new(object, "events", json_integer((json_int_t)crash->record.event_count));
 	json_object_set_new(object, "lost", json_integer((json_int_t)lost));
 	json_object_set_new(object, "gaps", gaps);
-	json_object_set_new(object, "notes", lines_json(crash->notes, crash->note_count));
+	json_object_set_new(object, "notes", lines_json(crash->notes.lines, crash->notes.count));
 	return object;
 }
 

@@ -39,7 +39,7 @@ static void add_marker(const struct crash *crash, struct report_line *lines, siz
 struct report_line *report_lines_collect(const struct crash *crash, size_t skip, size_t limit, size_t *ret_count)
 {
 	const struct biography *biography = &crash->facts.biography;
-	const struct chronicle *chronicle = &biography->chronicle;
+	const struct chronicle *chronicle = &crash->facts.chronicle;
 	struct report_line *lines = calloc(3 * (limit + chronicle->count) + 1, sizeof(*lines));
 	size_t count = 0;
 

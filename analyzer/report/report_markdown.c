@@ -105,7 +105,7 @@ struct error *report_write_markdown(const struct report *report, FILE *out)
 		fputs("- ", out);
 		write_headline(&report->findings->findings[i], out);
 	}
-	write_list("Notes", crash->notes, crash->note_count, out);
+	write_list("Notes", crash->notes.lines, crash->notes.count, out);
 	fprintf(out, "\nid `%s`, signature `%s`, corelate " CORELATE_VERSION "\n", crash->facts.id, report->signature);
 	return NULL;
 }

@@ -126,9 +126,9 @@ void report_write_facts(const struct report *report, FILE *out)
 	if (crash->facts.fault.member.expression[0])
 		fprintf(out, "  member   %s, at offset 0x%" PRIx64 " in %s\n", crash->facts.fault.member.expression,
 			crash->facts.fault.member.offset, crash->facts.fault.member.type);
-	if (crash->facts.fault.source != ADDRESS_UNKNOWN && crash->facts.fault.place.kind != PLACE_UNKNOWN) {
+	if (crash->facts.fault.source != ADDRESS_UNKNOWN && crash->facts.fault_place.kind != PLACE_UNKNOWN) {
 		fprintf(out, "  address  0x%" PRIx64 ": ", crash->facts.fault.address);
-		inert_write(words_place(&signal, crash, &crash->facts.fault.place), out);
+		inert_write(words_place(&signal, crash, &crash->facts.fault_place), out);
 		fputc('\n', out);
 	}
 	if (crash->core.abort_message) {
@@ -240,7 +240,7 @@ void report_write_biography(const struct report *report, const struct report_sty
 	}
 	for (size_t i = 0; i < biography->event_count; i++)
 		touching += timeline_touches_page(&biography->events[i], biography->address);
-	if (!touching && !biography->chronicle.count)
+	if (!touching && !crash->facts.chronicle.count)
 		fprintf(out, "  no recorded call ever touched the page of 0x%" PRIx64 "\n", biography->address);
 	skip = style->all || touching <= SHOWN_EVENTS ? 0 : touching - SHOWN_EVENTS;
 	if (skip || biography->truncated)
@@ -412,5 +412,5 @@ void report_write_text(const struct report *report, const struct report_style *s
 		inert_write(other->summary, out);
 		fputc('\n', out);
 	}
-	write_lines("Notes", crash->notes, crash->note_count, style, out);
+	write_lines("Notes", crash->notes.lines, crash->notes.count, style, out);
 }

@@ -173,11 +173,11 @@ bool unwind_may_be_injected(const struct core *core, const struct unwind_frame *
 	return code_call_site_is_direct(core, pc);
 }
 
-static bool fill_stack(struct unwind_task *task, size_t index, struct thread_stack *stack)
+static bool fill_stack(struct unwind_task *task, size_t index, uint32_t tid, struct thread_stack *stack)
 {
 	struct unwind_stack *from = &task->reader.stacks[index];
 
-	stack->tid = task->core->threads[index].tid;
+	stack->tid = tid;
 	stack->crashed = index == 0;
 	if (!from->known) {
 		stack->end_reason = strdup("not unwound");
@@ -232,7 +232,8 @@ bool unwind_end_at_stack_change(struct thread_stack *stack)
 
 static bool fill_result(struct unwind_task *task, struct unwind_result *result)
 {
-	size_t thread_count = task->core->thread_count, address_count = task->request->address_count;
+	size_t thread_count, address_count = task->request->address_count;
+	const struct core_thread *threads = unwind_threads(task->core, task->request, &thread_count);
 
 	unwind_sort_names(&task->reader);
 	result->threads = calloc(thread_count ? thread_count : 1, sizeof(*result->threads));
@@ -246,7 +247,7 @@ static bool fill_result(struct unwind_task *task, struct unwind_result *result)
 	for (size_t i = 0; i < thread_count; i++) {
 		struct thread_stack *stack = &result->threads[result->thread_count++];
 
-		if (!fill_stack(task, i, stack) || !unwind_end_at_stack_change(stack))
+		if (!fill_stack(task, i, threads[i].tid, stack) || !unwind_end_at_stack_change(stack))
 			return false;
 	}
 	for (size_t i = 0; i < address_count; i++) {
@@ -295,10 +296,12 @@ struct error *unwind_core(const struct core *core, const struct unwind_request *
 	struct unwind_task task = {.core = core, .request = request};
 	struct unwind_result result = {0};
 	struct error *err;
+	size_t thread_count;
 
 	if (frame_limit > FRAME_LIMIT_MAX)
 		frame_limit = FRAME_LIMIT_MAX;
-	err = unwind_reader_init(&task.reader, core->thread_count, request->address_count, frame_limit);
+	unwind_threads(core, request, &thread_count);
+	err = unwind_reader_init(&task.reader, thread_count, request->address_count, frame_limit);
 	task.reader.member_wanted = request->member != NULL;
 	if (!err)
 		err = task_run(&task, &result);

@@ -103,6 +103,8 @@ struct accessed_member {
 };
 
 struct unwind_request {
+	const struct core_thread
+		*thread; /* to be unwound alone, in the place of the core's threads; NULL: all of those */
 	const struct member_request *member; /* NULL for none */
 	const struct unwind_overlay *overlay;
 	size_t overlay_count;

@@ -35,16 +35,19 @@ bool address_list_add(struct address_list *list, uint64_t address)
 #define FRAMES_MAX (1u << 19)
 
 /* All stacks first: they matter most, should the symbols be what libdw dies of. */
-static bool write_stacks(struct unwinder *unwinder, struct unwind_writer *writer, struct address_list *list)
+static bool write_stacks(struct unwinder *unwinder, const struct unwind_request *request, struct unwind_writer *writer,
+			 struct address_list *list)
 {
+	size_t count;
+	const struct core_thread *threads = unwind_threads(unwinder->core, request, &count);
 	const size_t frame_limit = unwinder->frame_limit;
 	size_t written = 0;
 
-	for (size_t i = 0; i < unwinder->core->thread_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		size_t left = written < FRAMES_MAX ? FRAMES_MAX - written : 1;
 
 		unwinder->frame_limit = left < frame_limit ? left : frame_limit;
-		unwinder_run_thread(unwinder, &unwinder->core->threads[i]);
+		unwinder_run_thread(unwinder, &threads[i]);
 		written += unwinder->frame_count;
 		unwind_write_stack(writer, i, unwinder->frames, unwinder->frame_count,
 				   unwinder->reason[0] ? unwinder->reason : NULL);
@@ -79,7 +82,7 @@ bool unwind_child_run(const struct core *core, const struct unwind_request *requ
 	struct address_list list = {0};
 
 	if (!unwinder_begin(&unwinder, request->overlay, request->overlay_count) ||
-	    !write_stacks(&unwinder, &writer, &list))
+	    !write_stacks(&unwinder, request, &writer, &list))
 		return false;
 	for (size_t i = 0; i < request->address_count; i++) {
 		int64_t offset = unwind_return_slot(unwinder.dwfl, request->addresses[i]);

@@ -36,6 +36,14 @@ static inline uint64_t unwind_frame_lookup_address(const struct unwind_frame *fr
 #define UNWIND_INJECTED_FRAMES 24
 bool unwind_may_be_injected(const struct core *core, const struct unwind_frame *frames, size_t index);
 
+/* The threads to unwind. */
+static inline const struct core_thread *unwind_threads(const struct core *core, const struct unwind_request *request,
+						       size_t *ret_count)
+{
+	*ret_count = request->thread ? 1 : core->thread_count;
+	return request->thread ? request->thread : core->threads;
+}
+
 /* What the child knows of an address. */
 struct unwind_name {
 	uint32_t picture; /* in which of the pictures of recorded stacks; 0 for a core */

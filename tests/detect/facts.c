@@ -14,7 +14,9 @@
 
 #include <elf.h>
 
+#include "analyzer/assemble/assemble_parts.h"
 #include "analyzer/facts/fault.h"
+#include "analyzer/facts/fault_twin.h"
 #include "common/cleanup.h"
 #include "replay/effect.h"
 #include "tests/detect/facts_core.h"
@@ -338,9 +340,9 @@ static void read_page(struct parser *parser)
 	struct crash *crash = parser->crash;
 
 	if (accept(parser, "mapped"))
-		crash->facts.fault_mapped = crash->facts.fault_mapping_known = true;
+		crash->facts.fault.mapped = crash->facts.fault.mapping_known = true;
 	else if (accept(parser, "unmapped"))
-		crash->facts.fault_mapping_known = true;
+		crash->facts.fault.mapping_known = true;
 	else if (!accept(parser, "no-core"))
 		bad(parser, "expected mapped, unmapped or no-core before \"%s\"", parser->at);
 	parser->has_page = true;
@@ -732,6 +734,26 @@ static void find_overrun(struct crash *crash)
 	crash->facts.overrun.owner = owner;
 }
 
+/* What the case says of the member and the twin is kept. */
+static void examine_fault(struct crash *crash)
+{
+	const struct fault_scene scene = {
+		.core = &crash->core,
+		.pid = crash->facts.pid,
+		.registers = crash->facts.registers,
+		.signal = &crash->facts.signal,
+	};
+	const struct fault told = crash->facts.fault;
+
+	signal_frame_find(crash->core.image, &crash->facts.interruption);
+	fault_examine(&scene, &crash->facts.interruption, &crash->facts.fault);
+	fault_find_twin(&crash->core, &crash->facts.fault);
+	crash->facts.fault.member = told.member;
+	if (told.twin.found)
+		crash->facts.fault.twin = told.twin;
+	assemble_find_places(crash, crash->facts.fault.is_fault, &crash->facts);
+}
+
 /* With mappings there is a core, and the analyzer's own code says what the fault is. */
 static void build_core(struct parser *parser)
 {
@@ -749,13 +771,7 @@ static void build_core(struct parser *parser)
 		crash->core.image = facts_core_build(facts);
 		crash->facts.has_registers = true;
 		memcpy(crash->facts.registers, facts->threads[0].registers, sizeof(crash->facts.registers));
-		const struct accessed_member member = crash->facts.fault.member;
-		const struct fault_twin twin = crash->facts.fault.twin;
-
-		fault_examine(crash);
-		crash->facts.fault.member = member;
-		if (twin.found)
-			crash->facts.fault.twin = twin;
+		examine_fault(crash);
 		find_overrun(crash);
 	} else {
 		crash->facts.fault.signal = crash->facts.signal;
@@ -763,7 +779,7 @@ static void build_core(struct parser *parser)
 		if (crash->facts.signal.number == SIGSEGV && crash->facts.signal.code == SEGV_MAPERR)
 			crash->facts.fault.cause = FAULT_UNMAPPED;
 		if (crash->facts.fault.source != ADDRESS_UNKNOWN)
-			place_of(crash, crash->facts.fault.address, &crash->facts.fault.place);
+			place_of(crash, crash->facts.fault.address, &crash->facts.fault_place);
 	}
 	for (size_t i = 0; i < facts->map_count; i++)
 		free(facts->maps[i].bytes);
@@ -947,8 +963,8 @@ static void load_window(struct parser *parser, uint64_t start, uint64_t end)
 					   &biography->timeline);
 	if (err)
 		bad(parser, "timeline_build: %s", err->message);
-	if (parser->crash->facts.fault_mapping_known)
-		timeline_note_state(&biography->timeline, biography->address, parser->crash->facts.fault_mapped,
+	if (parser->crash->facts.fault.mapping_known)
+		timeline_note_state(&biography->timeline, biography->address, parser->crash->facts.fault.mapped,
 				    parser->crash->facts.mapping.known ? parser->crash->facts.mapping.protection : -1);
 }
 

@@ -236,7 +236,7 @@ static struct event_stack load(struct record *record, int64_t stack_id, uint64_t
 	struct event_stack stack;
 
 	memcpy(&place.top_word, record->capture.slice, sizeof(place.top_word));
-	must(event_stacks_load(reader_of(record), &record->crash, &place, 1, &stack));
+	must(event_stacks_load(reader_of(record), &record->crash, &place, 1, &record->crash.notes, &stack));
 	return stack;
 }
 
@@ -339,7 +339,7 @@ static void test_builds(void **state)
 			assert_true(is_at(&stack, at, "make_record"));
 			assert_int_equal(stack.state, STACK_WHOLE);
 			assert_int_equal(stack.caller, 0); /* past_capture() is no part of the C library */
-			assert_int_equal(record->crash.note_count, 0);
+			assert_int_equal(record->crash.notes.count, 0);
 			event_stack_deinit(&stack);
 			record_destroy(record);
 		}
@@ -513,12 +513,12 @@ static void test_unloaded(void **state)
 						 .sp = record->capture.sp,
 						 .time_ns = record->now_ns + (i ? 6000 : 1000),
 						 .stack_id = id};
-	must(event_stacks_load(reader_of(record), &record->crash, places, 2, stacks));
+	must(event_stacks_load(reader_of(record), &record->crash, places, 2, &record->crash.notes, stacks));
 	expect_frames(&stacks[0], expect_frames(&stacks[0], 0, down), above);
 	assert_string_equal(stacks[1].frames[0].symbol.module, "/nowhere/other.so");
 	assert_null(stacks[1].frames[0].symbol.function);
-	assert_int_equal(record->crash.note_count, 1);
-	assert_non_null(strstr(record->crash.notes[0], "/nowhere/other.so"));
+	assert_int_equal(record->crash.notes.count, 1);
+	assert_non_null(strstr(record->crash.notes.lines[0], "/nowhere/other.so"));
 	event_stack_deinit(&stacks[0]);
 	event_stack_deinit(&stacks[1]);
 	record_destroy(record);
@@ -552,8 +552,8 @@ static void test_changed_files(void **state)
 		assert_true(stack.frame_count > 0);
 		assert_string_equal(stack.frames[0].symbol.module, library);
 		assert_int_equal(stack.frames[0].symbol.function != NULL, cases[i].has_names);
-		assert_int_equal(record->crash.note_count, 1);
-		assert_non_null(strstr(record->crash.notes[0], cases[i].note));
+		assert_int_equal(record->crash.notes.count, 1);
+		assert_non_null(strstr(record->crash.notes.lines[0], cases[i].note));
 		event_stack_deinit(&stack);
 		record_destroy(record);
 	}

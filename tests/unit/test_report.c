@@ -535,8 +535,8 @@ static void text_obeys_no_name(void **state)
 	strcpy(crash.facts.comm, "\x1b[9m");
 	crash.facts.executable = (char *)"\x1b[10m";
 	crash.core.path = (char *)"\x1b[11m";
-	crash.notes = &note;
-	crash.note_count = 1;
+	crash.notes.lines = &note;
+	crash.notes.count = 1;
 	crash.facts.stacks = (struct unwind_result){.threads = &thread, .thread_count = 1};
 	crash.facts.has_biography = true;
 	crash.facts.biography =
