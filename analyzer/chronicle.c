@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "analyzer/facts/heap.h"
+#include "replay/heap_lives.h"
 #include "schema/record_call.h"
 #include "schema/record_marker.h"
 

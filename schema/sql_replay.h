@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The lives of mappings and of heap blocks over a whole recording, for SQL: events go in by rising id, rows come out.
- * Not for other modules; a detector looks at one address and uses the analyzer's timeline and heap, which know more.
+ * Not for other modules.
  *
- * Mappings are replay/space.h's; this makes rows of what it reports. Ranges are half-open and of whole pages; addresses
- * are those of the recorded process.
- *
- * Heap calls come in the order in which they returned. A call that got a block which another thread was just giving
- * back may return first: a block that appears where one still stands tells that the one below has gone, and a call that
- * was under way at the same time and returns later is taken to be its end.
+ * Mappings are replay/space.h's, blocks replay/heap.h's; this makes rows of what they report. Ranges are half-open and
+ * of whole pages; addresses are those of the recorded process.
  *
  * What it does not know: whether an event was lost. Memory grows with the number of addresses that were ever used.
  */
@@ -20,6 +16,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "replay/heap.h"
 #include "replay/space.h"
 #include "schema/record_call.h"
 #include "schema/record_memory.h"
@@ -44,9 +41,6 @@ enum replay_want {
 		       */
 };
 
-/* More blocks than this are an error: about 1 GiB. */
-#define REPLAY_BLOCKS_MAX (8U << 20)
-
 /* Rows of REPLAY_LIVES: space, start, end, protection (PROT_*, -1 not known), file (0 none), event that made it, event
  * that took it away (0: still there at the end), 1 when end or protection might be others (replay_life.is_open). Rows
  * of REPLAY_AGAIN: space, start, end, event that took it away, munmap event that did so again, 0, 0, 0. */
@@ -64,17 +58,19 @@ struct error *mapping_replay_finish(struct mapping_replay *replay) must_check;
 void mapping_replay_deinit(struct mapping_replay *replay);
 
 /* Rows of REPLAY_LIVES: space, block, size (0 not known), call that handed it out (0: not seen), call that gave it back
- * (0: still there), 0, 0. Rows of REPLAY_AGAIN: space, block, call that gave it back, call that did so again, 0, 0, 0.
- * Calls that only do the work of another one count once: malloc in operator new, free in operator delete. */
-struct heap_replay {
-	enum replay_want want;
+ * (0: still there; where that was not seen, the one that handed the address out again), 0, 0, 0. Rows of REPLAY_AGAIN:
+ * space, block, call that gave it back, call that did so again, 0, 0, 0, 0. Calls that only do the work of another one
+ * count once: malloc in operator new, free in operator delete. */
+struct block_replay {
 	struct replay_rows rows;
-	void *tree; /* of struct block_life, by space and address */
-	size_t block_count;
+	struct heap_replay replay;
 };
 
-struct error *heap_replay_take(struct heap_replay *replay, const struct heap_event *event) must_check;
-struct error *heap_replay_finish(struct heap_replay *replay) must_check;
-void heap_replay_deinit(struct heap_replay *replay);
+/* The struct must not be moved afterwards. */
+void block_replay_init(struct block_replay *replay, enum replay_want want);
+struct error *block_replay_take(struct block_replay *replay, const struct heap_event *event) must_check;
+/* After the last call: what is still there. */
+struct error *block_replay_finish(struct block_replay *replay) must_check;
+void block_replay_deinit(struct block_replay *replay);
 
 #endif

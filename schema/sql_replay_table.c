@@ -63,7 +63,7 @@ struct replay_cursor {
 	size_t step_count;
 	int64_t space_id; /* 0: all */
 	struct mapping_replay mappings;
-	struct heap_replay heap;
+	struct block_replay heap;
 	const int64_t *row; /* NULL: no more */
 	sqlite3_int64 number;
 };
@@ -128,7 +128,7 @@ static void reset_cursor(struct replay_cursor *cursor)
 	sqlite3_finalize(cursor->statement);
 	free(cursor->steps);
 	mapping_replay_deinit(&cursor->mappings);
-	heap_replay_deinit(&cursor->heap);
+	block_replay_deinit(&cursor->heap);
 	cursor->statement = NULL;
 	cursor->steps = NULL;
 	cursor->row = NULL;
@@ -182,14 +182,14 @@ static struct error *take_call(struct replay_cursor *cursor)
 			return NULL;
 		event.space_id = cursor->space_id;
 	}
-	return heap_replay_take(&cursor->heap, &event);
+	return block_replay_take(&cursor->heap, &event);
 }
 
 static struct error *finish(struct replay_cursor *cursor)
 {
 	sqlite3_finalize(cursor->statement);
 	cursor->statement = NULL;
-	return cursor->module->kind->of_heap ? heap_replay_finish(&cursor->heap)
+	return cursor->module->kind->of_heap ? block_replay_finish(&cursor->heap)
 					     : mapping_replay_finish(&cursor->mappings);
 }
 
@@ -227,7 +227,7 @@ static int begin_reading(sqlite3_vtab_cursor *base, int plan, const char *plan_t
 	(void)plan_text;
 	reset_cursor(cursor);
 	mapping_replay_init(&cursor->mappings, module->kind->want);
-	cursor->heap.want = module->kind->want;
+	block_replay_init(&cursor->heap, module->kind->want);
 	cursor->space_id = plan == 1 && count == 1 ? sqlite3_value_int64(values[0]) : 0;
 	if (plan == 1 && cursor->space_id <= 0)
 		return SQLITE_OK; /* there is no such space: no row */

@@ -10,7 +10,7 @@
 #include "analyzer/core/core.h"
 #include "analyzer/facts/event_stack.h"
 #include "analyzer/facts/glibc_heap.h"
-#include "analyzer/facts/heap.h"
+#include "replay/heap_lives.h"
 
 enum heap_call_kind {
 	HEAP_CALL_NONE = 0,

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "analyzer/facts/heap.h"
+#include "replay/heap_lives.h"
 
 #define A 0x5000ULL
 #define B 0x6000ULL

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+#include "replay/heap.h"
+
+#include <search.h>
+#include <stdlib.h>
+
+#include "common/cleanup.h"
+#include "replay/heap_history.h"
+
+/* No operator delete is as long as this. */
+#define WRAPPER_BYTES_MAX 4096
+#define SLOTS_MIN 64
+
+/* What a thread gave back last. */
+struct heap_thread {
+	uint32_t tid;
+	enum function_role role;
+	int64_t space_id;
+	uint64_t old_block, ip, sp, top_word;
+	uint64_t taken;	   /* heap_replay.taken of it */
+	int64_t outer;	   /* the first call of the chain that it is part of; itself when it is none's */
+	uint64_t outer_ip; /* and that one's function */
+};
+
+bool heap_call_is_realloc(const struct heap_event *event)
+{
+	return event->role == FUNCTION_REALLOC || event->role == FUNCTION_REALLOCARRAY;
+}
+
+bool heap_call_is_free(const struct heap_event *event)
+{
+	return event->role == FUNCTION_FREE || event->role == FUNCTION_DELETE;
+}
+
+bool heap_gives_back(const struct heap_event *event)
+{
+	return event->old_block && (heap_call_is_free(event) || heap_call_is_realloc(event));
+}
+
+uint64_t heap_call_moment(const struct heap_event *event)
+{
+	if (heap_call_is_free(event))
+		return event->enter_ns;
+	return event->exit_ns ?: UINT64_MAX;
+}
+
+/* ---- addresses ---- */
+
+static struct heap_history **slot_of(struct heap_history **slots, size_t slot_count, int64_t space_id, uint64_t start)
+{
+	uint64_t hash = ((start >> 4) + (uint64_t)space_id * 0xbf58476d1ce4e5b9ULL) * 0x9e3779b97f4a7c15ULL;
+	size_t at = hash >> 20 & (slot_count - 1);
+
+	while (slots[at] && (slots[at]->start != start || slots[at]->space_id != space_id))
+		at = (at + 1) & (slot_count - 1);
+	return &slots[at];
+}
+
+static struct error *make_room(struct heap_replay *replay)
+{
+	size_t slot_count = replay->slot_count ? 2 * replay->slot_count : SLOTS_MIN;
+	struct heap_history **slots;
+
+	if (2 * replay->address_count < replay->slot_count)
+		return NULL;
+	if (replay->address_count >= HEAP_REPLAY_ADDRESSES_MAX)
+		return error_format(ERROR_INVALID, "too many heap blocks to follow");
+	slots = calloc(slot_count, sizeof(struct heap_history *));
+	if (!slots)
+		return &error_no_memory;
+	for (size_t i = 0; i < replay->slot_count; i++) {
+		struct heap_history *history = replay->slots[i];
+
+		if (history)
+			*slot_of(slots, slot_count, history->space_id, history->start) = history;
+	}
+	free(replay->slots);
+	replay->slots = slots;
+	replay->slot_count = slot_count;
+	return NULL;
+}
+
+static struct error *find_or_add(struct heap_replay *replay, int64_t space_id, uint64_t start,
+				 struct heap_history **ret_history)
+{
+	struct error *err = make_room(replay);
+	struct heap_history **slot;
+
+	if (err)
+		return err;
+	slot = slot_of(replay->slots, replay->slot_count, space_id, start);
+	if (!*slot) {
+		*slot = calloc(1, sizeof(**slot));
+		if (!*slot)
+			return &error_no_memory;
+		(*slot)->space_id = space_id;
+		(*slot)->start = start;
+		replay->address_count++;
+	}
+	*ret_history = *slot;
+	return NULL;
+}
+
+/* ---- live blocks ---- */
+
+/* Blocks that overlap compare as equal, so that an address finds the block around it. */
+static int compare_ranges(const void *left, const void *right)
+{
+	const struct heap_history *a = left, *b = right;
+
+	if (a->space_id != b->space_id)
+		return a->space_id < b->space_id ? -1 : 1;
+	if (a->live_end <= b->start)
+		return -1;
+	return b->live_end <= a->start ? 1 : 0;
+}
+
+static void bury(struct heap_replay *replay, struct heap_history *history)
+{
+	tdelete(history, &replay->live, compare_ranges);
+	history->live_end = 0;
+}
+
+/* What was alive in the same memory is so no more. */
+static struct error *note_live(struct heap_replay *replay, struct heap_history *history)
+{
+	int64_t call;
+	uint64_t size;
+
+	if (history->live_end)
+		bury(replay, history);
+	if (!heap_history_live(history, &call, &size) || !size)
+		return NULL;
+	history->live_call = call;
+	history->live_end = size < UINT64_MAX - history->start ? history->start + size : UINT64_MAX;
+	history->is_overtaken = false;
+	for (;;) {
+		struct heap_history **node = tsearch(history, &replay->live, compare_ranges);
+
+		if (!node) {
+			history->live_end = 0;
+			return &error_no_memory;
+		}
+		if (*node == history)
+			return NULL;
+		(*node)->is_overtaken = true;
+		bury(replay, *node);
+	}
+}
+
+static int64_t find_around(const struct heap_replay *replay, int64_t space_id, uint64_t address)
+{
+	const struct heap_history key = {.space_id = space_id, .start = address, .live_end = address + 1};
+	struct heap_history **node = address < UINT64_MAX ? tfind(&key, &replay->live, compare_ranges) : NULL;
+
+	return node ? (*node)->live_call : HEAP_REPLAY_NO_CALL;
+}
+
+/* ---- operator delete ---- */
+
+static int compare_threads(const void *left, const void *right)
+{
+	const struct heap_thread *a = left, *b = right;
+
+	return (a->tid > b->tid) - (a->tid < b->tid);
+}
+
+static struct error *find_thread(struct heap_replay *replay, uint32_t tid, struct heap_thread **ret_thread)
+{
+	const struct heap_thread key = {.tid = tid};
+	struct heap_thread **node = tfind(&key, &replay->threads, compare_threads), *thread;
+
+	if (node) {
+		*ret_thread = *node;
+		return NULL;
+	}
+	thread = calloc(1, sizeof(*thread));
+	if (!thread)
+		return &error_no_memory;
+	thread->tid = tid;
+	if (!tsearch(thread, &replay->threads, compare_threads)) {
+		free(thread);
+		return &error_no_memory;
+	}
+	*ret_thread = thread;
+	return NULL;
+}
+
+/* An operator delete that calls or jumps to free, or to a plainer delete. A jump leaves the stack as it was; a call
+ * returns into the function. A chain of deletes passes each function once: the same again is a new call. */
+static bool is_part_of_delete(const struct heap_thread *outer, const struct heap_event *inner,
+			      const struct heap_history *history)
+{
+	if (outer->role != FUNCTION_DELETE || !heap_call_is_free(inner) || outer->space_id != inner->space_id ||
+	    outer->old_block != inner->old_block || outer->ip == inner->ip || outer->outer_ip == inner->ip ||
+	    history->born > outer->taken)
+		return false;
+	if (inner->sp == outer->sp && inner->top_word == outer->top_word)
+		return true;
+	return inner->sp < outer->sp && inner->top_word - outer->ip < WRAPPER_BYTES_MAX;
+}
+
+/* *ret_is_part: it does the work of the call that the thread made before. */
+static struct error *follow_thread(struct heap_replay *replay, const struct heap_event *event, int64_t call,
+				   const struct heap_history *history, bool *ret_is_part)
+{
+	struct heap_thread *thread;
+	struct error *err = find_thread(replay, event->tid, &thread);
+
+	if (err)
+		return err;
+	*ret_is_part = is_part_of_delete(thread, event, history);
+	if (!*ret_is_part) {
+		thread->outer = call;
+		thread->outer_ip = event->ip;
+	} else if (replay->sink.take_part) {
+		replay->sink.take_part(replay->sink.context, call, thread->outer);
+	}
+	thread->role = event->role;
+	thread->space_id = event->space_id;
+	thread->old_block = event->old_block;
+	thread->ip = event->ip;
+	thread->sp = event->sp;
+	thread->top_word = event->top_word;
+	thread->taken = replay->taken;
+	return NULL;
+}
+
+/* ---- calls ---- */
+
+static struct error *give_back(struct heap_replay *replay, const struct heap_event *event, int64_t call)
+{
+	struct heap_step step = heap_step_of(event, call);
+	struct heap_history *history;
+	struct error *err = find_or_add(replay, event->space_id, event->old_block, &history);
+	bool is_part = false;
+
+	if (!err)
+		err = follow_thread(replay, event, call, history, &is_part);
+	if (err || is_part)
+		return err;
+	if (heap_call_is_realloc(event)) {
+		step.keeps = !event->exit_ns || (!event->block && event->size);
+		step.in_place = event->exit_ns && event->block == event->old_block;
+		heap_history_absorb(history, &step, replay);
+	}
+	if (!heap_history_is_known(history))
+		step.around = find_around(replay, event->space_id, event->old_block);
+	err = heap_history_add(history, &step, replay);
+	return err ?: note_live(replay, history);
+}
+
+static struct error *hand_out(struct heap_replay *replay, const struct heap_event *event, int64_t call)
+{
+	struct heap_step step = heap_step_of(event, call);
+	struct heap_history *history;
+	struct error *err = find_or_add(replay, event->space_id, event->block, &history);
+
+	if (err)
+		return err;
+	step.is_birth = true;
+	heap_history_absorb(history, &step, replay);
+	history->born = replay->taken;
+	err = heap_history_add(history, &step, replay);
+	return err ?: note_live(replay, history);
+}
+
+struct error *heap_replay_take(struct heap_replay *replay, const struct heap_event *event, int64_t call)
+{
+	struct error *err = NULL;
+
+	replay->taken++;
+	if (heap_gives_back(event))
+		err = give_back(replay, event, call);
+	if (!err && !heap_call_is_free(event) && event->exit_ns && event->block)
+		err = hand_out(replay, event, call);
+	return err;
+}
+
+/* ---- beginning and end ---- */
+
+void heap_replay_init(struct heap_replay *replay, const struct heap_replay_sink *sink)
+{
+	*replay = (struct heap_replay){.sink = *sink};
+}
+
+static int compare_places(const void *left, const void *right)
+{
+	const struct heap_history *a = *(struct heap_history *const *)left, *b = *(struct heap_history *const *)right;
+
+	if (a->space_id != b->space_id)
+		return a->space_id < b->space_id ? -1 : 1;
+	return (a->start > b->start) - (a->start < b->start);
+}
+
+struct error *heap_replay_finish(struct heap_replay *replay)
+{
+	cleanup_free struct heap_history **places = calloc(replay->address_count + 1, sizeof(struct heap_history *));
+	size_t count = 0;
+	struct error *err = NULL;
+
+	if (!places)
+		return &error_no_memory;
+	for (size_t i = 0; i < replay->slot_count; i++) {
+		if (replay->slots[i])
+			places[count++] = replay->slots[i];
+	}
+	qsort(places, count, sizeof(struct heap_history *), compare_places);
+	for (size_t i = 0; !err && i < count; i++)
+		err = heap_history_finish(places[i], replay);
+	return err;
+}
+
+static void keep_node(void *node)
+{
+	(void)node;
+}
+
+void heap_replay_deinit(struct heap_replay *replay)
+{
+	tdestroy(replay->live, keep_node);
+	tdestroy(replay->threads, free);
+	for (size_t i = 0; i < replay->slot_count; i++)
+		heap_history_destroy(replay->slots[i]);
+	free(replay->slots);
+	*replay = (struct heap_replay){0};
+}
