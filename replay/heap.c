@@ -11,14 +11,21 @@
 #define WRAPPER_BYTES_MAX 4096
 #define SLOTS_MIN 64
 
-/* What a thread gave back last. */
+/* What a thread did last: of what it did inside of a call that is told afterwards, that is what counts. */
+struct heap_thread_call {
+	int64_t space_id;
+	uint64_t block; /* 0: there was none yet */
+	struct heap_step step;
+};
+
 struct heap_thread {
 	uint32_t tid;
+	struct heap_thread_call give, birth;
+	/* More of the call that gave back last. */
 	enum function_role role;
-	int64_t space_id;
-	uint64_t old_block, ip, sp, top_word;
+	uint64_t ip, top_word;
 	uint64_t taken;	   /* heap_replay.taken of it */
-	int64_t outer;	   /* the first call of the chain that it is part of; itself when it is none's */
+	int64_t outer;	   /* the first call of the chain of deletes that it is part of; itself when it is none's */
 	uint64_t outer_ip; /* and that one's function */
 };
 
@@ -156,7 +163,7 @@ static int64_t find_around(const struct heap_replay *replay, int64_t space_id, u
 	return node ? (*node)->live_call : HEAP_REPLAY_NO_CALL;
 }
 
-/* ---- operator delete ---- */
+/* ---- calls that are part of others ---- */
 
 static int compare_threads(const void *left, const void *right)
 {
@@ -186,94 +193,121 @@ static struct error *find_thread(struct heap_replay *replay, uint32_t tid, struc
 	return NULL;
 }
 
+static void report_part(const struct heap_replay *replay, int64_t inner, int64_t outer)
+{
+	if (replay->sink.take_part)
+		replay->sink.take_part(replay->sink.context, inner, outer);
+}
+
 /* An operator delete that calls or jumps to free, or to a plainer delete. A jump leaves the stack as it was; a call
  * returns into the function. A chain of deletes passes each function once: the same again is a new call. */
 static bool is_part_of_delete(const struct heap_thread *outer, const struct heap_event *inner,
 			      const struct heap_history *history)
 {
-	if (outer->role != FUNCTION_DELETE || !heap_call_is_free(inner) || outer->space_id != inner->space_id ||
-	    outer->old_block != inner->old_block || outer->ip == inner->ip || outer->outer_ip == inner->ip ||
+	if (outer->role != FUNCTION_DELETE || !heap_call_is_free(inner) || outer->give.space_id != inner->space_id ||
+	    outer->give.block != inner->old_block || outer->ip == inner->ip || outer->outer_ip == inner->ip ||
 	    history->born > outer->taken)
 		return false;
-	if (inner->sp == outer->sp && inner->top_word == outer->top_word)
+	if (inner->sp == outer->give.step.sp && inner->top_word == outer->top_word)
 		return true;
-	return inner->sp < outer->sp && inner->top_word - outer->ip < WRAPPER_BYTES_MAX;
+	return inner->sp < outer->give.step.sp && inner->top_word - outer->ip < WRAPPER_BYTES_MAX;
 }
 
-/* *ret_is_part: it does the work of the call that the thread made before. */
-static struct error *follow_thread(struct heap_replay *replay, const struct heap_event *event, int64_t call,
-				   const struct heap_history *history, bool *ret_is_part)
+static void note_give(const struct heap_replay *replay, struct heap_thread *thread, const struct heap_event *event,
+		      const struct heap_step *step, bool is_part)
 {
-	struct heap_thread *thread;
-	struct error *err = find_thread(replay, event->tid, &thread);
-
-	if (err)
-		return err;
-	*ret_is_part = is_part_of_delete(thread, event, history);
-	if (!*ret_is_part) {
-		thread->outer = call;
+	if (!is_part) {
+		thread->outer = step->call;
 		thread->outer_ip = event->ip;
-	} else if (replay->sink.take_part) {
-		replay->sink.take_part(replay->sink.context, call, thread->outer);
 	}
+	thread->give = (struct heap_thread_call){event->space_id, event->old_block, *step};
 	thread->role = event->role;
-	thread->space_id = event->space_id;
-	thread->old_block = event->old_block;
 	thread->ip = event->ip;
-	thread->sp = event->sp;
 	thread->top_word = event->top_word;
 	thread->taken = replay->taken;
-	return NULL;
+}
+
+/* The thread did the same thing inside of `outer`: all that it does in a call that never returned, deeper in its stack.
+ */
+static bool is_inside(const struct heap_thread_call *inner, const struct heap_history *history,
+		      const struct heap_step *outer)
+{
+	if (inner->block != history->start || inner->space_id != history->space_id ||
+	    inner->step.enter_ns < outer->enter_ns)
+		return false;
+	return outer->exit_ns ? inner->step.exit_ns && inner->step.exit_ns <= outer->exit_ns
+			      : inner->step.sp <= outer->sp;
 }
 
 /* ---- calls ---- */
 
-static struct error *give_back(struct heap_replay *replay, const struct heap_event *event, int64_t call)
+/* `inner`: what the thread did last of this kind. */
+static struct error *add(struct heap_replay *replay, struct heap_history *history, const struct heap_step *step,
+			 const struct heap_thread_call *inner)
 {
-	struct heap_step step = heap_step_of(event, call);
-	struct heap_history *history;
-	struct error *err = find_or_add(replay, event->space_id, event->old_block, &history);
-	bool is_part = false;
+	struct error *err;
 
-	if (!err)
-		err = follow_thread(replay, event, call, history, &is_part);
-	if (err || is_part)
-		return err;
-	if (heap_call_is_realloc(event)) {
-		step.keeps = !event->exit_ns || (!event->block && event->size);
-		step.in_place = event->exit_ns && event->block == event->old_block;
-		heap_history_absorb(history, &step, replay);
+	if (is_inside(inner, history, step)) {
+		report_part(replay, inner->step.call, step->call);
+		if (!heap_history_remove(history, inner->step.call, step->is_birth))
+			return NULL;
 	}
-	if (!heap_history_is_known(history))
-		step.around = find_around(replay, event->space_id, event->old_block);
-	err = heap_history_add(history, &step, replay);
+	err = heap_history_add(history, step, replay);
 	return err ?: note_live(replay, history);
 }
 
-static struct error *hand_out(struct heap_replay *replay, const struct heap_event *event, int64_t call)
+static struct error *give_back(struct heap_replay *replay, const struct heap_event *event, int64_t call,
+			       struct heap_thread *thread)
 {
 	struct heap_step step = heap_step_of(event, call);
+	struct heap_thread_call inner = thread->give;
+	struct heap_history *history;
+	struct error *err = find_or_add(replay, event->space_id, event->old_block, &history);
+	bool is_part;
+
+	if (err)
+		return err;
+	is_part = is_part_of_delete(thread, event, history);
+	if (is_part)
+		report_part(replay, call, thread->outer);
+	if (heap_call_is_realloc(event)) {
+		step.keeps = !event->exit_ns || (!event->block && event->size);
+		step.in_place = event->exit_ns && event->block == event->old_block;
+	} else {
+		inner.block = 0; /* a free has nothing inside that is told before it */
+	}
+	if (!heap_history_is_known(history))
+		step.around = find_around(replay, event->space_id, event->old_block);
+	note_give(replay, thread, event, &step, is_part);
+	return is_part ? NULL : add(replay, history, &step, &inner);
+}
+
+static struct error *hand_out(struct heap_replay *replay, const struct heap_event *event, int64_t call,
+			      struct heap_thread *thread)
+{
+	struct heap_step step = heap_step_of(event, call);
+	struct heap_thread_call inner = thread->birth;
 	struct heap_history *history;
 	struct error *err = find_or_add(replay, event->space_id, event->block, &history);
 
 	if (err)
 		return err;
 	step.is_birth = true;
-	heap_history_absorb(history, &step, replay);
 	history->born = replay->taken;
-	err = heap_history_add(history, &step, replay);
-	return err ?: note_live(replay, history);
+	thread->birth = (struct heap_thread_call){event->space_id, event->block, step};
+	return add(replay, history, &step, &inner);
 }
 
 struct error *heap_replay_take(struct heap_replay *replay, const struct heap_event *event, int64_t call)
 {
-	struct error *err = NULL;
+	struct heap_thread *thread;
+	struct error *err = find_thread(replay, event->tid, &thread);
 
 	replay->taken++;
-	if (heap_gives_back(event))
-		err = give_back(replay, event, call);
+	if (!err && heap_gives_back(event))
+		err = give_back(replay, event, call, thread);
 	if (!err && !heap_call_is_free(event) && event->exit_ns && event->block)
-		err = hand_out(replay, event, call);
+		err = hand_out(replay, event, call, thread);
 	return err;
 }
 

@@ -89,7 +89,9 @@ struct heap_gap {
 };
 
 /* What is not wanted is NULL. A life is reported when it is settled (a few calls of its address later, or at the end),
- * ends too, in no further order; a part as soon as it is known, and its outer call may turn out to be a part itself. */
+ * ends too, in no further order. A part is reported as soon as it is known, and its outer call may turn out to be a
+ * part itself. Where an outer call returned only after others had used the address again and again, what its part did
+ * has been reported as that one's: who has a use for it looks the outermost call up. */
 struct heap_replay_sink {
 	struct error *(*take_life)(void *context, const struct heap_replay_life *life);
 	struct error *(*take_end)(void *context, const struct heap_replay_end *end);

@@ -256,25 +256,17 @@ struct error *heap_history_add(struct heap_history *history, const struct heap_s
 	return err || history->count <= HEAP_STEPS ? err : settle_oldest(history, replay);
 }
 
-/* Everything that a thread does in a call that never returned, deeper in its stack. */
-static bool is_part(const struct heap_step *inner, const struct heap_step *outer)
+bool heap_history_remove(struct heap_history *history, int64_t call, bool is_birth)
 {
-	if (inner->tid != outer->tid || inner->is_birth != outer->is_birth || inner->enter_ns < outer->enter_ns)
+	unsigned at = 0;
+
+	while (at < history->count && (history->steps[at].call != call || history->steps[at].is_birth != is_birth))
+		at++;
+	if (at == history->count)
 		return false;
-	return outer->exit_ns ? inner->exit_ns && inner->exit_ns <= outer->exit_ns : inner->sp <= outer->sp;
-}
-
-void heap_history_absorb(struct heap_history *history, const struct heap_step *outer, const struct heap_replay *replay)
-{
-	unsigned kept = 0;
-
-	for (unsigned i = 0; i < history->count; i++) {
-		if (!is_part(&history->steps[i], outer))
-			history->steps[kept++] = history->steps[i];
-		else if (replay->sink.take_part)
-			replay->sink.take_part(replay->sink.context, history->steps[i].call, outer->call);
-	}
-	history->count = (unsigned char)kept;
+	history->count--;
+	memmove(&history->steps[at], &history->steps[at + 1], (history->count - at) * sizeof(history->steps[0]));
+	return true;
 }
 
 bool heap_history_is_known(const struct heap_history *history)

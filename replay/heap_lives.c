@@ -49,15 +49,37 @@ static int compare_lives(const void *left, const void *right)
 
 static size_t find_life(const struct collection *collection, int64_t first, bool unseen)
 {
-	struct heap_replay_life key = {.first = first, .unseen = unseen}, *life;
+	struct heap_replay_life key = {.unseen = unseen}, *life;
 
 	if (first == HEAP_REPLAY_NO_CALL)
 		return SIZE_MAX;
-	/* What lies around an address may have been found before its outermost call returned. */
-	if (!unseen)
-		key.first = (int64_t)collection->outer[first];
+	key.first = (int64_t)collection->outer[first];
 	life = bsearch(&key, collection->lives, collection->life_count, sizeof(key), compare_lives);
 	return life ? (size_t)(life - collection->lives) : SIZE_MAX;
+}
+
+/* What was reported of inner calls is their outermost one's. */
+static void find_outermost(const struct heap *heap, struct collection *collection)
+{
+	for (size_t i = 0; i < heap->event_count; i++) {
+		size_t outer = i;
+
+		while (collection->outer[outer] != outer)
+			outer = collection->outer[outer];
+		collection->outer[i] = outer;
+		if (outer != i && collection->ends[i].end != HEAP_END_NONE) {
+			collection->ends[outer] = collection->ends[i];
+			collection->ends[i].end = HEAP_END_NONE;
+		}
+	}
+	for (size_t i = 0; i < collection->life_count; i++) {
+		struct heap_replay_life *life = &collection->lives[i];
+
+		life->first = (int64_t)collection->outer[life->first];
+		if (life->gone >= 0)
+			life->gone = (int64_t)collection->outer[life->gone];
+	}
+	qsort(collection->lives, collection->life_count, sizeof(*collection->lives), compare_lives);
 }
 
 static struct heap_life life_of(const struct heap_replay_life *life)
@@ -74,14 +96,7 @@ static struct heap_life life_of(const struct heap_replay_life *life)
 
 static void settle(struct heap *heap, struct collection *collection)
 {
-	for (size_t i = heap->event_count; i-- > 0;) {
-		size_t outer = i;
-
-		while (collection->outer[outer] != outer)
-			outer = collection->outer[outer];
-		collection->outer[i] = outer;
-	}
-	qsort(collection->lives, collection->life_count, sizeof(*collection->lives), compare_lives);
+	find_outermost(heap, collection);
 	for (size_t i = 0; i < collection->life_count; i++)
 		heap->lives[i] = life_of(&collection->lives[i]);
 	heap->life_count = collection->life_count;
