@@ -11,22 +11,29 @@
 #define WRAPPER_BYTES_MAX 4096
 #define SLOTS_MIN 64
 
-/* What a thread did last: of what it did inside of a call that is told afterwards, that is what counts. */
+/* As much of a call as tells what it is part of, or what is part of it. */
 struct heap_thread_call {
 	int64_t space_id;
-	uint64_t block; /* 0: there was none yet */
+	uint64_t block; /* that was given back or handed out; 0: there was no call yet */
 	struct heap_step step;
-};
-
-struct heap_thread {
-	uint32_t tid;
-	struct heap_thread_call give, birth;
-	/* More of the call that gave back last. */
 	enum function_role role;
 	uint64_t ip, top_word;
 	uint64_t taken;	   /* heap_replay.taken of it */
 	int64_t outer;	   /* the first call of the chain of deletes that it is part of; itself when it is none's */
 	uint64_t outer_ip; /* and that one's function */
+};
+
+/* What a thread did last. More than one call, for a signal's handler may come between a call and its part. */
+#define THREAD_CALLS 4
+
+struct heap_thread_calls {
+	struct heap_thread_call calls[THREAD_CALLS];
+	unsigned next;
+};
+
+struct heap_thread {
+	uint32_t tid;
+	struct heap_thread_calls gives, births;
 };
 
 bool heap_call_is_realloc(const struct heap_event *event)
@@ -199,58 +206,64 @@ static void report_part(const struct heap_replay *replay, int64_t inner, int64_t
 		replay->sink.take_part(replay->sink.context, inner, outer);
 }
 
+/* The newest with that block, or NULL. */
+static const struct heap_thread_call *find_call(const struct heap_thread_calls *calls, int64_t space_id, uint64_t block)
+{
+	for (unsigned i = 1; i <= THREAD_CALLS; i++) {
+		const struct heap_thread_call *call = &calls->calls[(calls->next - i) % THREAD_CALLS];
+
+		if (call->block == block && call->space_id == space_id)
+			return call;
+	}
+	return NULL;
+}
+
 /* An operator delete that calls or jumps to free, or to a plainer delete. A jump leaves the stack as it was; a call
  * returns into the function. A chain of deletes passes each function once: the same again is a new call. */
-static bool is_part_of_delete(const struct heap_thread *outer, const struct heap_event *inner,
+static bool is_part_of_delete(const struct heap_thread_call *outer, const struct heap_event *inner,
 			      const struct heap_history *history)
 {
-	if (outer->role != FUNCTION_DELETE || !heap_call_is_free(inner) || outer->give.space_id != inner->space_id ||
-	    outer->give.block != inner->old_block || outer->ip == inner->ip || outer->outer_ip == inner->ip ||
-	    history->born > outer->taken)
+	if (!outer || outer->role != FUNCTION_DELETE || !heap_call_is_free(inner) || outer->ip == inner->ip ||
+	    outer->outer_ip == inner->ip || history->born > outer->taken)
 		return false;
-	if (inner->sp == outer->give.step.sp && inner->top_word == outer->top_word)
+	if (inner->sp == outer->step.sp && inner->top_word == outer->top_word)
 		return true;
-	return inner->sp < outer->give.step.sp && inner->top_word - outer->ip < WRAPPER_BYTES_MAX;
+	return inner->sp < outer->step.sp && inner->top_word - outer->ip < WRAPPER_BYTES_MAX;
 }
 
-static void note_give(const struct heap_replay *replay, struct heap_thread *thread, const struct heap_event *event,
-		      const struct heap_step *step, bool is_part)
+/* `outer`: the one that it is part of, or NULL. */
+static void note_call(const struct heap_replay *replay, struct heap_thread_calls *calls, uint64_t block,
+		      const struct heap_event *event, const struct heap_step *step,
+		      const struct heap_thread_call *outer)
 {
-	if (!is_part) {
-		thread->outer = step->call;
-		thread->outer_ip = event->ip;
-	}
-	thread->give = (struct heap_thread_call){event->space_id, event->old_block, *step};
-	thread->role = event->role;
-	thread->ip = event->ip;
-	thread->top_word = event->top_word;
-	thread->taken = replay->taken;
-}
+	const struct heap_thread_call call = {
+		.space_id = event->space_id,
+		.block = block,
+		.step = *step,
+		.role = event->role,
+		.ip = event->ip,
+		.top_word = event->top_word,
+		.taken = replay->taken,
+		.outer = outer ? outer->outer : step->call,
+		.outer_ip = outer ? outer->outer_ip : event->ip,
+	};
 
-/* The thread did the same thing inside of `outer`: all that it does in a call that never returned, deeper in its stack.
- */
-static bool is_inside(const struct heap_thread_call *inner, const struct heap_history *history,
-		      const struct heap_step *outer)
-{
-	if (inner->block != history->start || inner->space_id != history->space_id ||
-	    inner->step.enter_ns < outer->enter_ns)
-		return false;
-	return outer->exit_ns ? inner->step.exit_ns && inner->step.exit_ns <= outer->exit_ns
-			      : inner->step.sp <= outer->sp;
+	calls->calls[calls->next++ % THREAD_CALLS] = call;
 }
 
 /* ---- calls ---- */
 
-/* `inner`: what the thread did last of this kind. */
+/* `last`: what the thread did last to that address, if it may have been inside. It is asked for only where others have
+ * used the address so often since that it has been settled: else the address's own steps tell. */
 static struct error *add(struct heap_replay *replay, struct heap_history *history, const struct heap_step *step,
-			 const struct heap_thread_call *inner)
+			 const struct heap_thread_call *last)
 {
 	struct error *err;
 
-	if (is_inside(inner, history, step)) {
-		report_part(replay, inner->step.call, step->call);
-		if (!heap_history_remove(history, inner->step.call, step->is_birth))
-			return NULL;
+	if (!step->is_free && !heap_history_absorb(history, step, replay) && last &&
+	    heap_step_is_inside(&last->step, step)) {
+		report_part(replay, last->step.call, step->call);
+		return NULL;
 	}
 	err = heap_history_add(history, step, replay);
 	return err ?: note_live(replay, history);
@@ -259,34 +272,33 @@ static struct error *add(struct heap_replay *replay, struct heap_history *histor
 static struct error *give_back(struct heap_replay *replay, const struct heap_event *event, int64_t call,
 			       struct heap_thread *thread)
 {
+	const struct heap_thread_call *last = find_call(&thread->gives, event->space_id, event->old_block);
 	struct heap_step step = heap_step_of(event, call);
-	struct heap_thread_call inner = thread->give;
 	struct heap_history *history;
 	struct error *err = find_or_add(replay, event->space_id, event->old_block, &history);
-	bool is_part;
 
 	if (err)
 		return err;
-	is_part = is_part_of_delete(thread, event, history);
-	if (is_part)
-		report_part(replay, call, thread->outer);
+	if (is_part_of_delete(last, event, history)) {
+		report_part(replay, call, last->outer);
+		note_call(replay, &thread->gives, event->old_block, event, &step, last);
+		return NULL;
+	}
 	if (heap_call_is_realloc(event)) {
 		step.keeps = !event->exit_ns || (!event->block && event->size);
 		step.in_place = event->exit_ns && event->block == event->old_block;
-	} else {
-		inner.block = 0; /* a free has nothing inside that is told before it */
 	}
 	if (!heap_history_is_known(history))
 		step.around = find_around(replay, event->space_id, event->old_block);
-	note_give(replay, thread, event, &step, is_part);
-	return is_part ? NULL : add(replay, history, &step, &inner);
+	err = add(replay, history, &step, last);
+	note_call(replay, &thread->gives, event->old_block, event, &step, NULL);
+	return err;
 }
 
 static struct error *hand_out(struct heap_replay *replay, const struct heap_event *event, int64_t call,
 			      struct heap_thread *thread)
 {
 	struct heap_step step = heap_step_of(event, call);
-	struct heap_thread_call inner = thread->birth;
 	struct heap_history *history;
 	struct error *err = find_or_add(replay, event->space_id, event->block, &history);
 
@@ -294,8 +306,9 @@ static struct error *hand_out(struct heap_replay *replay, const struct heap_even
 		return err;
 	step.is_birth = true;
 	history->born = replay->taken;
-	thread->birth = (struct heap_thread_call){event->space_id, event->block, step};
-	return add(replay, history, &step, &inner);
+	err = add(replay, history, &step, find_call(&thread->births, event->space_id, event->block));
+	note_call(replay, &thread->births, event->block, event, &step, NULL);
+	return err;
 }
 
 struct error *heap_replay_take(struct heap_replay *replay, const struct heap_event *event, int64_t call)

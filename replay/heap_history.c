@@ -256,17 +256,25 @@ struct error *heap_history_add(struct heap_history *history, const struct heap_s
 	return err || history->count <= HEAP_STEPS ? err : settle_oldest(history, replay);
 }
 
-bool heap_history_remove(struct heap_history *history, int64_t call, bool is_birth)
+bool heap_step_is_inside(const struct heap_step *inner, const struct heap_step *outer)
 {
-	unsigned at = 0;
-
-	while (at < history->count && (history->steps[at].call != call || history->steps[at].is_birth != is_birth))
-		at++;
-	if (at == history->count)
+	if (inner->tid != outer->tid || inner->is_birth != outer->is_birth || inner->enter_ns < outer->enter_ns)
 		return false;
-	history->count--;
-	memmove(&history->steps[at], &history->steps[at + 1], (history->count - at) * sizeof(history->steps[0]));
-	return true;
+	return outer->exit_ns ? inner->exit_ns && inner->exit_ns <= outer->exit_ns : inner->sp <= outer->sp;
+}
+
+bool heap_history_absorb(struct heap_history *history, const struct heap_step *outer, const struct heap_replay *replay)
+{
+	unsigned char kept = 0, count = history->count;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (!heap_step_is_inside(&history->steps[i], outer))
+			history->steps[kept++] = history->steps[i];
+		else if (replay->sink.take_part)
+			replay->sink.take_part(replay->sink.context, history->steps[i].call, outer->call);
+	}
+	history->count = kept;
+	return kept < count;
 }
 
 bool heap_history_is_known(const struct heap_history *history)

@@ -68,9 +68,12 @@ bool heap_history_is_known(const struct heap_history *history);
 /* The newest birth, when nothing has given it back since; false: none. A birth that was not seen counts as none. */
 bool heap_history_live(const struct heap_history *history, int64_t *ret_call, uint64_t *ret_size);
 
-/* Takes out the step of an inner call, in whose place its outer one will be added. False: it has been settled, and what
- * it did is reported as the inner call's, or will be. */
-bool heap_history_remove(struct heap_history *history, int64_t call, bool is_birth);
+/* The same thread did it inside of the call `outer`: all that it does in one that never returned, deeper in its stack.
+ */
+bool heap_step_is_inside(const struct heap_step *inner, const struct heap_step *outer);
+/* Takes out the steps of that kind that are inside of `outer`, in whose place it will be added, and reports them.
+ * False: there is none. */
+bool heap_history_absorb(struct heap_history *history, const struct heap_step *outer, const struct heap_replay *replay);
 struct error *heap_history_add(struct heap_history *history, const struct heap_step *step,
 			       const struct heap_replay *replay) must_check;
 struct error *heap_history_finish(struct heap_history *history, const struct heap_replay *replay) must_check;

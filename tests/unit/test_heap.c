@@ -226,6 +226,35 @@ static void order(void **state)
 	assert_true(heap_ordered(&made_in_time, &far));
 }
 
+/* A signal's handler allocates between the return of malloc and that of the operator new around it. */
+static void new_interrupted(void **state)
+{
+	(void)state;
+	BUILD(made(1, 12, 18, FUNCTION_MALLOC, 0, A, 100), made(1, 19, 20, FUNCTION_MALLOC, 0, B, 50),
+	      made(1, 21, 21, FUNCTION_FREE, B, 0, 0), made(1, 10, 30, FUNCTION_NEW, 0, A, 100));
+	assert_int_equal(heap.life_count, 2);
+	assert_int_equal(heap.outer[0], 3);
+	assert_int_equal(heap.outer[1], 1);
+	assert_int_equal(heap_last_life(&heap, A)->born, 3);
+	heap_deinit(&heap);
+}
+
+/* And between an operator delete and the free that it jumps to. */
+static void delete_interrupted(void **state)
+{
+	(void)state;
+	BUILD(made(1, 10, 20, FUNCTION_NEW, 0, A, 100), made(1, 30, 30, FUNCTION_DELETE, A, 0, 0),
+	      made(1, 31, 35, FUNCTION_MALLOC, 0, B, 50), made(1, 36, 36, FUNCTION_FREE, B, 0, 0),
+	      made(1, 40, 40, FUNCTION_FREE, A, 0, 0));
+	events[4].top_word = events[1].top_word;
+	heap_deinit(&heap);
+	assert_null(heap_build(events, 5, &heap));
+	assert_int_equal(heap.outer[4], 1);
+	assert_int_equal(heap.ends[4], HEAP_END_NONE);
+	assert_int_equal(heap.ends[3], HEAP_END_LIFE);
+	heap_deinit(&heap);
+}
+
 /* glibc's reallocarray calls realloc, which gives the block back and returns nothing. */
 static void reallocarray_to_nothing(void **state)
 {
@@ -499,6 +528,8 @@ int main(void)
 		cmocka_unit_test(interior_and_neighbours),
 		cmocka_unit_test(never_returned),
 		cmocka_unit_test(order),
+		cmocka_unit_test(new_interrupted),
+		cmocka_unit_test(delete_interrupted),
 		cmocka_unit_test(reallocarray_to_nothing),
 		cmocka_unit_test(realloc_returns_very_late),
 		cmocka_unit_test(stale_realloc),
