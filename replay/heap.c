@@ -129,6 +129,11 @@ static int compare_ranges(const void *left, const void *right)
 	return b->live_end <= a->start ? 1 : 0;
 }
 
+static uint64_t end_of(uint64_t start, uint64_t size)
+{
+	return size < UINT64_MAX - start ? start + size : UINT64_MAX;
+}
+
 static void bury(struct heap_replay *replay, struct heap_history *history)
 {
 	tdelete(history, &replay->live, compare_ranges);
@@ -146,8 +151,7 @@ static struct error *note_live(struct heap_replay *replay, struct heap_history *
 	if (!heap_history_live(history, &call, &size) || !size)
 		return NULL;
 	history->live_call = call;
-	history->live_end = size < UINT64_MAX - history->start ? history->start + size : UINT64_MAX;
-	history->is_overtaken = false;
+	history->live_end = end_of(history->start, size);
 	for (;;) {
 		struct heap_history **node = tsearch(history, &replay->live, compare_ranges);
 
@@ -157,17 +161,29 @@ static struct error *note_live(struct heap_replay *replay, struct heap_history *
 		}
 		if (*node == history)
 			return NULL;
-		(*node)->is_overtaken = true;
+		if ((*node)->born > history->born) {
+			history->live_end = 0;
+			return NULL;
+		}
 		bury(replay, *node);
 	}
 }
 
-static int64_t find_around(const struct heap_replay *replay, int64_t space_id, uint64_t address)
+/* The tree is made when it is asked for first: where every call was recorded and none is wrong, it never is. */
+static struct error *find_around(struct heap_replay *replay, int64_t space_id, uint64_t address, int64_t *ret_call)
 {
-	const struct heap_history key = {.space_id = space_id, .start = address, .live_end = address + 1};
-	struct heap_history **node = address < UINT64_MAX ? tfind(&key, &replay->live, compare_ranges) : NULL;
+	const struct heap_history key = {.space_id = space_id, .start = address, .live_end = end_of(address, 1)};
+	struct heap_history **node;
+	struct error *err = NULL;
 
-	return node ? (*node)->live_call : HEAP_REPLAY_NO_CALL;
+	for (size_t i = 0; !err && !replay->knows_live && i < replay->slot_count; i++)
+		err = replay->slots[i] ? note_live(replay, replay->slots[i]) : NULL;
+	if (err)
+		return err;
+	replay->knows_live = true;
+	node = tfind(&key, &replay->live, compare_ranges);
+	*ret_call = node ? (*node)->live_call : HEAP_REPLAY_NO_CALL;
+	return NULL;
 }
 
 /* ---- calls that are part of others ---- */
@@ -266,7 +282,7 @@ static struct error *add(struct heap_replay *replay, struct heap_history *histor
 		return NULL;
 	}
 	err = heap_history_add(history, step, replay);
-	return err ?: note_live(replay, history);
+	return err || !replay->knows_live ? err : note_live(replay, history);
 }
 
 static struct error *give_back(struct heap_replay *replay, const struct heap_event *event, int64_t call,
@@ -289,8 +305,9 @@ static struct error *give_back(struct heap_replay *replay, const struct heap_eve
 		step.in_place = event->exit_ns && event->block == event->old_block;
 	}
 	if (!heap_history_is_known(history))
-		step.around = find_around(replay, event->space_id, event->old_block);
-	err = add(replay, history, &step, last);
+		err = find_around(replay, event->space_id, event->old_block, &step.around);
+	if (!err)
+		err = add(replay, history, &step, last);
 	note_call(replay, &thread->gives, event->old_block, event, &step, NULL);
 	return err;
 }
@@ -340,6 +357,28 @@ static int compare_places(const void *left, const void *right)
 	return (a->start > b->start) - (a->start < b->start);
 }
 
+/* Of two live blocks in the same memory the elder one's end was not seen. */
+static void mark_overtaken(struct heap_history **places, size_t count)
+{
+	struct heap_history *reach = NULL;
+	uint64_t reach_end = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		int64_t call;
+		uint64_t size, end;
+
+		if (!heap_history_live(places[i], &call, &size))
+			continue;
+		end = end_of(places[i]->start, size);
+		if (reach && reach->space_id == places[i]->space_id && reach_end > places[i]->start)
+			(reach->born < places[i]->born ? reach : places[i])->is_overtaken = true;
+		if (!reach || reach->space_id != places[i]->space_id || end > reach_end) {
+			reach = places[i];
+			reach_end = end;
+		}
+	}
+}
+
 struct error *heap_replay_finish(struct heap_replay *replay)
 {
 	cleanup_free struct heap_history **places = calloc(replay->address_count + 1, sizeof(struct heap_history *));
@@ -353,6 +392,7 @@ struct error *heap_replay_finish(struct heap_replay *replay)
 			places[count++] = replay->slots[i];
 	}
 	qsort(places, count, sizeof(struct heap_history *), compare_places);
+	mark_overtaken(places, count);
 	for (size_t i = 0; !err && i < count; i++)
 		err = heap_history_finish(places[i], replay);
 	return err;

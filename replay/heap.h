@@ -106,6 +106,7 @@ struct heap_replay {
 	/* Not the caller's. */
 	struct heap_history **slots; /* by space and address: open addressing */
 	size_t slot_count, address_count;
+	bool knows_live;
 	void *live;    /* tree of struct heap_history: those with a live block of some size, by its range */
 	void *threads; /* tree of struct heap_thread, by id */
 	uint64_t taken;
