@@ -34,7 +34,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
-#include "schema/record.h"
+#include "schema/record_call.h"
 
 /* More addresses than this are an error: about 3 GiB. */
 #define HEAP_REPLAY_ADDRESSES_MAX (8U << 20)

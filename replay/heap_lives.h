@@ -15,7 +15,7 @@
 
 #include "common/error.h"
 #include "replay/heap.h"
-#include "schema/record.h"
+#include "schema/record_call.h"
 
 /* In place of an event's index. */
 #define HEAP_ALIVE SIZE_MAX	   /* not given back */

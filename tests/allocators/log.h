@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "schema/record.h"
+#include "schema/record_call.h"
 
 #define LOG_SEQUENCES_MAX 20000
 #define LOG_EVENTS_MAX (1U << 21)
