@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 #define GRAIN_BYTES (64u << 10)
 
@@ -42,20 +43,17 @@ static bool is_zero(const uint8_t *bytes, size_t size)
 
 static struct error *add(struct bundle_extents *extents, uint64_t offset, uint64_t bytes)
 {
-	struct bundle_extent *last = extents->count ? &extents->extents[extents->count - 1] : NULL, *grown;
+	struct bundle_extent *last = extents->count ? &extents->extents[extents->count - 1] : NULL;
+	struct error *err;
 
 	if (last && last->offset + last->bytes == offset) {
 		last->bytes += bytes;
 		return NULL;
 	}
-	if ((extents->count & (extents->count - 1)) == 0) {
-		grown = reallocarray(extents->extents, extents->count ? 2 * extents->count : 1, sizeof(*grown));
-		if (!grown)
-			return &error_no_memory;
-		extents->extents = grown;
-	}
-	extents->extents[extents->count++] = (struct bundle_extent){offset, bytes};
-	return NULL;
+	err = array_reserve(extents->extents, extents->capacity, extents->count + 1);
+	if (!err)
+		extents->extents[extents->count++] = (struct bundle_extent){offset, bytes};
+	return err;
 }
 
 /* A grain that begins at `offset`, which may be the file's last and short. */

@@ -15,7 +15,7 @@ struct bundle_extent {
 
 struct bundle_extents {
 	struct bundle_extent *extents; /* by rising offset, not touching each other */
-	size_t count;
+	size_t count, capacity;
 	uint64_t file_bytes;
 	uint64_t stored; /* sum of their bytes */
 	uint32_t crc;

@@ -18,6 +18,7 @@
 #include "bundle/manifest.h"
 #include "common/cleanup.h"
 #include "common/output.h"
+#include "common/vector.h"
 
 #define CHUNK_BYTES (1u << 20)
 
@@ -31,7 +32,8 @@ struct source {
 struct packing {
 	const struct bundle_contents *contents;
 	struct bundle_manifest manifest;
-	struct source *sources;
+	struct source *sources; /* one for each of the manifest's members */
+	size_t source_count;
 	size_t other_count; /* files without a build-id */
 	struct archive *archive;
 	uint8_t *buffer;
@@ -40,7 +42,7 @@ struct packing {
 
 static void packing_deinit(struct packing *packing)
 {
-	for (size_t i = 0; i < packing->manifest.member_count; i++)
+	for (size_t i = 0; i < packing->source_count; i++)
 		bundle_extents_deinit(&packing->sources[i].extents);
 	free(packing->sources);
 	free(packing->buffer);
@@ -53,34 +55,28 @@ static void packing_deinit(struct packing *packing)
 static struct error *add_member(struct packing *packing, const char *name, const char *path, int fd)
 {
 	struct bundle_manifest *manifest = &packing->manifest;
-	size_t count = manifest->member_count;
-	struct bundle_member *members = reallocarray(manifest->members, count + 1, sizeof(*members));
-	struct source *sources, *source;
+	struct bundle_extents *extents;
 	struct stat status;
 	struct error *err;
 
-	if (!members)
-		return &error_no_memory;
-	manifest->members = members;
-	sources = reallocarray(packing->sources, count + 1, sizeof(*sources));
-	if (!sources)
-		return &error_no_memory;
-	packing->sources = sources;
-	if (count >= MANIFEST_MEMBERS_MAX)
+	if (manifest->member_count >= MANIFEST_MEMBERS_MAX)
 		return error_format(ERROR_UNSUPPORTED, "more than %d files", MANIFEST_MEMBERS_MAX);
 	if (fstat(fd, &status) < 0)
 		return error_errno(errno, "cannot read %s", path);
-	source = &sources[count];
-	*source = (struct source){.path = path, .device = status.st_dev, .inode = status.st_ino};
-	err = bundle_extents_read(fd, path, &source->extents);
+	err = array_push(packing->sources, packing->source_count,
+			 (struct source){.path = path, .device = status.st_dev, .inode = status.st_ino});
 	if (err)
 		return err;
-	members[count] = (struct bundle_member){.name = strdup(name),
-						.bytes = source->extents.file_bytes,
-						.stored = source->extents.stored,
-						.crc = source->extents.crc};
-	manifest->member_count++;
-	return members[count].name ? NULL : &error_no_memory;
+	extents = &packing->sources[packing->source_count - 1].extents;
+	err = bundle_extents_read(fd, path, extents)
+		      ?: array_push(manifest->members, manifest->member_count,
+				    (struct bundle_member){.name = strdup(name),
+							   .bytes = extents->file_bytes,
+							   .stored = extents->stored,
+							   .crc = extents->crc});
+	if (err)
+		return err;
+	return manifest->members[manifest->member_count - 1].name ? NULL : &error_no_memory;
 }
 
 static struct error *add_content(struct packing *packing, const char *name, const char *path)
@@ -354,11 +350,10 @@ static struct error *put_member(struct packing *packing, size_t index)
 		err = put_hole(packing, extent->offset - at) ?: put_extent(packing, source, fd, extent, &sum);
 		at = extent->offset + extent->bytes;
 	}
-	if (!err)
-		err = put_hole(packing, member->bytes - at);
-	if (!err && sum.crc != member->crc)
-		err = error_format(ERROR_SYSTEM, "%s changed while it was packed", source->path);
-	return err;
+	err = err ?: put_hole(packing, member->bytes - at);
+	if (err || sum.crc == member->crc)
+		return err;
+	return error_format(ERROR_SYSTEM, "%s changed while it was packed", source->path);
 }
 
 static struct error *put_manifest(struct packing *packing)
@@ -390,18 +385,19 @@ static struct error *put_all(struct packing *packing, int fd)
 	err = put_manifest(packing);
 	for (size_t i = 0; !err && i < packing->manifest.member_count; i++)
 		err = put_member(packing, i);
-	if (!err && archive_write_close(packing->archive) != ARCHIVE_OK)
-		err = write_failure(packing);
-	if (!err)
-		packing->packed.bytes = (uint64_t)archive_filter_bytes(packing->archive, -1);
-	return err;
+	if (err)
+		return err;
+	if (archive_write_close(packing->archive) != ARCHIVE_OK)
+		return write_failure(packing);
+	packing->packed.bytes = (uint64_t)archive_filter_bytes(packing->archive, -1);
+	return NULL;
 }
 
 struct error *bundle_pack(const struct bundle_contents *contents, const char *path, struct bundle_packed *ret_packed)
 {
-	struct packing packing = {.contents = contents};
+	cleanup_with(packing_deinit) struct packing packing = {.contents = contents};
 	struct output output;
-	struct error *err = output_open(path, true, &output);
+	struct error *err = output_open(path, /* is_private= */ true, &output);
 
 	if (err)
 		return err;
@@ -410,12 +406,10 @@ struct error *bundle_pack(const struct bundle_contents *contents, const char *pa
 		if (output.device == packing.sources[i].device && output.inode == packing.sources[i].inode)
 			err = error_format(ERROR_INVALID, "it is to hold that file itself");
 	}
-	if (!err)
-		err = put_all(&packing, output.fd);
+	err = err ?: put_all(&packing, output.fd);
 	err = err ? error_prefix(err, "cannot write %s", path) : output_commit(&output);
 	output_deinit(&output);
 	if (!err)
 		*ret_packed = packing.packed;
-	packing_deinit(&packing);
 	return err;
 }

@@ -230,11 +230,13 @@ static struct error *read_data(struct unpacking *unpacking, const struct bundle_
 		if (fd >= 0)
 			err = write_all(fd, member->name, block, size, (uint64_t)offset);
 	}
-	if (!err && (sum.stored != member->stored || sum.crc != member->crc))
+	if (err)
+		return err;
+	if (sum.stored != member->stored || sum.crc != member->crc)
 		return error_format(ERROR_INVALID, "damaged: %s is not what was packed", member->name);
-	if (!err && fd >= 0 && ftruncate(fd, (off_t)member->bytes) < 0)
+	if (fd >= 0 && ftruncate(fd, (off_t)member->bytes) < 0)
 		return error_format(ERROR_SYSTEM, "cannot unpack %s: %s", member->name, strerror(errno));
-	return err;
+	return NULL;
 }
 
 static struct error *unpack_member(struct unpacking *unpacking, struct archive_entry *entry)
@@ -279,14 +281,16 @@ static struct error *unpack_all(struct unpacking *unpacking)
 
 	while (!err && (status = archive_read_next_header(unpacking->archive, &entry)) == ARCHIVE_OK)
 		err = unpack_member(unpacking, entry);
-	if (!err && status != ARCHIVE_EOF)
-		err = read_failure(unpacking);
-	for (size_t i = 0; !err && i < unpacking->manifest.member_count; i++) {
+	if (err)
+		return err;
+	if (status != ARCHIVE_EOF)
+		return read_failure(unpacking);
+	for (size_t i = 0; i < unpacking->manifest.member_count; i++) {
 		if (!unpacking->seen[i])
-			err = error_format(ERROR_INVALID, "damaged: %s is missing",
-					   unpacking->manifest.members[i].name);
+			return error_format(ERROR_INVALID, "damaged: %s is missing",
+					    unpacking->manifest.members[i].name);
 	}
-	return err;
+	return NULL;
 }
 
 /* ---- the whole ---- */
@@ -320,11 +324,9 @@ static struct error *tell_host(struct unpacking *unpacking)
 		if (look.content)
 			err = place_of(unpacking, look.content, &content);
 		look.content = content;
-		if (!err)
-			err = elf_host_tell(bundle->host, &look);
+		err = err ?: elf_host_tell(bundle->host, &look);
 	}
-	if (!err)
-		err = place_of(unpacking, "files/vdso", &vdso);
+	err = err ?: place_of(unpacking, "files/vdso", &vdso);
 	return !err && vdso ? elf_host_tell_vdso(bundle->host, vdso) : err;
 }
 

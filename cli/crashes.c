@@ -10,6 +10,8 @@
 #include "analyzer/facts/crash_id.h"
 #include "cli/core_place.h"
 #include "cli/crashes_vault.h"
+#include "common/cleanup.h"
+#include "common/vector.h"
 #include "schema/reader.h"
 #include "schema/reader_deaths.h"
 
@@ -174,23 +176,14 @@ static bool is_meant(const struct match_query *query, const struct crash_row *ro
 static struct error *add_if_meant(struct collecting *collecting, struct crash_row *row)
 {
 	struct crash_rows *rows = &collecting->rows;
-	struct crash_row *grown;
+	bool meant = is_meant(collecting->query, row);
+	struct error *err = meant ? array_reserve(rows->rows, rows->capacity, rows->count + 1) : NULL;
 
-	if (!is_meant(collecting->query, row)) {
+	if (!meant || err)
 		crash_row_deinit(row);
-		return NULL;
-	}
-	/* Grown at each power of two. */
-	if (!(rows->count & (rows->count - 1))) {
-		grown = reallocarray(rows->rows, rows->count ? 2 * rows->count : 1, sizeof(*grown));
-		if (!grown) {
-			crash_row_deinit(row);
-			return &error_no_memory;
-		}
-		rows->rows = grown;
-	}
-	rows->rows[rows->count++] = *row;
-	return NULL;
+	else
+		rows->rows[rows->count++] = *row;
+	return err;
 }
 
 static struct error *add_signals(struct collecting *collecting)
@@ -218,7 +211,7 @@ static struct error *add_signals(struct collecting *collecting)
 static struct error *add_exits(struct collecting *collecting)
 {
 	struct store_reader *store = collecting->sources->store;
-	struct exit_state *exits = NULL;
+	cleanup_free struct exit_state *exits = NULL;
 	size_t count = 0, before = collecting->rows.count;
 	struct error *err = store_reader_exit_states(store, 0, CRASHES_MAX, &exits, &count);
 
@@ -227,7 +220,6 @@ static struct error *add_exits(struct collecting *collecting)
 
 		err = take_exit(store, &exits[i], &row) ?: add_if_meant(collecting, &row);
 	}
-	free(exits);
 	return err;
 }
 

@@ -63,7 +63,7 @@ struct crash_sources {
 
 struct crash_rows {
 	struct crash_row *rows;
-	size_t count;
+	size_t count, capacity;
 };
 
 /* The newest `limit` crashes (0: all of them, but never more than 10000 of the record) that the query means. A row of

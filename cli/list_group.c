@@ -16,6 +16,7 @@
 #include "cli/progress.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
+#include "common/vector.h"
 
 #define DEFAULT_LIMIT 200
 #define EXAMPLES 3
@@ -46,7 +47,7 @@ static void grouping_deinit(struct grouping *grouping)
 
 static struct error *find_group(struct grouping *grouping, const char *signature, struct group **ret)
 {
-	struct group *grown;
+	struct error *err;
 
 	for (size_t i = 0; i < grouping->count; i++) {
 		if (strcmp(grouping->groups[i].signature, signature) == 0) {
@@ -54,12 +55,10 @@ static struct error *find_group(struct grouping *grouping, const char *signature
 			return NULL;
 		}
 	}
-	grown = reallocarray(grouping->groups, grouping->count + 1, sizeof(*grown));
-	if (!grown)
-		return &error_no_memory;
-	grouping->groups = grown;
-	*ret = &grown[grouping->count++];
-	**ret = (struct group){0};
+	err = array_push(grouping->groups, grouping->count, (struct group){0});
+	if (err)
+		return err;
+	*ret = &grouping->groups[grouping->count - 1];
 	memcpy((*ret)->signature, signature, sizeof((*ret)->signature));
 	return NULL;
 }

@@ -20,6 +20,7 @@
 #include "collector/ingest.h"
 #include "common/array.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 /* include/uapi/linux/bpf.h: struct bpf_link_info of Linux 6.8 and later, the parts that matter. The kernel fills in as
  * much as it knows, and refuses what lies beyond that unless it is zero. */
@@ -219,21 +220,20 @@ static struct error *find_links(struct walk *walk)
 
 	while (bpf_link_get_next_id(id, &id) == 0) {
 		cleanup_fd int fd = bpf_link_get_fd_by_id(id);
-		struct link *grown;
 		struct link *link;
+		struct error *err;
 
 		if (fd < 0)
 			continue;
-		grown = reallocarray(walk->links, walk->link_count + 1, sizeof(*grown));
-		if (!grown)
-			return &error_no_memory;
-		walk->links = grown;
-		link = &grown[walk->link_count];
-		memset(link, 0, sizeof(*link));
-		if (read_link(fd, link))
-			walk->link_count++;
-		else
+		err = array_push(walk->links, walk->link_count, (struct link){0});
+		if (err)
+			return err;
+		link = &walk->links[walk->link_count - 1];
+		/* It is made to point into itself: it is filled where it stays. */
+		if (!read_link(fd, link)) {
 			free(link->offsets);
+			walk->link_count--;
+		}
 	}
 	return NULL;
 }

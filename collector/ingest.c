@@ -4,6 +4,7 @@
 
 #include "collector/ingest_internal.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 #include "schema/writer.h"
 
 static struct error *look_at_quota(struct ingest *ingest)
@@ -78,15 +79,8 @@ void ingest_add_loss(struct ingest *ingest, enum gap_cause cause, uint32_t pid, 
 			gap->to_ns = to_ns;
 		return;
 	}
-	if (ingest->gap_count == ingest->gap_room) {
-		size_t room = ingest->gap_room ? ingest->gap_room * 2 : 16;
-		struct gap *grown = reallocarray(ingest->gaps, room, sizeof(*grown));
-
-		if (!grown)
-			return; /* the books still show the loss: they will not balance with the gap rows */
-		ingest->gaps = grown;
-		ingest->gap_room = room;
-	}
+	if (array_reserve(ingest->gaps, ingest->gap_room, ingest->gap_count + 1))
+		return; /* the books still show the loss: they will not balance with the gap rows */
 	ingest->gaps[ingest->gap_count++] = (struct gap){
 		.recording_id = ingest->recording_id,
 		.pid = pid,

@@ -315,8 +315,7 @@ struct error *kernel_attach(struct kernel *kernel)
 	for (size_t i = 0; !err && i < CHOICE_HOOKS; i++)
 		if (kernel_attaches_choice(kernel, choice_hooks[i].program))
 			err = attach_one(kernel, choice_hooks[i].program, choice_hooks[i].syscall, "exit");
-	if (!err)
-		err = attach_one(kernel, "process_fork", NULL, NULL) ?: kernel_find_descendants(kernel);
+	err = err ?: attach_one(kernel, "process_fork", NULL, NULL) ?: kernel_find_descendants(kernel);
 	for (size_t i = 0; !err && i < array_size(others); i++)
 		err = attach_one(kernel, others[i], NULL, NULL);
 	for (size_t i = 0; !err && i < SYSCALL_HOOKS; i++)
@@ -325,11 +324,9 @@ struct error *kernel_attach(struct kernel *kernel)
 	for (size_t i = 0; !err && i < SYSCALL_HOOKS; i++)
 		if (syscall_hooks[i].enter_program)
 			err = attach_one(kernel, syscall_hooks[i].enter_program, syscall_hooks[i].name, "enter");
-	if (!err && kernel->calls)
-		err = attach_one(kernel, "any_exit", NULL, NULL);
-	if (!err && kernel->calls)
-		err = attach_one(kernel, "any_enter", NULL, NULL);
-	return err;
+	if (err || !kernel->calls)
+		return err;
+	return attach_one(kernel, "any_exit", NULL, NULL) ?: attach_one(kernel, "any_enter", NULL, NULL);
 }
 
 #define SNAPSHOT_PAUSE_NS 2000000

@@ -439,17 +439,13 @@ int main(int argc, char **argv)
 		err = holders_list(stdout);
 		if (!err && (fflush(stdout) || ferror(stdout)))
 			err = error_errno(errno, "cannot write the list");
-		if (!err)
-			return 0;
-		say("", err->message);
-		error_destroy(err);
-		return EXIT_FAILURE_RECORD;
+	} else {
+		sigaction(SIGINT, &stop, NULL);
+		sigaction(SIGTERM, &stop, NULL);
+		signal(SIGPIPE, SIG_IGN);
+		err = record(&recorder, &status);
+		recorder_deinit(&recorder);
 	}
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	err = record(&recorder, &status);
-	recorder_deinit(&recorder);
 	if (err) {
 		say("", err->message);
 		error_destroy(err);

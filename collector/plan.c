@@ -10,6 +10,7 @@
 
 #include "common/array.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 #define MAX_LINE 8192
 #define MAX_FILES 1024
@@ -216,6 +217,7 @@ static struct error *take_result(struct parser *parser)
 static struct error *add_result(struct parser *parser, const struct event_source *source, uint32_t *ret_index)
 {
 	struct plan *plan = parser->plan;
+	struct error *err;
 
 	for (uint32_t i = 1; i < plan->result_count; i++) {
 		if (memcmp(&plan->results[i], source, sizeof(*source)) == 0) {
@@ -223,15 +225,9 @@ static struct error *add_result(struct parser *parser, const struct event_source
 			return NULL;
 		}
 	}
-	if (plan->result_count == parser->result_room) {
-		size_t room = 2 * parser->result_room;
-		struct event_source *grown = reallocarray(plan->results, room, sizeof(*grown));
-
-		if (!grown)
-			return &error_no_memory;
-		plan->results = grown;
-		parser->result_room = room;
-	}
+	err = array_reserve(plan->results, parser->result_room, plan->result_count + 1);
+	if (err)
+		return err;
 	*ret_index = (uint32_t)plan->result_count;
 	plan->results[plan->result_count++] = *source;
 	return NULL;
@@ -277,20 +273,14 @@ static bool parse_site_options(const struct line *line, const struct plan *plan,
 static struct error *add_site(struct parser *parser, const struct plan_site *site)
 {
 	struct plan *plan = parser->plan;
+	struct error *err;
 
 	if (plan->site_count == MAX_SITES)
 		return refuse(parser, "too many sites");
-	if (plan->site_count == parser->site_room) {
-		size_t room = parser->site_room ? 2 * parser->site_room : 64;
-		struct plan_site *grown = reallocarray(plan->sites, room, sizeof(*grown));
-
-		if (!grown)
-			return &error_no_memory;
-		plan->sites = grown;
-		parser->site_room = room;
-	}
-	plan->sites[plan->site_count++] = *site;
-	return NULL;
+	err = array_reserve(plan->sites, parser->site_room, plan->site_count + 1);
+	if (!err)
+		plan->sites[plan->site_count++] = *site;
+	return err;
 }
 
 static struct error *take_site(struct parser *parser)

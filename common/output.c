@@ -82,14 +82,16 @@ struct error *output_open(const char *path, bool is_private, struct output *ret)
 	struct output output = {.fd = -1, .path = path, .is_private = is_private, .place.directory_fd = -1};
 	struct error *err = write_place_find(path, &output.place);
 
-	if (!err && output.place.others_may_write && output.place.kind != WRITE_PLACE_NEW)
+	if (err)
+		return err;
+	if (output.place.others_may_write && output.place.kind != WRITE_PLACE_NEW)
 		err = error_format(ERROR_PERMISSION,
 				   "cannot write %s: it is there already, in a directory where other users may write, "
 				   "which root does not replace",
 				   path);
-	if (!err && (output.place.kind == WRITE_PLACE_NEW || output.place.kind == WRITE_PLACE_FILE))
+	else if (output.place.kind == WRITE_PLACE_NEW || output.place.kind == WRITE_PLACE_FILE)
 		err = open_file(&output);
-	else if (!err)
+	else
 		err = open_stream(&output);
 	if (err) {
 		output_deinit(&output);
@@ -187,10 +189,11 @@ struct error *output_commit(struct output *output)
 	if (output->is_stream)
 		return commit_stream(output);
 	err = keep_permissions(output);
-	if (!err && fsync(output->fd) != 0)
-		err = write_place_failure(output->path, errno);
-	if (!err)
-		err = put_in_place(output);
+	if (err)
+		return err;
+	if (fsync(output->fd) != 0)
+		return write_place_failure(output->path, errno);
+	err = put_in_place(output);
 	if (err)
 		return err;
 	directory_fd = openat(output->place.directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -26,6 +26,12 @@ struct walk {
 	unsigned int links;
 };
 
+static void walk_deinit(struct walk *walk)
+{
+	cleanup_close_fd(&walk->directory_fd);
+	free(walk->rest);
+}
+
 struct error *write_place_failure(const char *path, int system_errno)
 {
 	struct error *err = error_format(ERROR_SYSTEM, "cannot write %s: %s", path, strerror(system_errno));
@@ -230,16 +236,15 @@ static struct error *take_step(struct walk *walk, struct write_place *place, boo
 struct error *write_place_find(const char *path, struct write_place *ret)
 {
 	struct write_place place = {.directory_fd = -1};
-	struct walk walk = {.path = path, .directory_fd = -1, .rest = strdup(path)};
-	struct error *err = walk.rest ? NULL : &error_no_memory;
+	cleanup_with(walk_deinit) struct walk walk = {.path = path, .directory_fd = -1, .rest = strdup(path)};
+	struct error *err;
 	bool done = false;
 
-	if (!err)
-		err = enter(&walk, open(path[0] == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+	if (!walk.rest)
+		return &error_no_memory;
+	err = enter(&walk, open(path[0] == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
 	while (!err && !done)
 		err = take_step(&walk, &place, &done);
-	cleanup_close_fd(&walk.directory_fd);
-	free(walk.rest);
 	if (err)
 		write_place_deinit(&place);
 	else

@@ -142,16 +142,14 @@ struct error *vault_draft_commit(struct vault_draft *draft, const struct vault_c
 	cleanup_free char *text = NULL, *kept = NULL;
 	char name[96];
 
+	err = err ?: vault_crash_format(&whole, &text);
 	if (!err)
-		err = vault_crash_format(&whole, &text)
-			      ?: error_prefix(vault_write_file(draft->directory, VAULT_CRASH, draft->name, text,
-							       strlen(text)),
-					      "%s", vault_path(draft->vault));
+		err = error_prefix(vault_write_file(draft->directory, VAULT_CRASH, draft->name, text, strlen(text)),
+				   "%s", vault_path(draft->vault));
 	if (!err && fsync(draft->directory) != 0)
 		err = error_format(ERROR_SYSTEM, "cannot write %s/%s: %s", vault_path(draft->vault), draft->name,
 				   strerror(errno));
-	if (!err)
-		err = move_into_place(draft, &whole, name, sizeof(name));
+	err = err ?: move_into_place(draft, &whole, name, sizeof(name));
 	if (err) {
 		vault_draft_abandon(draft);
 		return err;

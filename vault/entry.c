@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/vector.h"
 #include "vault/vault_internal.h"
 
 #define CRASH_BYTES_MAX (256u << 10)
@@ -122,31 +123,18 @@ static int compare(const void *left, const void *right)
 	return strcmp(b->name, a->name);
 }
 
-struct entry_list {
-	struct vault_entry *entries;
-	size_t count, capacity;
-};
+DEFINE_VECTOR(entry_list, struct vault_entry)
 
 static struct error *append(struct entry_list *list, struct vault *vault, const char *name)
 {
-	struct error *err;
+	struct error *err = entry_list_reserve(list, 1);
 
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? 2 * list->capacity : 64;
-		struct vault_entry *larger = reallocarray(list->entries, capacity, sizeof(*larger));
-
-		if (!larger)
-			return &error_no_memory;
-		list->entries = larger;
-		list->capacity = capacity;
-	}
-	err = vault_read(vault, name, &list->entries[list->count]);
+	if (err)
+		return err;
+	err = vault_read(vault, name, &list->items[list->count]);
 	if (!err)
 		list->count++;
-	else if (err->code == ERROR_NOT_FOUND) { /* taken away meanwhile */
-		error_destroy(err);
-		err = NULL;
-	}
+	error_catch(&err, ERROR_NOT_FOUND); /* taken away meanwhile */
 	return err;
 }
 
@@ -172,12 +160,12 @@ struct error *vault_list(struct vault *vault, struct vault_entry **ret_entries, 
 	}
 	closedir(directory);
 	if (err) {
-		vault_entries_destroy(list.entries, list.count);
+		vault_entries_destroy(list.items, list.count);
 		return err;
 	}
 	if (list.count)
-		qsort(list.entries, list.count, sizeof(*list.entries), compare);
-	*ret_entries = list.entries;
+		qsort(list.items, list.count, sizeof(*list.items), compare);
+	*ret_entries = list.items;
 	*ret_count = list.count;
 	return NULL;
 }

@@ -171,9 +171,8 @@ struct error *vault_write_file(int directory_fd, const char *name, const char *w
 	while (!err && used < bytes) {
 		ssize_t put = write(fd, text + used, bytes - used);
 
-		if (put > 0)
-			used += (size_t)put;
-		else if (put < 0 && errno != EINTR)
+		used += put > 0 ? (size_t)put : 0;
+		if (put < 0 && errno != EINTR)
 			err = write_failure(what, name);
 	}
 	if (!err && fsync(fd) != 0)
