@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/vector.h"
 #include "schema/record_marker.h"
 #include "schema/record_recording.h"
 
@@ -33,15 +34,13 @@ bool crash_realtime_ns(const struct recording *recording, uint64_t time_ns, int6
 
 struct error *crash_add_note(struct crash_notes *notes, const char *format, ...)
 {
-	char **grown = reallocarray(notes->lines, notes->count + 1, sizeof(*grown));
 	va_list args;
 	int length;
 
-	if (!grown)
+	if (array_resize(notes->lines, notes->count + 1))
 		return &error_no_memory;
-	notes->lines = grown;
 	va_start(args, format);
-	length = vasprintf(&grown[notes->count], format, args);
+	length = vasprintf(&notes->lines[notes->count], format, args);
 	va_end(args);
 	if (length < 0)
 		return &error_no_memory;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/vector.h"
+
 /* One row a class. A specific class says more than a general one that the same facts also fit. */
 static const struct class_row {
 	const char *name;
@@ -97,12 +99,9 @@ void finding_list_deinit(struct finding_list *list)
 
 struct error *finding_append(struct finding_list *list, enum finding_class class, struct finding **ret_finding)
 {
-	struct finding *grown = reallocarray(list->findings, list->count + 1, sizeof(*grown));
-
-	if (!grown)
+	if (array_resize(list->findings, list->count + 1))
 		return &error_no_memory;
-	list->findings = grown;
-	*ret_finding = &grown[list->count++];
+	*ret_finding = &list->findings[list->count++];
 	**ret_finding = (struct finding){.class = class};
 	return NULL;
 }
@@ -121,14 +120,12 @@ static struct error *set_text(char **text, const char *format, va_list args)
 
 static struct error *add_text(char ***texts, size_t *count, const char *format, va_list args)
 {
-	char **grown = reallocarray(*texts, *count + 1, sizeof(*grown));
 	struct error *err;
 
-	if (!grown)
+	if (array_resize(*texts, *count + 1))
 		return &error_no_memory;
-	*texts = grown;
-	grown[*count] = NULL;
-	err = set_text(&grown[*count], format, args);
+	(*texts)[*count] = NULL;
+	err = set_text(&(*texts)[*count], format, args);
 	if (!err)
 		(*count)++;
 	return err;
@@ -173,15 +170,14 @@ struct error *finding_add_missing(struct finding *finding, const char *format, .
 struct error *finding_add_evidence(struct finding *finding, enum evidence_kind kind, int64_t id, uint64_t address,
 				   const char *format, ...)
 {
-	struct evidence *grown = reallocarray(finding->evidence, finding->evidence_count + 1, sizeof(*grown));
+	struct evidence *evidence;
 	struct error *err;
 
-	if (!grown)
+	if (array_resize(finding->evidence, finding->evidence_count + 1))
 		return &error_no_memory;
-	finding->evidence = grown;
-	grown += finding->evidence_count;
-	*grown = (struct evidence){.kind = kind, .id = id, .address = address};
-	err = WITH_ARGUMENTS(set_text(&grown->text, format, args));
+	evidence = &finding->evidence[finding->evidence_count];
+	*evidence = (struct evidence){.kind = kind, .id = id, .address = address};
+	err = WITH_ARGUMENTS(set_text(&evidence->text, format, args));
 	if (!err)
 		finding->evidence_count++;
 	return err;

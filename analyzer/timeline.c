@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/vector.h"
 #include "replay/effect.h"
 #include "replay/space.h"
 
@@ -52,15 +53,8 @@ static struct error *take_life(void *context, const struct replay_life *found)
 		return NULL;
 	if (life.protected_by == TIMELINE_ALIVE)
 		life.protected_by = life.born;
-	if (timeline->life_count == builder->life_room) {
-		size_t room = builder->life_room ? 2 * builder->life_room : 16;
-		struct life *grown = reallocarray(timeline->lives, room, sizeof(*grown));
-
-		if (!grown)
-			return &error_no_memory;
-		timeline->lives = grown;
-		builder->life_room = room;
-	}
+	if (array_reserve(timeline->lives, builder->life_room, timeline->life_count + 1))
+		return &error_no_memory;
 	timeline->lives[timeline->life_count++] = life;
 	return NULL;
 }

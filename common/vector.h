@@ -35,17 +35,25 @@ void *vector_grow(void *items, size_t *capacity, size_t needed, size_t item_byte
 		err_;                                                                                                  \
 	})
 
-/* The value (what follows `count`; a compound literal may have commas) as one more element of an array without spare
- * room: for short ones. `count` may have any integer type. The result is a struct error *. */
+/* Room for exactly `needed` elements, at least 1, where no capacity is kept: for short arrays. */
+#define array_resize(items, needed)                                                                                    \
+	({                                                                                                             \
+		__typeof__(items) grown_ = reallocarray((items), (needed), sizeof(*(items)));                          \
+                                                                                                                       \
+		if (grown_)                                                                                            \
+			(items) = grown_;                                                                              \
+		grown_ ? NULL : &error_no_memory;                                                                      \
+	})
+
+/* The value (what follows `count`; a compound literal may have commas) as one more element of such an array. `count`
+ * may have any integer type. */
 #define array_push(items, count, ...)                                                                                  \
 	({                                                                                                             \
-		__typeof__(items) grown_ = reallocarray((items), (size_t)(count) + 1, sizeof(*(items)));               \
+		struct error *pushed_ = array_resize((items), (size_t)(count) + 1);                                    \
                                                                                                                        \
-		if (grown_) {                                                                                          \
-			(items) = grown_;                                                                              \
-			grown_[(count)++] = __VA_ARGS__;                                                               \
-		}                                                                                                      \
-		grown_ ? NULL : &error_no_memory;                                                                      \
+		if (!pushed_)                                                                                          \
+			(items)[(count)++] = __VA_ARGS__;                                                              \
+		pushed_;                                                                                               \
 	})
 
 /*

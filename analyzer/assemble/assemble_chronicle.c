@@ -6,6 +6,7 @@
 #include "analyzer/chronicle.h"
 #include "analyzer/assemble/assemble_steps.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 #include "schema/reader_calls.h"
 #include "schema/reader_markers.h"
 #include "schema/reader_history.h"
@@ -41,7 +42,7 @@ static struct error *read_heap(struct store_reader *store, const struct crash *c
 		.limit = HISTORY_LIMIT,
 	};
 	cleanup_free struct heap_event *events = NULL;
-	struct heap_event *grown;
+	struct heap_event *all;
 	size_t count = 0, kept = 0;
 	struct error *err;
 	bool truncated;
@@ -52,19 +53,18 @@ static struct error *read_heap(struct store_reader *store, const struct crash *c
 	if (err)
 		return err;
 	window->truncated |= truncated;
-	grown = reallocarray(window->events, window->count + count + 1, sizeof(*grown));
-	if (!grown)
+	if (array_resize(window->events, window->count + count + 1))
 		return &error_no_memory;
-	window->events = grown;
+	all = window->events;
 	if (count)
-		memcpy(grown + window->count, events, count * sizeof(*events));
+		memcpy(all + window->count, events, count * sizeof(*events));
 	window->count += count;
 	if (!window->count)
 		return NULL;
-	qsort(grown, window->count, sizeof(*grown), compare_events);
+	qsort(all, window->count, sizeof(*all), compare_events);
 	for (size_t i = 0; i < window->count; i++) {
-		if (kept == 0 || grown[kept - 1].id != grown[i].id)
-			grown[kept++] = grown[i];
+		if (kept == 0 || all[kept - 1].id != all[i].id)
+			all[kept++] = all[i];
 	}
 	window->count = kept;
 	return NULL;

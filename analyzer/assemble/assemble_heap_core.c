@@ -8,6 +8,7 @@
 #include "analyzer/assemble/assemble_heap.h"
 #include "analyzer/facts/heap_call.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 /* How much of a block is searched for a value, and how much of the heap. */
 #define BLOCK_BYTES_MAX 65536u
@@ -19,12 +20,9 @@
 struct error *assemble_heap_add(struct heap_facts *facts, enum heap_subject_kind kind, uint64_t address,
 				struct heap_subject **ret_subject)
 {
-	struct heap_subject *grown = reallocarray(facts->subjects, facts->subject_count + 1, sizeof(*grown));
-
-	if (!grown)
+	if (array_resize(facts->subjects, facts->subject_count + 1))
 		return &error_no_memory;
-	facts->subjects = grown;
-	*ret_subject = &grown[facts->subject_count++];
+	*ret_subject = &facts->subjects[facts->subject_count++];
 	**ret_subject = (struct heap_subject){.kind = kind, .address = address};
 	return NULL;
 }

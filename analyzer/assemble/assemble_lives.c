@@ -9,6 +9,7 @@
 
 #include "analyzer/assemble/assemble_parts.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 #include "replay/effect.h"
 #include "schema/reader_history.h"
 
@@ -78,7 +79,6 @@ static struct error *read_range(struct store_reader *store, int64_t space_id, co
 		.limit = AROUND_LIMIT,
 	};
 	cleanup_free struct memory_event *events = NULL;
-	struct memory_event *grown;
 	bool is_cut;
 	size_t count = 0;
 	struct error *err = store_reader_history(store, &query, &events, &count, &is_cut);
@@ -86,10 +86,8 @@ static struct error *read_range(struct store_reader *store, int64_t space_id, co
 	if (err)
 		return err;
 	*truncated |= is_cut;
-	grown = reallocarray(around->events, around->count + count + 1, sizeof(*grown));
-	if (!grown)
+	if (array_resize(around->events, around->count + count + 1))
 		return &error_no_memory;
-	around->events = grown;
 	for (size_t i = 0; i < count; i++) {
 		around->events[around->count++] = events[i];
 		add_dependence(around, &events[i], range->start, range->end);

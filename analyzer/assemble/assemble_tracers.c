@@ -10,6 +10,7 @@
 
 #include "analyzer/elf/elf_file.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 #include "schema/reader_probes.h"
 #include "schema/record_probe.h"
 
@@ -216,13 +217,11 @@ static struct error *add_pending(const struct ledger *ledger, const struct crash
 				 const struct return_instance *instance, struct repair *repair)
 {
 	const struct probe_place place = {.instance = instance};
-	struct probe *grown = reallocarray(repair->probes, repair->probe_count + 1, sizeof(*grown));
 	struct probe *probe;
 
-	if (!grown)
+	if (array_reserve(repair->probes, repair->probe_room, repair->probe_count + 1))
 		return &error_no_memory;
-	repair->probes = grown;
-	probe = &grown[repair->probe_count++];
+	probe = &repair->probes[repair->probe_count++];
 	*probe = (struct probe){.address = instance->function, .sources = PROBE_RECORDED, .at_return = true};
 	name_holders(ledger, crash, &place, probe);
 	for (size_t i = 0; i < ledger->count; i++) {

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 /* Above it, edit distance costs more than a suggestion is worth. */
 #define SUGGESTED_NAME_MAX 128
@@ -66,15 +67,12 @@ struct error *code_find_functions(const struct elf_file *elf, const char *name, 
 	*ret = NULL;
 	*ret_count = 0;
 	for (size_t i = 0; i < elf->code_count; i++) {
-		struct code_function *grown;
 
 		if (strcmp(elf->code[i].name, name) != 0 ||
 		    (count > 0 && functions[count - 1].address == elf->code[i].address))
 			continue;
-		grown = reallocarray(functions, count + 1, sizeof(*functions));
-		if (!grown)
+		if (array_resize(functions, count + 1))
 			return &error_no_memory;
-		functions = grown;
 		fill_from_symbol(elf, &elf->code[i], &functions[count++]);
 	}
 	if (count == 0)
@@ -115,17 +113,13 @@ struct error *code_find_function_at(const struct elf_file *elf, uint64_t address
 struct error *code_add_function_at(const struct elf_file *elf, uint64_t address, struct code_function **functions,
 				   size_t *count)
 {
-	struct code_function *grown;
-
 	for (size_t i = 0; i < *count; i++) {
 		if ((*functions)[i].address == address)
 			return NULL;
 	}
-	grown = reallocarray(*functions, *count + 1, sizeof(*grown));
-	if (!grown)
+	if (array_resize(*functions, *count + 1))
 		return &error_no_memory;
-	*functions = grown;
-	return code_find_function_at(elf, address, &grown[(*count)++]);
+	return code_find_function_at(elf, address, &(*functions)[(*count)++]);
 }
 
 /* Levenshtein's distance, no further than 3. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 #define FUNCTION_BYTES_MAX (16u << 20)
 /* Code that is jumped into and that nothing gives an extent for. */
@@ -33,7 +34,6 @@ static struct error *add_region(struct code_walk *walk, uint64_t start, uint64_t
 {
 	struct code_region region = {
 		.start = start, .end = end, .symbol = symbol, .is_own = is_own, .is_shared = is_shared};
-	struct code_region *grown;
 	uint64_t offset;
 
 	if (!elf_file_offset(walk->elf, start, true, &offset))
@@ -42,10 +42,8 @@ static struct error *add_region(struct code_walk *walk, uint64_t start, uint64_t
 	if (end - start > FUNCTION_BYTES_MAX)
 		return error_format(ERROR_UNSUPPORTED, "%s in %s is longer than 16 MiB", symbol ? symbol : "a function",
 				    walk->elf->path);
-	grown = reallocarray(walk->regions, walk->region_count + 1, sizeof(*grown));
-	if (!grown)
+	if (array_resize(walk->regions, walk->region_count + 1))
 		return &error_no_memory;
-	walk->regions = grown;
 	region.bytes = malloc(end - start + 1);
 	region.marks = calloc(end - start + 1, 1);
 	if (!region.bytes || !region.marks) {
@@ -60,15 +58,8 @@ static struct error *add_region(struct code_walk *walk, uint64_t start, uint64_t
 
 static struct error *push(struct code_walk *walk, uint64_t address)
 {
-	if (walk->pending_count == walk->pending_capacity) {
-		size_t capacity = walk->pending_capacity ? walk->pending_capacity * 2 : 64;
-		uint64_t *grown = reallocarray(walk->pending, capacity, sizeof(*grown));
-
-		if (!grown)
-			return &error_no_memory;
-		walk->pending = grown;
-		walk->pending_capacity = capacity;
-	}
+	if (array_reserve(walk->pending, walk->pending_capacity, walk->pending_count + 1))
+		return &error_no_memory;
 	walk->pending[walk->pending_count++] = address;
 	return NULL;
 }
@@ -78,15 +69,8 @@ static struct error *add_site(struct code_walk *walk, const struct code_region *
 {
 	struct code_return_sites *result = walk->result;
 
-	if (result->count == walk->site_capacity) {
-		size_t capacity = walk->site_capacity ? walk->site_capacity * 2 : 8;
-		struct code_return_site *grown = reallocarray(result->sites, capacity, sizeof(*grown));
-
-		if (!grown)
-			return &error_no_memory;
-		result->sites = grown;
-		walk->site_capacity = capacity;
-	}
+	if (array_reserve(result->sites, walk->site_capacity, result->count + 1))
+		return &error_no_memory;
 	result->sites[result->count] = *site;
 	result->sites[result->count].symbol = region->symbol;
 	result->sites[result->count].offset =

@@ -7,6 +7,7 @@
 
 #include "analyzer/core/core_internal.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 /* The vdso has a few pages; more is a lie of the core. */
 #define VDSO_BYTES_MAX (1u << 20)
@@ -153,15 +154,8 @@ static struct error *search_add(struct module_search *search, const struct core_
 {
 	struct core *core = search->core;
 
-	if (core->module_count == search->capacity) {
-		size_t capacity = search->capacity ? search->capacity * 2 : 32;
-		struct core_module *modules = reallocarray(core->modules, capacity, sizeof(*modules));
-
-		if (!modules)
-			return &error_no_memory;
-		core->modules = modules;
-		search->capacity = capacity;
-	}
+	if (array_reserve(core->modules, search->capacity, core->module_count + 1))
+		return &error_no_memory;
 	core->modules[core->module_count++] = *module;
 	return NULL;
 }

@@ -8,6 +8,7 @@
 
 #include "analyzer/core/core_internal.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 _Static_assert(sizeof(elf_gregset_t) == CORE_REGISTERS * sizeof(uint64_t), "registers of NT_PRSTATUS");
 
@@ -25,11 +26,9 @@ static struct error *read_prstatus(struct core *core, const uint8_t *bytes, size
 	/* Grows by doubling: the capacity is the power of two at or above the count. */
 	if ((core->thread_count & (core->thread_count - 1)) == 0) {
 		size_t capacity = core->thread_count ? core->thread_count * 2 : 1;
-		struct core_thread *threads = reallocarray(core->threads, capacity, sizeof(*threads));
 
-		if (!threads)
+		if (array_resize(core->threads, capacity))
 			return &error_no_memory;
-		core->threads = threads;
 	}
 	thread = &core->threads[core->thread_count++];
 	thread->tid = (uint32_t)status.pr_pid;

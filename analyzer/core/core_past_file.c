@@ -8,6 +8,7 @@
 
 #include "analyzer/core/core_past_internal.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 static const char vdso_path[] = "[vdso]";
 
@@ -28,15 +29,13 @@ static struct error *add_note(struct core_past *past, const char *format, ...) _
 
 static struct error *add_note(struct core_past *past, const char *format, ...)
 {
-	char **notes = reallocarray(past->notes, past->note_count + 1, sizeof(*notes));
 	va_list args;
 	int length;
 
-	if (!notes)
+	if (array_resize(past->notes, past->note_count + 1))
 		return &error_no_memory;
-	past->notes = notes;
 	va_start(args, format);
-	length = vasprintf(&notes[past->note_count], format, args);
+	length = vasprintf(&past->notes[past->note_count], format, args);
 	va_end(args);
 	if (length < 0)
 		return &error_no_memory;
@@ -47,12 +46,10 @@ static struct error *add_note(struct core_past *past, const char *format, ...)
 static struct error *add_file(struct core_past *past, const struct core_past_mapping *mapping,
 			      struct core_past_file **ret_file)
 {
-	struct core_past_file **files = reallocarray(past->files, past->file_count + 1, sizeof(*files));
 	struct core_past_file *file;
 
-	if (!files)
+	if (array_resize(past->files, past->file_count + 1))
 		return &error_no_memory;
-	past->files = files;
 	file = calloc(1, sizeof(*file));
 	if (!file)
 		return &error_no_memory;
@@ -66,7 +63,7 @@ static struct error *add_file(struct core_past *past, const struct core_past_map
 	file->device_major = mapping->device_major;
 	file->device_minor = mapping->device_minor;
 	file->inode = mapping->inode;
-	files[past->file_count++] = file;
+	past->files[past->file_count++] = file;
 	*ret_file = file;
 	return NULL;
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 static const char deleted_suffix[] = " (deleted)";
 
@@ -60,21 +61,18 @@ static void read_threads(struct core_process *process)
 static struct error *add_file(struct core_process *process, const char *path, const char *open_path, uint64_t inode,
 			      bool is_program)
 {
-	struct core_process_file *files;
-
 	for (size_t i = 0; i < process->file_count; i++) {
 		if (process->files[i].inode == inode && strcmp(process->files[i].path, path) == 0)
 			return NULL;
 	}
-	files = reallocarray(process->files, process->file_count + 1, sizeof(*files));
-	if (!files)
+	if (array_resize(process->files, process->file_count + 1))
 		return &error_no_memory;
-	process->files = files;
-	files[process->file_count] = (struct core_process_file){
+	process->files[process->file_count] = (struct core_process_file){
 		.path = strdup(path), .open_path = strdup(open_path), .inode = inode, .is_executable_file = is_program};
 	process->file_count++;
-	return files[process->file_count - 1].path && files[process->file_count - 1].open_path ? NULL
-											       : &error_no_memory;
+	return process->files[process->file_count - 1].path && process->files[process->file_count - 1].open_path
+		       ? NULL
+		       : &error_no_memory;
 }
 
 static struct error *read_mapping(struct core_process *process, char *line)

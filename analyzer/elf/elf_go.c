@@ -9,6 +9,7 @@
 
 #include "analyzer/elf/elf_internal.h"
 #include "analyzer/elf/elf_go.h"
+#include "common/vector.h"
 
 /* The first word tells the version. */
 enum {
@@ -133,12 +134,10 @@ static const char *name_of(const struct table *table, uint64_t number)
 
 static struct error *add_functions(struct elf_file *elf, const struct table *table)
 {
-	struct elf_symbol *grown = reallocarray(elf->symbols, elf->symbol_count + table->count, sizeof(*elf->symbols));
 	uint64_t next = entry_of(elf, table, 0);
 
-	if (!grown)
+	if (array_resize(elf->symbols, elf->symbol_count + table->count))
 		return &error_no_memory;
-	elf->symbols = grown;
 	for (uint64_t i = 0; i < table->count; i++) {
 		const char *name = name_of(table, i);
 		uint64_t start = next, offset;

@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 /* The vdso has a few pages; more is no vdso. */
 #define VDSO_BYTES_MAX (1u << 20)
@@ -208,16 +209,12 @@ static int open_held(const struct held_file *file, struct elf_host_facts *facts)
 
 struct error *elf_host_hold(struct elf_host *host, const char *path, int fd)
 {
-	struct held_file *grown;
-
 	if (find_held(host, path))
 		return NULL;
-	grown = reallocarray(host->held, host->held_count + 1, sizeof(*grown));
-	if (!grown)
+	if (array_resize(host->held, host->held_count + 1))
 		return &error_no_memory;
-	host->held = grown;
-	grown[host->held_count] = (struct held_file){strdup(path), fd};
-	if (!grown[host->held_count].path)
+	host->held[host->held_count] = (struct held_file){strdup(path), fd};
+	if (!host->held[host->held_count].path)
 		return &error_no_memory;
 	host->held_count++;
 	return NULL;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "analyzer/elf/elf_internal.h"
+#include "common/vector.h"
 
 /* As the kernel bounds it (fs/binfmt_elf.c: PATH_MAX). */
 #define INTERPRETER_BYTES_MAX 4096
@@ -40,11 +41,9 @@ static struct error *read_dynamic(struct elf_file *elf, size_t index)
 			continue;
 		text = string_at(file, strings, entry.d_un.d_val);
 		if (entry.d_tag == DT_NEEDED && text) {
-			const char **needed = reallocarray(elf->needed, elf->needed_count + 1, sizeof(*elf->needed));
 
-			if (!needed)
+			if (array_resize(elf->needed, elf->needed_count + 1))
 				return &error_no_memory;
-			elf->needed = needed;
 			elf->needed[elf->needed_count++] = text;
 		} else if (entry.d_tag == DT_SONAME) {
 			elf->soname = text;
@@ -75,17 +74,14 @@ static struct error *read_relocations(struct elf_file *elf, size_t index)
 	struct elf_content *file = &elf->private_->file;
 	size_t size, count;
 	const uint8_t *bytes = elf_section_bytes(file, index, &size);
-	struct elf_slot *slots;
 
 	count = size / sizeof(Elf64_Rela);
 	if (!bytes || count == 0)
 		return NULL;
-	slots = reallocarray(elf->slots, elf->slot_count + count, sizeof(*slots));
-	if (!slots)
+	if (array_resize(elf->slots, elf->slot_count + count))
 		return &error_no_memory;
-	elf->slots = slots;
 	for (size_t i = 0; i < count; i++) {
-		struct elf_slot *slot = &slots[elf->slot_count];
+		struct elf_slot *slot = &elf->slots[elf->slot_count];
 		const struct elf_symbol *resolver;
 		Elf64_Rela rela;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyzer/elf/elf_internal.h"
+#include "common/vector.h"
 
 /* How many symbols that start lower are asked whether they reach over an address: functions seldom nest. */
 #define NESTING_MAX 64
@@ -32,14 +33,11 @@ static struct error *read_table(struct elf_file *elf, struct elf_content *file, 
 	const uint8_t *bytes = elf_section_bytes(file, index, &size);
 	const uint8_t *names = elf_section_bytes(file, file->sections[index].sh_link, &names_size);
 	size_t count = size / sizeof(Elf64_Sym);
-	struct elf_symbol *grown;
 
 	if (!bytes || !names || count == 0)
 		return NULL;
-	grown = reallocarray(elf->symbols, elf->symbol_count + count, sizeof(*grown));
-	if (!grown)
+	if (array_resize(elf->symbols, elf->symbol_count + count))
 		return &error_no_memory;
-	elf->symbols = grown;
 	for (size_t i = 1; i < count; i++) {
 		struct elf_symbol *symbol = &elf->symbols[elf->symbol_count];
 		Elf64_Sym raw;

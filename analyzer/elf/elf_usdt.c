@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 #define NOTE_NAME "stapsdt"
 #define NOTE_TYPE 3
@@ -84,11 +85,9 @@ struct error *elf_usdt_read(const struct elf_file *elf, struct elf_usdt **ret, s
 	if (!elf_section_called(elf, ".stapsdt.base", &base, &base_size))
 		base = 0;
 	while (bytes && count < PROBES_MAX && next_note(bytes, size, &at, &note)) {
-		struct elf_usdt *grown = reallocarray(probes, count + 1, sizeof(*grown));
 
-		if (!grown)
+		if (array_resize(probes, count + 1))
 			return &error_no_memory;
-		probes = grown;
 		count += read_note(elf, &note, base, &probes[count]);
 	}
 	*ret = take_pointer(probes);

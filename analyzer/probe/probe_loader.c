@@ -12,6 +12,7 @@
 
 #include "common/array.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 /* glibc's sysdeps/generic/dl-cache.h: a header of 48 bytes, then entries of 24; strings count from the header. */
 #define CACHE_MAGIC "glibc-ld.so.cache1.1"
@@ -85,7 +86,6 @@ void probe_paths_deinit(struct probe_paths *paths)
 static struct error *add_path(struct probe_paths *paths, const char *path)
 {
 	struct stat status;
-	char **grown;
 
 	if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
 		return NULL;
@@ -93,12 +93,10 @@ static struct error *add_path(struct probe_paths *paths, const char *path)
 		if (strcmp(paths->paths[i], path) == 0)
 			return NULL;
 	}
-	grown = reallocarray(paths->paths, paths->count + 1, sizeof(*grown));
-	if (!grown)
+	if (array_resize(paths->paths, paths->count + 1))
 		return &error_no_memory;
-	paths->paths = grown;
-	grown[paths->count] = strdup(path);
-	if (!grown[paths->count])
+	paths->paths[paths->count] = strdup(path);
+	if (!paths->paths[paths->count])
 		return &error_no_memory;
 	paths->count++;
 	return NULL;

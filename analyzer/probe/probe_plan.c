@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 /* A sentence or two; what is beyond says nothing new. */
 #define HOLE_BYTES_MAX 600
@@ -34,8 +35,6 @@ void probe_plan_deinit(struct probe_plan *plan)
 
 struct error *probe_plan_add_file(struct probe_plan *plan, const char *path, const struct stat *identity, size_t *ret)
 {
-	struct probe_file *grown;
-
 	for (size_t i = 0; i < plan->file_count; i++) {
 		if (plan->files[i].identity.st_dev == identity->st_dev &&
 		    plan->files[i].identity.st_ino == identity->st_ino) {
@@ -43,12 +42,10 @@ struct error *probe_plan_add_file(struct probe_plan *plan, const char *path, con
 			return NULL;
 		}
 	}
-	grown = reallocarray(plan->files, plan->file_count + 1, sizeof(*grown));
-	if (!grown)
+	if (array_resize(plan->files, plan->file_count + 1))
 		return &error_no_memory;
-	plan->files = grown;
-	grown[plan->file_count] = (struct probe_file){.path = strdup(path), .identity = *identity};
-	if (!grown[plan->file_count].path)
+	plan->files[plan->file_count] = (struct probe_file){.path = strdup(path), .identity = *identity};
+	if (!plan->files[plan->file_count].path)
 		return &error_no_memory;
 	*ret = plan->file_count++;
 	return NULL;
@@ -57,7 +54,7 @@ struct error *probe_plan_add_file(struct probe_plan *plan, const char *path, con
 struct error *probe_plan_add_function(struct probe_plan *plan, size_t file, uint64_t offset, enum function_role role,
 				      const char *name, const char *signature, struct probe_function **ret)
 {
-	struct probe_function *grown, *function;
+	struct probe_function *function;
 
 	*ret = NULL;
 	for (size_t i = 0; i < plan->function_count && role != FUNCTION_USDT; i++) {
@@ -66,11 +63,9 @@ struct error *probe_plan_add_function(struct probe_plan *plan, size_t file, uint
 		    (plan->functions[i].role == FUNCTION_PLAIN) == (role == FUNCTION_PLAIN))
 			return NULL;
 	}
-	grown = reallocarray(plan->functions, plan->function_count + 1, sizeof(*grown));
-	if (!grown)
+	if (array_resize(plan->functions, plan->function_count + 1))
 		return &error_no_memory;
-	plan->functions = grown;
-	function = &grown[plan->function_count++];
+	function = &plan->functions[plan->function_count++];
 	*function = (struct probe_function){
 		.file = file,
 		.offset = offset,
@@ -87,20 +82,13 @@ struct error *probe_plan_add_function(struct probe_plan *plan, size_t file, uint
 
 struct error *probe_function_add_site(struct probe_function *function, const struct probe_site *site)
 {
-	struct probe_site *grown;
-
 	for (size_t i = 0; i < function->site_count; i++) {
 		const struct probe_site *known = &function->sites[i];
 
 		if (known->file == site->file && known->offset == site->offset && known->at_return == site->at_return)
 			return NULL;
 	}
-	grown = reallocarray(function->sites, function->site_count + 1, sizeof(*grown));
-	if (!grown)
-		return &error_no_memory;
-	function->sites = grown;
-	grown[function->site_count++] = *site;
-	return NULL;
+	return array_push(function->sites, function->site_count, *site);
 }
 
 struct error *probe_function_add_hole(struct probe_function *function, const char *format, ...)

@@ -13,6 +13,7 @@
 #include "analyzer/probe/probe_safety_internal.h"
 #include "analyzer/probe/probe_uretprobe.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 /* Programs and processes with more evidence than that say nothing more by it. */
 #define EVIDENCE_BYTES_MAX 160
@@ -108,7 +109,6 @@ struct error *probe_safety_add(struct probe_safety *safety, enum probe_hazard_ki
 			       const char *evidence, ...)
 {
 	cleanup_free char *text = NULL;
-	struct probe_hazard *grown;
 	struct probe_hazard *hazard;
 	va_list args;
 
@@ -133,11 +133,9 @@ struct error *probe_safety_add(struct probe_safety *safety, enum probe_hazard_ki
 		hazard->evidence = joined;
 		return NULL;
 	}
-	grown = reallocarray(safety->hazards, safety->count + 1, sizeof(*grown));
-	if (!grown)
+	if (array_resize(safety->hazards, safety->count + 1))
 		return &error_no_memory;
-	safety->hazards = grown;
-	hazard = &grown[safety->count];
+	hazard = &safety->hazards[safety->count];
 	*hazard = (struct probe_hazard){
 		.kind = kind,
 		.severity = words[kind].severity,

@@ -14,6 +14,7 @@
 #include "analyzer/core/core_process.h"
 #include "analyzer/probe/probe_space_internal.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 /* A program with more libraries is not one. */
 #define OBJECTS_MAX 4096
@@ -53,7 +54,7 @@ struct error *probe_space_add_object(struct probe_space *space, const struct pro
 				     size_t *ret)
 {
 	cleanup_fd int fd = open(open_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct probe_object object = *like, *grown;
+	struct probe_object object = *like;
 	struct error *err;
 
 	if (fd < 0 || fstat(fd, &object.identity) != 0)
@@ -70,10 +71,8 @@ struct error *probe_space_add_object(struct probe_space *space, const struct pro
 	}
 	if (space->count == OBJECTS_MAX)
 		return error_format(ERROR_UNSUPPORTED, "more than %d libraries", OBJECTS_MAX);
-	grown = reallocarray(space->objects, space->count + 1, sizeof(*grown));
-	if (!grown)
+	if (array_resize(space->objects, space->count + 1))
 		return &error_no_memory;
-	space->objects = grown;
 	err = elf_open(fd, like->shown, NULL, &object.elf);
 	if (err)
 		return err;
@@ -82,7 +81,7 @@ struct error *probe_space_add_object(struct probe_space *space, const struct pro
 	object.name = like->name ? strdup(like->name) : NULL;
 	if (like->loaded_by == SIZE_MAX)
 		object.loaded_by = space->count;
-	grown[space->count] = object;
+	space->objects[space->count] = object;
 	*ret = space->count++;
 	return object.path && object.shown && (object.name || !like->name) ? NULL : &error_no_memory;
 }

@@ -13,6 +13,7 @@
 #include "analyzer/repair/repair_internal.h"
 #include "analyzer/unwind/returned.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 #include "schema/record_memory.h"
 
 struct error *repair_unwind(struct repair_work *work, struct unwind_result *ret)
@@ -30,15 +31,8 @@ struct error *repair_unwind(struct repair_work *work, struct unwind_result *ret)
 struct error *repair_push_overlay(struct repair_work *work, uint64_t slot, uint64_t return_address,
 				  enum frame_trust trust)
 {
-	if (work->overlay_count == work->overlay_room) {
-		size_t room = work->overlay_room ? work->overlay_room * 2 : 64;
-		struct unwind_overlay *grown = reallocarray(work->overlay, room, sizeof(*grown));
-
-		if (!grown)
-			return &error_no_memory;
-		work->overlay = grown;
-		work->overlay_room = room;
-	}
+	if (array_reserve(work->overlay, work->overlay_room, work->overlay_count + 1))
+		return &error_no_memory;
 	work->overlay[work->overlay_count++] =
 		(struct unwind_overlay){.slot = slot, .return_address = return_address, .trust = trust};
 	return NULL;
@@ -46,13 +40,7 @@ struct error *repair_push_overlay(struct repair_work *work, uint64_t slot, uint6
 
 struct error *repair_add_slot(struct repair *repair, const struct repaired_slot *slot)
 {
-	struct repaired_slot *grown = reallocarray(repair->slots, repair->slot_count + 1, sizeof(*grown));
-
-	if (!grown)
-		return &error_no_memory;
-	repair->slots = grown;
-	grown[repair->slot_count++] = *slot;
-	return NULL;
+	return array_push(repair->slots, repair->slot_count, *slot);
 }
 
 const struct repaired_slot *repair_find_slot(const struct repair *repair, uint64_t slot)
@@ -78,17 +66,9 @@ static struct error *note_probe(struct repair *repair, uint64_t address, unsigne
 	struct probe *probe = find_probe(repair, address);
 
 	if (!probe) {
-		size_t room = 1;
-		struct probe *grown;
-
-		/* repair_find_probes() has left room up to a power of two. */
-		while (room <= repair->probe_count)
-			room *= 2;
-		grown = reallocarray(repair->probes, room, sizeof(*grown));
-		if (!grown)
+		if (array_reserve(repair->probes, repair->probe_room, repair->probe_count + 1))
 			return &error_no_memory;
-		repair->probes = grown;
-		probe = &grown[repair->probe_count++];
+		probe = &repair->probes[repair->probe_count++];
 		*probe = (struct probe){.address = address};
 	}
 	probe->sources |= source;

@@ -69,10 +69,10 @@ struct repair {
 	uint64_t trampoline;	  /* address of the page and of the return trampoline at its start; 0: none found */
 	bool trampoline_recorded; /* the recorder says the same */
 	struct probe *probes;	  /* by rising address */
-	size_t probe_count;
+	size_t probe_count, probe_room;
 	struct trampoline_word
 		*words; /* by rising address; in writable memory only, since text holds it as a constant (Go) */
-	size_t word_count;
+	size_t word_count, word_room;
 	struct repaired_slot *slots;
 	size_t slot_count;
 	uint64_t died_slot; /* the crashed thread is inside the trampoline: it returned through this slot; 0: it is not

@@ -14,6 +14,7 @@
 #include "analyzer/code/code_machine.h"
 #include "analyzer/repair/repair.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 #define TARGETS_MAX 64
 #define SITES_MAX 4096
@@ -31,15 +32,11 @@ struct search {
 
 static struct error *append(uint64_t **array, size_t *count, uint64_t value)
 {
-	uint64_t *grown;
-
 	if (*count == SITES_MAX)
 		return NULL; /* more callers than can be told apart anyway */
-	grown = reallocarray(*array, *count + 1, sizeof(**array));
-	if (!grown)
+	if (array_resize(*array, *count + 1))
 		return &error_no_memory;
-	*array = grown;
-	grown[(*count)++] = value;
+	(*array)[(*count)++] = value;
 	return NULL;
 }
 

@@ -4,14 +4,13 @@
 
 #include "analyzer/repair/repair_internal.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 #define CANDIDATES_MAX 64 /* for one slot; more cannot be told apart in practice */
 #define TAIL_CALL_DEPTH 3
 
 struct error *repair_add_candidate(struct repair_candidates *candidates, uint64_t address)
 {
-	uint64_t *grown;
-
 	for (size_t i = 0; i < candidates->count; i++) {
 		if (candidates->addresses[i] == address)
 			return NULL;
@@ -20,12 +19,7 @@ struct error *repair_add_candidate(struct repair_candidates *candidates, uint64_
 		candidates->too_many = true;
 		return NULL;
 	}
-	grown = reallocarray(candidates->addresses, candidates->count + 1, sizeof(*grown));
-	if (!grown)
-		return &error_no_memory;
-	candidates->addresses = grown;
-	grown[candidates->count++] = address;
-	return NULL;
+	return array_push(candidates->addresses, candidates->count, address);
 }
 
 /* Start of the function that each address lies in (0: not known). */

@@ -7,6 +7,7 @@
 
 #include "analyzer/repair/repair.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 #define PAGE_BYTES 4096
 #define VSYSCALL 0xffffffffff600000ULL /* arch/x86/include/uapi/asm/vsyscall.h */
@@ -29,18 +30,11 @@ uint64_t repair_find_trampoline(const struct core *core)
 
 static struct error *add_probe(struct repair *repair, uint64_t address)
 {
-	struct probe *grown = repair->probes;
-
 	if (repair->probe_count == PROBES_MAX)
 		return NULL;
-	/* Grown at each power of two. */
-	if (!(repair->probe_count & (repair->probe_count - 1))) {
-		grown = reallocarray(repair->probes, repair->probe_count ? 2 * repair->probe_count : 1, sizeof(*grown));
-		if (!grown)
-			return &error_no_memory;
-		repair->probes = grown;
-	}
-	grown[repair->probe_count++] = (struct probe){.address = address, .sources = PROBE_IN_TEXT};
+	if (array_reserve(repair->probes, repair->probe_room, repair->probe_count + 1))
+		return &error_no_memory;
+	repair->probes[repair->probe_count++] = (struct probe){.address = address, .sources = PROBE_IN_TEXT};
 	return NULL;
 }
 
@@ -199,16 +193,9 @@ static size_t thread_of_stack(const struct core *core, const struct thread_place
 
 static struct error *add_word(struct repair *repair, uint64_t address, size_t thread)
 {
-	struct trampoline_word *grown = repair->words;
-
-	/* Grown at each power of two. */
-	if (!(repair->word_count & (repair->word_count - 1))) {
-		grown = reallocarray(repair->words, repair->word_count ? 2 * repair->word_count : 1, sizeof(*grown));
-		if (!grown)
-			return &error_no_memory;
-		repair->words = grown;
-	}
-	grown[repair->word_count++] = (struct trampoline_word){.address = address, .thread = thread};
+	if (array_reserve(repair->words, repair->word_room, repair->word_count + 1))
+		return &error_no_memory;
+	repair->words[repair->word_count++] = (struct trampoline_word){.address = address, .thread = thread};
 	return NULL;
 }
 

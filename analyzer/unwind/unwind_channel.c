@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "analyzer/unwind/unwind_internal.h"
+#include "common/vector.h"
 
 enum message_kind {
 	MESSAGE_STACK = 1,
@@ -40,16 +41,9 @@ static void write_bytes(struct unwind_writer *writer, const void *bytes, size_t 
 {
 	if (writer->failed)
 		return;
-	if (size > writer->capacity - writer->size) {
-		size_t capacity = (writer->size + size) * 2;
-		uint8_t *larger = realloc(writer->bytes, capacity);
-
-		if (!larger) {
-			writer->failed = true;
-			return;
-		}
-		writer->bytes = larger;
-		writer->capacity = capacity;
+	if (array_reserve(writer->bytes, writer->capacity, writer->size + size)) {
+		writer->failed = true;
+		return;
 	}
 	memcpy(writer->bytes + writer->size, bytes, size);
 	writer->size += size;
@@ -269,15 +263,8 @@ static bool receive_name(struct unwind_reader *reader, struct cursor *cursor)
 {
 	struct unwind_name *name;
 
-	if (reader->name_count == reader->name_capacity) {
-		size_t capacity = reader->name_capacity ? reader->name_capacity * 2 : 64;
-		struct unwind_name *names = reallocarray(reader->names, capacity, sizeof(*names));
-
-		if (!names)
-			return false;
-		reader->names = names;
-		reader->name_capacity = capacity;
-	}
+	if (array_reserve(reader->names, reader->name_capacity, reader->name_count + 1))
+		return false;
 	name = &reader->names[reader->name_count++];
 	*name = (struct unwind_name){.picture = read_u32(cursor)};
 	name->address = read_u64(cursor);
@@ -315,15 +302,8 @@ static bool receive_tail(struct unwind_reader *reader, struct cursor *cursor)
 		if (tail.stack < last->stack || (tail.stack == last->stack && tail.frame <= last->frame))
 			return false;
 	}
-	if (reader->tail_count == reader->tail_capacity) {
-		size_t capacity = reader->tail_capacity ? reader->tail_capacity * 2 : 16;
-		struct unwind_tail *tails = reallocarray(reader->tails, capacity, sizeof(*tails));
-
-		if (!tails)
-			return false;
-		reader->tails = tails;
-		reader->tail_capacity = capacity;
-	}
+	if (array_reserve(reader->tails, reader->tail_capacity, reader->tail_count + 1))
+		return false;
 	reader->tails[reader->tail_count++] = tail;
 	return true;
 }
@@ -424,15 +404,8 @@ bool unwind_reader_receive(struct unwind_reader *reader, const uint8_t *bytes, s
 	reader->total_bytes += size;
 	if (reader->total_bytes > TOTAL_BYTES_MAX)
 		return false;
-	if (size > reader->capacity - reader->size) {
-		size_t capacity = (reader->size + size) * 2;
-		uint8_t *larger = realloc(reader->bytes, capacity);
-
-		if (!larger)
-			return false;
-		reader->bytes = larger;
-		reader->capacity = capacity;
-	}
+	if (array_reserve(reader->bytes, reader->capacity, reader->size + size))
+		return false;
 	memcpy(reader->bytes + reader->size, bytes, size);
 	reader->size += size;
 	used = receive_messages(reader, reader->bytes, reader->size);

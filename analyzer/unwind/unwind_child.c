@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "analyzer/unwind/unwind_child.h"
+#include "common/vector.h"
 
 static int address_compare(const void *left, const void *right)
 {
@@ -17,15 +18,8 @@ static int address_compare(const void *left, const void *right)
 
 bool address_list_add(struct address_list *list, uint64_t address)
 {
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? list->capacity * 2 : 256;
-		uint64_t *addresses = reallocarray(list->addresses, capacity, sizeof(*addresses));
-
-		if (!addresses)
-			return false;
-		list->addresses = addresses;
-		list->capacity = capacity;
-	}
+	if (array_reserve(list->addresses, list->capacity, list->count + 1))
+		return false;
 	list->addresses[list->count++] = address;
 	return true;
 }

@@ -7,6 +7,7 @@
 #include "analyzer/unwind/sandbox.h"
 #include "analyzer/unwind/unwind_internal.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 
 #define FRAME_LIMIT_DEFAULT 256u
 #define FRAME_LIMIT_MAX 65536u
@@ -54,7 +55,6 @@ static struct error *number_pictures(struct past_task *task, int **ret_descripto
 	for (size_t i = 0; i < task->request->count; i++) {
 		const struct core *picture = task->request->stacks[i].picture;
 		size_t at = picture_count;
-		int *grown;
 
 		while (at > 0 && pictures[at - 1] != picture)
 			at--;
@@ -64,10 +64,8 @@ static struct error *number_pictures(struct past_task *task, int **ret_descripto
 		}
 		pictures[picture_count++] = picture;
 		task->pictures[i] = (uint32_t)picture_count;
-		grown = reallocarray(descriptors, count + 2 * picture->module_count + 1, sizeof(*descriptors));
-		if (!grown)
+		if (array_resize(descriptors, count + 2 * picture->module_count + 1))
 			return &error_no_memory;
-		descriptors = grown;
 		for (size_t j = 0; j < picture->module_count; j++) {
 			if (picture->modules[j].elf_fd >= 0)
 				descriptors[count++] = picture->modules[j].elf_fd;

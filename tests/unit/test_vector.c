@@ -113,6 +113,9 @@ static void test_members(void **state)
 		assert_int_equal(thing.text[i], i);
 	}
 	assert_ptr_equal(array_reserve(thing.text, thing.room, SIZE_MAX), &error_no_memory);
+	assert_null(array_resize(thing.points, 50));
+	thing.points[49].x++; /* ASan sees where the room ends */
+	assert_int_equal(thing.points[49].x, 50);
 	assert_int_equal(thing.text[99], 99);
 	free(thing.points);
 	free(thing.text);
