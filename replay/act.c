@@ -156,7 +156,7 @@ static struct history_content content_of(const struct act *act, const struct mem
 			content.pkey = default_pkey(content.protection);
 			content.shm = SHM_NOT;
 		}
-		if (act->replay->follows_advice && (event->args[3] & FLAG_MAP_TYPE) == TYPE_MAP_DROPPABLE)
+		if (act->replay->follows == REPLAY_ALL_ADVICE && (event->args[3] & FLAG_MAP_TYPE) == TYPE_MAP_DROPPABLE)
 			content.marks.wiped_by = act->step.call;
 		break;
 	case MEMORY_BRK:

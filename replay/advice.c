@@ -5,20 +5,21 @@
 #include "replay/kernel.h"
 
 /* Does it leave a mark? */
-static bool is_followed(uint64_t advice)
+static bool is_followed(const struct replay *replay, uint64_t advice)
 {
 	switch (advice) {
+	case ADVICE_DONTFORK:
+	case ADVICE_DOFORK:
+		return true;
 	case ADVICE_DONTNEED:
 	case ADVICE_FREE:
 	case ADVICE_REMOVE:
 	case ADVICE_DONTNEED_LOCKED:
-	case ADVICE_DONTFORK:
-	case ADVICE_DOFORK:
 	case ADVICE_WIPEONFORK:
 	case ADVICE_KEEPONFORK:
 	case ADVICE_GUARD_INSTALL:
 	case ADVICE_GUARD_REMOVE:
-		return true;
+		return replay->follows == REPLAY_ALL_ADVICE;
 	default:
 		return false;
 	}
@@ -82,7 +83,7 @@ struct error *act_advise(struct act act, uint64_t start, uint64_t end)
 	const uint64_t whole = end;
 	bool known = false;
 
-	if (!is_followed(advice) || start >= end)
+	if (!is_followed(act.replay, advice) || start >= end)
 		return NULL;
 	act.step.act = ACT_ADVISE;
 	act.step.advice = (uint16_t)advice;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "replay/fork.h"
+
 #include <stdlib.h>
 
 #include "replay/act.h"
@@ -90,4 +92,37 @@ struct error *replay_fork(struct replay *replay, const struct replay_fork *fork)
 				pieces_find_lowest(replay, fork->child_id, all.pieces[i].start, all.pieces[i].end));
 	free(all.pieces);
 	return err;
+}
+
+static struct error *reach(struct replay *replay, struct replay_descent *descent, int64_t space_id, uint32_t thread,
+			   uint64_t ns)
+{
+	const struct replay_fork fork = {
+		.parent_id = descent->space_id,
+		.child_id = descent->space_id,
+		.thread = thread,
+		.enter_ns = ns,
+		.exit_ns = ns,
+	};
+	bool is_forked = descent->reached && space_id > descent->reached;
+
+	if (space_id > descent->reached)
+		descent->reached = space_id;
+	return is_forked ? replay_fork(replay, &fork) : NULL;
+}
+
+struct error *replay_take_inherited(struct replay *replay, struct replay_descent *descent,
+				    const struct memory_event *event, int64_t call, int64_t *ret_before)
+{
+	struct memory_event own = *event;
+	struct error *err = reach(replay, descent, event->space_id, event->tid, event->enter_ns);
+
+	own.space_id = descent->space_id;
+	descent->last_ns = event->exit_ns;
+	return err ? err : replay_take(replay, &own, call, ret_before);
+}
+
+struct error *replay_descend(struct replay *replay, struct replay_descent *descent)
+{
+	return reach(replay, descent, descent->space_id, 0, descent->last_ns + 1);
 }

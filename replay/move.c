@@ -77,7 +77,7 @@ static struct error *move_part(struct act act, const struct part *part, bool is_
 	act.step.is_clouded = !part->is_sure;
 	act.step.content.file_shift -= shift;
 	err = act_on(act, part->start + shift, part->end + shift);
-	if (err || left == LEFT_ALL || (left == LEFT_EMPTY && !act.replay->follows_advice))
+	if (err || left == LEFT_ALL || (left == LEFT_EMPTY && act.replay->follows != REPLAY_ALL_ADVICE))
 		return err;
 	if (left == LEFT_EMPTY) {
 		source.step.act = ACT_ADVISE;

@@ -72,7 +72,7 @@ struct error *replay_take(struct replay *replay, const struct memory_event *give
 
 	if (ret_before)
 		*ret_before = REPLAY_NO_CALL;
-	if (event->kind == MEMORY_MADVISE && !replay->follows_advice)
+	if (event->kind == MEMORY_MADVISE && replay->follows == REPLAY_NO_ADVICE)
 		return NULL;
 	is_wide = beside_is_wide(event, &reach, &wide);
 	was_busy = is_wide && beside_was_busy(replay, event, &wide);

@@ -64,6 +64,13 @@ struct replay_wide_call {
 };
 #define REPLAY_WIDE_CALLS 16
 
+/* Which madvise is followed (content.marks). It divides pieces; where it is passed over, memory costs less. */
+enum replay_advice {
+	REPLAY_NO_ADVICE,
+	REPLAY_FORK_ADVICE, /* what a child will not have */
+	REPLAY_ALL_ADVICE,
+};
+
 struct pieces_block;
 
 struct replay {
@@ -71,8 +78,7 @@ struct replay {
 	/* Pieces that differ only in which call protected them are made one: an arena that is made accessible bit by
 	 * bit stays a few pieces. Lives then say only one of these calls. */
 	bool joins;
-	/* madvise is followed: content.marks. It divides pieces; where it is passed over, memory costs less. */
-	bool follows_advice;
+	enum replay_advice follows;
 	/* Not the caller's. */
 	struct pieces_block **blocks; /* pieces.c's */
 	size_t block_count, block_room, piece_count;
@@ -90,17 +96,6 @@ void replay_init(struct replay *replay, const struct replay_sink *sink);
  * right before somewhere, or REPLAY_NO_CALL. */
 struct error *replay_take(struct replay *replay, const struct memory_event *event, int64_t call,
 			  int64_t *ret_before) must_check;
-/* fork: what the parent has is the child's too, but what it had marked with MADV_DONTFORK. `parent` and `child` may be
- * one: what was taken is then the history of an ancestor, and what follows is the child's; a mapping that the child did
- * not get ends with the call that had marked it. Lives that were reported before are the parent's alone. The child's
- * space must be empty otherwise. vfork and CLONE_VM share a space, and are nothing; exec begins another. */
-struct replay_fork {
-	int64_t parent_id, child_id;
-	uint32_t thread;
-	uint64_t enter_ns, exit_ns; /* alike when only one is known */
-};
-struct error *replay_fork(struct replay *replay, const struct replay_fork *fork) must_check;
-
 /* After the last call: the lives that have not been reported, by rising address; what stands is REPLAY_STANDING. */
 struct error *replay_finish(struct replay *replay) must_check;
 void replay_deinit(struct replay *replay);

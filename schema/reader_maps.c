@@ -10,7 +10,7 @@
 
 #include "common/cleanup.h"
 #include "replay/effect.h"
-#include "replay/space.h"
+#include "replay/fork.h"
 #include "schema/connection.h"
 #include "schema/index_block.h"
 #include "schema/index_scan.h"
@@ -50,7 +50,7 @@ static struct error *take_life(void *context, const struct replay_life *life)
 	piece = &maps->pieces[maps->count++];
 	*piece = (struct memory_event){
 		.id = made->id,
-		.space_id = made->space_id,
+		.space_id = life->space_id,
 		.tid = made->tid,
 		.kind = MEMORY_SEEN,
 		.enter_ns = made->enter_ns,
@@ -155,6 +155,21 @@ static bool concerns(const struct places *places, const struct memory_effect *ef
 	return false;
 }
 
+static struct error *add_event(struct places *places, const struct memory_event *event)
+{
+	if (places->event_count == places->event_capacity) {
+		size_t capacity = places->event_capacity ? 2 * places->event_capacity : 256;
+		struct memory_event *events = reallocarray(places->events, capacity, sizeof(*events));
+
+		if (!events)
+			return &error_no_memory;
+		places->events = events;
+		places->event_capacity = capacity;
+	}
+	places->events[places->event_count++] = *event;
+	return NULL;
+}
+
 static struct error *take_event(struct store_scan *scan, sqlite3_stmt *row)
 {
 	struct places *places = (struct places *)scan;
@@ -165,19 +180,40 @@ static struct error *take_event(struct store_scan *scan, sqlite3_stmt *row)
 	if (!store_lineage_holds(scan->steps, scan->step_count, event.space_id, event.enter_ns))
 		return NULL;
 	effect = memory_event_reach(&event);
-	if (!concerns(places, &effect))
-		return NULL;
-	if (places->event_count == places->event_capacity) {
-		size_t capacity = places->event_capacity ? 2 * places->event_capacity : 256;
-		struct memory_event *events = reallocarray(places->events, capacity, sizeof(*events));
+	return concerns(places, &effect) ? add_event(places, &event) : NULL;
+}
 
-		if (!events)
-			return &error_no_memory;
-		places->events = events;
-		places->event_capacity = capacity;
+/* What an ancestor kept from its children: no effect on the ancestor's own mappings, so that the scan passes it over.
+ */
+static struct error *add_fork_advice(struct places *places, const struct lineage_step *step)
+{
+	cleanup_statement sqlite3_stmt *statement = NULL;
+	struct error *err = store_connection_prepare(&places->scan.reader->connection,
+						     "SELECT " EVENT_COLUMNS " FROM event WHERE space_id = ?1 AND "
+						     "kind = 7 AND a2 IN (10, 11) AND enter_ns < ?2",
+						     0, &statement);
+	int status = SQLITE_DONE;
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(statement, 1, step->space_id);
+	sqlite3_bind_int64(statement, 2, store_time(step->until_ns));
+	while (!err && (status = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct memory_event event;
+
+		read_event(statement, &event);
+		err = add_event(places, &event);
 	}
-	places->events[places->event_count++] = event;
-	return NULL;
+	if (!err && status != SQLITE_DONE)
+		err = store_connection_error(&places->scan.reader->connection, status, "cannot read mappings");
+	return err;
+}
+
+static int compare_newest(const void *a, const void *b)
+{
+	const struct memory_event *first = a, *second = b;
+
+	return (first->id < second->id) - (first->id > second->id);
 }
 
 /* The events of the places, newest first, become places->events, which the caller frees. */
@@ -203,6 +239,10 @@ static struct error *load_events(struct store_reader *reader, int64_t space_id, 
 	places->scan.range_count = places->count;
 	if (!err && places->count)
 		err = store_scan_run(&places->scan);
+	for (size_t i = 1; !err && !places->code_only && i < places->scan.step_count; i++)
+		err = add_fork_advice(places, &steps[i]);
+	if (!err && places->event_count && places->scan.step_count > 1)
+		qsort(places->events, places->event_count, sizeof(*places->events), compare_newest);
 	free(places->ranges);
 	return err;
 }
@@ -215,15 +255,19 @@ static int compare_starts(const void *a, const void *b)
 }
 
 /* `events` newest first. */
-static struct error *replay_events(const struct memory_event *events, size_t count, struct maps *maps)
+static struct error *replay_events(const struct memory_event *events, size_t count, int64_t space_id, struct maps *maps)
 {
 	const struct replay_sink sink = {.take_life = take_life, .context = maps};
+	struct replay_descent descent = {.space_id = space_id};
 	struct replay replay;
 	struct error *err = NULL;
 
 	replay_init(&replay, &sink);
+	replay.follows = REPLAY_FORK_ADVICE;
 	for (size_t i = count; !err && i-- > 0;)
-		err = replay_take(&replay, &events[i], (int64_t)i, NULL);
+		err = replay_take_inherited(&replay, &descent, &events[i], (int64_t)i, NULL);
+	if (!err)
+		err = replay_descend(&replay, &descent);
 	if (!err)
 		err = replay_finish(&replay);
 	replay_deinit(&replay);
@@ -237,12 +281,9 @@ struct error *store_reader_maps_at(struct store_reader *reader, int64_t space_id
 	struct maps maps = {0};
 	struct error *err = load_events(reader, space_id, time_ns, &places);
 
-	/* An ancestor's events are the space's own. */
-	for (size_t i = 0; !err && i < places.event_count; i++)
-		places.events[i].space_id = space_id;
 	maps.events = places.events;
 	if (!err)
-		err = replay_events(places.events, places.event_count, &maps);
+		err = replay_events(places.events, places.event_count, space_id, &maps);
 	free(places.events);
 	if (err) {
 		free(maps.pieces);

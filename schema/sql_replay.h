@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "replay/fork.h"
 #include "replay/heap.h"
 #include "replay/space.h"
 #include "schema/record_call.h"
@@ -48,10 +49,12 @@ struct mapping_replay {
 	enum replay_want want;
 	struct replay_rows rows;
 	struct replay replay;
+	struct replay_descent descent;
 };
 
 /* The struct must not be moved afterwards. */
-void mapping_replay_init(struct mapping_replay *replay, enum replay_want want);
+/* `space_id` 0: each space by itself. Else the events are those of that space and its ancestors, replayed as one. */
+void mapping_replay_init(struct mapping_replay *replay, enum replay_want want, int64_t space_id);
 struct error *mapping_replay_take(struct mapping_replay *replay, const struct memory_event *event) must_check;
 /* After the last event: what is still there. */
 struct error *mapping_replay_finish(struct mapping_replay *replay) must_check;

@@ -83,23 +83,28 @@ static struct error *take_again(void *context, int64_t space_id, uint64_t start,
 	return replay->want == REPLAY_AGAIN ? add_joined(&replay->rows, row) : NULL;
 }
 
-void mapping_replay_init(struct mapping_replay *replay, enum replay_want want)
+void mapping_replay_init(struct mapping_replay *replay, enum replay_want want, int64_t space_id)
 {
 	const struct replay_sink sink = {take_life, want == REPLAY_AGAIN ? take_again : NULL, replay};
 
-	*replay = (struct mapping_replay){.want = want};
+	*replay = (struct mapping_replay){.want = want, .descent = {.space_id = space_id}};
 	replay_init(&replay->replay, &sink);
 	replay->replay.joins = true;
+	replay->replay.follows = space_id ? REPLAY_FORK_ADVICE : REPLAY_NO_ADVICE;
 }
 
 struct error *mapping_replay_take(struct mapping_replay *replay, const struct memory_event *event)
 {
+	if (replay->descent.space_id)
+		return replay_take_inherited(&replay->replay, &replay->descent, event, event->id, NULL);
 	return replay_take(&replay->replay, event, event->id, NULL);
 }
 
 struct error *mapping_replay_finish(struct mapping_replay *replay)
 {
-	return replay_finish(&replay->replay);
+	struct error *err = replay->descent.space_id ? replay_descend(&replay->replay, &replay->descent) : NULL;
+
+	return err ? err : replay_finish(&replay->replay);
 }
 
 void mapping_replay_deinit(struct mapping_replay *replay)

@@ -164,11 +164,8 @@ static struct error *take_event(struct replay_cursor *cursor)
 	struct memory_event event;
 
 	read_event(cursor->statement, &event);
-	if (cursor->space_id) {
-		if (!store_lineage_holds(cursor->steps, cursor->step_count, event.space_id, event.enter_ns))
-			return NULL;
-		event.space_id = cursor->space_id;
-	}
+	if (cursor->space_id && !store_lineage_holds(cursor->steps, cursor->step_count, event.space_id, event.enter_ns))
+		return NULL;
 	return mapping_replay_take(&cursor->mappings, &event);
 }
 
@@ -226,9 +223,9 @@ static int begin_reading(sqlite3_vtab_cursor *base, int plan, const char *plan_t
 
 	(void)plan_text;
 	reset_cursor(cursor);
-	mapping_replay_init(&cursor->mappings, module->kind->want);
-	block_replay_init(&cursor->heap, module->kind->want);
 	cursor->space_id = plan == 1 && count == 1 ? sqlite3_value_int64(values[0]) : 0;
+	mapping_replay_init(&cursor->mappings, module->kind->want, cursor->space_id);
+	block_replay_init(&cursor->heap, module->kind->want);
 	if (plan == 1 && cursor->space_id <= 0)
 		return SQLITE_OK; /* there is no such space: no row */
 	if (cursor->space_id)

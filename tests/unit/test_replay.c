@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "replay/fork.h"
 #include "replay/kernel.h"
 #include "replay/space.h"
 #include "tests/unit/replay_calls.h"
@@ -89,7 +90,7 @@ static void run_replay(struct sequence *sequence, const struct memory_event *eve
 	lives->count = 0;
 	sequence->handed = events;
 	replay_init(&replay, &sink);
-	replay.follows_advice = true;
+	replay.follows = REPLAY_ALL_ADVICE;
 	require(sequence, !replay_take(&replay, &arena, 0, NULL));
 	require(sequence, !replay_take(&replay, &at_break, 0, NULL));
 	for (size_t i = 0; i < sequence->count; i++)
@@ -426,7 +427,7 @@ static void sizes_round_to_huge_pages(void **state)
 	assert_ptr_not_equal(room, MAP_FAILED);
 	lives.count = 0;
 	replay_init(&replay, &sink);
-	replay.follows_advice = true;
+	replay.follows = REPLAY_ALL_ADVICE;
 	take_huge(&replay, MEMORY_MUNMAP, window, HUGE_WINDOW, 0, 0);
 	event = take_huge(&replay, MEMORY_MMAP, window, 2 * HUGE_PAGE + 1, PROT_READ, (uint64_t)flags);
 	if (event.result < 0) {

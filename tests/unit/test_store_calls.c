@@ -336,6 +336,35 @@ static void test_maps_at(void **state)
 	store_reader_destroy(reader);
 }
 
+/* MADV_DONTFORK is 10, MADV_DOFORK 11. */
+static void test_maps_of_a_child(void **state)
+{
+	static const char lives_of_child[] =
+		"SELECT start >> 12, \"end\" >> 12, made_event, gone_event FROM mapping_life(2) ORDER BY start";
+	static const char lives_of_parent[] =
+		"SELECT start >> 12, \"end\" >> 12, made_event, gone_event FROM mapping_life(1) ORDER BY start";
+	struct place *place = *state;
+	struct store_writer *writer = open_writer(place->path);
+	int64_t space = add_space(writer, 1, 0, 1), child = add_space(writer, 2, space, 50);
+	struct store_reader *reader;
+
+	assert_true(space == 1 && child == 2);
+	map(writer, space, MEMORY_MMAP, 20, 2, ARGS(0, 0x4000, 1, 2, 3, 0), 0x700000);
+	map(writer, space, MEMORY_MMAP, 22, 2, ARGS(0, 0x1000, 1, 2, 3, 0), 0x800000);
+	map(writer, space, MEMORY_MADVISE, 24, 0, ARGS(0x700000, 0x3000, 10), 0);
+	map(writer, space, MEMORY_MADVISE, 26, 0, ARGS(0x702000, 0x1000, 11), 0);
+	map(writer, space, MEMORY_MADVISE, 60, 0, ARGS(0x800000, 0x1000, 10), 0); /* after the fork */
+	commit(writer);
+	store_writer_destroy(writer);
+	reader = open_reader(place->path);
+	/* The child did nothing itself. */
+	assert_maps(reader, space, 100, "700000-704000 1 2 0\n800000-801000 1 2 0\n");
+	assert_maps(reader, child, 100, "702000-703000 1 2 2000\n703000-704000 1 2 3000\n800000-801000 1 2 0\n");
+	assert_query(reader, lives_of_parent, "1792|1796|1|-\n2048|2049|2|-\n");
+	assert_query(reader, lives_of_child, "1792|1794|1|3\n1794|1796|1|-\n2048|2049|2|-\n");
+	store_reader_destroy(reader);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +373,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_functions_and_coverage, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(test_calls, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(test_maps_at, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(test_maps_of_a_child, place_setup, place_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
