@@ -204,6 +204,21 @@ const struct life *timeline_life_before(const struct timeline *timeline, uint64_
 	return NULL;
 }
 
+const struct life *timeline_life_at(const struct timeline *timeline, uint64_t address, uint64_t time_ns)
+{
+	const struct life *last = NULL;
+
+	for (size_t i = 0; i < timeline->life_count; i++) {
+		const struct life *life = &timeline->lives[i];
+
+		if (address >= life->start && address < life->end && timeline->events[life->born].enter_ns <= time_ns &&
+		    (life->died == TIMELINE_ALIVE || timeline->events[life->died].enter_ns > time_ns) &&
+		    (!last || life->born > last->born))
+			last = life;
+	}
+	return last;
+}
+
 uint64_t timeline_bytes_removed(const struct timeline *timeline, size_t index)
 {
 	uint64_t bytes = 0;

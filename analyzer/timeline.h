@@ -69,6 +69,9 @@ const struct life *timeline_last_life(const struct timeline *timeline, uint64_t 
 /* The life that covered `address` just before event number `index` took effect, or NULL when it was not mapped then. */
 const struct life *timeline_life_before(const struct timeline *timeline, uint64_t address, size_t index);
 
+/* The life that covered `address` at that moment, as far as calls had begun by then; NULL for none. */
+const struct life *timeline_life_at(const struct timeline *timeline, uint64_t address, uint64_t time_ns);
+
 /* How many bytes of the window event number `index` took away from lives. */
 uint64_t timeline_bytes_removed(const struct timeline *timeline, size_t index);
 

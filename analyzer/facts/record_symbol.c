@@ -11,8 +11,8 @@
 #include <sys/sysmacros.h>
 
 #include "analyzer/elf/elf_file.h"
+#include "analyzer/timeline.h"
 #include "common/cleanup.h"
-#include "replay/effect.h"
 #include "schema/reader.h"
 #include "schema/reader_maps.h"
 #include "schema/record_file.h"
@@ -35,6 +35,7 @@ struct known_space {
 	int64_t id;
 	struct memory_event *events; /* that concern places where code was ever mapped, by rising id */
 	size_t event_count;
+	struct timeline timeline; /* of all of them */
 	int64_t realtime_offset_ns;
 };
 
@@ -62,6 +63,13 @@ static void known_file_deinit(struct known_file *file)
 	*file = (struct known_file){0};
 }
 
+static void known_space_deinit(struct known_space *space)
+{
+	timeline_deinit(&space->timeline);
+	free(space->events);
+	*space = (struct known_space){0};
+}
+
 void record_symbols_destroy(struct record_symbols *symbols)
 {
 	if (!symbols)
@@ -69,7 +77,7 @@ void record_symbols_destroy(struct record_symbols *symbols)
 	for (size_t i = 0; i < symbols->file_count; i++)
 		known_file_deinit(&symbols->files[i]);
 	for (size_t i = 0; i < symbols->space_count; i++)
-		free(symbols->spaces[i].events);
+		known_space_deinit(&symbols->spaces[i]);
 	free(symbols);
 }
 
@@ -157,40 +165,19 @@ static struct error *find_space(struct record_symbols *symbols, int64_t id, cons
 		}
 	}
 	known = &symbols->spaces[symbols->next_space];
-	free(known->events);
-	*known = (struct known_space){0};
+	known_space_deinit(known);
 	symbols->next_space = (symbols->next_space + 1) % SPACES_MAX;
 	if (symbols->space_count < SPACES_MAX)
 		symbols->space_count++;
 	err = store_reader_code_events(symbols->store, id, INT64_MAX, &known->events, &known->event_count);
+	if (!err)
+		err = timeline_build(known->events, known->event_count, 0, UINT64_MAX, &known->timeline);
 	if (err)
 		return err;
 	known->id = id;
 	known->realtime_offset_ns = realtime_offset(symbols->store, id);
 	*ret = known;
 	return NULL;
-}
-
-/* The mapping that held `address` at that moment; NULL for none. */
-static const struct memory_event *mapping_at(const struct known_space *space, uint64_t address, uint64_t time_ns)
-{
-	const struct memory_event *found = NULL;
-
-	for (size_t i = 0; i < space->event_count; i++) {
-		const struct memory_event *event = &space->events[i];
-		struct memory_effect effect;
-
-		/* In the order of their ends: one that began later may come before one that is meant. */
-		if (event->enter_ns > time_ns)
-			continue;
-		effect = memory_event_effect(event);
-		if ((address >= effect.removed_start && address < effect.removed_end) ||
-		    (address >= effect.removed2_start && address < effect.removed2_end))
-			found = NULL;
-		if (address >= effect.added_start && address < effect.added_end)
-			found = event;
-	}
-	return found;
 }
 
 static const char *base_name(const char *path)
@@ -219,6 +206,7 @@ struct error *record_symbols_name(struct record_symbols *symbols, int64_t space_
 				  char **ret_text)
 {
 	const struct memory_event *mapping;
+	const struct life *life;
 	const struct known_space *space;
 	const struct known_file *file;
 	struct error *err = find_space(symbols, space_id, &space);
@@ -227,7 +215,8 @@ struct error *record_symbols_name(struct record_symbols *symbols, int64_t space_
 	*ret_text = NULL;
 	if (err)
 		return err;
-	mapping = mapping_at(space, address, time_ns);
+	life = timeline_life_at(&space->timeline, address, time_ns);
+	mapping = life ? &space->events[life->born] : NULL;
 	if (!mapping || !mapping->file_id || (mapping->kind != MEMORY_MMAP && mapping->kind != MEMORY_SEEN))
 		return NULL;
 	err = find_file(symbols, mapping->file_id, &file);
