@@ -25,6 +25,8 @@ forbid 'the inside of schema/ seen from outside' "$internals" analyzer/**/*.[ch]
 forbid 'libarchive outside vault/ and cli/' '#include *<archive' analyzer/**/*.[ch] collector/**/*.[ch] schema/**/*.[ch] bpf/*.[ch] common/*.[ch]
 forbid 'the vault sees another room' '#include *"(analyzer|schema|collector|bpf|cli)/|#include *<(sqlite3|libelf|gelf|elfutils/)' vault/*.[ch]
 forbid 'replay sees another room' '#include *"(analyzer|collector|bpf|cli|vault|bundle)/|#include *"schema/([^r]|r[^e]|re[^c])|#include *<(sqlite3|bpf|elfutils/|libelf|gelf)' replay/*.[ch]
+forbid 'I/O in replay/' '#include *<(stdio|unistd|fcntl|pthread|time|sys/(stat|socket|wait|syscall))\.h>' replay/*.[ch]
+forbid 'the inside of replay/ seen from outside' '#include *"replay/(act|beside|order|pieces|step|sweep)\.h"' analyzer/**/*.[ch] schema/**/*.[ch] collector/**/*.[ch] cli/**/*.[ch] bundle/*.[ch] vault/*.[ch] bench/*.[ch]
 forbid 'printing in the vault' '\b(printf|fputs|puts|fprintf)\(' vault/*.[ch]
 elfutils='#include *<(elfutils/|dwarf\.h|gelf\.h|libelf\.h)'
 others=()

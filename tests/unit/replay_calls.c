@@ -15,6 +15,9 @@
 
 #include "replay/kernel.h"
 
+/* Far below what the kernel gives out by itself: nothing else comes here while it is free. */
+#define ARENA 0x300000000000ULL
+
 /* Documentation/admin-guide/mm/pagemap.rst */
 #define PAGEMAP_PRESENT (1ULL << 63)
 #define PAGEMAP_SWAPPED (1ULL << 62)
@@ -288,34 +291,6 @@ void calls_make(struct sequence *sequence, uint64_t seed, size_t count_max)
 	}
 }
 
-int calls_init(struct sequence *sequence)
-{
-	char path[64];
-	void *arena;
-
-	*sequence = (struct sequence){.file = memfd_create("replay", 0), .refusing = socket(AF_INET, SOCK_DGRAM, 0)};
-	if (sequence->file < 0 || sequence->refusing < 0 || ftruncate(sequence->file, FILE_PAGES * PAGE))
-		return -1;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", sequence->file);
-	sequence->read_only = open(path, O_RDONLY);
-	sequence->segment = shmget(IPC_PRIVATE, SEGMENT_PAGES * PAGE, IPC_CREAT | 0600);
-	if (sequence->read_only < 0 || sequence->segment < 0)
-		return -1;
-	/* Attached once, it lives as long as this process. */
-	if (shmat(sequence->segment, NULL, 0) == MAP_FAILED) {
-		shmctl(sequence->segment, IPC_RMID, NULL);
-		return -1;
-	}
-	if (shmctl(sequence->segment, IPC_RMID, NULL))
-		return -1;
-	arena = mmap(NULL, 4 * ARENA_PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (arena == MAP_FAILED)
-		return -1;
-	sequence->arena = (uint64_t)(uintptr_t)arena;
-	sequence->program_break = kernel_page_up(current_break());
-	return 0;
-}
-
 /* ---- what the kernel says ---- */
 
 uint64_t calls_address(const struct sequence *sequence, size_t page)
@@ -392,6 +367,46 @@ int calls_read_pages(const struct sequence *sequence, struct page ret_pages[PAGE
 {
 	memset(ret_pages, 0, PAGES * sizeof(*ret_pages));
 	return read_maps(sequence, ret_pages) || read_pagemap(sequence, ret_pages) ? -1 : 0;
+}
+
+static bool shows_guards(const struct sequence *sequence)
+{
+	struct page pages[PAGES];
+
+	return mmap(host(sequence->arena), PAGE, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+		       MAP_FAILED &&
+	       !madvise(host(sequence->arena), PAGE, ADVICE_GUARD_INSTALL) && !calls_read_pages(sequence, pages) &&
+	       pages[0].is_guarded;
+}
+
+int calls_init(struct sequence *sequence)
+{
+	char path[64];
+	void *arena;
+
+	*sequence = (struct sequence){.file = memfd_create("replay", 0), .refusing = socket(AF_INET, SOCK_DGRAM, 0)};
+	if (sequence->file < 0 || sequence->refusing < 0 || ftruncate(sequence->file, FILE_PAGES * PAGE))
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", sequence->file);
+	sequence->read_only = open(path, O_RDONLY);
+	sequence->segment = shmget(IPC_PRIVATE, SEGMENT_PAGES * PAGE, IPC_CREAT | 0600);
+	if (sequence->read_only < 0 || sequence->segment < 0)
+		return -1;
+	/* Attached once, it lives as long as this process. */
+	if (shmat(sequence->segment, NULL, 0) == MAP_FAILED) {
+		shmctl(sequence->segment, IPC_RMID, NULL);
+		return -1;
+	}
+	if (shmctl(sequence->segment, IPC_RMID, NULL))
+		return -1;
+	arena = mmap(host(ARENA), 4 * ARENA_PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+		     -1, 0);
+	if (arena == MAP_FAILED)
+		return -1;
+	sequence->arena = (uint64_t)(uintptr_t)arena;
+	sequence->program_break = kernel_page_up(current_break());
+	sequence->shows_guards = shows_guards(sequence);
+	return 0;
 }
 
 /* ---- for people ---- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random memory calls made on this process, failing ones among them, as records; and what the kernel then says of the
- * pages. All of it on two windows of addresses: an arena, where everything goes to fixed addresses (below what the
- * kernel gave out last it may put things of its own), and the pages at the program break.
+ * pages. All of it on two windows of addresses: an arena, where everything goes to fixed addresses, and the pages at
+ * the program break.
  */
 #ifndef TESTS_UNIT_REPLAY_CALLS_H
 #define TESTS_UNIT_REPLAY_CALLS_H
@@ -26,6 +26,7 @@ struct sequence {
 	uint64_t arena, program_break;
 	int file, read_only, refusing; /* a memfd, the same for reading only, one whose mmap fails late */
 	int segment;		       /* of shmget */
+	bool shows_guards;	       /* the kernel's pagemap does (6.15 on) */
 	struct memory_event events[CALLS_ROOM];
 	size_t count;
 	const struct memory_event *handed; /* to the replay last; NULL: events */
