@@ -8,9 +8,11 @@
 #include <cmocka.h>
 
 #include "replay/heap_lives.h"
+#include "schema/sql_replay.h"
 
 #define A 0x5000ULL
 #define B 0x6000ULL
+#define TOO_MUCH (1ULL << 60)
 
 static struct heap_event made(uint32_t tid, uint64_t enter, uint64_t exit, enum function_role role, uint64_t old_block,
 			      uint64_t block, uint64_t size)
@@ -492,6 +494,63 @@ static void lost_ends(void **state)
 	assert_true(seen.lives[3].gone == HEAP_REPLAY_STANDING && !seen.lives[3].is_open);
 }
 
+/* ---- rows for SQL ---- */
+
+#define ROWS_MAX 12
+
+/* Without the space's column; ids are those of the events, 1 and up. */
+static size_t rows_of(enum replay_want want, struct heap_event *events, size_t count, int64_t ret_rows[ROWS_MAX][4])
+{
+	struct block_replay replay;
+	const int64_t *row;
+	size_t row_count = 0;
+
+	block_replay_init(&replay, want);
+	for (size_t i = 0; i < count; i++) {
+		events[i].id = (int64_t)i + 1;
+		events[i].space_id = 5;
+		assert_null(block_replay_take(&replay, &events[i]));
+	}
+	assert_null(block_replay_finish(&replay));
+	while ((row = replay_rows_take(&replay.rows))) {
+		assert_true(row_count < ROWS_MAX);
+		assert_int_equal(row[0], 5);
+		for (int i = 0; i < 4; i++)
+			ret_rows[row_count][i] = row[i + 1];
+		row_count++;
+	}
+	block_replay_deinit(&replay);
+	return row_count;
+}
+
+static void rows(void **state)
+{
+	struct heap_event calls[] = {
+		made(1, 10, 20, FUNCTION_MALLOC, 0, A, 100),	   /* 1 */
+		made(1, 30, 30, FUNCTION_FREE, A, 0, 0),	   /* 2 */
+		made(1, 31, 31, FUNCTION_FREE, A, 0, 0),	   /* 3: again */
+		made(1, 32, 33, FUNCTION_REALLOC, A, 0, TOO_MUCH), /* 4: again, but failed */
+		made(1, 34, 34, FUNCTION_FREE, A, 0, 0),	   /* 5: again after 3 */
+		made(1, 40, 45, FUNCTION_MALLOC, 0, A, 60),	   /* 6: its end is not seen */
+		made(1, 50, 55, FUNCTION_MALLOC, 0, A, 70),	   /* 7 */
+		made(1, 60, 60, FUNCTION_FREE, A + 8, 0, 0),	   /* 8: inside: no block of its own */
+		made(1, 61, 61, FUNCTION_FREE, B, 0, 0),	   /* 9: of a birth not seen */
+		made(1, 62, 63, FUNCTION_REALLOC, B + 16, 0,
+		     TOO_MUCH), /* 10: of one not seen, kept: nothing is known */
+	};
+	static const int64_t lives[][4] = {
+		{A, 100, 1, 2}, {A, 60, 6, 7}, {A, 70, 7, 0}, {B, 0, 0, 9}, /* made 0: not seen; gone 0: still there */
+	};
+	static const int64_t again[][4] = {{A, 2, 3, 0}, {A, 3, 5, 0}};
+	int64_t found[ROWS_MAX][4];
+
+	(void)state;
+	assert_int_equal(rows_of(REPLAY_LIVES, calls, 10, found), 4);
+	assert_memory_equal(found, lives, sizeof(lives));
+	assert_int_equal(rows_of(REPLAY_AGAIN, calls, 10, found), 2);
+	assert_memory_equal(found, again, sizeof(again));
+}
+
 /* A fork's blocks are its own: the same address in two spaces. */
 static void spaces(void **state)
 {
@@ -543,6 +602,7 @@ int main(void)
 		cmocka_unit_test(gaps),
 		cmocka_unit_test(lost_ends),
 		cmocka_unit_test(spaces),
+		cmocka_unit_test(rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
