@@ -73,6 +73,7 @@ struct cli_options {
 	bool no_legend;
 	const char *from; /* `import`: a directory; NULL for none */
 	bool watch;
+	bool steps;		/* explain */
 	bool list_queries;	/* sql */
 	const char *show_query; /* sql; NULL for none */
 	bool dictionary;	/* sql */
@@ -147,6 +148,7 @@ struct cli_explained {
 	struct crash crash;
 	struct finding_list findings;
 	struct report report;
+	uint64_t step_ns[ASSEMBLE_STEPS_MAX]; /* of assemble_steps */
 };
 struct error *cli_explain_crash(const struct cli_options *options, char **names, size_t count, const uint64_t *address,
 				struct cli_explained *ret) must_check;

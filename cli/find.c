@@ -269,6 +269,7 @@ struct error *cli_explain_crash(const struct cli_options *options, char **names,
 	request.signal = ret->found.row.has_signal ? &ret->found.row.signal_event : NULL;
 	request.exit = ret->found.row.has_exit ? &ret->found.row.exit : NULL;
 	request.host = ret->found.host;
+	request.step_ns = ret->step_ns;
 	if (address) {
 		request.address = *address;
 		request.has_address = true;

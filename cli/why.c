@@ -66,7 +66,6 @@ static struct error *run_why(const struct cli_options *options, int *ret_status)
 				&explained);
 	if (err)
 		return err;
-	explained.crash.facts.biography.address = address; /* also where nothing was recorded of it */
 	if (options->json) {
 		err = report_write_biography_json(&explained.report, stdout);
 	} else {

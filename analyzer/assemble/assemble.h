@@ -10,6 +10,9 @@
 #include "schema/record_death.h"
 #include "schema/record_process.h"
 
+/* At most so many steps are in the list. */
+#define ASSEMBLE_STEPS_MAX 64
+
 struct assemble_request {
 	struct core *core;		   /* with its modules found; NULL when there is none. Outlives the crash. */
 	struct store_reader *store;	   /* NULL when there is no record */
@@ -19,7 +22,8 @@ struct assemble_request {
 	const char *core_name;		   /* what to call the core; NULL: its path */
 	uint64_t address;		   /* whose biography is wanted, when `has_address`; else the fault's */
 	bool has_address;
-	uint64_t *step_ns; /* gets the time that each of assemble_steps took, 0 for one that was not reached; or NULL */
+	uint64_t *step_ns; /* ASSEMBLE_STEPS_MAX of them, or NULL: get the time that each of assemble_steps took; 0 for
+			    * one that was not reached */
 };
 
 /* Fills `ret_crash`, which the caller frees with crash_deinit(). What is missing is noted there; an error means that

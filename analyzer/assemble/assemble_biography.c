@@ -133,6 +133,9 @@ struct error *assemble_biography(const struct assemble_request *request, struct 
 	const struct crash *crash = &assembly->crash;
 	struct crash_facts *facts = &assembly->crash.facts;
 
+	/* What was asked for by itself is named also where nothing is known of it. */
+	if (request->has_address)
+		facts->biography.address = request->address;
 	if (!crash->record.known || (!request->has_address && crash->facts.fault.source == ADDRESS_UNKNOWN))
 		return NULL;
 	facts->has_biography = true;

@@ -89,4 +89,5 @@ const struct assemble_step assemble_steps[] = {
 	 TELLS_WHO | TELLS_PLACE | TELLS_EVENT | PART(STACKS) | PART(FAULT) | PART(PLACES) | PART(PATH) | PART(OVERRUN),
 	 PART(HEAP), 0, assemble_heap},
 };
+_Static_assert(sizeof(assemble_steps) / sizeof(assemble_steps[0]) <= ASSEMBLE_STEPS_MAX, "more steps than times");
 const size_t assemble_step_count = sizeof(assemble_steps) / sizeof(assemble_steps[0]);

@@ -15,6 +15,14 @@ golden() {
 
 	shift
 	accept "$corelate" "$@"
+	compare "$name" "$@"
+}
+
+# compare NAME ARGUMENT...: what is in $work/out is golden/NAME.
+compare() {
+	local name=$1
+
+	shift
 	sed -i "s/\b${version//./\\.}\b/VERSION/g" "$work/out"
 	if [ "$regenerate" = --regenerate ]; then
 		cp "$work/out" "$here/golden/$name"
@@ -22,6 +30,16 @@ golden() {
 		fail "corelate $*: not as in golden/$name"
 		head -n 60 "$work/diff"
 	fi
+}
+
+# steps NAME ARGUMENT...: the same of explain --steps, whose times are no run's twice.
+steps() {
+	local name=$1
+
+	shift
+	accept "$corelate" explain --steps "$@"
+	sed -E -i 's/^([a-z-]+) +[0-9]+\.[0-9]{3}/\1 TIME/; s/"((total_)?ms)": [0-9.e-]+/"\1": 0/' "$work/out"
+	compare "$name" explain --steps "$@"
 }
 
 version=$("$corelate" --version)
@@ -42,6 +60,8 @@ golden explain-marker-text.txt explain --db text.db ./core
 golden explain-unknown.txt explain --db abort.db ./abort.core
 golden explain-core.json explain --db story.db --json ./core
 golden explain-record.json explain --db story.db --json
+steps explain-steps.txt --db story.db ./core
+steps explain-steps.json --db story.db --json ./core
 golden info-core.txt info --db story.db ./core
 golden info-record.txt info --db story.db
 golden stack-core.txt stack --db story.db ./core
