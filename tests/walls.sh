@@ -34,6 +34,18 @@ for file in analyzer/**/*.[ch]; do
 	case $file in analyzer/elf/* | analyzer/core/* | analyzer/unwind/* | analyzer/repair/*) ;; *) others+=("$file") ;; esac
 done
 forbid 'elfutils outside its rooms' "$elfutils" "${others[@]}" collector/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch]
+# The analyzer's lower rooms see those before them alone; of the store, only the plain data of a record.
+behind=
+for room in elf core code unwind repair; do
+	behind+="${behind:+|}$room"
+	for file in analyzer/$room/*.[ch]; do
+		hits=$(grep -E '#include *"(analyzer|schema|replay|bundle|vault|cli)/' "$file" | grep -vE "\"analyzer/($behind)/|\"schema/record_[a-z]+\.h\"" || true)
+		[ -z "$hits" ] && continue
+		printf 'analyzer/%s/ sees a room above it:\n%s: %s\n' "$room" "$file" "$hits"
+		failed=1
+	done
+done
+forbid 'elf/, core/, code/ see the store' '#include *"schema/' analyzer/{elf,core,code}/*.[ch]
 decoders=()
 for file in analyzer/**/*.[ch] tests/unit/*.[ch]; do
 	[ "$file" = analyzer/code/code_x86.c ] || decoders+=("$file")

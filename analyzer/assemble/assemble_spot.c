@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "analyzer/assemble/assemble_parts.h"
-#include "analyzer/elf/elf_file.h"
+#include "analyzer/core/core_module_elf.h"
 #include "analyzer/elf/elf_host.h"
 
 static bool copy_text(char **copy, const char *text)
@@ -56,7 +56,7 @@ struct error *assemble_describe_module(const struct core_module *module, uint64_
 
 	if (!module || module->elf_fd < 0)
 		return NULL;
-	err = elf_open_module(module, &elf);
+	err = core_module_open_elf(module, &elf);
 	if (err) {
 		error_destroy(err);
 		return NULL;

@@ -14,9 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "analyzer/code/code_pointer_link.h"
 #include "analyzer/core/core.h"
-#include "analyzer/unwind/unwind.h"
-#include "common/cleanup.h"
 
 /* A function on the stack, as far as its registers are known. */
 struct code_origin_place {

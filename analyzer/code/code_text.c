@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/elf/elf_file.h"
+#include "analyzer/core/core_module_elf.h"
 #include "analyzer/code/code_origin.h"
 #include "common/error.h"
 
@@ -16,7 +16,7 @@ static bool find_symbol(const struct core_module *module, uint64_t address, uint
 {
 	const struct elf_symbol *symbol;
 	struct elf_file *elf;
-	struct error *err = elf_open_module(module, &elf);
+	struct error *err = core_module_open_elf(module, &elf);
 
 	if (err) {
 		error_destroy(err);
@@ -39,7 +39,7 @@ static bool find_function(const struct core *core, uint64_t pc, uint64_t *ret_st
 	if (!module || module->elf_fd < 0)
 		return false;
 	address = pc - module->load_bias;
-	if (!elf_find_module_frame(module, address, ret_start, ret_end) &&
+	if (!core_module_find_frame(module, address, ret_start, ret_end) &&
 	    !find_symbol(module, address, ret_start, ret_end))
 		return false;
 	*ret_start += module->load_bias;

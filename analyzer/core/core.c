@@ -12,7 +12,7 @@
 #include "analyzer/core/core_internal.h"
 #include "common/cleanup.h"
 
-int elf_open_regular_file(const char *path, uint64_t *ret_size)
+static int open_regular_file(const char *path, uint64_t *ret_size)
 {
 	struct elf_host_facts facts;
 	int fd = elf_host_open(NULL, path, &facts);
@@ -29,7 +29,7 @@ static struct error *core_map_file(struct core *core)
 	uint64_t size;
 	void *bytes;
 
-	fd = elf_open_regular_file(core->path, &size);
+	fd = open_regular_file(core->path, &size);
 	if (fd == -EINVAL)
 		return error_format(ERROR_INVALID, "%s: not a core file: not a regular file", core->path);
 	if (fd < 0)

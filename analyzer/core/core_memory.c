@@ -5,23 +5,14 @@
 #include <unistd.h>
 
 #include "analyzer/core/core_internal.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 
 #define MODULE_DEPTH 16
 
 size_t core_segment_above(const struct core *core, uint64_t address)
 {
-	size_t low = 0, high = core->segment_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (core->segments[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return array_count_up_to(core->segments, core->segment_count, end, address);
 }
 
 const struct core_segment *core_find_segment(const struct core *core, uint64_t address)
@@ -43,36 +34,18 @@ static uint64_t next_segment_start(const struct core *core, uint64_t address)
 
 const struct core_file_mapping *core_find_file(const struct core *core, uint64_t address)
 {
-	size_t low = 0, high = core->file_count;
+	size_t count = array_count_up_to(core->files, core->file_count, start, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (core->files[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low > 0 && address < core->files[low - 1].end)
-		return &core->files[low - 1];
-	return NULL;
+	return count > 0 && address < core->files[count - 1].end ? &core->files[count - 1] : NULL;
 }
 
 const struct core_module *core_find_module(const struct core *core, uint64_t address)
 {
-	size_t low = 0, high = core->module_count;
+	size_t count = array_count_up_to(core->modules, core->module_count, start, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (core->modules[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	/* Modules can be nested where one mapping was put over the middle of another, but hardly ever deeply. */
-	for (unsigned depth = 0; low > 0 && depth < MODULE_DEPTH; low--, depth++) {
-		const struct core_module *module = &core->modules[low - 1];
+	for (unsigned depth = 0; count > 0 && depth < MODULE_DEPTH; count--, depth++) {
+		const struct core_module *module = &core->modules[count - 1];
 
 		if (address < module->end) {
 			const struct core_file_mapping *file = core_find_file(core, address);

@@ -19,6 +19,16 @@
 static const char *const default_debug_directories[] = {"/usr/lib/debug", NULL};
 static const char deleted_suffix[] = " (deleted)";
 
+static size_t read_image(const void *memory, uint64_t address, void *buffer, size_t size)
+{
+	return core_read_dumped(memory, address, buffer, size);
+}
+
+struct elf_image core_image_at(const struct core *core, uint64_t base)
+{
+	return (struct elf_image){.read_memory = read_image, .memory = core, .base = base, .fd = -1};
+}
+
 struct module_search {
 	struct core *core;
 	struct elf_host *host;
@@ -242,7 +252,7 @@ static struct error *search_add_vdso(struct module_search *search)
 	const struct core *core = search->core;
 	struct core_module module = {.path = "[vdso]", .state = CORE_MODULE_FOUND, .elf_fd = -1, .debug_fd = -1};
 	const struct core_segment *segment = core_find_segment(core, core->auxv_sysinfo_ehdr);
-	struct elf_image image = {.core = core, .base = core->auxv_sysinfo_ehdr, .fd = -1};
+	struct elf_image image = core_image_at(core, core->auxv_sysinfo_ehdr);
 	cleanup_free uint8_t *bytes = NULL;
 	bool known;
 	size_t size;
@@ -320,7 +330,7 @@ static struct error *find_modules(struct core *core, struct elf_host *host, cons
 	/* First, so that no number of libraries can take its descriptor. */
 	err = search_add_vdso(&search);
 	for (size_t i = 0; i < core->file_count && !err; i++) {
-		struct elf_image image = {.core = core, .base = core->files[i].start, .fd = -1};
+		struct elf_image image = core_image_at(core, core->files[i].start);
 		enum elf_image_kind kind = ELF_IMAGE_ABSENT;
 
 		if (taken[i])

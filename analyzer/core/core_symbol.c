@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "analyzer/elf/elf_file.h"
+#include "analyzer/core/core_module_elf.h"
 
 struct error *core_symbol_address(const struct core_module *module, const char *name, uint64_t *ret_address)
 {
@@ -12,7 +12,7 @@ struct error *core_symbol_address(const struct core_module *module, const char *
 
 	if (module->elf_fd < 0)
 		return err;
-	err = elf_open_module(module, &elf);
+	err = core_module_open_elf(module, &elf);
 	if (err)
 		return err->code == ERROR_NO_MEMORY ? err : (error_destroy(err), &error_not_found);
 	err = &error_not_found;

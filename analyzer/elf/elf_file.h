@@ -18,7 +18,6 @@
 #include "common/error.h"
 
 struct elf_host;
-struct core_module;
 
 struct elf_symbol {
 	const char *name; /* without a version (foo@@V is foo); belongs to the elf_file; never empty */
@@ -75,8 +74,9 @@ struct error *elf_open_path(const char *path, struct elf_file **ret) must_check;
 /* As above, of that host (elf_host.h; NULL: this machine), whose /usr/lib/debug is looked in. */
 struct error *elf_open_path_of(struct elf_host *host, const char *path, struct elf_file **ret) must_check;
 
-/* The file of a module with an elf_fd, and the debug file that was found with it. */
-struct error *elf_open_module(const struct core_module *module, struct elf_file **ret) must_check;
+/* As elf_open(), with the separate debug file behind `debug_fd`, which stays the caller's; -1: there is none, and none
+ * is looked for. */
+struct error *elf_open_with_debug(int fd, int debug_fd, const char *path, struct elf_file **ret) must_check;
 void elf_destroy(struct elf_file *elf);
 DEFINE_CLEANUP(struct elf_file, elf_destroy)
 
@@ -108,8 +108,8 @@ uint64_t elf_next_start(const struct elf_file *elf, uint64_t address);
  * write one a function (and one a split part), so that it tells a function's extent even in a stripped file. */
 bool elf_find_frame(const struct elf_file *elf, uint64_t address, uint64_t *ret_start, uint64_t *ret_end);
 
-/* The same of a module that was not opened yet, without reading its symbols. */
-bool elf_find_module_frame(const struct core_module *module, uint64_t address, uint64_t *ret_start, uint64_t *ret_end);
+/* The same of a file that was not opened yet, without reading its symbols. */
+bool elf_find_frame_in(int fd, const char *path, uint64_t address, uint64_t *ret_start, uint64_t *ret_end);
 
 /* What the slot at `address` will point to, or NULL when the dynamic linker does not fill it. */
 const struct elf_slot *elf_find_slot(const struct elf_file *elf, uint64_t address);

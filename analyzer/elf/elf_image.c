@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* ELF images, on disk or in the memory of the dead process: program headers, load bias, build-id. */
-#include <string.h>
+#include "analyzer/elf/elf_image.h"
 
-#include "analyzer/core/core_internal.h"
+#include <string.h>
+#include <unistd.h>
+
 #include "common/cleanup.h"
 
 #define PAGE_BYTES 4096u
@@ -12,9 +13,9 @@
 /* Reads at a file offset; from memory only where the file's first bytes are mapped. */
 static bool image_read(const struct elf_image *image, uint64_t offset, void *buffer, size_t size)
 {
-	if (image->core)
+	if (image->read_memory)
 		return image->base + offset >= offset &&
-		       core_read_dumped(image->core, image->base + offset, buffer, size) == size;
+		       image->read_memory(image->memory, image->base + offset, buffer, size) == size;
 	return offset <= INT64_MAX && pread(image->fd, buffer, size, (off_t)offset) == (ssize_t)size;
 }
 
@@ -117,8 +118,8 @@ static size_t read_notes(const struct elf_image *image, uint64_t place, uint64_t
 		return 0;
 	if (size > sizeof(small) && !(notes = large = malloc(size)))
 		return 0;
-	if (image->core ? core_read_dumped(image->core, place, notes, size) != size
-			: !image_read(image, place, notes, size))
+	if (image->read_memory ? image->read_memory(image->memory, place, notes, size) != size
+			       : !image_read(image, place, notes, size))
 		return 0;
 	return find_build_id(notes, size, align == 8 ? 8 : 4, build_id);
 }
@@ -157,10 +158,10 @@ size_t elf_image_read_build_id(const struct elf_image *image, uint64_t bias, uin
 
 		if (program->p_type != PT_NOTE)
 			continue;
-		length = read_notes(image, image->core ? bias + program->p_vaddr : program->p_offset, program->p_filesz,
-				    program->p_align, build_id);
+		length = read_notes(image, image->read_memory ? bias + program->p_vaddr : program->p_offset,
+				    program->p_filesz, program->p_align, build_id);
 		if (length > 0)
 			return length;
 	}
-	return image->core ? 0 : read_section_notes(image, build_id);
+	return image->read_memory ? 0 : read_section_notes(image, build_id);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the ELF reader share. Nothing outside analyzer/elf_file*.c includes this. */
+/* What the files of the ELF reader share. Nothing outside analyzer/elf/ includes this. */
 #ifndef ANALYZER_ELF_INTERNAL_H
 #define ANALYZER_ELF_INTERNAL_H
 
 #include "analyzer/elf/elf_file.h"
-#include "analyzer/core/core_internal.h"
+#include "analyzer/elf/elf_image.h"
 
 /* A file and what has been read of it. */
 struct elf_content {
@@ -33,6 +33,9 @@ struct error *elf_read_symbols(struct elf_file *elf) must_check;
 
 /* Puts the symbols in order, and makes code anew. */
 struct error *elf_index_symbols(struct elf_file *elf) must_check;
+
+/* How many code symbols start at or below `address`. */
+size_t elf_count_code_up_to(const struct elf_file *elf, uint64_t address);
 
 /* Appends the functions that Go's own table names (.gopclntab), which strip leaves: for a file without .symtab, once
  * its linkage is read. Go 1.2 and later. A table that makes no sense gives nothing. */

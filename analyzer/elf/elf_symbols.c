@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyzer/elf/elf_internal.h"
+#include "common/array.h"
 #include "common/vector.h"
 
 /* How many symbols that start lower are asked whether they reach over an address: functions seldom nest. */
@@ -141,25 +142,14 @@ struct error *elf_index_symbols(struct elf_file *elf)
 	return NULL;
 }
 
-/* How many code symbols start at or below `address`. */
-static size_t count_up_to(const struct elf_file *elf, uint64_t address)
+size_t elf_count_code_up_to(const struct elf_file *elf, uint64_t address)
 {
-	size_t low = 0, high = elf->code_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (elf->code[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return array_count_up_to(elf->code, elf->code_count, address, address);
 }
 
 const struct elf_symbol *elf_symbol_at(const struct elf_file *elf, uint64_t address)
 {
-	size_t count = count_up_to(elf, address);
+	size_t count = elf_count_code_up_to(elf, address);
 
 	if (count == 0 || elf->code[count - 1].address != address)
 		return NULL;
@@ -170,7 +160,7 @@ const struct elf_symbol *elf_symbol_at(const struct elf_file *elf, uint64_t addr
 
 const struct elf_symbol *elf_symbol_around(const struct elf_file *elf, uint64_t address)
 {
-	size_t count = count_up_to(elf, address);
+	size_t count = elf_count_code_up_to(elf, address);
 
 	for (size_t back = 0; back < NESTING_MAX && back < count; back++) {
 		const struct elf_symbol *symbol = &elf->code[count - 1 - back];

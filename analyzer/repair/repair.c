@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/elf/elf_file.h"
+#include "analyzer/core/core_module_elf.h"
 #include "analyzer/code/code_return_sites.h"
 #include "analyzer/repair/repair_internal.h"
 #include "analyzer/unwind/returned.h"
@@ -97,7 +97,7 @@ uint64_t repair_whole_entry_of(const struct core *core, const struct frame *fram
 	if (!whole || !module || module->elf_fd < 0)
 		return entry;
 	/* What cannot be read has no names. */
-	error_destroy(elf_open_module(module, &elf));
+	error_destroy(core_module_open_elf(module, &elf));
 	if (elf)
 		error_destroy(code_find_functions(elf, whole, &found, &count));
 	if (count == 1)

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/code/code_pointer_link.h"
 #include "analyzer/core/core.h"
 #include "common/error.h"
 
@@ -74,16 +75,6 @@ struct unwind_overlay {
 	uint64_t return_address;
 	enum frame_trust trust; /* FRAME_RESTORED or FRAME_INFERRED: what a frame found through it is marked as */
 };
-
-/* Where a pointer in a register came from. One link more is one instruction further back. */
-struct code_pointer_link {
-	int reg; /* enum core_register, which holds the pointer just before the instruction at `at` */
-	uint64_t at;
-	bool is_copy; /* the same pointer as the link before; otherwise that one was read through this, at `offset` */
-	int64_t offset;
-	uint64_t slot; /* the word of the stack or of static memory that the register was read from; 0: not known */
-};
-#define CODE_POINTER_LINKS 6
 
 /* Which structure member was used: an access of `bytes` at `offset` from the pointer in links[0]. */
 struct member_request {
