@@ -16,6 +16,7 @@
 
 #include "analyzer/code/code_pointer_link.h"
 #include "analyzer/core/core.h"
+#include "common/cleanup.h"
 
 /* A function on the stack, as far as its registers are known. */
 struct code_origin_place {
