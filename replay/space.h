@@ -25,7 +25,7 @@
 #include "replay/order.h"
 #include "schema/record_memory.h"
 
-/* More pieces than this are an error: about 2 GiB. */
+/* More pieces than this are an error: about 3 GiB. */
 #define REPLAY_PIECES_MAX (8U << 20)
 
 /* A piece of a mapping from its making to its end. Calls are named as replay_take() was told. */

@@ -15,14 +15,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,19 +28,14 @@
 #include "replay/kernel.h"
 #include "replay/space.h"
 #include "tests/unit/replay_calls.h"
+#include "tests/unit/replay_lives.h"
 
 #define SEQUENCES 12000
 #define CALLS_MAX 12
 #define SOAK_CALLS_MAX 200
 #define FORKS_OF 8 /* one of so many sequences ends with a fork */
-#define LIVES_MAX 16384
 #define THREADS 3
 #define CHILD_SPACE 1
-
-struct lives {
-	struct replay_life lives[LIVES_MAX];
-	size_t count;
-};
 
 struct counts {
 	uint64_t pages, open_pages, guards, emptied, left_out, children;
@@ -60,16 +53,6 @@ struct counts {
 	} while (0)
 
 /* ---- what the replay says ---- */
-
-static struct error *keep_life(void *context, const struct replay_life *life)
-{
-	struct lives *lives = context;
-
-	if (lives->count == LIVES_MAX)
-		return error_format(ERROR_INVALID, "too many lives");
-	lives->lives[lives->count++] = *life;
-	return NULL;
-}
 
 static struct memory_event cleared(uint64_t start, uint64_t bytes)
 {
@@ -99,40 +82,6 @@ static void run_replay(struct sequence *sequence, const struct memory_event *eve
 		require(sequence, !replay_fork(&replay, &fork));
 	require(sequence, !replay_finish(&replay));
 	replay_deinit(&replay);
-}
-
-/* The life that covered the address last. */
-static const struct replay_life *last_at(const struct lives *lives, int64_t space_id, uint64_t address)
-{
-	const struct replay_life *last = NULL;
-
-	for (size_t i = 0; i < lives->count; i++) {
-		const struct replay_life *life = &lives->lives[i];
-
-		if (life->space_id == space_id && address >= life->start && address < life->end &&
-		    (!last || life->made > last->made))
-			last = life;
-	}
-	return last;
-}
-
-static void print_life(const struct replay_life *life)
-{
-	const struct history_marks *marks = &life->content.marks;
-
-	fprintf(stderr,
-		"  space %" PRId64 ": made by %" PRId64 ", gone %" PRId64 "%s, protection %d by %" PRId64
-		"; guard %" PRId64 ", discarded %" PRId64 ", unforked %" PRId64 ", wiped %" PRId64 "%s\n",
-		life->space_id, life->made, life->gone, life->is_open ? " (open)" : "", life->content.protection,
-		life->protected_by, marks->guarded_by, marks->discarded_by, marks->unforked_by, marks->wiped_by,
-		life->has_open_marks ? " (open)" : "");
-}
-
-static void print_lives(const struct lives *lives, uint64_t address)
-{
-	for (size_t i = 0; i < lives->count; i++)
-		if (address >= lives->lives[i].start && address < lives->lives[i].end)
-			print_life(&lives->lives[i]);
 }
 
 static bool has_advice(const struct sequence *sequence, int64_t id, uint64_t advice)
@@ -380,92 +329,10 @@ static void replays_are_what_the_kernel_did(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* ---- huge pages ---- */
-
-#define HUGE_PAGE (2ULL << 20)
-#define HUGE_WINDOW (8 * HUGE_PAGE)
-
-/* msync() of memory that is not mapped fails with ENOMEM. */
-static bool is_mapped(uint64_t address)
-{
-	return msync((void *)(uintptr_t)address, PAGE, MS_ASYNC) == 0; // NOLINT: the test's own memory
-}
-
-static struct memory_event take_huge(struct replay *replay, enum memory_kind kind, uint64_t a, uint64_t b, uint64_t c,
-				     uint64_t d)
-{
-	static int64_t id = 1;
-	static const long numbers[] = {[MEMORY_MMAP] = SYS_mmap,
-				       [MEMORY_MUNMAP] = SYS_munmap,
-				       [MEMORY_MREMAP] = SYS_mremap,
-				       [MEMORY_MADVISE] = SYS_madvise};
-	long result = syscall(numbers[kind], a, b, c, d, kind == MEMORY_MMAP ? -1L : 0L, 0L);
-	struct memory_event event = {
-		.id = ++id,
-		.kind = kind,
-		.args = {a, b, c, d, kind == MEMORY_MMAP ? UINT64_MAX : 0},
-		.enter_ns = 1000 * (uint64_t)id,
-		.exit_ns = 1000 * (uint64_t)id + 1,
-		.result = result < 0 ? -errno : result,
-	};
-
-	assert_null(replay_take(replay, &event, id, NULL));
-	return event;
-}
-
-/* Without a page of the pool: the address space alone. */
-static void sizes_round_to_huge_pages(void **state)
-{
-	static struct lives lives;
-	const struct replay_sink sink = {.take_life = keep_life, .context = &lives};
-	const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE;
-	void *room = mmap(NULL, HUGE_WINDOW + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	const uint64_t window = kernel_align_up((uint64_t)(uintptr_t)room, HUGE_PAGE);
-	struct memory_event event;
-	struct replay replay;
-
-	(void)state;
-	assert_ptr_not_equal(room, MAP_FAILED);
-	lives.count = 0;
-	replay_init(&replay, &sink);
-	replay.follows = REPLAY_ALL_ADVICE;
-	take_huge(&replay, MEMORY_MUNMAP, window, HUGE_WINDOW, 0, 0);
-	event = take_huge(&replay, MEMORY_MMAP, window, 2 * HUGE_PAGE + 1, PROT_READ, (uint64_t)flags);
-	if (event.result < 0) {
-		replay_deinit(&replay);
-		munmap(room, HUGE_WINDOW + HUGE_PAGE);
-		skip(); /* a kernel without them */
-	}
-	/* Explicitly 2 MiB. */
-	take_huge(&replay, MEMORY_MMAP, window + 4 * HUGE_PAGE, PAGE, PROT_READ,
-		  (uint64_t)flags | 21ULL << FLAG_MAP_HUGE_SHIFT);
-	take_huge(&replay, MEMORY_MUNMAP, window, PAGE, 0, 0);			  /* EINVAL */
-	take_huge(&replay, MEMORY_MADVISE, window, 3 * PAGE, ADVICE_DONTNEED, 0); /* nothing whole */
-	take_huge(&replay, MEMORY_MREMAP, window, 3 * HUGE_PAGE, HUGE_PAGE + 1, 0);
-	take_huge(&replay, MEMORY_MADVISE, window, HUGE_PAGE + PAGE, ADVICE_DONTNEED, 0);
-	assert_null(replay_finish(&replay));
-	replay_deinit(&replay);
-	for (uint64_t address = window; address < window + HUGE_WINDOW; address += HUGE_PAGE / 4) {
-		const struct replay_life *life = last_at(&lives, 0, address);
-		bool stands = life && life->gone == REPLAY_STANDING;
-
-		assert_true(!life || !life->is_open);
-		assert_int_equal(stands, is_mapped(address));
-		/* The second huge page was not whole. */
-		if (stands)
-			assert_int_equal(life->content.marks.discarded_by != REPLAY_NO_CALL,
-					 address < window + HUGE_PAGE);
-	}
-	assert_true(is_mapped(window + 2 * HUGE_PAGE - PAGE));
-	assert_false(is_mapped(window + 2 * HUGE_PAGE));
-	munmap(room, HUGE_WINDOW + HUGE_PAGE);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replays_are_what_the_kernel_did),
-		cmocka_unit_test(sizes_round_to_huge_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
