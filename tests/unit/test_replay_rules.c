@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What random calls on small pages do not reach (test_replay.c has those): huge pages and protection keys. */
+/* What a few random calls on small pages do not reach (test_replay.c has those): huge pages, protection keys, many
+ * pieces.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -142,11 +144,109 @@ static void keys_are_those_of_the_last_call(void **state)
 		assert_int_equal(last_at(&lives, 0, (16 + page) * PAGE)->content.pkey, expected[page]);
 }
 
+/* ---- many pieces: more than a block of them, and than are swept ---- */
+
+#define MANY_PAGES 400000
+#define MANY_CALLS 300000
+#define MANY_SPACES 2
+
+struct many_page {
+	int64_t made; /* 0: nothing is there */
+	int32_t protection;
+};
+
+struct many {
+	struct many_page pages[MANY_SPACES][MANY_PAGES];
+	uint64_t bytes_gone, bytes_reported; /* of lives that have ended */
+	size_t standing;
+	bool is_other; /* a standing life differs from the pages */
+};
+
+static struct error *compare_life(void *context, const struct replay_life *life)
+{
+	struct many *many = context;
+
+	if (life->gone != REPLAY_STANDING) {
+		many->bytes_reported += life->end - life->start;
+		return NULL;
+	}
+	for (uint64_t page = life->start / PAGE; page < life->end / PAGE; page++, many->standing++)
+		many->is_other |= many->pages[life->space_id][page].made != life->made ||
+				  many->pages[life->space_id][page].protection != life->content.protection;
+	return NULL;
+}
+
+static void do_many(struct many *many, struct replay *replay, int64_t id, uint64_t random)
+{
+	static const int protections[] = {PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE};
+	uint64_t first = random % (MANY_PAGES - 4), pages = (random >> 32) % 4 + 1;
+	int32_t protection = protections[(random >> 36) % 3];
+	struct many_page *page = &many->pages[random >> 63][first];
+	struct memory_event event = {
+		.id = id,
+		.space_id = (int64_t)(random >> 63),
+		.enter_ns = 10 * (uint64_t)id,
+		.exit_ns = 10 * (uint64_t)id + 1,
+		.args = {first * PAGE, pages * PAGE, (uint64_t)protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED},
+	};
+
+	switch ((random >> 40) % 4) {
+	case 0:
+	case 1:
+		event.kind = MEMORY_MMAP;
+		event.result = (int64_t)(first * PAGE);
+		break;
+	case 2:
+		event.kind = MEMORY_MUNMAP;
+		break;
+	default:
+		event.kind = MEMORY_MPROTECT;
+		break;
+	}
+	for (uint64_t i = 0; i < pages; i++, page++) {
+		if (event.kind == MEMORY_MPROTECT) {
+			page->protection = protection;
+			continue;
+		}
+		many->bytes_gone += page->made ? PAGE : 0;
+		*page = (struct many_page){event.kind == MEMORY_MMAP ? id : 0, protection};
+	}
+	assert_null(replay_take(replay, &event, id, NULL));
+}
+
+static void many_pieces_are_kept(void **state)
+{
+	static struct many many;
+	const struct replay_sink sink = {.take_life = compare_life, .context = &many};
+	uint64_t random = 88172645463325252ULL;
+	struct replay replay;
+	size_t mapped = 0;
+
+	(void)state;
+	replay_init(&replay, &sink);
+	replay.joins = true;
+	for (int64_t id = 1; id <= MANY_CALLS; id++) {
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		do_many(&many, &replay, id, random);
+	}
+	assert_true(replay.swept_pieces > 0);
+	assert_null(replay_finish(&replay));
+	replay_deinit(&replay);
+	for (size_t i = 0; i < MANY_SPACES * (size_t)MANY_PAGES; i++)
+		mapped += many.pages[i / MANY_PAGES][i % MANY_PAGES].made != 0;
+	assert_false(many.is_other);
+	assert_int_equal(many.standing, mapped);
+	assert_int_equal(many.bytes_reported, many.bytes_gone);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_round_to_huge_pages),
 		cmocka_unit_test(keys_are_those_of_the_last_call),
+		cmocka_unit_test(many_pieces_are_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
