@@ -300,7 +300,7 @@ static void *run_sequences(void *unused)
 	fflush(stdout);
 	/* A replay that calls everything open would pass the rest. */
 	if (!wanted) {
-		require(&sequence, counts.open_pages < counts.pages / (soak ? 3 : 10));
+		require(&sequence, counts.open_pages < counts.pages / (soak ? 3 : 30));
 		require(&sequence, counts.claimed > counts.open / (soak ? 4 : 1));
 		require(&sequence, (counts.guards || !sequence.shows_guards) && counts.emptied && counts.left_out);
 	}
