@@ -2,6 +2,7 @@
 /*
  * A database that is open, and its prepared statements.
  */
+
 #include "schema/connection.h"
 
 #include <stdlib.h>
@@ -45,6 +46,43 @@ struct error *store_connection_prepare(const struct store_connection *connection
 	int status = sqlite3_prepare_v3(connection->db, sql, -1, flags, ret_statement, NULL);
 
 	return status == SQLITE_OK ? NULL : store_connection_error(connection, status, "cannot prepare a statement");
+}
+
+struct error *store_parameter_find(const struct store_connection *connection, sqlite3_stmt *statement, const char *name,
+				   int *ret_number)
+{
+	*ret_number = sqlite3_bind_parameter_index(statement, name);
+	if (*ret_number)
+		return NULL;
+	return error_format(ERROR_INVALID, "%s: no parameter %s in: %s", connection->path, name,
+			    sqlite3_sql(statement));
+}
+
+struct error *store_bind(const struct store_connection *connection, sqlite3_stmt *statement,
+			 const struct store_parameter *parameters, int count)
+{
+	int wanted = sqlite3_bind_parameter_count(statement);
+
+	if (wanted != count)
+		return error_format(ERROR_INVALID, "%s: %d values for the %d parameters of: %s", connection->path,
+				    count, wanted, sqlite3_sql(statement));
+	for (int i = 0; i < count; i++) {
+		int number;
+		struct error *err = store_parameter_find(connection, statement, parameters[i].name, &number);
+
+		if (err)
+			return err;
+		sqlite3_bind_int64(statement, number, parameters[i].value);
+	}
+	return NULL;
+}
+
+struct error *store_prepare_bound(const struct store_connection *connection, const char *sql,
+				  const struct store_parameter *parameters, int count, sqlite3_stmt **ret_statement)
+{
+	struct error *err = store_connection_prepare(connection, sql, 0, ret_statement);
+
+	return err ? err : store_bind(connection, *ret_statement, parameters, count);
 }
 
 struct error *store_connection_get(const struct store_connection *connection, const char *sql, int64_t *ret_value)

@@ -63,11 +63,15 @@ static struct error *load_columns(const struct store_connection *model, struct d
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
 	struct error *err =
-		store_connection_prepare(model, "SELECT name, type FROM pragma_table_info(?1)", 0, &statement);
+		store_connection_prepare(model, "SELECT name, type FROM pragma_table_info(:table)", 0, &statement);
 
+	int parameter;
+
+	if (!err)
+		err = store_parameter_find(model, statement, ":table", &parameter);
 	if (err)
 		return err;
-	sqlite3_bind_text(statement, 1, table->name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, parameter, table->name, -1, SQLITE_STATIC);
 	while (sqlite3_step(statement) == SQLITE_ROW) {
 		struct dictionary_column *columns =
 			reallocarray(table->columns, table->column_count + 1, sizeof(*columns));

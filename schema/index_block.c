@@ -9,12 +9,12 @@
  * Heap blocks that are smaller than pages are entered once more by the page, so that a question about more than a few
  * granules can still be answered with "no".
  */
+
 #include "schema/index_block.h"
 
 #include <stdlib.h>
 
 #include "replay/effect.h"
-#include "schema/connection.h"
 
 #define LEVEL_SHIFT 2
 #define PAGE_SHIFT 12
@@ -115,11 +115,11 @@ void block_add_event(struct block *block, int64_t id, int64_t space_id, uint64_t
 	block->events[block->count++] = (struct block_event){space_id, enter_ns};
 }
 
-void block_add(struct block *block, const struct memory_event *event)
+void block_add(struct block *block, int64_t id, const struct memory_event *event)
 {
 	struct memory_effect effect = memory_event_reach(event);
 
-	block_add_event(block, event->id, event->space_id, event->enter_ns);
+	block_add_event(block, id, event->space_id, event->enter_ns);
 	block_add_range(block, event->space_id, effect.removed_start, effect.removed_end);
 	block_add_range(block, event->space_id, effect.removed2_start, effect.removed2_end);
 	/* What MAP_FIXED replaces it also adds; the same keys twice would only cost time. */
@@ -135,7 +135,16 @@ static int compare_spaces(const void *a, const void *b)
 	return (first->space_id > second->space_id) - (first->space_id < second->space_id);
 }
 
-static void time_span(const struct block_event *events, uint32_t count, int64_t *ret_from, int64_t *ret_to)
+/* Mostly it is: a process has its calls together. */
+static bool is_by_space(const struct block *block)
+{
+	for (uint32_t i = 1; i < block->count; i++)
+		if (block->events[i - 1].space_id > block->events[i].space_id)
+			return false;
+	return true;
+}
+
+static void time_span(const struct block_event *events, uint32_t count, uint64_t *ret_from, uint64_t *ret_to)
 {
 	uint64_t from = events[0].enter_ns, to = events[0].enter_ns;
 
@@ -145,56 +154,39 @@ static void time_span(const struct block_event *events, uint32_t count, int64_t 
 		if (events[i].enter_ns > to)
 			to = events[i].enter_ns;
 	}
-	*ret_from = store_time(from);
-	*ret_to = store_time(to);
+	*ret_from = from;
+	*ret_to = to;
 }
 
-static int step_insert(sqlite3_stmt *statement)
+void block_summarise(const struct block *block, struct block_summary *ret)
 {
-	sqlite3_step(statement);
-	return sqlite3_reset(statement);
+	*ret = (struct block_summary){
+		.last_event_id = block->last_event_id,
+		.first_event_id = block->first_event_id,
+		.low = block->low,
+		.high = block->high,
+		.levels = block->levels,
+		.filter = block->filter,
+		.filter_bytes = sizeof(block->filter),
+	};
+	time_span(block->events, block->count, &ret->from_ns, &ret->to_ns);
 }
 
-static int insert_summary(const struct block *block, sqlite3_stmt *statement)
+bool block_next_share(struct block *block, uint32_t *at, struct block_share *ret)
 {
-	int64_t from, to;
+	const struct block_event *events = &block->events[*at];
+	uint32_t count = 1;
 
-	time_span(block->events, block->count, &from, &to);
-	sqlite3_bind_int64(statement, 1, block->last_event_id);
-	sqlite3_bind_int64(statement, 2, block->first_event_id);
-	sqlite3_bind_int64(statement, 3, from);
-	sqlite3_bind_int64(statement, 4, to);
-	sqlite3_bind_int64(statement, 5, (int64_t)block->low);
-	sqlite3_bind_int64(statement, 6, (int64_t)block->high);
-	sqlite3_bind_int64(statement, 7, block->levels);
-	sqlite3_bind_blob(statement, 8, block->filter, sizeof(block->filter), SQLITE_STATIC);
-	return step_insert(statement);
-}
-
-int block_insert(struct block *block, const struct block_statements *statements)
-{
-	int status = SQLITE_OK;
-	uint32_t end;
-
-	if (!statements->block_space)
-		return insert_summary(block, statements->block);
-	qsort(block->events, block->count, sizeof(block->events[0]), compare_spaces);
-	for (uint32_t begin = 0; begin < block->count && status == SQLITE_OK; begin = end) {
-		const struct block_event *events = &block->events[begin];
-		int64_t from, to;
-
-		for (end = begin + 1; end < block->count && block->events[end].space_id == events->space_id; end++)
-			;
-		time_span(events, end - begin, &from, &to);
-		sqlite3_bind_int64(statements->block_space, 1, events->space_id);
-		sqlite3_bind_int64(statements->block_space, 2, block->last_event_id);
-		sqlite3_bind_int64(statements->block_space, 3, end - begin);
-		sqlite3_bind_int64(statements->block_space, 4, from);
-		sqlite3_bind_int64(statements->block_space, 5, to);
-		status = step_insert(statements->block_space);
-	}
-	/* Last, because rows of event_block_space count only with their block: half a summary is none. */
-	return status == SQLITE_OK ? insert_summary(block, statements->block) : status;
+	if (*at == 0 && !is_by_space(block))
+		qsort(block->events, block->count, sizeof(block->events[0]), compare_spaces);
+	if (*at >= block->count)
+		return false;
+	while (*at + count < block->count && events[count].space_id == events->space_id)
+		count++;
+	*ret = (struct block_share){events->space_id, block->last_event_id, count, 0, 0};
+	time_span(events, count, &ret->from_ns, &ret->to_ns);
+	*at += count;
+	return true;
 }
 
 static bool keys_may_match(const uint8_t *filter, int64_t space_id, unsigned int level, uint64_t first, uint64_t last)

@@ -5,7 +5,6 @@
 #ifndef SCHEMA_INDEX_BLOCK_H
 #define SCHEMA_INDEX_BLOCK_H
 
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,21 +37,36 @@ struct block {
 	uint8_t filter[BLOCK_FILTER_BYTES];
 };
 
-/* Takes in the event, whose id must follow that of the one before. Insert and init the block when it holds
- * BLOCK_EVENTS. */
-void block_add(struct block *block, const struct memory_event *event);
+/* Takes in the event by its row's id, which must follow that of the one before. Store its summary and init the block
+ * when it holds BLOCK_EVENTS. */
+void block_add(struct block *block, int64_t id, const struct memory_event *event);
 void block_init(struct block *block, unsigned int granule_shift);
 /* The same in two steps, for other events: the event, then each of its ranges. */
 void block_add_event(struct block *block, int64_t id, int64_t space_id, uint64_t enter_ns);
 void block_add_range(struct block *block, int64_t space_id, uint64_t start, uint64_t end);
 
-struct block_statements {
-	sqlite3_stmt *block;
-	sqlite3_stmt *block_space; /* NULL: who has how many events in it is not stored */
+/* What is stored of a block: a row of event_block or heap_block. */
+struct block_summary {
+	int64_t last_event_id, first_event_id;
+	uint64_t from_ns, to_ns; /* when its events began */
+	uint64_t low, high;
+	uint32_t levels;
+	const uint8_t *filter; /* the block's */
+	uint32_t filter_bytes;
 };
 
-/* Inserts the summary of a block that holds at least one event. May sort block->events. Returns SQLite's status. */
-int block_insert(struct block *block, const struct block_statements *statements);
+/* And of a space that has events in it: a row of event_block_space. */
+struct block_share {
+	int64_t space_id, last_event_id;
+	uint32_t events;
+	uint64_t from_ns, to_ns;
+};
+
+/* Of a block that holds at least one event. */
+void block_summarise(const struct block *block, struct block_summary *ret);
+
+/* Space by space: *at is 0 for the first. False after the last. Sorts block->events. */
+bool block_next_share(struct block *block, uint32_t *at, struct block_share *ret);
 
 /* False when no effect in the block of that filter can overlap [start, end) in that space. */
 bool block_may_match(const uint8_t *filter, unsigned int granule_shift, uint32_t levels, int64_t space_id,

@@ -4,6 +4,7 @@
  * others, and rows that no block covers, are handed on. A wrong summary in a hostile file can hide events but not
  * invent them.
  */
+
 #include "schema/index_scan.h"
 
 #include <stdio.h>
@@ -18,8 +19,8 @@ static struct error *scan_rows(struct store_scan *scan, int64_t first_id, int64_
 	struct error *err = NULL;
 	int status = SQLITE_DONE;
 
-	sqlite3_bind_int64(scan->rows, 1, first_id);
-	sqlite3_bind_int64(scan->rows, 2, last_id);
+	sqlite3_bind_int64(scan->rows, scan->first_parameter, first_id);
+	sqlite3_bind_int64(scan->rows, scan->last_parameter, last_id);
 	while (!err && !scan->stop && (status = sqlite3_step(scan->rows)) == SQLITE_ROW)
 		err = scan->take_row(scan, scan->rows);
 	if (!err && status != SQLITE_DONE && status != SQLITE_ROW)
@@ -84,31 +85,41 @@ static struct error *scan_blocks(struct store_scan *scan, sqlite3_stmt *blocks)
 	return scan_rows(scan, INT64_MIN, upper);
 }
 
-struct error *store_scan_run(struct store_scan *scan)
+/* The ids of a lineage fall. */
+static struct error *prepare_rows(struct store_scan *scan)
 {
 	const struct store_connection *connection = &scan->reader->connection;
-	cleanup_statement sqlite3_stmt *blocks = NULL;
-	struct error *err;
-	char sql[512];
+	const struct lineage_step *steps = scan->steps;
+	struct error *err = row_select(
+		connection, scan->table,
+		"WHERE id BETWEEN :first_id AND :last_id AND +space_id BETWEEN :oldest_space AND :newest_space "
+		"ORDER BY id DESC",
+		PARAMETERS({":first_id", 0}, {":last_id", 0}, {":oldest_space", steps[scan->step_count - 1].space_id},
+			   {":newest_space", steps[0].space_id}),
+		&scan->rows);
 
-	snprintf(sql, sizeof(sql),
-		 "SELECT %s FROM %s WHERE id BETWEEN ?1 AND ?2 AND +space_id BETWEEN ?3 AND ?4 ORDER BY id DESC",
-		 scan->columns, scan->table);
-	err = store_connection_prepare(connection, sql, 0, &scan->rows);
-	if (err)
-		return err;
+	if (!err)
+		err = store_parameter_find(connection, scan->rows, ":first_id", &scan->first_parameter);
+	if (!err)
+		err = store_parameter_find(connection, scan->rows, ":last_id", &scan->last_parameter);
+	return err;
+}
+
+struct error *store_scan_run(struct store_scan *scan)
+{
+	cleanup_statement sqlite3_stmt *blocks = NULL;
+	struct error *err = prepare_rows(scan);
+	char sql[256];
+
 	snprintf(sql, sizeof(sql),
 		 "SELECT last_event_id, first_event_id, from_ns, low, high, levels, filter FROM %s "
 		 "ORDER BY last_event_id DESC",
 		 scan->blocks_table);
-	err = store_connection_prepare(connection, sql, 0, &blocks);
-	if (!err) {
-		/* The ids of a lineage fall. */
-		sqlite3_bind_int64(scan->rows, 3, scan->steps[scan->step_count - 1].space_id);
-		sqlite3_bind_int64(scan->rows, 4, scan->steps[0].space_id);
-		/* The open statement on blocks holds one snapshot for both tables. */
+	if (!err)
+		err = store_connection_prepare(&scan->reader->connection, sql, 0, &blocks);
+	/* The open statement on blocks holds one snapshot for both tables. */
+	if (!err)
 		err = scan_blocks(scan, blocks);
-	}
 	sqlite3_finalize(scan->rows);
 	scan->rows = NULL;
 	return err;

@@ -2,6 +2,7 @@
 /*
  * The versions of the store.
  */
+
 #include "schema/migrate.h"
 
 #include <string.h>

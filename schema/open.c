@@ -2,6 +2,7 @@
 /*
  * Opening: is the file there, is it ours, is it new enough, and is its schema what that version makes it?
  */
+
 #include "schema/open.h"
 
 #include <errno.h>

@@ -10,7 +10,6 @@
 #include "schema/open.h"
 #include "schema/open_lock.h"
 #include "schema/prune_internal.h"
-#include "schema/reader_internal.h"
 
 /* Processes that go in one transaction. */
 #define BATCH 100
@@ -20,34 +19,35 @@
 static struct error *remove_space(struct pruning *pruning, int64_t space_id)
 {
 	static const char *const statements[] = {
-		"INSERT OR IGNORE INTO prune_rest VALUES (2, ?)",
+		"INSERT OR IGNORE INTO prune_rest VALUES (2, :space_id)",
 		"DELETE FROM return_instance WHERE signal_id > 0 AND signal_id IN "
-		"(SELECT id FROM signal WHERE space_id = ? AND fatal = 1)",
+		"(SELECT id FROM signal WHERE space_id = :space_id AND fatal = 1)",
 		"DELETE FROM signal_sender WHERE signal_id IN "
-		"(SELECT id FROM signal WHERE space_id = ? AND fatal = 1)",
-		"DELETE FROM signal WHERE space_id = ? AND fatal = 1",
-		"DELETE FROM space WHERE id = ?",
+		"(SELECT id FROM signal WHERE space_id = :space_id AND fatal = 1)",
+		"DELETE FROM signal WHERE space_id = :space_id AND fatal = 1",
+		"DELETE FROM space WHERE id = :space_id",
 	};
 	struct error *err = NULL;
 
 	for (size_t i = 0; !err && i < sizeof(statements) / sizeof(statements[0]); i++)
-		err = store_prune_run(pruning, statements[i], VALUES(space_id), i ? &pruning->result->rows : NULL);
+		err = store_prune_run(pruning, statements[i], PARAMETERS({":space_id", space_id}),
+				      i ? &pruning->result->rows : NULL);
 	return err;
 }
 
 static struct error *remove_process(struct pruning *pruning, const struct mortals *mortals, const struct mortal *mortal)
 {
 	static const char *const statements[] = {
-		"INSERT OR IGNORE INTO prune_rest VALUES (1, ?)",
+		"INSERT OR IGNORE INTO prune_rest VALUES (1, :process_id)",
 		"DELETE FROM return_instance WHERE signal_id > 0 AND signal_id IN "
-		"(SELECT id FROM signal WHERE process_id = ? AND fatal = 1)",
+		"(SELECT id FROM signal WHERE process_id = :process_id AND fatal = 1)",
 		"DELETE FROM signal_sender WHERE signal_id IN "
-		"(SELECT id FROM signal WHERE process_id = ? AND fatal = 1)",
-		"DELETE FROM signal WHERE process_id = ? AND fatal = 1",
+		"(SELECT id FROM signal WHERE process_id = :process_id AND fatal = 1)",
+		"DELETE FROM signal WHERE process_id = :process_id AND fatal = 1",
 		"DELETE FROM return_instance WHERE exit_state_id > 0 AND exit_state_id IN "
-		"(SELECT id FROM exit_state WHERE process_id = ?)",
-		"DELETE FROM exit_state WHERE process_id = ?",
-		"DELETE FROM process WHERE id = ?",
+		"(SELECT id FROM exit_state WHERE process_id = :process_id)",
+		"DELETE FROM exit_state WHERE process_id = :process_id",
+		"DELETE FROM process WHERE id = :process_id",
 	};
 	struct error *err = NULL;
 
@@ -55,25 +55,36 @@ static struct error *remove_process(struct pruning *pruning, const struct mortal
 	     !err && i < mortals->space_count && mortals->spaces[i].process_id == mortal->id; i++)
 		err = remove_space(pruning, mortals->spaces[i].id);
 	if (!err)
-		err = store_prune_run(pruning, "DELETE FROM probe_coverage WHERE recording_id = ? AND process_id = ?",
-				      VALUES(mortal->recording_id, mortal->id), &pruning->result->rows);
+		err = store_prune_run(
+			pruning,
+			"DELETE FROM probe_coverage WHERE recording_id = :recording_id AND process_id = :process_id",
+			PARAMETERS({":recording_id", mortal->recording_id}, {":process_id", mortal->id}),
+			&pruning->result->rows);
 	for (size_t i = 0; !err && i < sizeof(statements) / sizeof(statements[0]); i++)
-		err = store_prune_run(pruning, statements[i], VALUES(mortal->id), i ? &pruning->result->rows : NULL);
+		err = store_prune_run(pruning, statements[i], PARAMETERS({":process_id", mortal->id}),
+				      i ? &pruning->result->rows : NULL);
 	return err;
 }
 
 /* What "pruned" tells, in the same transaction. */
 static struct error *write_down(struct pruning *pruning, const struct mortal *mortal)
 {
-	const int64_t values[] = {mortal->recording_id, pruning->limits->now_ns, mortal->crashed, mortal->own_end_ns};
+	const struct store_parameter parameters[] = {{":recording_id", mortal->recording_id},
+						     {":now_ns", pruning->limits->now_ns},
+						     {":deaths", mortal->crashed},
+						     {":end_ns", mortal->own_end_ns}};
 	uint64_t changed = 0;
 	struct error *err = store_prune_run(pruning,
-					    "UPDATE pruned SET processes = processes + 1, deaths = deaths + ?3, "
-					    "until_ns = max(until_ns, ?4) WHERE recording_id = ?1 AND time_ns = ?2",
-					    values, 4, &changed);
+					    "UPDATE pruned SET processes = processes + 1, deaths = deaths + :deaths, "
+					    "until_ns = max(until_ns, :end_ns) "
+					    "WHERE recording_id = :recording_id AND time_ns = :now_ns",
+					    parameters, 4, &changed);
 
 	if (!err && !changed)
-		err = store_prune_run(pruning, "INSERT INTO pruned VALUES (NULL, ?1, ?2, 1, ?3, ?4)", values, 4, NULL);
+		err = store_prune_run(pruning,
+				      "INSERT INTO pruned (recording_id, time_ns, processes, deaths, until_ns) "
+				      "VALUES (:recording_id, :now_ns, 1, :deaths, :end_ns)",
+				      parameters, 4, NULL);
 	return err;
 }
 
@@ -84,7 +95,7 @@ static struct error *remove_batch(struct pruning *pruning, const struct mortals 
 
 	if (err)
 		return err;
-	err = store_prune_run(pruning, "INSERT OR IGNORE INTO prune_rest VALUES (3, 0)", NULL, 0, NULL);
+	err = store_prune_run(pruning, "INSERT OR IGNORE INTO prune_rest VALUES (3, 0)", NO_PARAMETERS, NULL);
 	for (size_t i = first; !err && i < end; i++) {
 		err = remove_process(pruning, mortals, &mortals->processes[i]);
 		if (!err)

@@ -67,8 +67,8 @@ size_t mortals_spaces_of(const struct mortals *mortals, int64_t process_id);
 struct error *store_prune_begin(struct pruning *pruning) must_check;
 struct error *store_prune_commit(struct pruning *pruning, struct error *err) must_check; /* takes err, and rolls back */
 /* Runs a statement that returns nothing; adds the rows that it changed to *changed unless that is NULL. */
-struct error *store_prune_run(struct pruning *pruning, const char *sql, const int64_t *values, int value_count,
-			      uint64_t *changed) must_check;
+struct error *store_prune_run(struct pruning *pruning, const char *sql, const struct store_parameter *parameters,
+			      int parameter_count, uint64_t *changed) must_check;
 /* Removes the rows that what is in prune_rest has left behind, then what no row names any more. */
 struct error *store_prune_sweep(struct pruning *pruning) must_check;
 /* Gives free pages back to the file system when nobody records and it is worth it. */

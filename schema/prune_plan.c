@@ -9,7 +9,6 @@
 #include "schema/connection.h"
 #include "schema/prune.h"
 #include "schema/prune_internal.h"
-#include "schema/reader_internal.h"
 
 /* A recorder may still hand in rows of a process whose end it has stored. */
 #define SETTLE_NS 60000000000LL
@@ -123,17 +122,15 @@ static void stay(struct mortals *mortals, int64_t process_id)
 }
 
 /* Calls `take` for each row. */
-static struct error *each_row(struct pruning *pruning, const char *sql, const int64_t *values, int value_count,
-			      struct error *(*take)(struct pruning *pruning, struct mortals *mortals,
-						    sqlite3_stmt *row),
-			      struct mortals *mortals)
+static struct error *
+each_row(struct pruning *pruning, const char *sql, const struct store_parameter *parameters, int parameter_count,
+	 struct error *(*take)(struct pruning *pruning, struct mortals *mortals, sqlite3_stmt *row),
+	 struct mortals *mortals)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct error *err = store_connection_prepare(&pruning->connection, sql, 0, &statement);
+	struct error *err = store_prepare_bound(&pruning->connection, sql, parameters, parameter_count, &statement);
 	int status = SQLITE_DONE;
 
-	for (int i = 0; !err && i < value_count; i++)
-		sqlite3_bind_int64(statement, i + 1, values[i]);
 	while (!err && (status = sqlite3_step(statement)) == SQLITE_ROW)
 		err = take(pruning, mortals, statement);
 	if (!err && status != SQLITE_DONE)
@@ -271,7 +268,7 @@ static void find_old(const struct pruning *pruning, struct mortals *mortals)
 static const char processes_sql[] =
 	"SELECT process.id, recording_id, pid, parent_pid, "
 	"CASE WHEN exit_ns > 0 THEN exit_ns "
-	"WHEN ended_ns > 0 OR recording.id < ?1 OR (recording.id = ?1 AND NOT ?2) "
+	"WHEN ended_ns > 0 OR recording.id < :newest OR (recording.id = :newest AND NOT :recorder_runs) "
 	"THEN max(first_seen_ns, started_ns, ended_ns, last_commit_ns) END, realtime_offset_ns "
 	"FROM process JOIN recording ON recording.id = recording_id ORDER BY process.id";
 
@@ -287,24 +284,25 @@ static struct error *load_rows(struct pruning *pruning, struct mortals *mortals)
 	struct error *err = NULL;
 
 	for (size_t i = 0; !err && i < sizeof(queries) / sizeof(queries[0]); i++)
-		err = each_row(pruning, queries[i], NULL, 0, take_rows, mortals);
+		err = each_row(pruning, queries[i], NO_PARAMETERS, take_rows, mortals);
 	return err;
 }
 
 static struct error *load(struct pruning *pruning, struct mortals *mortals)
 {
-	struct error *err =
-		each_row(pruning, processes_sql, VALUES(pruning->newest_recording_id, pruning->recorder_runs),
-			 take_process, mortals);
+	struct error *err = each_row(
+		pruning, processes_sql,
+		PARAMETERS({":newest", pruning->newest_recording_id}, {":recorder_runs", pruning->recorder_runs}),
+		take_process, mortals);
 
 	if (!err)
-		err = each_row(pruning, "SELECT id, process_id, parent_space_id FROM space ORDER BY id", NULL, 0,
+		err = each_row(pruning, "SELECT id, process_id, parent_space_id FROM space ORDER BY id", NO_PARAMETERS,
 			       take_space, mortals);
 	if (!err)
 		err = each_row(pruning,
 			       "SELECT process_id, space_id FROM signal WHERE fatal = 1 "
 			       "UNION ALL SELECT process_id, space_id FROM exit_state",
-			       NULL, 0, take_death, mortals);
+			       NO_PARAMETERS, take_death, mortals);
 	/* No id may be given twice. Of signals only those that killed go at once; see prune_sweep.c. */
 	if (!err)
 		err = each_row(
@@ -316,13 +314,13 @@ static struct error *load(struct pruning *pruning, struct mortals *mortals)
 			"UNION ALL SELECT space.process_id FROM signal JOIN space ON space.id = space_id "
 			"WHERE signal.id = (SELECT max(id) FROM signal) AND fatal = 1 "
 			"UNION ALL SELECT process_id FROM exit_state WHERE id = (SELECT max(id) FROM exit_state)",
-			NULL, 0, take_newest, mortals);
+			NO_PARAMETERS, take_newest, mortals);
 	if (!err)
 		err = each_row(pruning,
 			       "SELECT child.id, parent.id FROM process AS child JOIN process AS parent "
 			       "ON parent.recording_id = child.recording_id AND parent.pid = child.parent_pid "
 			       "WHERE child.exit_ns = 0",
-			       NULL, 0, take_tenant, mortals);
+			       NO_PARAMETERS, take_tenant, mortals);
 	return err;
 }
 

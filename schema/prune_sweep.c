@@ -11,7 +11,6 @@
 #include "schema/connection.h"
 #include "schema/open_lock.h"
 #include "schema/prune_internal.h"
-#include "schema/reader_internal.h"
 #include "schema/slice.h"
 
 /* Rows that are looked at for one transaction. */
@@ -23,12 +22,11 @@
 static struct error *end_of_piece(struct pruning *pruning, const char *sql, int64_t after, int64_t *ret_last)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct error *err = store_connection_prepare(&pruning->connection, sql, 0, &statement);
+	struct error *err = store_prepare_bound(&pruning->connection, sql, PARAMETERS({":after", after}), &statement);
 	int status;
 
 	if (err)
 		return err;
-	sqlite3_bind_int64(statement, 1, after);
 	status = sqlite3_step(statement);
 	if (status != SQLITE_ROW)
 		return store_connection_error(&pruning->connection, status, "cannot read");
@@ -40,13 +38,12 @@ static struct error *end_of_piece(struct pruning *pruning, const char *sql, int6
 static struct error *is_wanted(struct pruning *pruning, const char *sql, int64_t after, int64_t last, bool *ret)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct error *err = store_connection_prepare(&pruning->connection, sql, 0, &statement);
+	struct error *err = store_prepare_bound(&pruning->connection, sql,
+						PARAMETERS({":after", after}, {":last", last}), &statement);
 	int status;
 
 	if (err)
 		return err;
-	sqlite3_bind_int64(statement, 1, after);
-	sqlite3_bind_int64(statement, 2, last);
 	status = sqlite3_step(statement);
 	if (status != SQLITE_ROW && status != SQLITE_DONE)
 		return store_connection_error(&pruning->connection, status, "cannot read");
@@ -61,7 +58,8 @@ static struct error *remove_piece(struct pruning *pruning, const char *sql, int6
 
 	if (err)
 		return err;
-	err = store_prune_commit(pruning, store_prune_run(pruning, sql, VALUES(after, last), &rows));
+	err = store_prune_commit(pruning,
+				 store_prune_run(pruning, sql, PARAMETERS({":after", after}, {":last", last}), &rows));
 	if (!err)
 		pruning->result->rows += rows;
 	return err;
@@ -73,13 +71,14 @@ static struct error *sweep(struct pruning *pruning, const char *table, const cha
 	char next[256], look[512], removal[512];
 	int64_t after = 0, last;
 
-	snprintf(next, sizeof(next), "SELECT max(k) FROM (SELECT %s AS k FROM %s WHERE %s > ? ORDER BY %s LIMIT %d)",
-		 key, table, key, key, PIECE);
-	snprintf(look, sizeof(look), "SELECT 1 FROM %s WHERE %s > ?1 AND %s <= ?2 AND %s LIMIT 1", table, key, key,
-		 condition);
+	snprintf(next, sizeof(next),
+		 "SELECT max(k) FROM (SELECT %s AS k FROM %s WHERE %s > :after ORDER BY %s LIMIT %d)", key, table, key,
+		 key, PIECE);
+	snprintf(look, sizeof(look), "SELECT 1 FROM %s WHERE %s > :after AND %s <= :last AND %s LIMIT 1", table, key,
+		 key, condition);
 	snprintf(removal, sizeof(removal),
-		 "DELETE FROM %s WHERE %s > ?1 AND %s <= ?2 AND %s < (SELECT max(%s) FROM %s) AND %s", table, key, key,
-		 key, key, table, condition);
+		 "DELETE FROM %s WHERE %s > :after AND %s <= :last AND %s < (SELECT max(%s) FROM %s) AND %s", table,
+		 key, key, key, key, table, condition);
 	for (;; after = last) {
 		bool wanted = false;
 		struct error *err = end_of_piece(pruning, next, after, &last);
@@ -108,19 +107,20 @@ static struct error *sweep_block_spaces(struct pruning *pruning)
 	for (;; after = last) {
 		bool wanted = false;
 		struct error *err = end_of_piece(
-			pruning, "SELECT max(id) FROM (SELECT id FROM prune_rest WHERE what = 2 AND id > ? LIMIT 100)",
+			pruning,
+			"SELECT max(id) FROM (SELECT id FROM prune_rest WHERE what = 2 AND id > :after LIMIT 100)",
 			after, &last);
 
 		if (err || last <= after)
 			return err;
 		err = is_wanted(pruning,
 				"SELECT 1 FROM prune_rest JOIN event_block_space ON space_id = id "
-				"WHERE what = 2 AND id > ?1 AND id <= ?2 LIMIT 1",
+				"WHERE what = 2 AND id > :after AND id <= :last LIMIT 1",
 				after, last, &wanted);
 		if (!err && wanted)
 			err = remove_piece(pruning,
 					   "DELETE FROM event_block_space WHERE space_id IN "
-					   "(SELECT id FROM prune_rest WHERE what = 2 AND id > ?1 AND id <= ?2)",
+					   "(SELECT id FROM prune_rest WHERE what = 2 AND id > :after AND id <= :last)",
 					   after, last);
 		if (err)
 			return err;
@@ -165,14 +165,18 @@ static struct error *use_pieces(struct pruning *pruning)
 	int status = SQLITE_DONE;
 
 	if (!err)
-		err = store_connection_prepare(connection, "INSERT OR IGNORE INTO temp.used VALUES (?)", 0, &insert);
+		err = store_connection_prepare(connection, "INSERT OR IGNORE INTO temp.used (id) VALUES (:id)", 0,
+					       &insert);
 	while (!err && (status = sqlite3_step(slices)) == SQLITE_ROW) {
 		const uint8_t *ids = sqlite3_column_blob(slices, 0);
 		size_t size = (size_t)sqlite3_column_bytes(slices, 0), at = 0;
 
 		/* A slice with more is none that a reader takes. */
 		while (!err && size <= SLICE_IDS_BYTES_MAX && at < size) {
-			sqlite3_bind_int64(insert, 1, (int64_t)slice_take_id(ids, size, &at));
+			err = store_bind(connection, insert,
+					 PARAMETERS({":id", (int64_t)slice_take_id(ids, size, &at)}));
+			if (err)
+				break;
 			sqlite3_step(insert);
 			status = sqlite3_reset(insert);
 			if (status != SQLITE_OK)
@@ -186,7 +190,7 @@ static struct error *use_pieces(struct pruning *pruning)
 
 static struct error *use_ids(struct pruning *pruning, const char *sql)
 {
-	return sql ? store_prune_run(pruning, sql, NULL, 0, NULL) : use_pieces(pruning);
+	return sql ? store_prune_run(pruning, sql, NO_PARAMETERS, NULL) : use_pieces(pruning);
 }
 
 /* From the events downwards. A recorder remembers rows of these tables: the caller holds its lock. */
@@ -217,7 +221,7 @@ static struct error *sweep_stacks(struct pruning *pruning)
 		else
 			err = sweep(pruning, layers[i].table, "id", "id NOT IN temp.used");
 	}
-	return err ?: store_prune_run(pruning, "DELETE FROM prune_rest WHERE what = 3", NULL, 0, NULL);
+	return err ?: store_prune_run(pruning, "DELETE FROM prune_rest WHERE what = 3", NO_PARAMETERS, NULL);
 }
 
 /* ---- all of it ---- */
@@ -252,7 +256,7 @@ static struct error *forget_rest(struct pruning *pruning)
 			      "UNION ALL SELECT process_id FROM space_sharer "
 			      "WHERE id = (SELECT max(id) FROM space_sharer) "
 			      "UNION ALL SELECT process_id FROM signal WHERE id = (SELECT max(id) FROM signal)))",
-			      NULL, 0, NULL);
+			      NO_PARAMETERS, NULL);
 	return store_prune_commit(pruning, err);
 }
 

@@ -40,17 +40,15 @@ struct error *store_prune_commit(struct pruning *pruning, struct error *err)
 	return NULL;
 }
 
-struct error *store_prune_run(struct pruning *pruning, const char *sql, const int64_t *values, int value_count,
-			      uint64_t *changed)
+struct error *store_prune_run(struct pruning *pruning, const char *sql, const struct store_parameter *parameters,
+			      int parameter_count, uint64_t *changed)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct error *err = store_connection_prepare(&pruning->connection, sql, 0, &statement);
+	struct error *err = store_prepare_bound(&pruning->connection, sql, parameters, parameter_count, &statement);
 	int status;
 
 	if (err)
 		return err;
-	for (int i = 0; i < value_count; i++)
-		sqlite3_bind_int64(statement, i + 1, values[i]);
 	status = sqlite3_step(statement);
 	if (status != SQLITE_DONE && status != SQLITE_ROW)
 		return store_connection_error(&pruning->connection, status, "cannot remove rows");

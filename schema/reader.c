@@ -2,15 +2,17 @@
 /*
  * The reader's questions, except for histories and SQL of people.
  */
+
 #include "schema/reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/vector.h"
 #include "schema/connection.h"
 #include "schema/open.h"
 #include "schema/reader_internal.h"
-#include "schema/reader_rows.h"
+#include "schema/row.h"
 
 struct error *store_reader_create(const char *path, struct store_reader **ret_reader)
 {
@@ -38,40 +40,33 @@ void store_reader_destroy(struct store_reader *reader)
 
 void store_rows_deinit(struct store_rows *rows)
 {
-	for (size_t i = 0; i < rows->count && rows->type->deinit; i++)
-		rows->type->deinit(rows->data + i * rows->type->size);
+	for (size_t i = 0; i < rows->count; i++)
+		row_deinit(rows->table, rows->data + i * rows->table->size);
 	free(rows->data);
-	*rows = (struct store_rows){.type = rows->type};
+	*rows = (struct store_rows){.table = rows->table};
 }
 
 static struct error *rows_add(struct store_rows *rows, sqlite3_stmt *statement)
 {
-	struct columns row = {.statement = statement};
-	size_t size = rows->type->size;
+	size_t size = rows->table->size;
 
 	if (rows->count == rows->capacity) {
-		size_t capacity = rows->capacity ? 2 * rows->capacity : 8;
-		char *data = reallocarray(rows->data, capacity, size);
+		char *data = vector_grow(rows->data, &rows->capacity, rows->count + 1, size);
 
 		if (!data)
 			return &error_no_memory;
 		rows->data = data;
-		rows->capacity = capacity;
 	}
-	memset(rows->data + rows->count * size, 0, size);
-	rows->type->read(&row, rows->data + rows->count++ * size);
-	return row.no_memory ? &error_no_memory : NULL;
+	return row_read(rows->table, statement, rows->data + rows->count++ * size);
 }
 
-struct error *store_rows_query(struct store_rows *rows, struct store_reader *reader, const char *sql,
-			       const int64_t *values, int value_count)
+struct error *store_rows_query(struct store_rows *rows, struct store_reader *reader, const char *rest,
+			       const struct store_parameter *parameters, int parameter_count)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct error *err = store_connection_prepare(&reader->connection, sql, 0, &statement);
+	struct error *err = row_select(&reader->connection, rows->table, rest, parameters, parameter_count, &statement);
 	int status = SQLITE_DONE;
 
-	for (int i = 0; !err && i < value_count; i++)
-		sqlite3_bind_int64(statement, i + 1, values[i]);
 	while (!err && (status = sqlite3_step(statement)) == SQLITE_ROW)
 		err = rows_add(rows, statement);
 	if (!err && status != SQLITE_DONE)
@@ -79,11 +74,12 @@ struct error *store_rows_query(struct store_rows *rows, struct store_reader *rea
 	return err;
 }
 
-struct error *store_select_all(struct store_reader *reader, const struct row_type *type, const char *sql,
-			       const int64_t *values, int value_count, void **ret_data, size_t *ret_count)
+struct error *store_select_all(struct store_reader *reader, const struct row_table *table, const char *rest,
+			       const struct store_parameter *parameters, int parameter_count, void **ret_data,
+			       size_t *ret_count)
 {
-	struct store_rows rows = {.type = type};
-	struct error *err = store_rows_query(&rows, reader, sql, values, value_count);
+	struct store_rows rows = {.table = table};
+	struct error *err = store_rows_query(&rows, reader, rest, parameters, parameter_count);
 
 	if (err) {
 		store_rows_deinit(&rows);
@@ -94,18 +90,18 @@ struct error *store_select_all(struct store_reader *reader, const struct row_typ
 	return NULL;
 }
 
-struct error *store_select_one(struct store_reader *reader, const struct row_type *type, const char *sql,
-			       const int64_t *values, int value_count, void *ret)
+struct error *store_select_one(struct store_reader *reader, const struct row_table *table, const char *rest,
+			       const struct store_parameter *parameters, int parameter_count, void *ret)
 {
-	struct store_rows rows = {.type = type};
-	struct error *err = store_rows_query(&rows, reader, sql, values, value_count);
+	struct store_rows rows = {.table = table};
+	struct error *err = store_rows_query(&rows, reader, rest, parameters, parameter_count);
 
 	if (!err && rows.count == 0)
 		err = &error_not_found;
 	if (!err) {
-		memcpy(ret, rows.data, type->size);
+		memcpy(ret, rows.data, table->size);
 		/* Its strings are the caller's now. */
-		memset(rows.data, 0, type->size);
+		memset(rows.data, 0, table->size);
 	}
 	store_rows_deinit(&rows);
 	return err;
@@ -113,53 +109,53 @@ struct error *store_select_one(struct store_reader *reader, const struct row_typ
 
 struct error *store_reader_recording(struct store_reader *reader, int64_t id, struct recording *ret)
 {
-	return store_select_one(reader, &store_recording_type, "SELECT * FROM recording WHERE id = ?", VALUES(id), ret);
+	return store_select_one(reader, &row_recording, "WHERE id = :id", PARAMETERS({":id", id}), ret);
 }
 
 struct error *store_reader_newest_recording(struct store_reader *reader, struct recording *ret)
 {
-	return store_select_one(reader, &store_recording_type, "SELECT * FROM recording ORDER BY id DESC LIMIT 1", NULL,
-				0, ret);
+	return store_select_one(reader, &row_recording, "ORDER BY id DESC LIMIT 1", NO_PARAMETERS, ret);
 }
 
 struct error *store_reader_process(struct store_reader *reader, int64_t id, struct process *ret)
 {
-	return store_select_one(reader, &store_process_type, "SELECT * FROM process WHERE id = ?", VALUES(id), ret);
+	return store_select_one(reader, &row_process, "WHERE id = :id", PARAMETERS({":id", id}), ret);
 }
 
 struct error *store_reader_process_at(struct store_reader *reader, int64_t recording_id, uint32_t pid, uint64_t time_ns,
 				      struct process *ret)
 {
-	return store_select_one(reader, &store_process_type,
-				"SELECT * FROM (SELECT * FROM process WHERE recording_id = ?1 AND pid = ?2 AND "
-				"start_ns <= ?3 ORDER BY start_ns DESC, id DESC LIMIT 1) "
-				"WHERE coalesce(exit_ns, 0) = 0 OR exit_ns >= ?3",
-				VALUES(recording_id, pid, (int64_t)time_ns), ret);
+	return store_select_one(
+		reader, &row_process,
+		"WHERE id = (SELECT id FROM process WHERE recording_id = :recording_id AND pid = :pid AND "
+		"start_ns <= :time_ns ORDER BY start_ns DESC, id DESC LIMIT 1) "
+		"AND (coalesce(exit_ns, 0) = 0 OR exit_ns >= :time_ns)",
+		PARAMETERS({":recording_id", recording_id}, {":pid", pid}, {":time_ns", (int64_t)time_ns}), ret);
 }
 
 struct error *store_reader_space(struct store_reader *reader, int64_t id, struct space *ret)
 {
-	return store_select_one(reader, &store_space_type, "SELECT * FROM space WHERE id = ?", VALUES(id), ret);
+	return store_select_one(reader, &row_space, "WHERE id = :id", PARAMETERS({":id", id}), ret);
 }
 
 struct error *store_reader_file(struct store_reader *reader, int64_t id, struct file_identity *ret)
 {
-	return store_select_one(reader, &store_file_type, "SELECT * FROM file WHERE id = ?", VALUES(id), ret);
+	return store_select_one(reader, &row_file, "WHERE id = :id", PARAMETERS({":id", id}), ret);
+}
+
+struct error *store_reader_files(struct store_reader *reader, struct file_identity **ret_files, size_t *ret_count)
+{
+	return store_select_all(reader, &row_file, "ORDER BY id", NO_PARAMETERS, (void **)ret_files, ret_count);
 }
 
 struct error *store_reader_find_spaces(struct store_reader *reader, uint64_t sysinfo_ehdr, uint64_t random,
 				       uint64_t entry, uint64_t base, struct space **ret_spaces, size_t *ret_count)
 {
 	return store_select_all(
-		reader, &store_space_type,
-		"SELECT * FROM space WHERE auxv_sysinfo_ehdr = ? AND auxv_random = ? AND auxv_entry = ? "
-		"AND auxv_base = ? ORDER BY id DESC",
-		VALUES((int64_t)sysinfo_ehdr, (int64_t)random, (int64_t)entry, (int64_t)base), (void **)ret_spaces,
-		ret_count);
-}
-
-struct error *store_reader_files(struct store_reader *reader, struct file_identity **ret_files, size_t *ret_count)
-{
-	return store_select_all(reader, &store_file_type, "SELECT * FROM file ORDER BY id", NULL, 0, (void **)ret_files,
-				ret_count);
+		reader, &row_space,
+		"WHERE auxv_sysinfo_ehdr = :sysinfo_ehdr AND auxv_random = :random AND auxv_entry = :entry "
+		"AND auxv_base = :base ORDER BY id DESC",
+		PARAMETERS({":sysinfo_ehdr", (int64_t)sysinfo_ehdr}, {":random", (int64_t)random},
+			   {":entry", (int64_t)entry}, {":base", (int64_t)base}),
+		(void **)ret_spaces, ret_count);
 }

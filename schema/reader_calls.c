@@ -2,15 +2,17 @@
 /*
  * Questions about probed functions and their calls; the heap's history is in reader_history.c.
  */
+
 #include "schema/reader_calls.h"
 
 #include <stdlib.h>
 
 #include "common/cleanup.h"
+#include "common/vector.h"
 #include "schema/connection.h"
 #include "schema/reader_internal.h"
 #include "schema/reader_lineage.h"
-#include "schema/reader_rows.h"
+#include "schema/row.h"
 
 struct calls {
 	struct call_event *events; /* newest first */
@@ -37,13 +39,12 @@ static bool names(const struct call_event *event, uint64_t start, uint64_t end)
 
 static struct error *add_call(struct calls *calls, sqlite3_stmt *statement, const struct history_query *query)
 {
-	struct columns row = {.statement = statement};
-	struct call_event event = {0};
+	struct call_event event;
+	struct error *err = row_read(&row_call, statement, &event);
 
-	store_call_type.read(&row, &event);
-	if (row.no_memory) {
+	if (err) {
 		call_event_deinit(&event);
-		return &error_no_memory;
+		return err;
 	}
 	if (!names(&event, query->start, query->end)) {
 		call_event_deinit(&event);
@@ -54,19 +55,12 @@ static struct error *add_call(struct calls *calls, sqlite3_stmt *statement, cons
 		call_event_deinit(&event);
 		return NULL;
 	}
-	if (calls->count == calls->capacity) {
-		size_t capacity = calls->capacity ? 2 * calls->capacity : 16;
-		struct call_event *events = reallocarray(calls->events, capacity, sizeof(*events));
-
-		if (!events) {
-			call_event_deinit(&event);
-			return &error_no_memory;
-		}
-		calls->events = events;
-		calls->capacity = capacity;
-	}
-	calls->events[calls->count++] = event;
-	return NULL;
+	err = array_reserve(calls->events, calls->capacity, calls->count + 1);
+	if (err)
+		call_event_deinit(&event);
+	else
+		calls->events[calls->count++] = event;
+	return err;
 }
 
 /* The calls of one space of the lineage, newest first; its ancestors' are older. */
@@ -74,15 +68,11 @@ static struct error *add_calls(struct calls *calls, struct store_reader *reader,
 			       const struct lineage_step *step)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct error *err = store_connection_prepare(
-		&reader->connection, "SELECT * FROM call WHERE space_id = ?1 AND enter_ns < ?2 ORDER BY id DESC", 0,
-		&statement);
+	struct error *err = row_select(
+		&reader->connection, &row_call, "WHERE space_id = :space_id AND enter_ns < :until_ns ORDER BY id DESC",
+		PARAMETERS({":space_id", step->space_id}, {":until_ns", store_time(step->until_ns)}), &statement);
 	int status = SQLITE_DONE;
 
-	if (err)
-		return err;
-	sqlite3_bind_int64(statement, 1, step->space_id);
-	sqlite3_bind_int64(statement, 2, store_time(step->until_ns));
 	while (!err && !calls->is_full && (status = sqlite3_step(statement)) == SQLITE_ROW)
 		err = add_call(calls, statement, query);
 	if (!err && status != SQLITE_DONE && status != SQLITE_ROW)
@@ -123,22 +113,21 @@ struct error *store_reader_calls(struct store_reader *reader, const struct histo
 
 struct error *store_reader_function(struct store_reader *reader, int64_t id, struct probed_function *ret)
 {
-	return store_select_one(reader, &store_function_type, "SELECT * FROM function WHERE id = ?", VALUES(id), ret);
+	return store_select_one(reader, &row_function, "WHERE id = :id", PARAMETERS({":id", id}), ret);
 }
 
 struct error *store_reader_functions(struct store_reader *reader, int64_t recording_id, struct probed_function **ret,
 				     size_t *ret_count)
 {
-	return store_select_all(reader, &store_function_type,
-				"SELECT * FROM function WHERE recording_id = ? ORDER BY id", VALUES(recording_id),
-				(void **)ret, ret_count);
+	return store_select_all(reader, &row_function, "WHERE recording_id = :recording_id ORDER BY id",
+				PARAMETERS({":recording_id", recording_id}), (void **)ret, ret_count);
 }
 
 struct error *store_reader_probe_coverage(struct store_reader *reader, int64_t recording_id, int64_t process_id,
 					  struct probe_coverage *ret)
 {
-	return store_select_one(reader, &store_coverage_type,
-				"SELECT * FROM probe_coverage WHERE recording_id = ? AND process_id IN (0, ?) "
+	return store_select_one(reader, &row_probe_coverage,
+				"WHERE recording_id = :recording_id AND process_id IN (0, :process_id) "
 				"ORDER BY from_ns, id LIMIT 1",
-				VALUES(recording_id, process_id), ret);
+				PARAMETERS({":recording_id", recording_id}, {":process_id", process_id}), ret);
 }

@@ -3,6 +3,7 @@
  * A part of a store as a store of its own: what was recorded of one address space, with all rows that its rows name.
  * Ids stay what they are, so that what was said about the one is true of the other.
  */
+
 #include "schema/reader_extract.h"
 
 #include <errno.h>
@@ -25,25 +26,40 @@ struct extract {
 	struct store_connection target;
 };
 
+/* A statement that adds a row of these columns, unless it is there already. */
+static struct error *prepare_insertion(const struct extract *extract, const char *table, sqlite3_stmt *rows,
+				       sqlite3_stmt **ret_insert)
+{
+	cleanup_free char *sql = NULL;
+	size_t size;
+	FILE *text = open_memstream(&sql, &size);
+
+	if (!text)
+		return &error_no_memory;
+	fprintf(text, "INSERT OR IGNORE INTO %s (", table);
+	for (int i = 0; i < sqlite3_column_count(rows); i++)
+		fprintf(text, "%s%s", i ? ", " : "", sqlite3_column_name(rows, i));
+	fputs(") VALUES (", text);
+	for (int i = 0; i < sqlite3_column_count(rows); i++)
+		fprintf(text, "%s:%s", i ? ", " : "", sqlite3_column_name(rows, i));
+	fputc(')', text);
+	if (fclose(text) != 0)
+		return &error_no_memory;
+	return store_connection_prepare(&extract->target, sql, 0, ret_insert);
+}
+
 /* Copies the rows of a query, which are whole rows of `table`. Those that are there already stay. */
-static struct error *copy(struct extract *extract, const char *table, const char *sql, const int64_t *values,
-			  int value_count)
+static struct error *copy(struct extract *extract, const char *table, const char *sql,
+			  const struct store_parameter *parameters, int parameter_count)
 {
 	cleanup_statement sqlite3_stmt *rows = NULL, *insert = NULL;
-	struct error *err = store_connection_prepare(&extract->reader->connection, sql, 0, &rows);
-	char insertion[256];
-	int status = SQLITE_DONE, used;
+	struct error *err = store_prepare_bound(&extract->reader->connection, sql, parameters, parameter_count, &rows);
+	int status = SQLITE_DONE;
 
-	if (err)
-		return err;
-	used = snprintf(insertion, sizeof(insertion), "INSERT OR IGNORE INTO %s VALUES (?", table);
-	for (int i = 1; i < sqlite3_column_count(rows); i++)
-		used += snprintf(insertion + used, sizeof(insertion) - (size_t)used, ",?");
-	snprintf(insertion + used, sizeof(insertion) - (size_t)used, ")");
-	err = store_connection_prepare(&extract->target, insertion, 0, &insert);
-	for (int i = 0; i < value_count; i++)
-		sqlite3_bind_int64(rows, i + 1, values[i]);
+	if (!err)
+		err = prepare_insertion(extract, table, rows, &insert);
 	while (!err && (status = sqlite3_step(rows)) == SQLITE_ROW) {
+		/* Parameters are numbered in the order of the columns. */
 		for (int i = 0; i < sqlite3_column_count(rows); i++)
 			sqlite3_bind_value(insert, i + 1, sqlite3_column_value(rows, i));
 		sqlite3_step(insert);
@@ -64,7 +80,7 @@ static struct error *follow(struct extract *extract, const char *ids, const char
 	int status = SQLITE_DONE;
 
 	while (!err && (status = sqlite3_step(statement)) == SQLITE_ROW)
-		err = copy(extract, table, sql, VALUES(sqlite3_column_int64(statement, 0)));
+		err = copy(extract, table, sql, PARAMETERS({":id", sqlite3_column_int64(statement, 0)}));
 	if (!err && status != SQLITE_DONE)
 		err = store_connection_error(&extract->target, status, "cannot read");
 	return err;
@@ -74,13 +90,14 @@ static struct error *follow(struct extract *extract, const char *ids, const char
  * store_reader_count_events()). */
 static struct error *copy_events(struct extract *extract, const struct lineage_step *step)
 {
-	struct error *err = copy(extract, "event",
-				 "SELECT event.* FROM event_block_space AS part "
-				 "JOIN event_block AS block USING (last_event_id) "
-				 "JOIN event ON event.id BETWEEN block.first_event_id AND block.last_event_id "
-				 "WHERE part.space_id = ?1 AND part.from_ns < ?2 AND +event.space_id = ?1 "
-				 "AND event.enter_ns < ?2 ORDER BY block.last_event_id, event.id",
-				 VALUES(step->space_id, store_time(step->until_ns)));
+	struct error *err =
+		copy(extract, "event",
+		     "SELECT event.* FROM event_block_space AS part "
+		     "JOIN event_block AS block USING (last_event_id) "
+		     "JOIN event ON event.id BETWEEN block.first_event_id AND block.last_event_id "
+		     "WHERE part.space_id = :space_id AND part.from_ns < :until_ns AND +event.space_id = :space_id "
+		     "AND event.enter_ns < :until_ns ORDER BY block.last_event_id, event.id",
+		     PARAMETERS({":space_id", step->space_id}, {":until_ns", store_time(step->until_ns)}));
 
 	return err
 		       ?: copy(extract, "event",
@@ -90,8 +107,9 @@ static struct error *copy_events(struct extract *extract, const struct lineage_s
 			       "UNION ALL SELECT coalesce(max(last_event_id), 0) + 1, 9223372036854775807 FROM "
 			       "event_block) "
 			       "SELECT event.* FROM hole JOIN event ON event.id BETWEEN hole.first AND hole.last "
-			       "WHERE hole.first <= hole.last AND +event.space_id = ?1 AND event.enter_ns < ?2",
-			       VALUES(step->space_id, store_time(step->until_ns)));
+			       "WHERE hole.first <= hole.last AND +event.space_id = :space_id AND event.enter_ns < "
+			       ":until_ns",
+			       PARAMETERS({":space_id", step->space_id}, {":until_ns", store_time(step->until_ns)}));
 }
 
 /* What was recorded of a space before a moment. */
@@ -100,34 +118,35 @@ static struct error *copy_space(struct extract *extract, const struct lineage_st
 	static const struct {
 		const char *table, *sql;
 	} parts[] = {
-		{"space", "SELECT * FROM space WHERE id = ?1"},
-		{"process", "SELECT * FROM process WHERE id = (SELECT process_id FROM space WHERE id = ?1)"},
-		{"space_sharer", "SELECT * FROM space_sharer WHERE space_id = ?1"},
+		{"space", "SELECT * FROM space WHERE id = :space_id"},
+		{"process", "SELECT * FROM process WHERE id = (SELECT process_id FROM space WHERE id = :space_id)"},
+		{"space_sharer", "SELECT * FROM space_sharer WHERE space_id = :space_id"},
 		{"process",
-		 "SELECT * FROM process WHERE id IN (SELECT process_id FROM space_sharer WHERE space_id = ?1)"},
+		 "SELECT * FROM process WHERE id IN (SELECT process_id FROM space_sharer WHERE space_id = :space_id)"},
 		{"gap", "SELECT gap.* FROM gap JOIN process USING (recording_id, pid) WHERE process.id IN "
-			"(SELECT process_id FROM space WHERE id = ?1 "
-			"UNION SELECT process_id FROM space_sharer WHERE space_id = ?1)"},
+			"(SELECT process_id FROM space WHERE id = :space_id "
+			"UNION SELECT process_id FROM space_sharer WHERE space_id = :space_id)"},
 		{"thread_start",
-		 "SELECT * FROM thread_start WHERE process_id = (SELECT process_id FROM space WHERE id = ?1) "
-		 "AND time_ns < ?2"},
-		{"marker", "SELECT * FROM marker WHERE space_id = ?1 AND enter_ns < ?2"},
-		{"signal", "SELECT * FROM signal WHERE space_id = ?1 AND time_ns < ?2"},
-		{"exit_state", "SELECT * FROM exit_state WHERE space_id = ?1 AND time_ns < ?2"},
-		{"heap", "SELECT * FROM heap WHERE space_id = ?1 AND enter_ns < ?2"},
-		{"call", "SELECT * FROM call WHERE space_id = ?1 AND enter_ns < ?2"},
-		{"syscall", "SELECT * FROM syscall WHERE space_id = ?1 AND enter_ns < ?2"},
+		 "SELECT * FROM thread_start WHERE process_id = (SELECT process_id FROM space WHERE id = :space_id) "
+		 "AND time_ns < :until_ns"},
+		{"marker", "SELECT * FROM marker WHERE space_id = :space_id AND enter_ns < :until_ns"},
+		{"signal", "SELECT * FROM signal WHERE space_id = :space_id AND time_ns < :until_ns"},
+		{"exit_state", "SELECT * FROM exit_state WHERE space_id = :space_id AND time_ns < :until_ns"},
+		{"heap", "SELECT * FROM heap WHERE space_id = :space_id AND enter_ns < :until_ns"},
+		{"call", "SELECT * FROM call WHERE space_id = :space_id AND enter_ns < :until_ns"},
+		{"syscall", "SELECT * FROM syscall WHERE space_id = :space_id AND enter_ns < :until_ns"},
 		{"probe_coverage", "SELECT probe_coverage.* FROM probe_coverage JOIN process USING (recording_id) "
 				   "JOIN space ON space.process_id = process.id "
-				   "WHERE space.id = ?1 AND probe_coverage.process_id IN (0, process.id)"},
+				   "WHERE space.id = :space_id AND probe_coverage.process_id IN (0, process.id)"},
 	};
 	struct error *err = copy_events(extract, step);
 
 	for (size_t i = 0; !err && i < sizeof(parts) / sizeof(parts[0]); i++) {
-		bool until = strstr(parts[i].sql, "?2") != NULL;
+		const struct store_parameter parameters[] = {{":space_id", step->space_id},
+							     {":until_ns", store_time(step->until_ns)}};
+		bool until = strstr(parts[i].sql, ":until_ns") != NULL;
 
-		err = copy(extract, parts[i].table, parts[i].sql,
-			   (const int64_t[]){step->space_id, store_time(step->until_ns)}, until ? 2 : 1);
+		err = copy(extract, parts[i].table, parts[i].sql, parameters, until ? 2 : 1);
 	}
 	return err;
 }
@@ -135,28 +154,31 @@ static struct error *copy_space(struct extract *extract, const struct lineage_st
 /* What the recording knows besides the process's own events. */
 static struct error *copy_surroundings(struct extract *extract, const struct process *process, uint32_t sender_pid)
 {
-	struct error *err =
-		copy(extract, "recording", "SELECT * FROM recording WHERE id = ?", VALUES(process->recording_id));
+	struct error *err = copy(extract, "recording", "SELECT * FROM recording WHERE id = :recording_id",
+				 PARAMETERS({":recording_id", process->recording_id}));
 
 	if (!err)
-		err = copy(extract, "gap", "SELECT * FROM gap WHERE recording_id = ? AND pid = 0",
-			   VALUES(process->recording_id));
+		err = copy(extract, "gap", "SELECT * FROM gap WHERE recording_id = :recording_id AND pid = 0",
+			   PARAMETERS({":recording_id", process->recording_id}));
 	if (!err)
-		err = copy(extract, "pruned", "SELECT * FROM pruned WHERE recording_id = ?",
-			   VALUES(process->recording_id));
+		err = copy(extract, "pruned", "SELECT * FROM pruned WHERE recording_id = :recording_id",
+			   PARAMETERS({":recording_id", process->recording_id}));
 	if (!err)
-		err = copy(extract, "probe", "SELECT * FROM probe WHERE recording_id = ? AND only_pid IN (-1, 0, ?)",
-			   VALUES(process->recording_id, process->pid));
+		err = copy(extract, "probe",
+			   "SELECT * FROM probe WHERE recording_id = :recording_id AND only_pid IN (-1, 0, :pid)",
+			   PARAMETERS({":recording_id", process->recording_id}, {":pid", process->pid}));
 	if (!err)
-		err = copy(extract, "function", "SELECT * FROM function WHERE recording_id = ?",
-			   VALUES(process->recording_id));
+		err = copy(extract, "function", "SELECT * FROM function WHERE recording_id = :recording_id",
+			   PARAMETERS({":recording_id", process->recording_id}));
 	if (!err && sender_pid)
-		err = copy(extract, "process", "SELECT * FROM process WHERE recording_id = ? AND pid = ?",
-			   VALUES(process->recording_id, sender_pid));
+		err = copy(extract, "process",
+			   "SELECT * FROM process WHERE recording_id = :recording_id AND pid = :pid",
+			   PARAMETERS({":recording_id", process->recording_id}, {":pid", sender_pid}));
 	/* Truncations by path alone concern nobody knows whom. */
 	if (!err)
-		err = copy(extract, "truncation", "SELECT * FROM truncation WHERE recording_id = ? AND file_id = 0",
-			   VALUES(process->recording_id));
+		err = copy(extract, "truncation",
+			   "SELECT * FROM truncation WHERE recording_id = :recording_id AND file_id = 0",
+			   PARAMETERS({":recording_id", process->recording_id}));
 	return err;
 }
 
@@ -176,8 +198,8 @@ static struct error *copy_slice_pieces(struct extract *extract)
 
 			if (!id)
 				break; /* a broken slice stays one */
-			err = copy(extract, "stack_block", "SELECT * FROM stack_block WHERE id = ?",
-				   VALUES((int64_t)id));
+			err = copy(extract, "stack_block", "SELECT * FROM stack_block WHERE id = :id",
+				   PARAMETERS({":id", (int64_t)id}));
 		}
 	}
 	if (!err && status != SQLITE_DONE)
@@ -192,25 +214,25 @@ static struct error *copy_named(struct extract *extract)
 		const char *ids, *table, *sql;
 	} parts[] = {
 		{"SELECT id FROM signal WHERE fatal", "return_instance",
-		 "SELECT * FROM return_instance WHERE signal_id = ?"},
+		 "SELECT * FROM return_instance WHERE signal_id = :id"},
 		{"SELECT id FROM signal WHERE fatal", "signal_sender",
-		 "SELECT * FROM signal_sender WHERE signal_id = ?"},
+		 "SELECT * FROM signal_sender WHERE signal_id = :id"},
 		{"SELECT id FROM exit_state", "return_instance",
-		 "SELECT * FROM return_instance WHERE exit_state_id > 0 AND exit_state_id = ?"},
+		 "SELECT * FROM return_instance WHERE exit_state_id > 0 AND exit_state_id = :id"},
 		{"SELECT file_id FROM event WHERE file_id > 0 UNION SELECT executable_file_id FROM space "
 		 "UNION SELECT file_id FROM function",
-		 "file", "SELECT * FROM file WHERE id = ?"},
+		 "file", "SELECT * FROM file WHERE id = :id"},
 		/* Of a file, whatever path it had then. */
 		{"SELECT id FROM file", "truncation",
 		 "SELECT truncation.* FROM file JOIN file AS same USING (device_major, device_minor, inode) "
-		 "JOIN truncation ON truncation.file_id = same.id WHERE file.id = ?"},
+		 "JOIN truncation ON truncation.file_id = same.id WHERE file.id = :id"},
 		{"SELECT DISTINCT file_id FROM truncation WHERE file_id > 0", "file",
-		 "SELECT * FROM file WHERE id = ?"},
+		 "SELECT * FROM file WHERE id = :id"},
 		{"SELECT stack_id FROM event WHERE stack_id > 0 UNION SELECT stack_id FROM heap WHERE stack_id > 0 "
 		 "UNION SELECT stack_id FROM call WHERE stack_id > 0",
-		 "stack", "SELECT * FROM stack WHERE id = ?"},
+		 "stack", "SELECT * FROM stack WHERE id = :id"},
 		{"SELECT DISTINCT slice_id FROM stack WHERE slice_id > 0", "stack_slice",
-		 "SELECT * FROM stack_slice WHERE id = ?"},
+		 "SELECT * FROM stack_slice WHERE id = :id"},
 	};
 	struct error *err = NULL;
 

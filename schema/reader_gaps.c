@@ -7,12 +7,12 @@
 
 #include "schema/connection.h"
 #include "schema/reader_internal.h"
-#include "schema/reader_rows.h"
+#include "schema/row.h"
 
 /* A parent was stored before its child; anything else is no truth, and could be a circle. */
-static const char gaps_sql[] =
-	"WITH RECURSIVE line (space_id, until_ns, depth) AS ("
-	"SELECT ?1, ?3, 0 UNION ALL "
+static const char gaps_rest[] =
+	"WHERE id IN (WITH RECURSIVE line (space_id, until_ns, depth) AS ("
+	"SELECT :space_id, :until_ns, 0 UNION ALL "
 	"SELECT space.parent_space_id, min(space.from_ns, line.until_ns), line.depth + 1 "
 	"FROM line JOIN main.space ON space.id = line.space_id "
 	"WHERE space.origin = 2 AND space.parent_space_id > 0 AND space.parent_space_id < space.id "
@@ -23,16 +23,17 @@ static const char gaps_sql[] =
 	"SELECT process.recording_id, process.pid, space_sharer.from_ns, line.until_ns FROM line "
 	"JOIN main.space_sharer ON space_sharer.space_id = line.space_id "
 	"JOIN main.process ON process.id = space_sharer.process_id) "
-	"SELECT * FROM main.gap WHERE gap.from_ns <= ?3 AND gap.to_ns >= ?2 "
+	"SELECT gap.id FROM main.gap WHERE gap.from_ns <= :until_ns AND gap.to_ns >= :from_ns "
 	"AND gap.recording_id IN (SELECT recording_id FROM user) "
 	"AND (gap.pid = 0 OR EXISTS (SELECT 1 FROM user WHERE user.recording_id = gap.recording_id "
-	"AND user.pid = gap.pid AND gap.from_ns <= user.until_ns AND gap.to_ns >= user.from_ns)) "
+	"AND user.pid = gap.pid AND gap.from_ns <= user.until_ns AND gap.to_ns >= user.from_ns))) "
 	"ORDER BY from_ns, id";
 
 struct error *store_gaps_between(struct store_reader *reader, int64_t space_id, int64_t from_ns, int64_t until_ns,
 				 struct gap **ret_gaps, size_t *ret_count)
 {
-	return store_select_all(reader, &store_gap_type, gaps_sql, VALUES(space_id, from_ns, until_ns),
+	return store_select_all(reader, &row_gap, gaps_rest,
+				PARAMETERS({":space_id", space_id}, {":from_ns", from_ns}, {":until_ns", until_ns}),
 				(void **)ret_gaps, ret_count);
 }
 

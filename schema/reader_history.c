@@ -3,6 +3,7 @@
  * Histories: the events of a space and its ancestors that concern a range, read newest first. What a row concerns is
  * judged by memory_event_effect() and store_heap_ranges().
  */
+
 #include "schema/reader_history.h"
 
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #include "schema/index_scan.h"
 #include "schema/reader_internal.h"
 #include "schema/reader_lineage.h"
-#include "schema/reader_rows.h"
+#include "schema/row.h"
 
 /* A history that is being read: elements of `size` bytes, newest first. */
 struct history {
@@ -54,8 +55,11 @@ static struct error *take_event(struct store_scan *scan, sqlite3_stmt *row)
 	struct history *history = (struct history *)scan;
 	struct memory_effect effect;
 	struct memory_event event;
+	struct error *err;
 
-	read_event(row, &event);
+	err = row_read(&row_event, row, &event);
+	if (err)
+		return err;
 	if (!store_lineage_holds(scan->steps, scan->step_count, event.space_id, event.enter_ns))
 		return NULL;
 	effect = memory_event_reach(&event);
@@ -92,8 +96,11 @@ static struct error *take_heap_call(struct store_scan *scan, sqlite3_stmt *row)
 	struct history *history = (struct history *)scan;
 	uint64_t old[2], new[2];
 	struct heap_event event;
+	struct error *err;
 
-	read_heap_event(row, &event);
+	err = row_read(&row_heap, row, &event);
+	if (err)
+		return err;
 	if (!store_lineage_holds(scan->steps, scan->step_count, event.space_id, event.enter_ns))
 		return NULL;
 	store_heap_ranges(&event, old, new);
@@ -149,8 +156,7 @@ struct error *store_reader_history(struct store_reader *reader, const struct his
 	struct history history = {
 		.query = query,
 		.size = sizeof(struct memory_event),
-		.scan = {.table = "event",
-			 .columns = EVENT_COLUMNS,
+		.scan = {.table = &row_event,
 			 .blocks_table = "event_block",
 			 .granule_shift = BLOCK_PAGE_SHIFT,
 			 .take_row = take_event},
@@ -171,8 +177,7 @@ struct error *store_reader_heap_history(struct store_reader *reader, const struc
 	struct history history = {
 		.query = query,
 		.size = sizeof(struct heap_event),
-		.scan = {.table = "heap",
-			 .columns = HEAP_COLUMNS,
+		.scan = {.table = &row_heap,
 			 .blocks_table = "heap_block",
 			 .granule_shift = BLOCK_HEAP_SHIFT,
 			 .take_row = take_heap_call},
@@ -189,17 +194,17 @@ struct error *store_reader_heap_history(struct store_reader *reader, const struc
 
 /* ---- counting ---- */
 
-static struct error *count_rows(const struct store_connection *connection, const char *sql, const int64_t *values,
-				int value_count, uint64_t *total)
+static struct error *count_rows(const struct store_connection *connection, const char *sql,
+				const struct lineage_step *step, uint64_t *total)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct error *err = store_connection_prepare(connection, sql, 0, &statement);
+	struct error *err = store_prepare_bound(
+		connection, sql, PARAMETERS({":space_id", step->space_id}, {":until_ns", store_time(step->until_ns)}),
+		&statement);
 	int status;
 
 	if (err)
 		return err;
-	for (int i = 0; i < value_count; i++)
-		sqlite3_bind_int64(statement, i + 1, values[i]);
 	status = sqlite3_step(statement);
 	if (status != SQLITE_ROW)
 		return store_connection_error(connection, status, "cannot count");
@@ -215,25 +220,24 @@ static struct error *count_step(const struct store_connection *connection, const
 	static const char *const queries[] = {
 		"SELECT coalesce(sum(part.events), 0) FROM event_block_space AS part "
 		"JOIN event_block AS block USING (last_event_id) "
-		"WHERE part.space_id = ?1 AND part.to_ns < ?2",
+		"WHERE part.space_id = :space_id AND part.to_ns < :until_ns",
 		"SELECT count(*) FROM event_block_space AS part JOIN event_block AS block USING (last_event_id) "
 		"JOIN event ON event.id BETWEEN block.first_event_id AND block.last_event_id "
-		"WHERE part.space_id = ?1 AND part.from_ns < ?2 AND part.to_ns >= ?2 "
-		"AND +event.space_id = ?1 AND event.enter_ns < ?2",
+		"WHERE part.space_id = :space_id AND part.from_ns < :until_ns AND part.to_ns >= :until_ns "
+		"AND +event.space_id = :space_id AND event.enter_ns < :until_ns",
 		"WITH hole (first, last) AS ("
 		"SELECT lag(last_event_id, 1, 0) OVER (ORDER BY last_event_id) + 1, first_event_id - 1 FROM "
 		"event_block "
 		"UNION ALL SELECT coalesce(max(last_event_id), 0) + 1, 9223372036854775807 FROM event_block) "
 		"SELECT count(*) FROM hole JOIN event ON event.id BETWEEN hole.first AND hole.last "
-		"WHERE hole.first <= hole.last AND +event.space_id = ?1 AND event.enter_ns < ?2",
-		"SELECT count(*) FROM marker WHERE space_id = ?1 AND enter_ns < ?2",
-		"SELECT count(*) FROM signal WHERE space_id = ?1 AND time_ns < ?2",
+		"WHERE hole.first <= hole.last AND +event.space_id = :space_id AND event.enter_ns < :until_ns",
+		"SELECT count(*) FROM marker WHERE space_id = :space_id AND enter_ns < :until_ns",
+		"SELECT count(*) FROM signal WHERE space_id = :space_id AND time_ns < :until_ns",
 	};
-	const int64_t values[] = {step->space_id, store_time(step->until_ns)};
 	struct error *err = NULL;
 
 	for (size_t i = 0; !err && i < sizeof(queries) / sizeof(queries[0]); i++)
-		err = count_rows(connection, queries[i], values, 2, total);
+		err = count_rows(connection, queries[i], step, total);
 	return err;
 }
 

@@ -11,8 +11,8 @@
 
 #include "common/error.h"
 #include "schema/connection.h"
-#include "schema/reader_rows.h"
 #include "schema/record_recording.h"
+#include "schema/row.h"
 #include "schema/sql_query.h"
 
 struct store_reader {
@@ -23,30 +23,29 @@ struct store_reader {
 	void *progress_context;
 };
 
-/* Structs that were read from rows. */
+/* Structs that were read from rows of a table. */
 struct store_rows {
-	const struct row_type *type;
+	const struct row_table *table;
 	char *data;
 	size_t count;
 	size_t capacity;
 };
 
-/* reader.c: appends the rows of a query to `rows`, which store_rows_deinit() frees with what they own, whatever
+/* reader.c: appends the rows that row_select() finds. store_rows_deinit() frees them with what they own, whatever
  * happens. */
-struct error *store_rows_query(struct store_rows *rows, struct store_reader *reader, const char *sql,
-			       const int64_t *values, int value_count) must_check;
+struct error *store_rows_query(struct store_rows *rows, struct store_reader *reader, const char *rest,
+			       const struct store_parameter *parameters, int parameter_count) must_check;
 void store_rows_deinit(struct store_rows *rows);
 
-/* All rows of a query, or the first (else error_not_found). */
-struct error *store_select_all(struct store_reader *reader, const struct row_type *type, const char *sql,
-			       const int64_t *values, int value_count, void **ret_data, size_t *ret_count) must_check;
-struct error *store_select_one(struct store_reader *reader, const struct row_type *type, const char *sql,
-			       const int64_t *values, int value_count, void *ret) must_check;
+/* All rows that row_select() finds, or the first (else error_not_found). */
+struct error *store_select_all(struct store_reader *reader, const struct row_table *table, const char *rest,
+			       const struct store_parameter *parameters, int parameter_count, void **ret_data,
+			       size_t *ret_count) must_check;
+struct error *store_select_one(struct store_reader *reader, const struct row_table *table, const char *rest,
+			       const struct store_parameter *parameters, int parameter_count, void *ret) must_check;
 
 /* reader_gaps.c: the gaps of store_reader_space_gaps() that touch [from_ns, until_ns]. */
 struct error *store_gaps_between(struct store_reader *reader, int64_t space_id, int64_t from_ns, int64_t until_ns,
 				 struct gap **ret_gaps, size_t *ret_count) must_check;
-
-#define VALUES(...) (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)
 
 #endif

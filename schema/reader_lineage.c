@@ -2,6 +2,7 @@
 /*
  * What an address space was forked from.
  */
+
 #include "schema/reader_lineage.h"
 
 #include <stdlib.h>

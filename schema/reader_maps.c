@@ -3,6 +3,7 @@
  * What an address space was made of at a moment: its events are replayed, but only those that concern a place where a
  * file was ever mapped, or where a mapping was found.
  */
+
 #include "schema/reader_maps.h"
 
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include "schema/index_scan.h"
 #include "schema/reader_internal.h"
 #include "schema/reader_lineage.h"
-#include "schema/reader_rows.h"
+#include "schema/row.h"
 
 /* vm.max_map_count is 65530 by default; some raise it to a million. */
 #define MAX_MAPPINGS (1U << 20)
@@ -119,21 +120,19 @@ static void merge_places(struct places *places)
 static struct error *find_places(struct places *places, const struct lineage_step *step)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct error *err = store_connection_prepare(&places->scan.reader->connection,
-						     "SELECT " EVENT_COLUMNS " FROM event WHERE space_id = ?1 AND "
-						     "(file_id > 0 OR kind = 1) AND enter_ns < ?2",
-						     0, &statement);
+	struct error *err = row_select(
+		&places->scan.reader->connection, &row_event,
+		"WHERE space_id = :space_id AND (file_id > 0 OR kind = 1) AND enter_ns < :until_ns",
+		PARAMETERS({":space_id", step->space_id}, {":until_ns", store_time(step->until_ns)}), &statement);
 	int status = SQLITE_DONE;
 
-	if (err)
-		return err;
-	sqlite3_bind_int64(statement, 1, step->space_id);
-	sqlite3_bind_int64(statement, 2, store_time(step->until_ns));
 	while (!err && (status = sqlite3_step(statement)) == SQLITE_ROW) {
 		struct memory_effect effect;
 		struct memory_event event;
 
-		read_event(statement, &event);
+		err = row_read(&row_event, statement, &event);
+		if (err)
+			break;
 		if (places->code_only && (!event.file_id || !(event.args[2] & PROT_EXEC)))
 			continue;
 		effect = memory_event_effect(&event);
@@ -175,8 +174,10 @@ static struct error *take_event(struct store_scan *scan, sqlite3_stmt *row)
 	struct places *places = (struct places *)scan;
 	struct memory_effect effect;
 	struct memory_event event;
+	struct error *err = row_read(&row_event, row, &event);
 
-	read_event(row, &event);
+	if (err)
+		return err;
 	if (!store_lineage_holds(scan->steps, scan->step_count, event.space_id, event.enter_ns))
 		return NULL;
 	effect = memory_event_reach(&event);
@@ -188,21 +189,18 @@ static struct error *take_event(struct store_scan *scan, sqlite3_stmt *row)
 static struct error *add_fork_advice(struct places *places, const struct lineage_step *step)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct error *err = store_connection_prepare(&places->scan.reader->connection,
-						     "SELECT " EVENT_COLUMNS " FROM event WHERE space_id = ?1 AND "
-						     "kind = 7 AND a2 IN (10, 11) AND enter_ns < ?2",
-						     0, &statement);
+	struct error *err = row_select(
+		&places->scan.reader->connection, &row_event,
+		"WHERE space_id = :space_id AND kind = 7 AND a2 IN (10, 11) AND enter_ns < :until_ns",
+		PARAMETERS({":space_id", step->space_id}, {":until_ns", store_time(step->until_ns)}), &statement);
 	int status = SQLITE_DONE;
 
-	if (err)
-		return err;
-	sqlite3_bind_int64(statement, 1, step->space_id);
-	sqlite3_bind_int64(statement, 2, store_time(step->until_ns));
 	while (!err && (status = sqlite3_step(statement)) == SQLITE_ROW) {
 		struct memory_event event;
 
-		read_event(statement, &event);
-		err = add_event(places, &event);
+		err = row_read(&row_event, statement, &event);
+		if (!err)
+			err = add_event(places, &event);
 	}
 	if (!err && status != SQLITE_DONE)
 		err = store_connection_error(&places->scan.reader->connection, status, "cannot read mappings");
@@ -225,8 +223,7 @@ static struct error *load_events(struct store_reader *reader, int64_t space_id, 
 	bool is_cut;
 
 	places->scan = (struct store_scan){.reader = reader,
-					   .table = "event",
-					   .columns = EVENT_COLUMNS,
+					   .table = &row_event,
 					   .blocks_table = "event_block",
 					   .granule_shift = BLOCK_PAGE_SHIFT,
 					   .take_row = take_event};

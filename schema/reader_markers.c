@@ -2,6 +2,7 @@
 /*
  * Markers.
  */
+
 #include "schema/reader_markers.h"
 
 #include <stdlib.h>
@@ -11,7 +12,6 @@
 #include "schema/connection.h"
 #include "schema/reader_internal.h"
 #include "schema/reader_lineage.h"
-#include "schema/reader_rows.h"
 
 static int compare_markers(const void *a, const void *b)
 {
@@ -23,7 +23,7 @@ static int compare_markers(const void *a, const void *b)
 struct error *store_reader_markers(struct store_reader *reader, int64_t space_id, uint64_t from_ns, uint64_t to_ns,
 				   size_t limit, struct marker **ret_markers, size_t *ret_count)
 {
-	struct store_rows rows = {.type = &store_marker_type};
+	struct store_rows rows = {.table = &row_marker};
 	cleanup_free struct lineage_step *steps = NULL;
 	struct marker *markers;
 	size_t step_count, excess;
@@ -33,10 +33,12 @@ struct error *store_reader_markers(struct store_reader *reader, int64_t space_id
 	err = store_lineage(reader, space_id, UINT64_MAX, &steps, &step_count, &is_cut);
 	for (size_t i = 0; !err && i < step_count; i++)
 		err = store_rows_query(&rows, reader,
-				       "SELECT * FROM marker WHERE space_id = ? AND enter_ns BETWEEN ? AND ? "
-				       "AND enter_ns < ? ORDER BY id DESC LIMIT ?",
-				       VALUES(steps[i].space_id, store_time(from_ns), store_time(to_ns),
-					      store_time(steps[i].until_ns), store_limit(limit)));
+				       "WHERE space_id = :space_id AND enter_ns BETWEEN :from_ns AND :to_ns "
+				       "AND enter_ns < :until_ns ORDER BY id DESC LIMIT :limit",
+				       PARAMETERS({":space_id", steps[i].space_id}, {":from_ns", store_time(from_ns)},
+						  {":to_ns", store_time(to_ns)},
+						  {":until_ns", store_time(steps[i].until_ns)},
+						  {":limit", store_limit(limit)}));
 	if (err) {
 		store_rows_deinit(&rows);
 		return err;
@@ -58,18 +60,19 @@ struct error *store_reader_marker_before(struct store_reader *reader, int64_t sp
 					 struct marker *ret)
 {
 	/* A thread's calls do not overlap, so that the last to begin is the last to end. */
-	return store_select_one(
-		reader, &store_marker_type,
-		"SELECT * FROM marker WHERE space_id = ?1 AND tid = ?2 AND enter_ns < ?3 AND exit_ns < ?3 "
-		"ORDER BY enter_ns DESC, id DESC LIMIT 1",
-		VALUES(space_id, tid, store_time(time_ns)), ret);
+	return store_select_one(reader, &row_marker,
+				"WHERE space_id = :space_id AND tid = :tid AND enter_ns < :time_ns AND "
+				"exit_ns < :time_ns ORDER BY enter_ns DESC, id DESC LIMIT 1",
+				PARAMETERS({":space_id", space_id}, {":tid", tid}, {":time_ns", store_time(time_ns)}),
+				ret);
 }
 
 struct error *store_reader_marker_after(struct store_reader *reader, int64_t space_id, uint32_t tid, uint64_t time_ns,
 					struct marker *ret)
 {
-	return store_select_one(reader, &store_marker_type,
-				"SELECT * FROM marker WHERE space_id = ? AND tid = ? AND enter_ns > ? "
+	return store_select_one(reader, &row_marker,
+				"WHERE space_id = :space_id AND tid = :tid AND enter_ns > :time_ns "
 				"ORDER BY enter_ns, id LIMIT 1",
-				VALUES(space_id, tid, store_time(time_ns)), ret);
+				PARAMETERS({":space_id", space_id}, {":tid", tid}, {":time_ns", store_time(time_ns)}),
+				ret);
 }

@@ -2,6 +2,7 @@
 /*
  * Stacks, put together from their pieces. A file may come from elsewhere: nothing in a row is believed.
  */
+
 #include "schema/reader_stack.h"
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "schema/connection.h"
 #include "schema/reader_internal.h"
+#include "schema/row.h"
 #include "schema/slice.h"
 
 struct slice_row {
@@ -27,14 +29,14 @@ static struct error *broken(const struct store_reader *reader, int64_t slice_id)
 static struct error *read_slice_row(struct store_reader *reader, int64_t slice_id, struct slice_row *ret_row)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct error *err = store_connection_prepare(
-		&reader->connection, "SELECT size, blocks FROM stack_slice WHERE id = ?", 0, &statement);
+	struct error *err =
+		store_prepare_bound(&reader->connection, "SELECT size, blocks FROM stack_slice WHERE id = :id",
+				    PARAMETERS({":id", slice_id}), &statement);
 	int64_t size;
 	int bytes;
 
 	if (err)
 		return err;
-	sqlite3_bind_int64(statement, 1, slice_id);
 	if (sqlite3_step(statement) != SQLITE_ROW)
 		return &error_not_found;
 	size = sqlite3_column_int64(statement, 0);
@@ -48,13 +50,12 @@ static struct error *read_slice_row(struct store_reader *reader, int64_t slice_i
 }
 
 /* Appends a piece to the slice that has `*used` of `room` bytes. */
-static struct error *read_piece(sqlite3_stmt *statement, int64_t id, uint8_t *slice, size_t room, size_t *used)
+static struct error *read_piece(sqlite3_stmt *statement, uint8_t *slice, size_t room, size_t *used)
 {
 	const void *data;
 	size_t bytes, got;
 	int64_t size;
 
-	sqlite3_bind_int64(statement, 1, id);
 	if (sqlite3_step(statement) != SQLITE_ROW)
 		return &error_not_found;
 	size = sqlite3_column_int64(statement, 0);
@@ -80,7 +81,7 @@ static struct error *read_slice(struct store_reader *reader, int64_t slice_id, s
 	size_t used = 0, at = 0;
 
 	if (!err)
-		err = store_connection_prepare(&reader->connection, "SELECT size, data FROM stack_block WHERE id = ?",
+		err = store_connection_prepare(&reader->connection, "SELECT size, data FROM stack_block WHERE id = :id",
 					       0, &pieces);
 	if (err)
 		return err;
@@ -92,7 +93,9 @@ static struct error *read_slice(struct store_reader *reader, int64_t slice_id, s
 
 		if (!id)
 			return broken(reader, slice_id);
-		err = read_piece(pieces, (int64_t)id, stack->slice, row.size, &used);
+		err = store_bind(&reader->connection, pieces, PARAMETERS({":id", (int64_t)id}));
+		if (!err)
+			err = read_piece(pieces, stack->slice, row.size, &used);
 		sqlite3_reset(pieces);
 	}
 	if (err)
@@ -107,31 +110,16 @@ static struct error *read_slice(struct store_reader *reader, int64_t slice_id, s
 
 struct error *store_reader_stack(struct store_reader *reader, int64_t id, struct recorded_stack *ret)
 {
-	cleanup_statement sqlite3_stmt *statement = NULL;
-	struct recorded_stack stack = {0};
-	struct error *err = store_connection_prepare(
-		&reader->connection,
-		"SELECT id, state, rbx, rbp, r12, r13, r14, r15, asked_bytes, slice_id FROM stack WHERE id = ?", 0,
-		&statement);
-	int64_t slice_id;
-	int status;
+	struct stack_row row;
+	struct recorded_stack stack;
+	struct error *err = store_select_one(reader, &row_stack, "WHERE id = :id", PARAMETERS({":id", id}), &row);
 
 	if (err)
 		return err;
-	sqlite3_bind_int64(statement, 1, id);
-	status = sqlite3_step(statement);
-	if (status == SQLITE_DONE)
-		return &error_not_found;
-	if (status != SQLITE_ROW)
-		return store_connection_error(&reader->connection, status, "cannot read a stack");
-	stack.id = sqlite3_column_int64(statement, 0);
-	stack.state = (enum stack_state)sqlite3_column_int64(statement, 1);
-	for (int i = 0; i < 6; i++)
-		stack.registers[i] = (uint64_t)sqlite3_column_int64(statement, 2 + i);
-	stack.asked_bytes = (uint32_t)sqlite3_column_int64(statement, 8);
-	slice_id = sqlite3_column_int64(statement, 9);
-	if (slice_id)
-		err = read_slice(reader, slice_id, &stack);
+	stack = (struct recorded_stack){.id = row.id, .state = row.state, .asked_bytes = row.asked_bytes};
+	memcpy(stack.registers, row.registers, sizeof(stack.registers));
+	if (row.slice_id)
+		err = read_slice(reader, row.slice_id, &stack);
 	if (err == &error_not_found) {
 		/* It went with a rollback that the stack's own row outlived. */
 		recorded_stack_deinit(&stack);

@@ -3,6 +3,7 @@
  * Functions that SQL has in every query of corelate. NULL in, NULL out; an argument of another kind than the function
  * takes is an error of the statement. Numbers may also come as text, "0x7f00" or "12": a shell's parameter is text.
  */
+
 #include "schema/sql_functions.h"
 
 #include <errno.h>
@@ -212,12 +213,13 @@ static void run_map_flags(sqlite3_context *context, int count, sqlite3_value **v
 
 static bool find_offset(struct store_reader *reader, int64_t time_ns, const int64_t *recording_id, int64_t *ret_offset)
 {
-	static const char by_id[] = "SELECT realtime_offset_ns, 1 FROM main.recording WHERE id = ?1";
+	static const char by_id[] = "SELECT realtime_offset_ns, 1 FROM main.recording WHERE id = :key";
 	/* Offsets of one boot differ by what its clock was set; times of two boots may not be told apart. */
 	static const char by_time[] =
-		"SELECT realtime_offset_ns, count(DISTINCT boot_id) FROM main.recording WHERE started_ns <= ?1 AND "
-		"?1 <= CASE WHEN ended_ns > 0 THEN ended_ns ELSE max(started_ns, last_commit_ns) END";
+		"SELECT realtime_offset_ns, count(DISTINCT boot_id) FROM main.recording WHERE started_ns <= :key AND "
+		":key <= CASE WHEN ended_ns > 0 THEN ended_ns ELSE max(started_ns, last_commit_ns) END";
 	cleanup_statement sqlite3_stmt *statement = NULL;
+	struct error *err;
 	bool found = false;
 
 	if (recording_id && *recording_id <= 0)
@@ -226,9 +228,12 @@ static bool find_offset(struct store_reader *reader, int64_t time_ns, const int6
 		*ret_offset = reader->date_offset_ns;
 		return true;
 	}
-	if (sqlite3_prepare_v2(reader->connection.db, recording_id ? by_id : by_time, -1, &statement, NULL))
+	err = store_prepare_bound(&reader->connection, recording_id ? by_id : by_time,
+				  PARAMETERS({":key", recording_id ? *recording_id : time_ns}), &statement);
+	if (err) {
+		error_destroy(err);
 		return false;
-	sqlite3_bind_int64(statement, 1, recording_id ? *recording_id : time_ns);
+	}
 	if (sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int64(statement, 1) == 1) {
 		*ret_offset = sqlite3_column_int64(statement, 0);
 		found = true;

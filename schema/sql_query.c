@@ -5,6 +5,7 @@
  * The file is open read-only and the connection has query_only, but that leaves other files (ATTACH, VACUUM INTO) and
  * settings. An authorizer, which allows by list, refuses them before they run.
  */
+
 #include "schema/sql_query.h"
 
 #include <stdlib.h>
@@ -136,18 +137,18 @@ static struct error *column_value(sqlite3_stmt *statement, int column, char **re
 	return *ret_value ? NULL : &error_no_memory;
 }
 
-struct row {
+struct text_row {
 	int columns;
 	const char **names;
 	const char **values;
 	char **hexes;
 };
 
-static struct error *row_init(struct row *row, sqlite3_stmt *statement)
+static struct error *text_row_init(struct text_row *row, sqlite3_stmt *statement)
 {
 	size_t columns = (size_t)sqlite3_column_count(statement);
 
-	*row = (struct row){
+	*row = (struct text_row){
 		.columns = (int)columns,
 		.names = calloc(columns + 1, sizeof(*row->names)),
 		.values = calloc(columns + 1, sizeof(*row->values)),
@@ -163,7 +164,7 @@ static struct error *row_init(struct row *row, sqlite3_stmt *statement)
 	return NULL;
 }
 
-static void row_clear(struct row *row)
+static void text_row_clear(struct text_row *row)
 {
 	for (int i = 0; i < row->columns && row->hexes; i++) {
 		free(row->hexes[i]);
@@ -171,9 +172,9 @@ static void row_clear(struct row *row)
 	}
 }
 
-static void row_deinit(struct row *row)
+static void text_row_deinit(struct text_row *row)
 {
-	row_clear(row);
+	text_row_clear(row);
 	free(row->names);
 	free(row->values);
 	free(row->hexes);
@@ -183,10 +184,10 @@ static struct error *run_statement(const struct store_connection *connection, sq
 				   store_row_function function, void *context)
 {
 	bool go_on = true;
-	struct row row;
+	struct text_row row;
 	/* The first step may prepare the statement anew, so that names are taken after it. */
 	int status = sqlite3_step(statement);
-	struct error *err = row_init(&row, statement);
+	struct error *err = text_row_init(&row, statement);
 
 	while (!err && go_on && status == SQLITE_ROW) {
 		for (int i = 0; !err && i < row.columns; i++)
@@ -194,11 +195,11 @@ static struct error *run_statement(const struct store_connection *connection, sq
 		if (err)
 			break;
 		go_on = function(context, row.columns, row.names, row.values);
-		row_clear(&row);
+		text_row_clear(&row);
 		if (go_on)
 			status = sqlite3_step(statement);
 	}
-	row_deinit(&row);
+	text_row_deinit(&row);
 	if (!err && status != SQLITE_ROW && status != SQLITE_DONE)
 		err = statement_error(connection, status);
 	return err;

@@ -11,9 +11,9 @@
 #include "schema/connection.h"
 #include "schema/reader_internal.h"
 #include "schema/reader_lineage.h"
-#include "schema/reader_rows.h"
 #include "schema/record_call.h"
 #include "schema/record_memory.h"
+#include "schema/row.h"
 #include "schema/sql_functions.h"
 #include "schema/sql_replay.h"
 
@@ -162,8 +162,10 @@ static struct replay_rows *rows_of(struct replay_cursor *cursor)
 static struct error *take_event(struct replay_cursor *cursor)
 {
 	struct memory_event event;
+	struct error *err = row_read(&row_event, cursor->statement, &event);
 
-	read_event(cursor->statement, &event);
+	if (err)
+		return err;
 	if (cursor->space_id && !store_lineage_holds(cursor->steps, cursor->step_count, event.space_id, event.enter_ns))
 		return NULL;
 	return mapping_replay_take(&cursor->mappings, &event);
@@ -172,8 +174,10 @@ static struct error *take_event(struct replay_cursor *cursor)
 static struct error *take_call(struct replay_cursor *cursor)
 {
 	struct heap_event event;
+	struct error *err = row_read(&row_heap, cursor->statement, &event);
 
-	read_heap_event(cursor->statement, &event);
+	if (err)
+		return err;
 	if (cursor->space_id) {
 		if (!store_lineage_holds(cursor->steps, cursor->step_count, event.space_id, event.enter_ns))
 			return NULL;
@@ -214,8 +218,6 @@ static int next_row(sqlite3_vtab_cursor *base)
 
 static int begin_reading(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int count, sqlite3_value **values)
 {
-	static const char of_events[] = "SELECT " EVENT_COLUMNS " FROM main.event ORDER BY id";
-	static const char of_calls[] = "SELECT " HEAP_COLUMNS " FROM main.heap ORDER BY id";
 	struct replay_cursor *cursor = (struct replay_cursor *)base;
 	const struct replay_module *module = cursor->module;
 	struct error *err = NULL;
@@ -232,8 +234,8 @@ static int begin_reading(sqlite3_vtab_cursor *base, int plan, const char *plan_t
 		err = store_lineage(module->reader, cursor->space_id, INT64_MAX, &cursor->steps, &cursor->step_count,
 				    &is_cut);
 	if (!err)
-		err = store_connection_prepare(&module->reader->connection,
-					       module->kind->of_heap ? of_calls : of_events, 0, &cursor->statement);
+		err = row_select(&module->reader->connection, module->kind->of_heap ? &row_heap : &row_event,
+				 "ORDER BY id", NO_PARAMETERS, &cursor->statement);
 	return err ? refuse(cursor, err) : next_row(base);
 }
 

@@ -5,7 +5,6 @@
 #ifndef SCHEMA_WRITER_INTERNAL_H
 #define SCHEMA_WRITER_INTERNAL_H
 
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +15,7 @@
 #include "schema/index_block.h"
 #include "schema/record_call.h"
 #include "schema/record_memory.h"
+#include "schema/row.h"
 
 enum statement {
 	ADD_RECORDING,
@@ -57,15 +57,14 @@ enum statement {
 	STATEMENT_COUNT
 };
 
-/* The statements up to ADD_STACK insert rows whose ids a caller keeps. Their ids are counted here, so that one that a
- * rollback took back is never given to another row. */
-#define COUNTED_TABLES (ADD_STACK + 1)
-
 struct store_writer {
 	struct store_connection connection;
 	int lock_fd;
-	sqlite3_stmt *statements[STATEMENT_COUNT];
-	int64_t last_ids[COUNTED_TABLES];
+	struct row_statement statements[STATEMENT_COUNT];
+	/* Of the rows whose ids a caller keeps (row_table.ids_are_counted), by the statement that adds them: counted
+	 * here, so that an id that a rollback took back is never given to another row. */
+	int64_t last_ids[STATEMENT_COUNT];
+	bool counts_ids[STATEMENT_COUNT];
 	bool in_transaction;
 	uint64_t pending; /* events inserted since the last commit */
 	/* SQLite itself rolls a transaction back when the disk is full or fails. What was pending then is told by the
@@ -83,30 +82,32 @@ struct store_writer {
 	struct stack_packer *packer; /* NULL until the first stack */
 };
 
-/* Steps a statement that returns no row, with all values bound, in the open transaction or a new one. */
-struct error *store_writer_run(struct store_writer *writer, enum statement which) must_check;
+/* writer_statements.c: makes all of them, and reads the last ids. */
+struct error *store_writer_prepare(struct store_writer *writer) must_check;
+
+/* Runs a statement that returns no row, in the open transaction or a new one. `row` is the struct of the statement's
+ * table, of which those members count that it has parameters for; NULL for a statement without any. */
+struct error *store_writer_run(struct store_writer *writer, enum statement which, const void *row) must_check;
+/* The same for one that adds a row; `id` of the struct does not count. The event kind also counts the row for the
+ * books. */
+struct error *store_writer_insert(struct store_writer *writer, enum statement which, const void *row,
+				  int64_t *ret_id) must_check;
+struct error *store_writer_insert_event(struct store_writer *writer, enum statement which, const void *row,
+					int64_t *ret_id) must_check;
+
+/* writer.c: begins a transaction unless one is open. */
+struct error *store_writer_begin(struct store_writer *writer) must_check;
 /* Commits what is pending, or rolls it back and returns why. */
 struct error *store_writer_end_transaction(struct store_writer *writer) must_check;
-/* Puts a stored event into the block being filled, and stores the block when it is full. */
-struct error *store_writer_add_to_block(struct store_writer *writer, const struct memory_event *event) must_check;
-struct error *store_writer_add_to_heap_block(struct store_writer *writer, const struct heap_event *event) must_check;
+/* An error for a statement that failed; takes note when SQLite rolled the transaction back for it. */
+struct error *store_writer_failure(struct store_writer *writer, int status, const char *what) must_check;
+/* Puts a stored event, by its row's id, into the block being filled, and stores the block when it is full. */
+struct error *store_writer_add_to_block(struct store_writer *writer, int64_t id,
+					const struct memory_event *event) must_check;
+struct error *store_writer_add_to_heap_block(struct store_writer *writer, int64_t id,
+					     const struct heap_event *event) must_check;
 
-/* Binds values one after the other: writer_rows.c. A failed binding (no memory) leaves NULL there, which NOT NULL
- * refuses. Texts and blobs must live until the statement has run. */
-struct values {
-	sqlite3_stmt *statement;
-	int count;
-};
-
-struct values store_start_row(struct store_writer *writer, enum statement which);
-void store_put(struct values *values, int64_t value);
-void store_put_time(struct values *values, uint64_t time_ns);
-void store_put_text(struct values *values, const char *text);
-void store_put_blob(struct values *values, const void *data, size_t size); /* NULL data is NULL */
-/* Runs the statement; the event kind also counts the row for the books. */
-struct error *store_finish_row(struct store_writer *writer, enum statement which, int64_t *ret_id) must_check;
-struct error *store_finish_event_row(struct store_writer *writer, enum statement which, int64_t *ret_id) must_check;
-
+/* writer_stack.c */
 void store_stack_forget(struct store_writer *writer); /* after a rollback */
 void store_stack_deinit(struct store_writer *writer);
 

@@ -12,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "schema/record_stack.h"
+#include "schema/row.h"
 #include "schema/slice.h"
 #include "schema/writer.h"
 #include "schema/writer_internal.h"
@@ -70,7 +71,7 @@ static struct error *add_piece(struct store_writer *writer, const uint8_t *bytes
 {
 	struct stack_packer *packer = writer->packer;
 	struct id_key key = id_key_of(bytes, size, packer->seed);
-	struct values row;
+	struct stack_block_row row = {.size = (int64_t)size, .data = bytes, .data_bytes = (uint32_t)size};
 	struct error *err;
 	size_t packed;
 
@@ -78,13 +79,11 @@ static struct error *add_piece(struct store_writer *writer, const uint8_t *bytes
 	if (*ret_id)
 		return NULL;
 	packed = ZSTD_compress2(packer->context, packer->packed, sizeof(packer->packed), bytes, size);
-	row = store_start_row(writer, ADD_STACK_BLOCK);
-	store_put(&row, (int64_t)size);
-	if (ZSTD_isError(packed) || packed >= size)
-		store_put_blob(&row, bytes, size);
-	else
-		store_put_blob(&row, packer->packed, packed);
-	err = store_finish_row(writer, ADD_STACK_BLOCK, ret_id);
+	if (!ZSTD_isError(packed) && packed < size) {
+		row.data = packer->packed;
+		row.data_bytes = (uint32_t)packed;
+	}
+	err = store_writer_insert(writer, ADD_STACK_BLOCK, &row, ret_id);
 	if (!err)
 		id_table_put(&writer->stack_blocks, &key, *ret_id);
 	return err;
@@ -96,7 +95,7 @@ struct error *store_writer_add_slice(struct store_writer *writer, uint64_t addre
 	struct stack_packer *packer;
 	struct error *err = packer_of(writer, &packer);
 	struct id_key key;
-	struct values row;
+	struct stack_slice_row row;
 	size_t used = 0, piece;
 
 	if (err)
@@ -118,10 +117,8 @@ struct error *store_writer_add_slice(struct store_writer *writer, uint64_t addre
 	*ret_id = id_table_get(&writer->stack_slices, &key);
 	if (*ret_id)
 		return NULL;
-	row = store_start_row(writer, ADD_STACK_SLICE);
-	store_put(&row, (int64_t)size);
-	store_put_blob(&row, packer->ids, used);
-	err = store_finish_row(writer, ADD_STACK_SLICE, ret_id);
+	row = (struct stack_slice_row){.size = (int64_t)size, .ids = packer->ids, .ids_bytes = (uint32_t)used};
+	err = store_writer_insert(writer, ADD_STACK_SLICE, &row, ret_id);
 	if (!err)
 		id_table_put(&writer->stack_slices, &key, *ret_id);
 	return err;
@@ -134,7 +131,7 @@ struct error *store_writer_add_stack_of_slice(struct store_writer *writer, const
 	struct stack_packer *packer;
 	struct error *err = packer_of(writer, &packer);
 	struct id_key key;
-	struct values row;
+	struct stack_row row;
 
 	if (err)
 		return err;
@@ -143,13 +140,9 @@ struct error *store_writer_add_stack_of_slice(struct store_writer *writer, const
 	*ret_id = id_table_get(&writer->stacks, &key);
 	if (*ret_id)
 		return NULL;
-	row = store_start_row(writer, ADD_STACK);
-	store_put(&row, stack->state);
-	for (int i = 0; i < 6; i++)
-		store_put(&row, (int64_t)stack->registers[i]);
-	store_put(&row, stack->asked_bytes);
-	store_put(&row, slice_id);
-	err = store_finish_row(writer, ADD_STACK, ret_id);
+	row = (struct stack_row){.state = stack->state, .asked_bytes = stack->asked_bytes, .slice_id = slice_id};
+	memcpy(row.registers, stack->registers, sizeof(row.registers));
+	err = store_writer_insert(writer, ADD_STACK, &row, ret_id);
 	if (!err)
 		id_table_put(&writer->stacks, &key, *ret_id);
 	return err;
