@@ -159,26 +159,26 @@ const char *words_context(struct words *words, const struct event_context *conte
 	return words_symbol(words, &context->at);
 }
 
-const char *words_caller(struct words *words, const struct crash *crash, size_t index)
+const char *words_caller(struct words *words, const struct biography *biography, size_t index)
 {
-	if (words_context(words, &crash->facts.biography.contexts[index])[0])
+	if (words_context(words, &biography->contexts[index])[0])
 		return words->text;
-	if (crash->facts.biography.events[index].ip)
-		return put(words, "code at 0x%" PRIx64, crash->facts.biography.events[index].ip);
+	if (biography->events[index].ip)
+		return put(words, "code at 0x%" PRIx64, biography->events[index].ip);
 	return put(words, "the kernel");
 }
 
-const char *words_caller_module(struct words *words, const struct crash *crash, size_t index)
+const char *words_caller_module(struct words *words, const struct biography *biography, size_t index)
 {
-	const struct event_context *context = &crash->facts.biography.contexts[index];
+	const struct event_context *context = &biography->contexts[index];
 	const struct symbol *caller = context->jumper.module ? &context->jumper : &context->caller;
 
 	return caller->module ? put(words, "%s", words_base_name(caller->module)) : NULL;
 }
 
-const char *words_offender(struct words *words, const struct crash *crash, size_t index)
+const char *words_offender(struct words *words, const struct biography *biography, size_t index)
 {
-	const struct event_context *context = &crash->facts.biography.contexts[index];
+	const struct event_context *context = &biography->contexts[index];
 	const struct symbol *symbol = context->jumper.module   ? &context->jumper
 				      : context->caller.module ? &context->caller
 							       : &context->at;

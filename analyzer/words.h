@@ -26,17 +26,17 @@ const char *words_call(struct words *words, const struct memory_event *event);
 
 /* Who made the call of biography event `index`: "libwalker.so walker_step+0x12 (walker.c:31)", as far as it is known;
  * the instruction's address when nothing is. */
-const char *words_caller(struct words *words, const struct crash *crash, size_t index);
+const char *words_caller(struct words *words, const struct biography *biography, size_t index);
 
 /* The same for a context that is not of the biography; "" when nothing is known. */
 const char *words_context(struct words *words, const struct event_context *context);
 
 /* The module of whoever made it ("libwalker.so"), or NULL. */
-const char *words_caller_module(struct words *words, const struct crash *crash, size_t index);
+const char *words_caller_module(struct words *words, const struct biography *biography, size_t index);
 
 /* The code that made the call, for a signature: module and function, or module and offset; nothing that changes from
  * run to run. NULL when it is not known. */
-const char *words_offender(struct words *words, const struct crash *crash, size_t index);
+const char *words_offender(struct words *words, const struct biography *biography, size_t index);
 
 /* "between markers 8888 and 9999", "after marker 2222", or "". */
 const char *words_markers(struct words *words, const struct event_context *context);

@@ -59,6 +59,13 @@ forbid 'I/O in a pure module' '\b(fopen|open|printf|fprintf|fputs|puts|getenv|st
 # Deadlines are by the monotonic clock (common/deadline.h); the date is for dates.
 forbid 'a deadline by the date' 'time\(NULL\) *[-+<>]|[<>] *time\(NULL\)|\balarm\(|setitimer\(|CLOCK_REALTIME, (&next|&end|&deadline)' cli/*.c vault/*.c bundle/*.c collector/*.c common/*.[ch] schema/*.c
 forbid 'exit below main' '\b(exit|abort)\(.*\);' analyzer/**/*.[ch] schema/**/*.[ch] replay/*.[ch] common/*.[ch]
+# A crash is built by the steps of assemble/; everybody else has it const, and nobody has a copy.
+made=()
+for file in analyzer/**/*.[ch]; do
+	case $file in analyzer/assemble/* | analyzer/crash*.[ch]) ;; *) made+=("$file") ;; esac
+done
+forbid 'a crash that is not const, outside assemble/' '(^|[(,])[[:space:]]*struct (crash|crash_from_core|crash_from_record|crash_facts) (\*|[a-z_]+( =|;))' "${made[@]}"
+forbid 'a copy of a crash' 'struct crash [a-z_]+ = \*|= \*crash;' analyzer/**/*.[ch]
 forbid 'a static in a detector' '^[[:space:]]+static (const )?[a-z_ ]+(\*)? *[a-z_]+(\[[^]]*\])? *;|^[[:space:]]+static [^c(][^(]*[;=]' analyzer/detect/*.c
 
 for header in common/*.h replay/*.h schema/*.h vault/*.h analyzer/**/*.h cli/*.h bundle/*.h collector/*.h bpf/event.h include/corelate/*.h; do

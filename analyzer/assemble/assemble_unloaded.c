@@ -28,8 +28,8 @@ static const struct life *find_file_life(const struct biography *biography, cons
 static struct error *take_recorded(struct store_reader *store, const struct crash *crash, struct file_spot *ret_spot)
 {
 	const struct biography *biography = &crash->facts.biography;
-	const struct life *last =
-		evidence_before_scratch(crash, timeline_last_life(&biography->timeline, biography->address));
+	const struct life *last = evidence_before_scratch(&crash->facts.biography,
+							  timeline_last_life(&biography->timeline, biography->address));
 	const struct life *mapped = last && last->died != TIMELINE_ALIVE ? find_file_life(biography, last) : NULL;
 	const struct memory_event *event = mapped ? &biography->events[mapped->born] : NULL;
 	struct file_identity file;

@@ -33,14 +33,13 @@ enum { ADVICE_REMOVE = 9, ADVICE_GUARD_INSTALL = 102, ADVICE_GUARD_REMOVE = 103 
 struct story {
 	const struct life *life;	/* the mapping; NULL when nothing was recorded */
 	size_t call;			/* the madvise, when `life` is set */
+	const struct biography *biography; /* of the view, or of the fault's own page */
 	const struct memory_view *view; /* NULL: a guard at the fault's own page */
 };
 
 /* The last advice about the page since its mapping was made that says something of its contents; SIZE_MAX: none. */
-static size_t last_advice(const struct crash *crash, const struct life *life, bool of_guards)
+static size_t last_advice(const struct biography *biography, const struct life *life, bool of_guards)
 {
-	const struct biography *biography = &crash->facts.biography;
-
 	for (size_t i = biography->event_count; i-- > life->born + 1;) {
 		const struct memory_event *event = &biography->events[i];
 		struct memory_effect effect = memory_event_reach(event);
@@ -77,30 +76,34 @@ static bool faults_in_mapping(const struct crash *crash)
 
 static bool find_guard(const struct crash *crash, struct story *ret)
 {
-	*ret = (struct story){0};
+	const struct biography *biography = &crash->facts.biography;
+
+	*ret = (struct story){.biography = biography};
 	if (!faults_in_mapping(crash))
 		return false;
-	ret->life = evidence_life_at_death(crash);
+	ret->life = evidence_life_at_death(crash, biography);
 	if (!ret->life)
 		return !crash->record.known;
-	ret->call = last_advice(crash, ret->life, true);
-	return ret->call != SIZE_MAX && crash->facts.biography.events[ret->call].args[2] == ADVICE_GUARD_INSTALL;
+	ret->call = last_advice(biography, ret->life, true);
+	return ret->call != SIZE_MAX && biography->events[ret->call].args[2] == ADVICE_GUARD_INSTALL;
 }
 
 static bool find_discard(const struct crash *crash, const struct memory_view *view, struct story *ret)
 {
-	*ret = (struct story){.life = evidence_life_at_death(crash), .view = view};
+	const struct biography *biography = &view->biography;
+
+	*ret = (struct story){.life = evidence_life_at_death(crash, biography), .biography = biography, .view = view};
 	if (!ret->life || !view->page_is_zero || view->value != 0 || view->role != VIEW_SOURCE)
 		return false;
-	ret->call = last_advice(crash, ret->life, false);
-	return ret->call != SIZE_MAX && (!crash->facts.biography.events[ret->life->born].file_id ||
-					 crash->facts.biography.events[ret->call].args[2] == ADVICE_REMOVE);
+	ret->call = last_advice(biography, ret->life, false);
+	return ret->call != SIZE_MAX &&
+	       (!biography->events[ret->life->born].file_id || biography->events[ret->call].args[2] == ADVICE_REMOVE);
 }
 
 /* The call was made by the C library or an allocator for itself: what called the wrapper is a library, too. */
-static bool by_allocator(const struct crash *crash, size_t index)
+static bool by_allocator(const struct biography *biography, size_t index)
 {
-	const struct event_stack *stack = &crash->facts.biography.contexts[index].stack;
+	const struct event_stack *stack = &biography->contexts[index].stack;
 
 	return stack->frame_count > 1 && event_stack_is_library(&stack->frames[1]);
 }
@@ -124,15 +127,15 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 					   "a record: another thread may have mapped the page just after the fault");
 	}
 	finding->confidence = story->view ? CONFIDENCE_LIKELY : CONFIDENCE_PROVEN;
-	err = evidence_weigh_gaps(crash, finding, crash->facts.biography.events[story->call].enter_ns,
+	err = evidence_weigh_gaps(crash, story->biography, finding, story->biography->events[story->call].enter_ns,
 				  "the page may have been changed again unseen");
-	if (!err && may_have_stopped(&crash->facts.biography.events[story->call]))
+	if (!err && may_have_stopped(&story->biography->events[story->call]))
 		err = evidence_doubt(finding, "the call failed: how far it came is not known");
 	if (err || !story->view)
 		return err;
-	parties = evidence_parties(crash, story->life->born, story->call);
+	parties = evidence_parties(story->biography, story->life->born, story->call);
 	err = finding_add_missing(finding, "what stood at 0x%" PRIx64 " before the call", story->view->address);
-	if (!err && by_allocator(crash, story->call)) {
+	if (!err && by_allocator(story->biography, story->call)) {
 		err = evidence_doubt(finding,
 				     "an allocator gave the page back: its blocks had been freed, and the pointer may "
 				     "never have been set since");
@@ -152,7 +155,7 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 
 static struct error *summarize(const struct crash *crash, const struct story *story, struct finding *finding)
 {
-	const struct memory_event *call = story->life ? &crash->facts.biography.events[story->call] : NULL;
+	const struct memory_event *call = story->life ? &story->biography->events[story->call] : NULL;
 	struct words code, caller, when;
 
 	evidence_faulting_code(&code, crash);
@@ -162,7 +165,7 @@ static struct error *summarize(const struct crash *crash, const struct story *st
 			"The %s of 0x%" PRIx64 " in %s found no page, although the mapping stands and allows it: "
 			"a guard (MADV_GUARD_INSTALL) lies there.",
 			words_access(crash->facts.fault.access), crash->facts.fault.address, code.text);
-	words_caller(&caller, crash, story->call);
+	words_caller(&caller, story->biography, story->call);
 	words_before_crash(&when, crash, call->exit_ns);
 	if (!story->view)
 		return finding_set_summary(finding,
@@ -187,9 +190,10 @@ static struct error *tell(const struct crash *crash, const struct story *story, 
 	if (!err)
 		err = summarize(crash, story, finding);
 	if (!err && story->life)
-		err = evidence_add_call(crash, finding, story->life->born, "mapped");
+		err = evidence_add_call(crash, story->biography, finding, story->life->born, "mapped");
 	if (!err && story->life)
-		err = evidence_add_call(crash, finding, story->call, story->view ? "emptied" : "guarded");
+		err = evidence_add_call(crash, story->biography, finding, story->call,
+					story->view ? "emptied" : "guarded");
 	if (!err && story->view)
 		err = evidence_add_view(finding, story->view);
 	if (!err)
@@ -198,12 +202,12 @@ static struct error *tell(const struct crash *crash, const struct story *story, 
 		err = evidence_add_faulting_frame(crash, finding);
 	if (err)
 		return err;
-	if (story->life ? words_offender(&offender, crash, story->call) != NULL
+	if (story->life ? words_offender(&offender, story->biography, story->call) != NULL
 			: evidence_faulting_function(&offender, crash) != NULL)
 		err = finding_set_offender(finding, "%s", offender.text);
 	if (!err && story->life)
 		err = finding_set_next_step(finding, "ask what %s takes for unused, and why the memory is still in use",
-					    words_caller(&offender, crash, story->call));
+					    words_caller(&offender, story->biography, story->call));
 	return err;
 }
 
@@ -214,10 +218,8 @@ struct error *detect_discarded_pages(const struct crash *crash, struct finding_l
 	if (find_guard(crash, &story))
 		return tell(crash, &story, findings);
 	for (size_t i = 0; i < crash->facts.view_count; i++) {
-		const struct crash seen = evidence_through_view(crash, &crash->facts.views[i]);
-
-		if (find_discard(&seen, &crash->facts.views[i], &story))
-			return tell(&seen, &story, findings);
+		if (find_discard(crash, &crash->facts.views[i], &story))
+			return tell(crash, &story, findings);
 	}
 	return NULL;
 }

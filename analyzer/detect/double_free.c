@@ -185,14 +185,15 @@ static struct error *tell_unmapped(const struct crash *crash, struct finding_lis
 			" had freed in %s, %s.",
 			evidence_dead_thread(crash), crash->facts.heap.pointer ?: crash->facts.fault.address + 8,
 			site.text[0] ? " in " : "", site.text, crash->facts.biography.events[life->died].tid,
-			words_caller(&first, crash, life->died),
+			words_caller(&first, &crash->facts.biography, life->died),
 			words_before_crash(&when, crash, crash->facts.biography.events[life->died].exit_ns));
 	if (!err)
 		err = evidence_blame_crash_site(crash, finding);
 	if (!err)
-		err = evidence_add_call(crash, finding, life->born, "mapped for it");
+		err = evidence_add_call(crash, &crash->facts.biography, finding, life->born, "mapped for it");
 	if (!err)
-		err = evidence_add_call(crash, finding, life->died, "unmapped by the first free");
+		err = evidence_add_call(crash, &crash->facts.biography, finding, life->died,
+					"unmapped by the first free");
 	if (!err)
 		err = evidence_add_fault(crash, finding);
 	if (!err)

@@ -74,7 +74,7 @@ static bool find_story(const struct crash *crash, struct story *ret)
 /* The unmapper made the block too, as far as can be told. */
 static bool is_own(const struct crash *crash, const struct story *story)
 {
-	return evidence_same_party(crash, story->victim->born, story->second);
+	return evidence_same_party(&crash->facts.biography, story->victim->born, story->second);
 }
 
 /* The block stands where its maker asked for it, not where the kernel happened to put it. */
@@ -106,7 +106,7 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 	if (!err && (!timeline_ordered(first, born) || !timeline_ordered(born, second)))
 		err = evidence_doubt(finding, "two of the calls ran at the same time: their order is not known");
 	else if (!err)
-		err = evidence_doubt_order(crash, finding, story->victim);
+		err = evidence_doubt_order(&crash->facts.biography, finding, story->victim);
 	if (!err && is_own(crash, story)) {
 		err = evidence_doubt(
 			finding,
@@ -143,7 +143,7 @@ struct error *detect_double_munmap(const struct crash *crash, struct finding_lis
 	err = judge(crash, &story, finding);
 	if (err)
 		return err;
-	offender = words_caller_module(&module, crash, story.second);
+	offender = words_caller_module(&module, &crash->facts.biography, story.second);
 	err = finding_set_summary(
 		finding,
 		"%s unmapped 0x%" PRIx64 "-0x%" PRIx64 " a second time, %s (thread %" PRIu32
@@ -155,7 +155,7 @@ struct error *detect_double_munmap(const struct crash *crash, struct finding_lis
 		words_duration(&lived, second->exit_ns > born->exit_ns ? second->exit_ns - born->exit_ns : 0),
 		evidence_dead_thread(crash));
 	if (!err && !(story.victim->has_other_end && story.victim->other_end != TIMELINE_ALIVE) &&
-	    words_offender(&caller, crash, story.second))
+	    words_offender(&caller, &crash->facts.biography, story.second))
 		err = finding_set_offender(finding, "%s", caller.text);
 	for (size_t i = story.first; !err && i-- > 0;) {
 		/* Whose range it was at first. */
@@ -163,16 +163,18 @@ struct error *detect_double_munmap(const struct crash *crash, struct finding_lis
 
 		timeline_added_range(&biography->events[i], &made_start, &made_end);
 		if (made_start < made_end && made_start <= story.start && made_end >= story.end) {
-			err = evidence_add_call(crash, finding, i, "the range was mapped");
+			err = evidence_add_call(crash, &crash->facts.biography, finding, i, "the range was mapped");
 			break;
 		}
 	}
 	if (!err)
-		err = evidence_add_call(crash, finding, story.first, "first unmap");
+		err = evidence_add_call(crash, &crash->facts.biography, finding, story.first, "first unmap");
 	if (!err)
-		err = evidence_add_call(crash, finding, story.victim->born, "the block was mapped in the freed range");
+		err = evidence_add_call(crash, &crash->facts.biography, finding, story.victim->born,
+					"the block was mapped in the freed range");
 	if (!err)
-		err = evidence_add_call(crash, finding, story.second, "second unmap of the same range");
+		err = evidence_add_call(crash, &crash->facts.biography, finding, story.second,
+					"second unmap of the same range");
 	if (!err)
 		err = evidence_add_fault(crash, finding);
 	if (!err && !offender)
@@ -183,7 +185,7 @@ struct error *detect_double_munmap(const struct crash *crash, struct finding_lis
 			finding,
 			"look at why %s still holds the address that it unmapped %s; setting the pointer to "
 			"NULL after the first munmap is the usual cure",
-			words_caller(&caller, crash, story.second),
+			words_caller(&caller, &crash->facts.biography, story.second),
 			words_before_crash(&when, crash, biography->events[story.first].exit_ns));
 	return err;
 }

@@ -24,25 +24,26 @@
 struct story {
 	const struct life *over;	/* the mapping that stands there now */
 	const struct life *under;	/* the one that it was put over */
+	const struct biography *biography; /* of the view, or of the fault's own page */
 	const struct memory_view *view; /* NULL: the fault's own page */
 	enum evidence_parties parties;
 };
 
 static bool find_story(const struct crash *crash, const struct memory_view *view, struct story *ret)
 {
-	const struct biography *biography = &crash->facts.biography;
+	const struct biography *biography = view ? &view->biography : &crash->facts.biography;
 
-	*ret = (struct story){.over = evidence_life_at_death(crash), .view = view};
+	*ret = (struct story){.over = evidence_life_at_death(crash, biography), .biography = biography, .view = view};
 	if (view && view->role == VIEW_NEARBY)
 		return false;
 	if (!ret->over || !evidence_is_placed_over(&biography->events[ret->over->born]) ||
-	    evidence_by_dynamic_linker(crash, ret->over->born))
+	    evidence_by_dynamic_linker(biography, ret->over->born))
 		return false;
-	ret->under = evidence_life_under(crash, ret->over);
+	ret->under = evidence_life_under(biography, ret->over);
 	/* What nobody could use was only kept free. */
 	if (!ret->under || ret->under->protection == PROT_NONE)
 		return false;
-	ret->parties = evidence_parties(crash, ret->under->born, ret->over->born);
+	ret->parties = evidence_parties(biography, ret->under->born, ret->over->born);
 	return true;
 }
 
@@ -75,13 +76,15 @@ static bool hangs_on_it(const struct crash *crash, const struct story *story)
 
 static struct error *judge(const struct crash *crash, const struct story *story, struct finding *finding)
 {
-	const struct memory_event *over = &crash->facts.biography.events[story->over->born];
+	const struct memory_event *over = &story->biography->events[story->over->born];
 	struct error *err;
 
 	finding->confidence = story->view ? CONFIDENCE_LIKELY : CONFIDENCE_PROVEN;
-	err = evidence_weigh_gaps(crash, finding, over->enter_ns, "something else may have been put there unseen");
+	err = evidence_weigh_gaps(crash, story->biography, finding, over->enter_ns,
+				  "something else may have been put there unseen");
 	if (!err)
-		err = evidence_doubt_order(crash, finding, story->under->is_open ? story->under : story->over);
+		err = evidence_doubt_order(story->biography, finding,
+					   story->under->is_open ? story->under : story->over);
 	if (!err && story->view && story->view->role == VIEW_SOURCE) {
 		err = finding_add_missing(finding, "what stood at 0x%" PRIx64 " before the call", story->view->address);
 		if (!err && !story->view->page_is_zero &&
@@ -111,14 +114,14 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 
 static struct error *summarize(const struct crash *crash, const struct story *story, struct finding *finding)
 {
-	const struct memory_event *over = &crash->facts.biography.events[story->over->born];
-	const struct memory_event *under = &crash->facts.biography.events[story->under->born];
+	const struct memory_event *over = &story->biography->events[story->over->born];
+	const struct memory_event *under = &story->biography->events[story->under->born];
 	struct words over_caller, under_caller, when, code, lived;
 	uint64_t start, end;
 
 	timeline_added_range(over, &start, &end);
-	words_caller(&over_caller, crash, story->over->born);
-	words_caller(&under_caller, crash, story->under->born);
+	words_caller(&over_caller, story->biography, story->over->born);
+	words_caller(&under_caller, story->biography, story->under->born);
 	words_before_crash(&when, crash, over->exit_ns);
 	evidence_faulting_code(&code, crash);
 	words_duration(&lived, over->exit_ns > under->exit_ns ? over->exit_ns - under->exit_ns : 0);
@@ -155,22 +158,22 @@ static struct error *tell(const struct crash *crash, const struct story *story, 
 	if (!err)
 		err = summarize(crash, story, finding);
 	if (!err)
-		err = evidence_add_call(crash, finding, story->under->born, "mapped");
+		err = evidence_add_call(crash, story->biography, finding, story->under->born, "mapped");
 	if (!err)
-		err = evidence_add_call(crash, finding, story->over->born, "mapped over");
+		err = evidence_add_call(crash, story->biography, finding, story->over->born, "mapped over");
 	if (!err && story->view)
 		err = evidence_add_view(finding, story->view);
 	if (!err && crash->facts.fault.source != ADDRESS_UNKNOWN)
 		err = evidence_add_fault(crash, finding);
 	if (!err)
 		err = evidence_add_faulting_frame(crash, finding);
-	if (!err && words_offender(&offender, crash, story->over->born))
+	if (!err && words_offender(&offender, story->biography, story->over->born))
 		err = finding_set_offender(finding, "%s", offender.text);
 	if (!err)
 		err = finding_set_next_step(finding,
 					    "look at where %s has the address from; MAP_FIXED_NOREPLACE fails instead "
 					    "of destroying what is there",
-					    words_caller(&offender, crash, story->over->born));
+					    words_caller(&offender, story->biography, story->over->born));
 	return err;
 }
 
@@ -181,10 +184,8 @@ struct error *detect_map_fixed_clobber(const struct crash *crash, struct finding
 	if (crash->facts.has_biography && find_story(crash, NULL, &story) && hangs_on_it(crash, &story))
 		return tell(crash, &story, findings);
 	for (size_t i = 0; i < crash->facts.view_count; i++) {
-		const struct crash seen = evidence_through_view(crash, &crash->facts.views[i]);
-
-		if (find_story(&seen, &crash->facts.views[i], &story) && hangs_on_it(&seen, &story))
-			return tell(&seen, &story, findings);
+		if (find_story(crash, &crash->facts.views[i], &story) && hangs_on_it(crash, &story))
+			return tell(crash, &story, findings);
 	}
 	return NULL;
 }

@@ -100,7 +100,7 @@ static bool find_story(const struct crash *crash, struct story *ret)
 	*ret = (struct story){.needed = needed_permission(crash->facts.fault.access)};
 	if (!is_refused(crash, ret->needed) || by_the_stack(crash))
 		return false;
-	ret->life = evidence_life_at_death(crash);
+	ret->life = evidence_life_at_death(crash, &crash->facts.biography);
 	/* A record that allows what the processor refused is not the whole truth. */
 	if (ret->life && ret->life->protection >= 0 && ret->needed && (ret->life->protection & ret->needed))
 		ret->life = NULL;
@@ -126,8 +126,8 @@ static bool find_story(const struct crash *crash, struct story *ret)
 			ret->taker = earlier;
 			before = protection_before(biography, ret->life, earlier);
 		}
-		ret->has_taker =
-			before >= 0 && (before & ret->needed) && !evidence_by_dynamic_linker(crash, ret->taker);
+		ret->has_taker = before >= 0 && (before & ret->needed) &&
+				 !evidence_by_dynamic_linker(&crash->facts.biography, ret->taker);
 	}
 	/* Data that is executed has a class of its own. */
 	return ret->needed != PROT_EXEC || ret->has_taker;
@@ -162,15 +162,17 @@ static struct error *doubt_pointer(const struct crash *crash, const struct story
 		    biography->address < life->start || biography->address >= life->end)
 			continue;
 		ended = &biography->events[life->died];
-		if (evidence_is_loader_scratch(crash, life) || life->died == story->life->born ||
-		    ended->kind == MEMORY_MMAP || evidence_same_party(crash, life->born, story->life->born))
+		if (evidence_is_loader_scratch(&crash->facts.biography, life) || life->died == story->life->born ||
+		    ended->kind == MEMORY_MMAP ||
+		    evidence_same_party(&crash->facts.biography, life->born, story->life->born))
 			continue;
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		return evidence_doubt(
 			finding,
 			"another mapping stood at the address before, and was taken away in %s, %s: the pointer "
 			"may be of that time",
-			words_caller(&caller, crash, life->died), words_before_crash(&when, crash, ended->exit_ns));
+			words_caller(&caller, &crash->facts.biography, life->died),
+			words_before_crash(&when, crash, ended->exit_ns));
 	}
 	return finding_add_missing(finding,
 				   "whether the pointer was meant to point here: a wild one can hit %s as well",
@@ -192,10 +194,11 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 		return err;
 	}
 	finding->confidence = CONFIDENCE_PROVEN;
-	err = evidence_weigh_gaps(crash, finding, crash->facts.biography.events[story->taker].enter_ns,
+	err = evidence_weigh_gaps(crash, &crash->facts.biography, finding,
+				  crash->facts.biography.events[story->taker].enter_ns,
 				  "the permission may have been given back and taken by somebody else");
 	if (!err && story->life)
-		err = evidence_doubt_order(crash, finding, story->life);
+		err = evidence_doubt_order(&crash->facts.biography, finding, story->life);
 	if (!err && !crash->facts.mapping.known)
 		err = evidence_doubt(finding, "no core shows what permissions the page had in the end");
 	return err;
@@ -213,7 +216,7 @@ static struct error *summarize(const struct crash *crash, const struct story *st
 					   "A %s of 0x%" PRIx64 " in %s was refused, because thread %" PRIu32
 					   " had taken that permission away in %s, %s (%s became %s).",
 					   access, crash->facts.fault.address, evidence_faulting_code(&code, crash),
-					   taker->tid, words_caller(&caller, crash, story->taker),
+					   taker->tid, words_caller(&caller, &crash->facts.biography, story->taker),
 					   words_before_crash(&when, crash, taker->exit_ns),
 					   words_protection(&before, protection_before(&crash->facts.biography,
 										       story->life, story->taker)),
@@ -258,9 +261,10 @@ struct error *detect_protection_violation(const struct crash *crash, struct find
 	if (!err)
 		err = summarize(crash, &story, finding);
 	if (!err && story.life)
-		err = evidence_add_call(crash, finding, story.life->born, "mapped");
+		err = evidence_add_call(crash, &crash->facts.biography, finding, story.life->born, "mapped");
 	if (!err && story.has_taker)
-		err = evidence_add_call(crash, finding, story.taker, "the permission was taken away");
+		err = evidence_add_call(crash, &crash->facts.biography, finding, story.taker,
+					"the permission was taken away");
 	if (!err)
 		err = add_mapping(crash, finding);
 	if (!err)
@@ -269,12 +273,12 @@ struct error *detect_protection_violation(const struct crash *crash, struct find
 		err = evidence_add_faulting_frame(crash, finding);
 	if (err)
 		return err;
-	if (story.has_taker ? words_offender(&offender, crash, story.taker) != NULL
+	if (story.has_taker ? words_offender(&offender, &crash->facts.biography, story.taker) != NULL
 			    : evidence_faulting_function(&offender, crash) != NULL)
 		err = finding_set_offender(finding, "%s", offender.text);
 	if (!err && story.has_taker)
 		err = finding_set_next_step(finding, "ask whether %s may protect this memory while it is still used",
-					    words_caller(&offender, crash, story.taker));
+					    words_caller(&offender, &crash->facts.biography, story.taker));
 	else if (!err)
 		err = finding_set_next_step(finding, "look at where %s has its pointer from",
 					    evidence_faulting_code(&offender, crash));

@@ -92,7 +92,7 @@ static bool find_story(const struct crash *crash, struct story *ret)
 	if (signal->number != SIGBUS || signal->code != BUS_ADRERR || crash->facts.fault.source == ADDRESS_UNKNOWN)
 		return false;
 	*ret = (struct story){.path = crash->facts.mapping.file.path, .offset = crash->facts.mapping.file.offset};
-	ret->life = evidence_life_at_death(crash);
+	ret->life = evidence_life_at_death(crash, &crash->facts.biography);
 	if (ret->life && biography->events[ret->life->born].file_id) {
 		born = &biography->events[ret->life->born];
 		if (biography->contexts[ret->life->born].file)
@@ -118,7 +118,8 @@ static struct error *judge_loss(const struct crash *crash, const struct story *s
 	struct error *err;
 
 	finding->confidence = CONFIDENCE_PROVEN;
-	err = evidence_weigh_gaps(crash, finding, call->enter_ns, "the file may have grown and been cut again unseen");
+	err = evidence_weigh_gaps(crash, &crash->facts.biography, finding, call->enter_ns,
+				  "the file may have grown and been cut again unseen");
 	if (!err && !call->file_id)
 		err = evidence_doubt(
 			finding, "truncate was given a path, \"%s\": that it is this file is told by its name alone",
@@ -237,7 +238,7 @@ struct error *detect_truncated_file(const struct crash *crash, struct finding_li
 	if (!err)
 		err = summarize(crash, &story, finding);
 	if (!err && story.life)
-		err = evidence_add_call(crash, finding, story.life->born, "mapped");
+		err = evidence_add_call(crash, &crash->facts.biography, finding, story.life->born, "mapped");
 	if (!err && story.loss)
 		err = add_loss(crash, story.loss, finding);
 	if (!err && crash->facts.mapping.file_size_known)

@@ -27,7 +27,8 @@ struct error *detect_unloaded_data(const struct crash *crash, struct finding_lis
 	if (crash->facts.remains.found && crash->facts.fault.is_fault &&
 	    (crash->facts.fault.access == ACCESS_READ || crash->facts.fault.access == ACCESS_WRITE))
 		return evidence_tell_remains(crash, findings, FINDING_UNLOADED_DATA, "used", "data");
-	if (!life || crash->facts.fault.access == ACCESS_EXECUTE || !evidence_by_dynamic_linker(crash, life->died))
+	if (!life || crash->facts.fault.access == ACCESS_EXECUTE ||
+	    !evidence_by_dynamic_linker(&crash->facts.biography, life->died))
 		return NULL;
 	died = &crash->facts.biography.events[life->died];
 	err = finding_append(findings, FINDING_UNLOADED_DATA, &finding);

@@ -293,14 +293,14 @@ static struct error *tell_unmapped(const struct crash *crash, struct finding_lis
 					  "%s%s, in a large block that thread %" PRIu32 " had freed in %s, %s.",
 					  evidence_dead_thread(crash), crash->facts.fault.address,
 					  site.text[0] ? " in " : "", site.text, died->tid,
-					  words_caller(&who, crash, life->died),
+					  words_caller(&who, &crash->facts.biography, life->died),
 					  words_before_crash(&when, crash, died->exit_ns));
-	if (!err && words_offender(&who, crash, life->died))
+	if (!err && words_offender(&who, &crash->facts.biography, life->died))
 		err = finding_set_offender(finding, "%s", who.text);
 	if (!err)
-		err = evidence_add_call(crash, finding, life->born, "mapped for it");
+		err = evidence_add_call(crash, &crash->facts.biography, finding, life->born, "mapped for it");
 	if (!err)
-		err = evidence_add_call(crash, finding, life->died, "unmapped by its free");
+		err = evidence_add_call(crash, &crash->facts.biography, finding, life->died, "unmapped by its free");
 	if (!err)
 		err = evidence_add_fault(crash, finding);
 	if (!err)

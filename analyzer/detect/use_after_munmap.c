@@ -41,11 +41,11 @@ static struct error *doubt_earlier_lives(const struct crash *crash, const struct
 		if (life == last || life->born >= last->born || life->died == TIMELINE_ALIVE ||
 		    biography->address < life->start || biography->address >= life->end)
 			continue;
-		if (evidence_is_loader_scratch(crash, life))
+		if (evidence_is_loader_scratch(&crash->facts.biography, life))
 			continue;
 		/* Memory that is reserved first and then mapped over by the same party stays the same memory. */
 		ended = &biography->events[life->died];
-		if (ended->kind == MEMORY_MMAP && evidence_same_party(crash, life->born, life->died))
+		if (ended->kind == MEMORY_MMAP && evidence_same_party(&crash->facts.biography, life->born, life->died))
 			continue;
 		return evidence_doubt(finding,
 				      "the address had been %s before, by thread %" PRIu32
@@ -53,7 +53,7 @@ static struct error *doubt_earlier_lives(const struct crash *crash, const struct
 				      "mapping of then; or, if that caller unmapped it again with a stale pointer, "
 				      "this is a double munmap",
 				      ended->kind == MEMORY_MUNMAP ? "unmapped" : "taken away", ended->tid,
-				      words_caller(&caller, crash, life->died),
+				      words_caller(&caller, &crash->facts.biography, life->died),
 				      words_before_crash(&when, crash, ended->exit_ns));
 	}
 	return NULL;
@@ -78,7 +78,7 @@ static struct error *judge(const struct crash *crash, const struct life *life, s
 				     "meant for something else",
 				     died_start, died_end);
 	if (!err)
-		err = evidence_doubt_order(crash, finding, life);
+		err = evidence_doubt_order(&crash->facts.biography, finding, life);
 	if (!err)
 		err = doubt_earlier_lives(crash, life, finding);
 	return err;
@@ -95,13 +95,14 @@ static struct error *summarize(const struct crash *crash, const struct life *lif
 	timeline_mapping_range(&crash->facts.biography.timeline, life, &start, &end);
 	if (life->has_other_end && life->other_end != TIMELINE_ALIVE)
 		snprintf(or_other, sizeof(or_other), " or thread %" PRIu32 " in %s", events[life->other_end].tid,
-			 words_caller(&other, crash, life->other_end));
+			 words_caller(&other, &crash->facts.biography, life->other_end));
 	return finding_set_summary(
 		finding,
 		"Thread %" PRIu32 " used 0x%" PRIx64 ", in a mapping of %" PRIu64 " bytes at 0x%" PRIx64
 		" that thread %" PRIu32 " had unmapped in %s%s, %s, after a life of %s.",
 		evidence_dead_thread(crash), crash->facts.fault.address, end - start, start, died->tid,
-		words_caller(&caller, crash, life->died), or_other, words_before_crash(&when, crash, died->exit_ns),
+		words_caller(&caller, &crash->facts.biography, life->died), or_other,
+		words_before_crash(&when, crash, died->exit_ns),
 		words_duration(&lived, died->exit_ns > born->exit_ns ? died->exit_ns - born->exit_ns : 0));
 }
 
@@ -124,12 +125,12 @@ struct error *detect_use_after_munmap(const struct crash *crash, struct finding_
 	if (!err)
 		err = summarize(crash, life, finding);
 	/* Where another call may have been the end, neither is accused. */
-	if (!err && is_one && words_offender(&caller, crash, life->died))
+	if (!err && is_one && words_offender(&caller, &crash->facts.biography, life->died))
 		err = finding_set_offender(finding, "%s", caller.text);
 	if (!err)
-		err = evidence_add_call(crash, finding, life->born, "mapped");
+		err = evidence_add_call(crash, &crash->facts.biography, finding, life->born, "mapped");
 	if (!err)
-		err = evidence_add_call(crash, finding, life->died, "unmapped");
+		err = evidence_add_call(crash, &crash->facts.biography, finding, life->died, "unmapped");
 	if (!err)
 		err = evidence_add_fault(crash, finding);
 	if (!err && !crash->facts.heap.recorded)
@@ -140,6 +141,7 @@ struct error *detect_use_after_munmap(const struct crash *crash, struct finding_
 	if (!err)
 		err = finding_set_next_step(finding, "look at who still holds 0x%" PRIx64 " after %s unmapped it",
 					    crash->facts.fault.address,
-					    is_one ? words_caller(&caller, crash, life->died) : "one of them");
+					    is_one ? words_caller(&caller, &crash->facts.biography, life->died)
+						   : "one of them");
 	return err;
 }

@@ -51,7 +51,7 @@ static bool fits(const struct crash *crash)
 	int number;
 
 	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN || fault->access == ACCESS_EXECUTE ||
-	    evidence_ended_life(crash) || evidence_life_at_death(crash) || by_the_stack(crash))
+	    evidence_ended_life(crash) || evidence_life_at_death(crash, &crash->facts.biography) || by_the_stack(crash))
 		return false;
 	if (crash->facts.fault_place.kind == PLACE_NULL)
 		return evidence_base_register(crash, &value) >= 0 &&

@@ -30,15 +30,15 @@ const struct life *evidence_ended_life(const struct crash *crash)
 	return life && life->died != TIMELINE_ALIVE ? life : NULL;
 }
 
-bool evidence_same_party(const struct crash *crash, size_t first, size_t second)
+bool evidence_same_party(const struct biography *biography, size_t first, size_t second)
 {
 	struct words a, b;
-	const char *first_module = words_caller_module(&a, crash, first);
-	const char *second_module = words_caller_module(&b, crash, second);
+	const char *first_module = words_caller_module(&a, biography, first);
+	const char *second_module = words_caller_module(&b, biography, second);
 
 	if (first_module && second_module)
 		return strcmp(first_module, second_module) == 0;
-	return crash->facts.biography.events[first].tid == crash->facts.biography.events[second].tid;
+	return biography->events[first].tid == biography->events[second].tid;
 }
 
 uint32_t evidence_dead_thread(const struct crash *crash)
@@ -46,14 +46,15 @@ uint32_t evidence_dead_thread(const struct crash *crash)
 	return crash->record.has_signal_event ? crash->record.signal_event.tid : crash->facts.tid;
 }
 
-struct error *evidence_add_call(const struct crash *crash, struct finding *finding, size_t index, const char *what)
+struct error *evidence_add_call(const struct crash *crash, const struct biography *biography, struct finding *finding,
+				size_t index, const char *what)
 {
-	const struct memory_event *event = &crash->facts.biography.events[index];
+	const struct memory_event *event = &biography->events[index];
 	struct words call, caller, when, markers;
-	const char *between = words_markers(&markers, &crash->facts.biography.contexts[index]);
+	const char *between = words_markers(&markers, &biography->contexts[index]);
 
 	return finding_add_evidence(finding, EVIDENCE_EVENT, event->id, 0, "%s: %s by thread %" PRIu32 " in %s, %s%s%s",
-				    what, words_call(&call, event), event->tid, words_caller(&caller, crash, index),
+				    what, words_call(&call, event), event->tid, words_caller(&caller, biography, index),
 				    words_before_crash(&when, crash, event->exit_ns), between[0] ? ", " : "", between);
 }
 
@@ -89,9 +90,9 @@ struct error *evidence_doubt(struct finding *finding, const char *format, ...)
 	return finding_add_counter(finding, "%s", text);
 }
 
-struct error *evidence_doubt_order(const struct crash *crash, struct finding *finding, const struct life *life)
+struct error *evidence_doubt_order(const struct biography *biography, struct finding *finding, const struct life *life)
 {
-	const struct memory_event *events = crash->facts.biography.events;
+	const struct memory_event *events = biography->events;
 	size_t other =
 		life->has_other_end && life->other_end != TIMELINE_ALIVE ? life->other_end : life->other_protector;
 	struct words call, caller;
@@ -107,7 +108,8 @@ struct error *evidence_doubt_order(const struct crash *crash, struct finding *fi
 	if (other == TIMELINE_ALIVE)
 		return evidence_doubt(finding, "some of the calls ran at the same time: their order is not known");
 	return evidence_doubt(finding, "%s by thread %" PRIu32 " in %s ran at the same time%s: the order is not known",
-			      words_call(&call, &events[other]), events[other].tid, words_caller(&caller, crash, other),
+			      words_call(&call, &events[other]), events[other].tid,
+			      words_caller(&caller, biography, other),
 			      memory_event_failed(&events[other]) ? " or failed, and may have acted" : "");
 }
 

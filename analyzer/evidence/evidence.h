@@ -15,11 +15,11 @@ const struct life *evidence_ended_life(const struct crash *crash);
 
 /* True when nothing tells the callers of two biography events apart: they lie in the same module, or, where that is not
  * known, made them in the same thread. */
-bool evidence_same_party(const struct crash *crash, size_t first, size_t second);
+bool evidence_same_party(const struct biography *biography, size_t first, size_t second);
 
 /* Adds the call of biography event `index`: what it was, by whom, when, between which markers. */
-struct error *evidence_add_call(const struct crash *crash, struct finding *finding, size_t index,
-				const char *what) must_check;
+struct error *evidence_add_call(const struct crash *crash, const struct biography *biography, struct finding *finding,
+				size_t index, const char *what) must_check;
 
 /* Adds the fault itself. */
 struct error *evidence_add_fault(const struct crash *crash, struct finding *finding) must_check;
@@ -31,7 +31,7 @@ struct error *evidence_weigh(const struct crash *crash, struct finding *finding,
 			     const char *consequence) must_check;
 
 /* What the record leaves open about the end or the protection of a life (struct life): nothing then is proven. */
-struct error *evidence_doubt_order(const struct crash *crash, struct finding *finding,
+struct error *evidence_doubt_order(const struct biography *biography, struct finding *finding,
 				   const struct life *life) must_check;
 
 /* Lowers to `likely` and adds what speaks against the finding. */

@@ -13,18 +13,16 @@ struct loss {
 };
 
 /* The call was made by the C library or an allocator for itself: what called the wrapper is a library, too. */
-static bool by_allocator(const struct crash *crash, size_t index)
+static bool by_allocator(const struct biography *biography, size_t index)
 {
-	const struct event_stack *stack = &crash->facts.biography.contexts[index].stack;
+	const struct event_stack *stack = &biography->contexts[index].stack;
 
 	return stack->frame_count > 1 && event_stack_is_library(&stack->frames[1]);
 }
 
 /* The newest discard of the page in that life. */
-static size_t last_discard(const struct crash *crash, const struct life *life)
+static size_t last_discard(const struct biography *biography, const struct life *life)
 {
-	const struct biography *biography = &crash->facts.biography;
-
 	for (size_t i = biography->event_count; i-- > life->born + 1;) {
 		struct memory_effect effect = memory_event_effect(&biography->events[i]);
 
@@ -36,17 +34,16 @@ static size_t last_discard(const struct crash *crash, const struct life *life)
 }
 
 /* An earlier mapping at the address that the program had unmapped. */
-static size_t earlier_unmapping(const struct crash *crash, const struct life *life)
+static size_t earlier_unmapping(const struct biography *biography, const struct life *life)
 {
-	const struct biography *biography = &crash->facts.biography;
 	size_t found = SIZE_MAX;
 
 	for (size_t i = 0; i < biography->timeline.life_count; i++) {
 		const struct life *other = &biography->timeline.lives[i];
 
 		if (other->died == TIMELINE_ALIVE || other->died >= life->born || biography->address < other->start ||
-		    biography->address >= other->end || evidence_is_loader_scratch(crash, other) ||
-		    evidence_by_dynamic_linker(crash, other->died) || by_allocator(crash, other->died))
+		    biography->address >= other->end || evidence_is_loader_scratch(biography, other) ||
+		    evidence_by_dynamic_linker(biography, other->died) || by_allocator(biography, other->died))
 			continue;
 		if (found == SIZE_MAX || other->died > found)
 			found = other->died;
@@ -55,13 +52,12 @@ static size_t earlier_unmapping(const struct crash *crash, const struct life *li
 }
 
 /* The pointer to the word stands in the same mapping: then it was stored there since that was made. */
-static bool is_led_to_since(const struct crash *seen, const struct life *life)
+static bool is_led_to_since(const struct pointer_path *path, const struct timeline *timeline, const struct life *life)
 {
 	uint64_t start, end;
 
-	timeline_mapping_range(&seen->facts.biography.timeline, life, &start, &end);
-	return seen->facts.path.count > 1 && seen->facts.path.words[1].address >= start &&
-	       seen->facts.path.words[1].address < end;
+	timeline_mapping_range(timeline, life, &start, &end);
+	return path->count > 1 && path->words[1].address >= start && path->words[1].address < end;
 }
 
 /* What stands there was stored by the new owner, or this is the old one's pointer to it; a discarded page is nobody's
@@ -71,23 +67,22 @@ static bool may_be_emptied(const struct memory_view *view)
 	return view->role == VIEW_NEARBY || (!view->value && view->surroundings_are_zero);
 }
 
-/* `seen`: the crash through the view. */
-static bool find_loss(const struct crash *seen, const struct memory_view *view, struct loss *ret)
+static bool find_loss(const struct crash *crash, const struct memory_view *view, struct loss *ret)
 {
-	const struct life *life = evidence_life_at_death(seen), *under;
+	const struct life *life = evidence_life_at_death(crash, &view->biography), *under;
 	const struct memory_event *born;
 
 	if (!life)
 		return false;
-	born = &seen->facts.biography.events[life->born];
-	ret->call = may_be_emptied(view) ? last_discard(seen, life) : SIZE_MAX;
-	if (ret->call != SIZE_MAX && !by_allocator(seen, ret->call) &&
-	    (!born->file_id || seen->facts.biography.events[ret->call].args[2] == MADV_REMOVE)) {
+	born = &view->biography.events[life->born];
+	ret->call = may_be_emptied(view) ? last_discard(&view->biography, life) : SIZE_MAX;
+	if (ret->call != SIZE_MAX && !by_allocator(&view->biography, ret->call) &&
+	    (!born->file_id || view->biography.events[ret->call].args[2] == MADV_REMOVE)) {
 		ret->what = "emptied by";
 		return true;
 	}
-	under = evidence_is_placed_over(born) && !evidence_by_dynamic_linker(seen, life->born)
-			? evidence_life_under(seen, life)
+	under = evidence_is_placed_over(born) && !evidence_by_dynamic_linker(&view->biography, life->born)
+			? evidence_life_under(&view->biography, life)
 			: NULL;
 	if (under && under->protection != PROT_NONE) {
 		ret->call = life->born;
@@ -96,23 +91,23 @@ static bool find_loss(const struct crash *seen, const struct memory_view *view, 
 	}
 	/* A null pointer between other data is its owner's. */
 	if (view->role != VIEW_SOURCE || (!view->value && !view->surroundings_are_zero) ||
-	    by_allocator(seen, life->born) || evidence_by_dynamic_linker(seen, life->born) ||
-	    is_led_to_since(seen, life))
+	    by_allocator(&view->biography, life->born) || evidence_by_dynamic_linker(&view->biography, life->born) ||
+	    is_led_to_since(&crash->facts.path, &view->biography.timeline, life))
 		return false;
-	ret->call = earlier_unmapping(seen, life);
+	ret->call = earlier_unmapping(&view->biography, life);
 	ret->what = "unmapped, and mapped anew since, by";
 	return ret->call != SIZE_MAX;
 }
 
-static struct error *tell(const struct crash *seen, const struct memory_view *view, const struct loss *loss,
+static struct error *tell(const struct crash *crash, const struct memory_view *view, const struct loss *loss,
 			  struct finding *finding)
 {
-	const struct memory_event *call = &seen->facts.biography.events[loss->call];
+	const struct memory_event *call = &view->biography.events[loss->call];
 	struct words caller, when;
 	struct error *err;
 
-	words_caller(&caller, seen, loss->call);
-	words_before_crash(&when, seen, call->exit_ns);
+	words_caller(&caller, &view->biography, loss->call);
+	words_before_crash(&when, crash, call->exit_ns);
 	if (view->role == VIEW_SOURCE)
 		err = evidence_doubt(finding,
 				     "the pointer was read from 0x%" PRIx64
@@ -134,13 +129,12 @@ struct error *evidence_weigh_lost(const struct crash *crash, struct finding *fin
 {
 	for (size_t i = 0; i < crash->facts.view_count; i++) {
 		const struct memory_view *view = &crash->facts.views[i];
-		const struct crash seen = evidence_through_view(crash, view);
 		struct loss loss;
 
 		if (view->role == VIEW_CODE)
 			continue;
-		if (find_loss(&seen, view, &loss))
-			return tell(&seen, view, &loss, finding);
+		if (find_loss(crash, view, &loss))
+			return tell(crash, view, &loss, finding);
 	}
 	return NULL;
 }

@@ -6,13 +6,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-const struct life *evidence_life_at_death(const struct crash *crash)
+const struct life *evidence_life_at_death(const struct crash *crash, const struct biography *biography)
 {
-	const struct biography *biography = &crash->facts.biography;
 	const struct life *life;
 
-	if (!crash->facts.has_biography)
-		return NULL;
 	life = timeline_last_life(&biography->timeline, biography->address);
 	if (life && life->died != TIMELINE_ALIVE &&
 	    (!crash->record.time_ns || biography->events[life->died].exit_ns <= crash->record.time_ns))
@@ -20,8 +17,8 @@ const struct life *evidence_life_at_death(const struct crash *crash)
 	return life;
 }
 
-struct error *evidence_weigh_gaps(const struct crash *crash, struct finding *finding, uint64_t from_ns,
-				  const char *consequence)
+struct error *evidence_weigh_gaps(const struct crash *crash, const struct biography *biography, struct finding *finding,
+				  uint64_t from_ns, const char *consequence)
 {
 	const struct gap *gap = NULL;
 	struct error *err = NULL;
@@ -38,7 +35,7 @@ struct error *evidence_weigh_gaps(const struct crash *crash, struct finding *fin
 						      : "the recording began later or ended earlier",
 						  consequence);
 	}
-	if (!err && crash->facts.biography.truncated) {
+	if (!err && biography->truncated) {
 		if (finding->confidence > CONFIDENCE_LIKELY)
 			finding->confidence = CONFIDENCE_LIKELY;
 		err = finding_add_missing(finding, "the older history of this memory, which is too long to be read: %s",
@@ -58,9 +55,9 @@ static bool is_dynamic_linker(const char *module)
 	       strncmp(name, "ld-2.", 5) == 0 || strncmp(name, "ld.so", 5) == 0 || strncmp(name, "ld64.so", 7) == 0;
 }
 
-bool evidence_by_dynamic_linker(const struct crash *crash, size_t index)
+bool evidence_by_dynamic_linker(const struct biography *biography, size_t index)
 {
-	const struct event_context *context = &crash->facts.biography.contexts[index];
+	const struct event_context *context = &biography->contexts[index];
 	const struct symbol *symbol = context->at.module ? &context->at : &context->caller;
 
 	if (symbol->module && is_dynamic_linker(symbol->module))
@@ -130,9 +127,9 @@ const char *evidence_spot(struct words *words, const struct file_spot *spot)
 	return words->text;
 }
 
-static const struct symbol *party_of(const struct crash *crash, size_t index)
+static const struct symbol *party_of(const struct biography *biography, size_t index)
 {
-	const struct event_context *context = &crash->facts.biography.contexts[index];
+	const struct event_context *context = &biography->contexts[index];
 
 	if (context->jumper.module || context->caller.module)
 		return context->jumper.module ? &context->jumper : &context->caller;
@@ -141,9 +138,9 @@ static const struct symbol *party_of(const struct crash *crash, size_t index)
 											       : &context->at;
 }
 
-enum evidence_parties evidence_parties(const struct crash *crash, size_t first, size_t second)
+enum evidence_parties evidence_parties(const struct biography *biography, size_t first, size_t second)
 {
-	const struct symbol *a = party_of(crash, first), *b = party_of(crash, second);
+	const struct symbol *a = party_of(biography, first), *b = party_of(biography, second);
 
 	if (!a->module || !b->module)
 		return PARTIES_UNKNOWN;
@@ -181,9 +178,8 @@ bool evidence_is_placed_over(const struct memory_event *event)
 	}
 }
 
-const struct life *evidence_life_under(const struct crash *crash, const struct life *over)
+const struct life *evidence_life_under(const struct biography *biography, const struct life *over)
 {
-	const struct biography *biography = &crash->facts.biography;
 	const struct life *under = NULL;
 
 	for (size_t i = 0; i < biography->timeline.life_count; i++) {
@@ -193,15 +189,6 @@ const struct life *evidence_life_under(const struct crash *crash, const struct l
 			under = life;
 	}
 	return under;
-}
-
-struct crash evidence_through_view(const struct crash *crash, const struct memory_view *view)
-{
-	struct crash seen = *crash;
-
-	seen.facts.biography = view->biography;
-	seen.facts.has_biography = true;
-	return seen;
 }
 
 struct error *evidence_add_view(struct finding *finding, const struct memory_view *view)
@@ -216,26 +203,26 @@ struct error *evidence_add_view(struct finding *finding, const struct memory_vie
 				    view->page_is_zero ? "; its whole page is zero" : "");
 }
 
-bool evidence_is_loader_scratch(const struct crash *crash, const struct life *life)
+bool evidence_is_loader_scratch(const struct biography *biography, const struct life *life)
 {
-	const char *file = crash->facts.biography.contexts[life->born].file;
+	const char *file = biography->contexts[life->born].file;
 
 	return life->died != TIMELINE_ALIVE && file && strcmp(words_base_name(file), "ld.so.cache") == 0 &&
-	       crash->facts.biography.events[life->born].tid == crash->facts.biography.events[life->died].tid;
+	       biography->events[life->born].tid == biography->events[life->died].tid;
 }
 
-const struct life *evidence_before_scratch(const struct crash *crash, const struct life *life)
+const struct life *evidence_before_scratch(const struct biography *biography, const struct life *life)
 {
-	const struct timeline *timeline = &crash->facts.biography.timeline;
+	const struct timeline *timeline = &biography->timeline;
 
-	while (life && evidence_is_loader_scratch(crash, life)) {
+	while (life && evidence_is_loader_scratch(biography, life)) {
 		const struct life *before = NULL;
 
 		for (size_t i = 0; i < timeline->life_count; i++) {
 			const struct life *other = &timeline->lives[i];
 
-			if (other->born < life->born && crash->facts.biography.address >= other->start &&
-			    crash->facts.biography.address < other->end && (!before || other->born > before->born))
+			if (other->born < life->born && biography->address >= other->start &&
+			    biography->address < other->end && (!before || other->born > before->born))
 				before = other;
 		}
 		life = before;

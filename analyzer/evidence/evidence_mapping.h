@@ -9,15 +9,15 @@
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/words.h"
 
-/* The recorded life of the biography's address at the moment of the death: one that has not ended, or that was ended by
- * a call that had not returned by then (then the core need not have the page any more, and it was there for the fault).
- * NULL when nothing was recorded there. */
-const struct life *evidence_life_at_death(const struct crash *crash);
+/* The recorded life of the biography's address (the fault's own, or a view's) at the moment of the death: one that has
+ * not ended, or that was ended by a call that had not returned by then (then the core need not have the page any more,
+ * and it was there for the fault). NULL when nothing was recorded there. */
+const struct life *evidence_life_at_death(const struct crash *crash, const struct biography *biography);
 
 /* Lowers to `likely`, with the reason, where something between `from_ns` and the crash was not recorded. As
  * evidence_weigh(), but asks for nothing that only holds for unmapped pages. */
-struct error *evidence_weigh_gaps(const struct crash *crash, struct finding *finding, uint64_t from_ns,
-				  const char *consequence) must_check;
+struct error *evidence_weigh_gaps(const struct crash *crash, const struct biography *biography, struct finding *finding,
+				  uint64_t from_ns, const char *consequence) must_check;
 
 /* How two callers of recorded calls are related, as far as can be told. */
 enum evidence_parties {
@@ -26,7 +26,7 @@ enum evidence_parties {
 	PARTIES_SAME_MODULE,   /* two functions of one file */
 	PARTIES_STRANGERS,     /* two files */
 };
-enum evidence_parties evidence_parties(const struct crash *crash, size_t first, size_t second);
+enum evidence_parties evidence_parties(const struct biography *biography, size_t first, size_t second);
 
 /* A madvise after which anonymous memory reads as zero. */
 bool evidence_discards(const struct memory_event *event);
@@ -35,17 +35,13 @@ bool evidence_discards(const struct memory_event *event);
 bool evidence_is_placed_over(const struct memory_event *event);
 
 /* The life at the biography's address that the birth of `over` ended; NULL for none. */
-const struct life *evidence_life_under(const struct crash *crash, const struct life *over);
-
-/* The crash with a view in the place of its biography, so that what is said here of the fault's page can be said of the
- * view's. It borrows everything and must not be released. */
-struct crash evidence_through_view(const struct crash *crash, const struct memory_view *view);
+const struct life *evidence_life_under(const struct biography *biography, const struct life *over);
 
 /* "mapped" and so on, of a view: the word that the pointer was read from, as evidence. */
 struct error *evidence_add_view(struct finding *finding, const struct memory_view *view) must_check;
 
 /* The call of biography event `index` was made by the dynamic linker itself, not by the program through it. */
-bool evidence_by_dynamic_linker(const struct crash *crash, size_t index);
+bool evidence_by_dynamic_linker(const struct biography *biography, size_t index);
 
 /* The life that ended at the fault's address, when it was a part of a file that the dynamic linker unmapped or that
  * held code, and crash->facts.unloaded says which; else NULL. A file that a program mapped and unmapped by itself is no
@@ -72,10 +68,10 @@ const char *evidence_unloaded_function(struct words *words, const struct crash *
 
 /* A file that the dynamic linker read and unmapped before the program began (/etc/ld.so.cache): nobody keeps a pointer
  * into it. */
-bool evidence_is_loader_scratch(const struct crash *crash, const struct life *life);
+bool evidence_is_loader_scratch(const struct biography *biography, const struct life *life);
 
 /* `life`, or the one before it at the biography's address that is no loader scratch; NULL when there is none. */
-const struct life *evidence_before_scratch(const struct crash *crash, const struct life *life);
+const struct life *evidence_before_scratch(const struct biography *biography, const struct life *life);
 
 /* The code that faulted: "victim write_it+0x12 (x.c:10)", or "code at 0x…". */
 const char *evidence_faulting_code(struct words *words, const struct crash *crash);

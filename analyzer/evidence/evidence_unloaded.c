@@ -19,7 +19,7 @@ static bool is_library(const struct file_spot *spot)
 
 const struct life *evidence_unloaded_life(const struct crash *crash)
 {
-	const struct life *life = evidence_before_scratch(crash, evidence_ended_life(crash));
+	const struct life *life = evidence_before_scratch(&crash->facts.biography, evidence_ended_life(crash));
 	const struct memory_event *died;
 
 	if (!life || life->died == TIMELINE_ALIVE || !crash->facts.unloaded.path || !is_library(&crash->facts.unloaded))
@@ -27,7 +27,7 @@ const struct life *evidence_unloaded_life(const struct crash *crash)
 	died = &crash->facts.biography.events[life->died];
 	if (died->kind != MEMORY_MUNMAP)
 		return NULL;
-	if (evidence_by_dynamic_linker(crash, life->died))
+	if (evidence_by_dynamic_linker(&crash->facts.biography, life->died))
 		return life;
 	/* A loader of the program's own. */
 	return life->protection >= 0 && (life->protection & PROT_EXEC) ? life : NULL;
@@ -36,12 +36,13 @@ const struct life *evidence_unloaded_life(const struct crash *crash)
 struct error *evidence_add_unloading(const struct crash *crash, struct finding *finding, const struct life *life)
 {
 	struct words spot;
-	struct error *err = evidence_add_call(crash, finding, life->born, "loaded");
+	struct error *err = evidence_add_call(crash, &crash->facts.biography, finding, life->born, "loaded");
 
 	if (!err)
-		err = evidence_add_call(crash, finding, life->died,
-					evidence_by_dynamic_linker(crash, life->died) ? "unloaded (dlclose)"
-										      : "unloaded");
+		err = evidence_add_call(crash, &crash->facts.biography, finding, life->died,
+					evidence_by_dynamic_linker(&crash->facts.biography, life->died)
+						? "unloaded (dlclose)"
+						: "unloaded");
 	if (!err)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.fault.address,
 					   "0x%" PRIx64 " was %s", crash->facts.fault.address,
@@ -57,8 +58,8 @@ struct error *evidence_weigh_unloading(const struct crash *crash, struct finding
 		evidence_weigh(crash, finding, born->enter_ns, "something else may have come and gone there unseen");
 
 	if (!err)
-		err = evidence_doubt_order(crash, finding, life);
-	if (!err && !evidence_by_dynamic_linker(crash, life->died))
+		err = evidence_doubt_order(&crash->facts.biography, finding, life);
+	if (!err && !evidence_by_dynamic_linker(&crash->facts.biography, life->died))
 		err = evidence_doubt(finding, "it was not the dynamic linker that unmapped the file");
 	return err;
 }

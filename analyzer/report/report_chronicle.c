@@ -154,7 +154,7 @@ static json_t *line_json(const struct crash *crash, const struct report_line *li
 	} else {
 		kind = "mapping";
 		words_call(&text, &biography->events[line->event]);
-		words_caller(&caller, crash, line->event);
+		words_caller(&caller, &crash->facts.biography, line->event);
 		stack = &biography->contexts[line->event].stack;
 		file = biography->contexts[line->event].file;
 		id = biography->events[line->event].id;

@@ -120,7 +120,7 @@ static void write_event(const struct crash *crash, size_t index, FILE *out)
 		markup_html(context->file, out);
 	}
 	fprintf(out, "</td><td>thread %" PRIu32 " in <code>", event->tid);
-	markup_html(words_caller(&words, crash, index), out);
+	markup_html(words_caller(&words, &crash->facts.biography, index), out);
 	fputs("</code>", out);
 	report_html_event_stack(&context->stack, out);
 	fputs("</td></tr>\n", out);

@@ -147,12 +147,12 @@ static void draw_life(const struct picture *picture, const struct life *life, co
 	markup_html_format(out, "0x%" PRIx64 "-0x%" PRIx64 ": ", life->start, life->end);
 	markup_html(words_call(&words, &picture->timeline->events[life->born]), out);
 	fputs(", by ", out);
-	markup_html(words_caller(&caller, picture->crash, life->born), out);
+	markup_html(words_caller(&caller, &picture->crash->facts.biography, life->born), out);
 	if (life->died != TIMELINE_ALIVE) {
 		fputs("; ended by ", out);
 		markup_html(words_call(&words, &picture->timeline->events[life->died]), out);
 		fputs(", ", out);
-		markup_html(words_caller(&caller, picture->crash, life->died), out);
+		markup_html(words_caller(&caller, &picture->crash->facts.biography, life->died), out);
 	}
 	fputs("</title></rect>\n", out);
 }

@@ -208,7 +208,7 @@ static void write_event(const struct crash *crash, const struct report_style *st
 		inert_write(context->file, out);
 	}
 	fprintf(out, "\n  %12s    by thread %" PRIu32 " in ", "", event->tid);
-	inert_write(words_caller(&caller, crash, index), out);
+	inert_write(words_caller(&caller, &crash->facts.biography, index), out);
 	fputc('\n', out);
 	report_write_event_stack(&context->stack, report_named_frame(context), STACK_INDENT, style->all, out);
 }

@@ -217,17 +217,17 @@ static void offender_names_code(void **state)
 	struct words words;
 
 	(void)state;
-	assert_string_equal(words_offender(&words, &crash, 0), "libc++.so munmap");
+	assert_string_equal(words_offender(&words, &crash.facts.biography, 0), "libc++.so munmap");
 	context.caller = (struct symbol){.module = (char *)"/opt/lib (copy).so", .module_offset = 0x1234};
-	assert_string_equal(words_offender(&words, &crash, 0), "lib (copy).so+0x1234");
+	assert_string_equal(words_offender(&words, &crash.facts.biography, 0), "lib (copy).so+0x1234");
 	context.jumper = (struct symbol){.module = (char *)"/opt/libdepot.so",
 					 .function = (char *)"depot_close",
 					 .function_offset = 4,
 					 .file = (char *)"depot.c",
 					 .line = 9};
-	assert_string_equal(words_offender(&words, &crash, 0), "libdepot.so depot_close");
+	assert_string_equal(words_offender(&words, &crash.facts.biography, 0), "libdepot.so depot_close");
 	context = (struct event_context){0};
-	assert_null(words_offender(&words, &crash, 0));
+	assert_null(words_offender(&words, &crash.facts.biography, 0));
 }
 
 static void function_that_died_stands_in(void **state)

@@ -166,23 +166,23 @@ static void callers(void **state)
 	struct crash crash = {.facts = {.biography = {.events = &event, .contexts = &context, .event_count = 1}}};
 
 	(void)state;
-	assert_string_equal(words_caller(&words, &crash, 0), "the kernel");
-	assert_null(words_caller_module(&words, &crash, 0));
+	assert_string_equal(words_caller(&words, &crash.facts.biography, 0), "the kernel");
+	assert_null(words_caller_module(&words, &crash.facts.biography, 0));
 	event.ip = 0x401000;
-	assert_string_equal(words_caller(&words, &crash, 0), "code at 0x401000");
+	assert_string_equal(words_caller(&words, &crash.facts.biography, 0), "code at 0x401000");
 	context.at = (struct symbol){.module = (char *)"/lib/libc.so.6", .function = (char *)"munmap"};
-	assert_string_equal(words_caller(&words, &crash, 0), "libc.so.6 munmap+0x0");
+	assert_string_equal(words_caller(&words, &crash.facts.biography, 0), "libc.so.6 munmap+0x0");
 	/* Where the call was made is not who made it. */
-	assert_null(words_caller_module(&words, &crash, 0));
+	assert_null(words_caller_module(&words, &crash.facts.biography, 0));
 	context.caller = (struct symbol){
 		.module = (char *)"/opt/libwalker.so", .function = (char *)"walker_step", .function_offset = 0x12};
-	assert_string_equal(words_caller(&words, &crash, 0), "libwalker.so walker_step+0x12");
-	assert_string_equal(words_caller_module(&words, &crash, 0), "libwalker.so");
+	assert_string_equal(words_caller(&words, &crash.facts.biography, 0), "libwalker.so walker_step+0x12");
+	assert_string_equal(words_caller_module(&words, &crash.facts.biography, 0), "libwalker.so");
 	context.jumper = (struct symbol){
 		.module = (char *)"/opt/libdepot.so", .function = (char *)"depot_close", .function_offset = 4};
-	assert_string_equal(words_caller(&words, &crash, 0),
+	assert_string_equal(words_caller(&words, &crash.facts.biography, 0),
 			    "libdepot.so depot_close+0x4, called by libwalker.so walker_step+0x12");
-	assert_string_equal(words_caller_module(&words, &crash, 0), "libdepot.so");
+	assert_string_equal(words_caller_module(&words, &crash.facts.biography, 0), "libdepot.so");
 }
 
 static void protections(void **state)
