@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/code/code_instruction.h"
 
-static uint64_t cut(uint64_t value, unsigned bits)
-{
-	return bits >= 64 ? value : value & ((1ULL << bits) - 1);
-}
-
 bool code_static_address(const struct code_instruction *instruction, const struct code_operand *operand,
 			 uint64_t *ret_address)
 {
@@ -16,7 +11,7 @@ bool code_static_address(const struct code_instruction *instruction, const struc
 	*ret_address = (uint64_t)memory->displacement;
 	if (memory->is_pc_relative)
 		*ret_address += instruction->address + instruction->length;
-	*ret_address = cut(*ret_address, memory->address_bits);
+	*ret_address = code_lowest_bits(*ret_address, memory->address_bits);
 	return true;
 }
 
@@ -32,10 +27,10 @@ bool code_operand_address(const struct code_instruction *instruction, const stru
 	if (memory->is_pc_relative)
 		address += instruction->address + instruction->length;
 	if (memory->base >= 0)
-		address += cut(registers[memory->base], memory->address_bits);
+		address += code_lowest_bits(registers[memory->base], memory->address_bits);
 	if (memory->index >= 0)
-		address += cut(registers[memory->index], memory->index_bits) * memory->scale;
-	address = cut(address, memory->address_bits);
+		address += code_lowest_bits(registers[memory->index], memory->index_bits) * memory->scale;
+	address = code_lowest_bits(address, memory->address_bits);
 	if (memory->segment >= 0)
 		address += registers[memory->segment];
 	*ret_address = address + (uint64_t)(int64_t)memory->stack_shift;
@@ -46,5 +41,5 @@ uint64_t code_operand_register(const struct code_operand *operand, const uint64_
 {
 	uint64_t value = operand->reg < 0 ? 0 : registers[operand->reg];
 
-	return cut(operand->is_high_byte ? value >> 8 : value, operand->bits);
+	return code_lowest_bits(operand->is_high_byte ? value >> 8 : value, operand->bits);
 }

@@ -143,6 +143,11 @@ struct code_instruction {
 	struct code_operand operands[CODE_OPERANDS];
 };
 
+static inline uint64_t code_lowest_bits(uint64_t value, unsigned bits)
+{
+	return bits >= 64 ? value : value & ((1ULL << bits) - 1);
+}
+
 /* The address that the operand names by itself, whatever registers hold: relative to the code, or a constant. False for
  * others; an index, which may be added, is not looked at. */
 bool code_static_address(const struct code_instruction *instruction, const struct code_operand *operand,

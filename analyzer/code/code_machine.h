@@ -44,6 +44,20 @@ enum code_call {
 /* What is looked at of a stub of the linkage table. */
 #define CODE_STUB_BYTES 11
 
+/* A stub of the linkage table in a text; offsets are of its bytes. */
+struct code_stub {
+	size_t start, jump; /* it may be entered anywhere from its first byte to its jump */
+	uint64_t slot;	    /* address of the word that it jumps through */
+};
+
+/* A call or a jump in a text, by its look alone: it could be the middle of another instruction. */
+struct code_transfer {
+	size_t at, length; /* offset and bytes */
+	bool is_call;
+	bool through_slot;
+	uint64_t to; /* the target, or the slot's address */
+};
+
 struct code_machine {
 	const char *name;
 	uint16_t elf_machine; /* EM_* */
@@ -62,6 +76,10 @@ struct code_machine {
 	enum code_call (*call_before)(const uint8_t before[CODE_CALL_BYTES], uint64_t return_address, uint64_t *ret);
 	/* A stub that jumps through a slot of the linkage table. */
 	bool (*stub_slot)(const uint8_t bytes[CODE_STUB_BYTES], uint64_t address, uint64_t *ret_slot);
+	/* The first one at or behind offset `from` of a text that lies at `address`. False: there is none. */
+	bool (*next_stub)(const uint8_t *bytes, size_t size, uint64_t address, size_t from, struct code_stub *ret);
+	bool (*next_transfer)(const uint8_t *bytes, size_t size, uint64_t address, size_t from,
+			      struct code_transfer *ret);
 };
 
 extern const struct code_machine code_machine_x86;

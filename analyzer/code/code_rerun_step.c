@@ -1,215 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* What an instruction does, as far as pointers and the ways that are taken hang on it. */
 #include "analyzer/code/code_origin.h"
-#include "analyzer/code/code_rerun.h"
+#include "analyzer/code/code_rerun_state.h"
 
 static const struct code_rerun_value unknown;
-
-static uint64_t cut(uint64_t value, unsigned bits)
-{
-	return bits >= 64 ? value : value & ((1ull << bits) - 1);
-}
-
-static uint32_t mixed(uint32_t from)
-{
-	return from ? CODE_RERUN_MIXED : 0;
-}
-
-static uint64_t extend_sign(uint64_t value, unsigned bits)
-{
-	return bits >= 64 ? value : (uint64_t)((int64_t)(value << (64 - bits)) >> (64 - bits));
-}
-
-/* ---- registers and memory ---- */
-
-static struct code_rerun_value read_number(const struct code_rerun *rerun, int number, unsigned bits)
-{
-	struct code_rerun_value value;
-
-	if (number < 0)
-		return unknown;
-	value = rerun->registers[number];
-	value.value = cut(value.value, bits);
-	value.from = bits == 64 ? value.from : mixed(value.from);
-	return value;
-}
-
-static struct code_rerun_value read_register(const struct code_rerun *rerun, const struct code_operand *operand)
-{
-	return operand->is_high_byte ? unknown : read_number(rerun, operand->reg, operand->bits);
-}
-
-/* A write of half a register clears the rest; of less, it keeps it (AMD64 manual, volume 1, 3.1.2). */
-static void write_register(struct code_rerun *rerun, const struct code_operand *operand, struct code_rerun_value value)
-{
-	unsigned bits = operand->bits;
-	struct code_rerun_value *to;
-
-	if (operand->reg < 0)
-		return;
-	to = &rerun->registers[operand->reg];
-	if (operand->is_high_byte) {
-		*to = unknown;
-	} else if (bits < 32) {
-		to->value = (to->value & ~cut(~0ull, bits)) | cut(value.value, bits);
-		to->known &= value.known;
-		to->from = mixed(to->from | value.from);
-	} else {
-		*to = value;
-		to->value = cut(value.value, bits);
-		to->from = bits == 64 ? value.from : mixed(value.from);
-	}
-}
-
-static bool address_of(const struct code_rerun *rerun, const struct code_instruction *code,
-		       const struct code_memory *memory, uint64_t *ret, uint32_t *ret_through)
-{
-	struct code_rerun_value base = {.known = true}, index = {.known = true};
-
-	uint64_t segment = memory->segment == CORE_FS_BASE ? rerun->registers[CORE_FS_BASE].value : 0;
-
-	if (memory->segment == CORE_GS_BASE ||
-	    (memory->segment == CORE_FS_BASE && !rerun->registers[CORE_FS_BASE].known))
-		return false;
-	if (memory->is_pc_relative)
-		base.value = code->address + code->length;
-	else if (memory->base != CODE_REGISTER_NONE)
-		base = read_number(rerun, memory->base, memory->address_bits);
-	if (memory->index != CODE_REGISTER_NONE)
-		index = read_number(rerun, memory->index, memory->index_bits);
-	*ret = segment + base.value + index.value * memory->scale + (uint64_t)memory->displacement;
-	*ret_through = base.from ?: index.from;
-	return base.known && index.known;
-}
-
-static struct code_rerun_store *find_store(struct code_rerun *rerun, uint64_t word)
-{
-	for (size_t i = rerun->store_count; i-- > 0;) {
-		if (rerun->stores[i].address == word)
-			return &rerun->stores[i];
-	}
-	return NULL;
-}
-
-static uint32_t add_load(struct code_rerun *rerun, uint64_t address, uint64_t value, uint32_t through)
-{
-	if (rerun->load_count == CODE_RERUN_LOADS) {
-		rerun->stuck = true;
-		return 0;
-	}
-	rerun->loads[rerun->load_count] = (struct code_rerun_load){
-		.address = address, .value = value, .through = through == CODE_RERUN_MIXED ? 0 : through};
-	return rerun->load_count++;
-}
-
-static struct code_rerun_value read_memory(struct code_rerun *rerun, const struct code_instruction *code,
-					   const struct code_memory *memory, unsigned bits)
-{
-	const struct code_rerun_store *store;
-	struct code_rerun_value value = {.known = true};
-	uint32_t through = 0;
-	uint64_t address;
-
-	if (!address_of(rerun, code, memory, &address, &through) || bits > 64)
-		return unknown;
-	store = find_store(rerun, address & ~7ull);
-	if (store) {
-		if ((address & 7) * 8 + bits > 64)
-			return unknown;
-		value = store->value;
-		value.value = cut(value.value >> (address & 7) * 8, bits);
-		value.from = bits == 64 ? value.from : mixed(value.from);
-		return value;
-	}
-	if (bits == 64 && code_origin_read_word(rerun->core, address, &value.value)) {
-		value.from = add_load(rerun, address, value.value, through);
-		return value;
-	}
-	value.known = core_read(rerun->core, address, &value.value, bits / 8) == bits / 8;
-	value.from = CODE_RERUN_MIXED;
-	return value;
-}
-
-static void write_word(struct code_rerun *rerun, uint64_t word, struct code_rerun_value value)
-{
-	struct code_rerun_store *store = find_store(rerun, word);
-
-	if (!store && rerun->store_count == CODE_RERUN_STORES) {
-		rerun->stuck = true;
-		return;
-	}
-	if (!store)
-		store = &rerun->stores[rerun->store_count++];
-	*store = (struct code_rerun_store){.address = word, .value = value};
-}
-
-static void write_memory(struct code_rerun *rerun, const struct code_instruction *code,
-			 const struct code_memory *memory, unsigned bits, struct code_rerun_value value)
-{
-	struct code_rerun_value whole = {.known = true};
-	const struct code_rerun_store *store;
-	uint32_t through;
-	uint64_t address;
-	unsigned shift;
-
-	/* Where it goes is not known: what is read from the core holds all the same, since it was done before. */
-	if (!address_of(rerun, code, memory, &address, &through))
-		return;
-	shift = (address & 7) * 8;
-	if (bits == 64 && shift == 0) {
-		write_word(rerun, address, value);
-		return;
-	}
-	store = find_store(rerun, address & ~7ull);
-	if (store)
-		whole = store->value;
-	else if (!code_origin_read_word(rerun->core, address & ~7ull, &whole.value))
-		whole.known = false;
-	if (bits > 64 || shift + bits > 64) {
-		for (uint64_t at = address & ~7ull; at < address + bits / 8; at += 8)
-			write_word(rerun, at, unknown);
-		return;
-	}
-	whole.value = (whole.value & ~(cut(~0ull, bits) << shift)) | cut(value.value, bits) << shift;
-	whole.known &= value.known;
-	whole.from = store ? mixed(whole.from | value.from) : CODE_RERUN_MIXED;
-	write_word(rerun, address & ~7ull, whole);
-}
-
-static struct code_rerun_value read_operand(struct code_rerun *rerun, const struct code_instruction *code,
-					    unsigned number)
-{
-	const struct code_operand *operand = &code->operands[number];
-
-	switch (operand->kind) {
-	case CODE_OPERAND_REGISTER:
-		return read_register(rerun, operand);
-	case CODE_OPERAND_MEMORY:
-		return read_memory(rerun, code, &operand->memory, operand->bits);
-	case CODE_OPERAND_IMMEDIATE:
-		return (struct code_rerun_value){.value = operand->immediate, .known = true};
-	default:
-		return unknown;
-	}
-}
-
-static void write_operand(struct code_rerun *rerun, const struct code_instruction *code, unsigned number,
-			  struct code_rerun_value value)
-{
-	const struct code_operand *operand = &code->operands[number];
-
-	if (operand->kind == CODE_OPERAND_REGISTER)
-		write_register(rerun, operand, value);
-	else if (operand->kind == CODE_OPERAND_MEMORY)
-		write_memory(rerun, code, &operand->memory, operand->bits, value);
-}
 
 /* ---- flags ---- */
 
 static void set_flags(struct code_rerun *rerun, bool known, uint64_t result, unsigned bits)
 {
 	rerun->flags_known = known;
-	rerun->zero = cut(result, bits) == 0;
+	rerun->zero = code_lowest_bits(result, bits) == 0;
 	rerun->sign = result >> (bits - 1) & 1;
 	rerun->carry = rerun->overflow = false;
 }
@@ -217,8 +18,8 @@ static void set_flags(struct code_rerun *rerun, bool known, uint64_t result, uns
 static void set_flags_sum(struct code_rerun *rerun, struct code_rerun_value a, struct code_rerun_value b,
 			  bool is_difference, unsigned bits)
 {
-	uint64_t x = cut(a.value, bits), y = cut(b.value, bits);
-	uint64_t result = cut(is_difference ? x - y : x + y, bits);
+	uint64_t x = code_lowest_bits(a.value, bits), y = code_lowest_bits(b.value, bits);
+	uint64_t result = code_lowest_bits(is_difference ? x - y : x + y, bits);
 	uint64_t overflow = is_difference ? (x ^ y) & (x ^ result) : ~(x ^ y) & (x ^ result);
 
 	set_flags(rerun, a.known && b.known, result, bits);
@@ -259,7 +60,7 @@ static bool condition(const struct code_rerun *rerun, enum code_condition code)
 static void compute(struct code_rerun *rerun, const struct code_instruction *code)
 {
 	enum code_op op = code->op;
-	struct code_rerun_value a = read_operand(rerun, code, 0), b = read_operand(rerun, code, 1), result;
+	struct code_rerun_value a = code_rerun_read(rerun, code, 0), b = code_rerun_read(rerun, code, 1), result;
 	unsigned bits = code->operands[0].bits;
 	bool is_sum = false;
 
@@ -290,7 +91,7 @@ static void compute(struct code_rerun *rerun, const struct code_instruction *cod
 	else
 		set_flags(rerun, result.known, result.value, bits);
 	if (op != CODE_OP_COMPARE && op != CODE_OP_TEST)
-		write_operand(rerun, code, 0, result);
+		code_rerun_write(rerun, code, 0, result);
 }
 
 /* inc and dec leave the carry alone. */
@@ -298,45 +99,45 @@ static void count(struct code_rerun *rerun, const struct code_instruction *code)
 {
 	const struct code_rerun_value one = {.value = 1, .known = true};
 	bool down = code->op == CODE_OP_DECREMENT, carry = rerun->carry;
-	struct code_rerun_value value = read_operand(rerun, code, 0);
+	struct code_rerun_value value = code_rerun_read(rerun, code, 0);
 	bool known = rerun->flags_known;
 
 	set_flags_sum(rerun, value, one, down, code->operands[0].bits);
 	rerun->carry = carry;
 	rerun->flags_known &= known;
 	value.value += down ? (uint64_t)-1 : 1;
-	write_operand(rerun, code, 0, value);
+	code_rerun_write(rerun, code, 0, value);
 }
 
 static void shift(struct code_rerun *rerun, const struct code_instruction *code)
 {
-	struct code_rerun_value value = read_operand(rerun, code, 0), by = read_operand(rerun, code, 1);
+	struct code_rerun_value value = code_rerun_read(rerun, code, 0), by = code_rerun_read(rerun, code, 1);
 	unsigned bits = code->operands[0].bits, amount = by.value & (bits == 64 ? 63 : 31);
 
 	value.known &= by.known;
-	value.from = mixed(value.from | by.from);
+	value.from = code_rerun_mixed(value.from | by.from);
 	if (amount >= bits)
 		value.known = false;
 	else if (code->op == CODE_OP_SHIFT_LEFT)
 		value.value <<= amount;
 	else if (code->op == CODE_OP_SHIFT_RIGHT)
-		value.value = cut(value.value, bits) >> amount;
+		value.value = code_lowest_bits(value.value, bits) >> amount;
 	else
-		value.value = (uint64_t)((int64_t)extend_sign(value.value, bits) >> amount);
+		value.value = (uint64_t)((int64_t)code_rerun_extend(value.value, bits) >> amount);
 	set_flags(rerun, false, value.value, bits);
-	write_operand(rerun, code, 0, value);
+	code_rerun_write(rerun, code, 0, value);
 }
 
 static void multiply(struct code_rerun *rerun, const struct code_instruction *code)
 {
 	unsigned first = code->visible_count == 3;
-	struct code_rerun_value a = read_operand(rerun, code, first), b = read_operand(rerun, code, first + 1);
+	struct code_rerun_value a = code_rerun_read(rerun, code, first), b = code_rerun_read(rerun, code, first + 1);
 
 	rerun->flags_known = false;
 	a.known &= b.known;
 	a.value *= b.value;
-	a.from = mixed(a.from | b.from);
-	write_operand(rerun, code, 0, a);
+	a.from = code_rerun_mixed(a.from | b.from);
+	code_rerun_write(rerun, code, 0, a);
 }
 
 static void push(struct code_rerun *rerun, struct code_rerun_value value)
@@ -345,13 +146,13 @@ static void push(struct code_rerun *rerun, struct code_rerun_value value)
 
 	sp->value -= 8;
 	if (sp->known)
-		write_word(rerun, sp->value, value);
+		code_rerun_write_word(rerun, sp->value, value);
 }
 
 static struct code_rerun_value pop(struct code_rerun *rerun)
 {
 	struct code_rerun_value *sp = &rerun->registers[CORE_RSP], value = unknown;
-	const struct code_rerun_store *store = sp->known ? find_store(rerun, sp->value) : NULL;
+	const struct code_rerun_store *store = sp->known ? code_rerun_find_store(rerun, sp->value) : NULL;
 
 	if (store) {
 		value = store->value;
@@ -379,7 +180,7 @@ static void show(struct code_rerun *rerun, uint64_t address)
 static void call(struct code_rerun *rerun)
 {
 	for (size_t i = 0; i < rerun->shown_count; i++) {
-		struct code_rerun_store *store = find_store(rerun, rerun->shown[i]);
+		struct code_rerun_store *store = code_rerun_find_store(rerun, rerun->shown[i]);
 
 		if (store)
 			store->value = unknown;
@@ -396,7 +197,7 @@ static void forget(struct code_rerun *rerun, const struct code_instruction *code
 {
 	for (size_t i = 0; i < code->operand_count; i++) {
 		if (code->operands[i].writes)
-			write_operand(rerun, code, (unsigned)i, unknown);
+			code_rerun_write(rerun, code, (unsigned)i, unknown);
 	}
 	rerun->flags_known = false;
 }
@@ -409,36 +210,36 @@ static bool move(struct code_rerun *rerun, const struct code_instruction *code)
 	switch (code->op) {
 	case CODE_OP_MOVE:
 	case CODE_OP_MOVE_ZERO:
-		value = read_operand(rerun, code, 1);
+		value = code_rerun_read(rerun, code, 1);
 		if (value.known && code->operands[0].kind == CODE_OPERAND_REGISTER &&
 		    code->operands[0].reg != CORE_RBP && code->operands[1].kind == CODE_OPERAND_REGISTER &&
 		    code->operands[1].reg == CORE_RSP)
 			show(rerun, value.value);
 		break;
 	case CODE_OP_MOVE_SIGN:
-		value = read_operand(rerun, code, 1);
-		value.value = extend_sign(value.value, code->operands[1].bits);
-		value.from = mixed(value.from);
+		value = code_rerun_read(rerun, code, 1);
+		value.value = code_rerun_extend(value.value, code->operands[1].bits);
+		value.from = code_rerun_mixed(value.from);
 		break;
 	case CODE_OP_WIDEN_RAX:
 		value = rerun->registers[CORE_RAX];
-		value.value = extend_sign(value.value, 32);
-		value.from = mixed(value.from);
+		value.value = code_rerun_extend(value.value, 32);
+		value.from = code_rerun_mixed(value.from);
 		rerun->registers[CORE_RAX] = value;
 		return true;
 	case CODE_OP_ADDRESS:
 		value = (struct code_rerun_value){0};
-		value.known = address_of(rerun, code, &code->operands[1].memory, &address, &value.from);
+		value.known = code_rerun_address_of(rerun, code, &code->operands[1].memory, &address, &value.from);
 		value.value = address;
 		if (value.known && code->operands[0].reg != CORE_RSP &&
 		    (code->operands[1].memory.base == CORE_RSP || code->operands[1].memory.base == CORE_RBP))
 			show(rerun, address);
 		break;
 	case CODE_OP_PUSH:
-		push(rerun, read_operand(rerun, code, 0));
+		push(rerun, code_rerun_read(rerun, code, 0));
 		return true;
 	case CODE_OP_POP:
-		write_operand(rerun, code, 0, pop(rerun));
+		code_rerun_write(rerun, code, 0, pop(rerun));
 		return true;
 	case CODE_OP_LEAVE:
 		rerun->registers[CORE_RSP] = rerun->registers[CORE_RBP];
@@ -450,7 +251,7 @@ static bool move(struct code_rerun *rerun, const struct code_instruction *code)
 	default:
 		return false;
 	}
-	write_operand(rerun, code, 0, value);
+	code_rerun_write(rerun, code, 0, value);
 	return true;
 }
 
@@ -504,11 +305,11 @@ static bool by_condition(struct code_rerun *rerun, const struct code_instruction
 		bool truth = condition(rerun, code->condition);
 
 		if (is_move)
-			value = read_operand(rerun, code, truth ? 1 : 0);
+			value = code_rerun_read(rerun, code, truth ? 1 : 0);
 		else
 			value = (struct code_rerun_value){.value = truth, .known = true, .from = CODE_RERUN_MIXED};
 	}
-	write_operand(rerun, code, 0, value);
+	code_rerun_write(rerun, code, 0, value);
 	return true;
 }
 

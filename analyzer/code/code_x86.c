@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analyzer/code/code_machine.h"
+#include "analyzer/code/code_x86.h"
 
 /* Zydis numbers general registers in the processor's encoding order. */
 static const int8_t encoding_order[16] = {
@@ -373,73 +373,6 @@ static bool describe(const uint8_t *bytes, size_t size, uint64_t address, struct
 	return true;
 }
 
-/* e8 with a 32-bit displacement, or ff /2 in any of its lengths (CALL, and 2.1.5 for the ModR/M forms). A prefix needs
- * no check of its own. */
-static bool may_be_call(const uint8_t before[CODE_CALL_BYTES])
-{
-	if (before[2] == 0xe8)
-		return true;
-	for (unsigned length = 2; length <= CODE_CALL_BYTES; length++) {
-		const uint8_t *code = before + CODE_CALL_BYTES - length;
-		uint8_t mode = code[1] >> 6, operand = code[1] & 7;
-		unsigned expected = 2;
-
-		if (code[0] != 0xff || ((code[1] >> 3) & 7) != 2)
-			continue;
-		if (mode != 3 && operand == 4)
-			expected++;
-		if (mode == 1)
-			expected += 1;
-		else if (mode == 2 || (mode == 0 && operand == 5))
-			expected += 4;
-		else if (mode == 0 && operand == 4 && length > 2 && (code[2] & 7) == 5)
-			expected += 4;
-		if (expected == length)
-			return true;
-	}
-	return false;
-}
-
-static uint64_t displaced(uint64_t next, const uint8_t *bytes)
-{
-	int32_t displacement;
-
-	memcpy(&displacement, bytes, sizeof(displacement));
-	return next + (uint64_t)(int64_t)displacement;
-}
-
-/* call rel32 and call [rip+disp32]: the shapes that compilers emit for a function that they know. */
-static enum code_call call_before(const uint8_t before[CODE_CALL_BYTES], uint64_t return_address, uint64_t *ret)
-{
-	const uint8_t *end = before + CODE_CALL_BYTES;
-
-	if (end[-5] == 0xe8) {
-		*ret = displaced(return_address, end - 4);
-		return CODE_CALL_DIRECT;
-	}
-	if (end[-6] == 0xff && end[-5] == 0x15) {
-		*ret = displaced(return_address, end - 4);
-		return CODE_CALL_SLOT;
-	}
-	return CODE_CALL_NONE;
-}
-
-/* [endbr64] [bnd] jmp [rip+disp32] (System V ABI, AMD64 supplement, "Procedure Linkage Table"). */
-static bool stub_slot(const uint8_t bytes[CODE_STUB_BYTES], uint64_t address, uint64_t *ret_slot)
-{
-	static const uint8_t endbr64[4] = {0xf3, 0x0f, 0x1e, 0xfa};
-	size_t at = 0;
-
-	if (memcmp(bytes, endbr64, sizeof(endbr64)) == 0)
-		at = sizeof(endbr64);
-	if (bytes[at] == 0xf2)
-		at++;
-	if (bytes[at] != 0xff || bytes[at + 1] != 0x25)
-		return false;
-	*ret_slot = displaced(address + at + 6, bytes + at + 2);
-	return true;
-}
-
 /* Registers: System V ABI, AMD64 supplement, "Register Usage". */
 const struct code_machine code_machine_x86 = {
 	.name = "x86-64",
@@ -450,7 +383,9 @@ const struct code_machine code_machine_x86 = {
 	.skipped_prefix = 0xf0,
 	.decode = decode,
 	.describe = describe,
-	.may_be_call = may_be_call,
-	.call_before = call_before,
-	.stub_slot = stub_slot,
+	.may_be_call = code_x86_may_be_call,
+	.call_before = code_x86_call_before,
+	.stub_slot = code_x86_stub_slot,
+	.next_stub = code_x86_next_stub,
+	.next_transfer = code_x86_next_transfer,
 };

@@ -2,10 +2,9 @@
 /*
  * Who can have called a function: the calls and jumps in the text of all modules whose target it is.
  *
- * Text is searched for the few shapes that compilers and linkers emit: call rel32 (e8), jmp rel32 (e9) and rel8 (eb),
- * and call and jmp through a slot of the global offset table (ff 15, ff 25). A displacement that hits the function by
- * accident is taken out later, when decoding from the start of the surrounding function must meet it
- * (repair_is_call_boundary).
+ * Text is searched for the look of the few shapes that compilers and linkers emit (code_machine.h, next_transfer). A
+ * displacement that hits the function by accident is taken out later, when decoding from the start of the surrounding
+ * function must meet it (repair_is_call_boundary).
  */
 #include <elf.h>
 #include <stdlib.h>
@@ -24,6 +23,7 @@
 
 struct search {
 	const struct core *core;
+	const struct code_machine *machine;
 	uint64_t targets[TARGETS_MAX]; /* the entry, and the stubs of linkage tables that lead to it */
 	size_t target_count;
 	uint64_t *sites, *jumps;
@@ -47,14 +47,6 @@ static bool is_target(const struct search *search, uint64_t address)
 			return true;
 	}
 	return false;
-}
-
-static uint64_t displaced(uint64_t next, const uint8_t *displacement)
-{
-	int32_t value;
-
-	memcpy(&value, displacement, sizeof(value));
-	return next + (uint64_t)(int64_t)value;
 }
 
 static bool slot_leads_to(const struct search *search, uint64_t slot, uint64_t target)
@@ -92,25 +84,15 @@ static struct error *each_text(struct search *search, text_function function)
 	return err;
 }
 
-/* Stubs: [endbr64] [bnd] jmp [rip+disp32] over a slot that holds the entry. Both beginnings of a stub are targets. */
+/* Stubs over a slot that holds the entry. All places at which one may be entered are targets. */
 static struct error *find_stubs(struct search *search, uint64_t address, const uint8_t *bytes, size_t size)
 {
-	static const uint8_t endbr64[4] = {0xf3, 0x0f, 0x1e, 0xfa};
+	struct code_stub stub;
 
-	for (const uint8_t *at = bytes; (at = memchr(at, 0xff, (size_t)(bytes + size - at))); at++) {
-		size_t offset = (size_t)(at - bytes);
-		size_t start = offset;
-
-		if (offset + 6 > size)
-			break;
-		if (at[1] != 0x25 ||
-		    !slot_leads_to(search, displaced(address + offset + 6, at + 2), search->targets[0]))
+	for (size_t at = 0; search->machine->next_stub(bytes, size, address, at, &stub); at = stub.jump + 1) {
+		if (!slot_leads_to(search, stub.slot, search->targets[0]))
 			continue;
-		if (start >= 1 && bytes[start - 1] == 0xf2)
-			start--;
-		if (start >= 4 && memcmp(bytes + start - 4, endbr64, sizeof(endbr64)) == 0)
-			start -= 4;
-		for (size_t candidate = start; candidate <= offset; candidate++) {
+		for (size_t candidate = stub.start; candidate <= stub.jump; candidate++) {
 			if (search->target_count < TARGETS_MAX && !is_target(search, address + candidate))
 				search->targets[search->target_count++] = address + candidate;
 		}
@@ -120,28 +102,19 @@ static struct error *find_stubs(struct search *search, uint64_t address, const u
 
 static struct error *find_transfers(struct search *search, uint64_t address, const uint8_t *bytes, size_t size)
 {
+	struct code_transfer transfer;
 	struct error *err = NULL;
 
-	for (size_t i = 0; i + 6 <= size && !err; i++) {
-		uint64_t next = address + i;
+	for (size_t at = 0; !err && search->machine->next_transfer(bytes, size, address, at, &transfer);
+	     at = transfer.at + 1) {
+		uint64_t here = address + transfer.at;
 
-		if (bytes[i] == 0xe8 || bytes[i] == 0xe9) {
-			next += 5;
-			if (!is_target(search, displaced(next, bytes + i + 1)))
-				continue;
-			err = bytes[i] == 0xe8 ? append(&search->sites, &search->site_count, next)
-					       : append(&search->jumps, &search->jump_count, address + i);
-		} else if (bytes[i] == 0xeb) {
-			if (is_target(search, next + 2 + (uint64_t)(int64_t)(int8_t)bytes[i + 1]))
-				err = append(&search->jumps, &search->jump_count, address + i);
-		} else if (bytes[i] == 0xff && (bytes[i + 1] == 0x15 || bytes[i + 1] == 0x25)) {
-			next += 6;
-			if (!slot_leads_to(search, displaced(next, bytes + i + 2), search->targets[0]))
-				continue;
-			/* A jump through a slot is a stub or a tail call; which, its surroundings tell the caller. */
-			err = bytes[i + 1] == 0x15 ? append(&search->sites, &search->site_count, next)
-						   : append(&search->jumps, &search->jump_count, address + i);
-		}
+		if (transfer.through_slot ? !slot_leads_to(search, transfer.to, search->targets[0])
+					  : !is_target(search, transfer.to))
+			continue;
+		/* A jump through a slot is a stub or a tail call; which, its surroundings tell the caller. */
+		err = transfer.is_call ? append(&search->sites, &search->site_count, here + transfer.length)
+				       : append(&search->jumps, &search->jump_count, here);
 	}
 	return err;
 }
@@ -149,10 +122,11 @@ static struct error *find_transfers(struct search *search, uint64_t address, con
 struct error *repair_find_calls(const struct core *core, uint64_t entry, uint64_t **ret_sites, size_t *ret_site_count,
 				uint64_t **ret_jumps, size_t *ret_jump_count)
 {
-	struct search search = {.core = core, .targets = {entry}, .target_count = 1};
-	struct error *err = each_text(&search, find_stubs);
+	struct search search = {
+		.core = core, .machine = code_machine_of(core->machine), .targets = {entry}, .target_count = 1};
+	struct error *err = search.machine->next_stub ? each_text(&search, find_stubs) : NULL;
 
-	if (!err)
+	if (!err && search.machine->next_transfer)
 		err = each_text(&search, find_transfers);
 	if (err) {
 		free(search.sites);
