@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rows newest first, without those that cannot matter: blocks whose summary cannot match are skipped; the rows of the
- * others, and rows that no block covers, are handed on. A wrong summary in a hostile file can hide events but not
+ * Rows newest first, without those that cannot matter: runs whose summary cannot match are skipped; the rows of the
+ * others, and rows that no run covers, are handed on. A wrong summary in a hostile file can hide events but not
  * invent them.
  */
 
@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "schema/connection.h"
-#include "schema/index_block.h"
+#include "schema/index_run.h"
 #include "schema/reader_internal.h"
 
 /* Hands on the rows from `first_id` to `last_id`, both included. */
@@ -29,52 +29,52 @@ static struct error *scan_rows(struct store_scan *scan, int64_t first_id, int64_
 	return err;
 }
 
-static bool block_may_concern_range(const struct store_scan *scan, sqlite3_stmt *block, const struct store_range *range)
+static bool run_may_concern_range(const struct store_scan *scan, sqlite3_stmt *run, const struct store_range *range)
 {
-	uint64_t from_ns = (uint64_t)sqlite3_column_int64(block, 2);
-	uint64_t low = (uint64_t)sqlite3_column_int64(block, 3), high = (uint64_t)sqlite3_column_int64(block, 4);
-	uint32_t levels = (uint32_t)sqlite3_column_int64(block, 5);
+	uint64_t from_ns = (uint64_t)sqlite3_column_int64(run, 2);
+	uint64_t low = (uint64_t)sqlite3_column_int64(run, 3), high = (uint64_t)sqlite3_column_int64(run, 4);
+	uint32_t levels = (uint32_t)sqlite3_column_int64(run, 5);
 	uint64_t start = range->start, end = range->end;
 	const uint8_t *filter;
 
 	if (low >= end || start >= high)
 		return false;
-	filter = sqlite3_column_blob(block, 6);
-	if (!filter || sqlite3_column_bytes(block, 6) != BLOCK_FILTER_BYTES)
+	filter = sqlite3_column_blob(run, 6);
+	if (!filter || sqlite3_column_bytes(run, 6) != INDEX_RUN_FILTER_BYTES)
 		return true;
-	/* What lies outside of all the block's ranges cannot be a match at any level. */
+	/* What lies outside of all the run's ranges cannot be a match at any level. */
 	start = start > low ? start : low;
 	end = end < high ? end : high;
 	for (size_t i = 0; i < scan->step_count; i++)
 		if (from_ns < scan->steps[i].until_ns &&
-		    block_may_match(filter, scan->granule_shift, levels, scan->steps[i].space_id, start, end))
+		    index_run_may_match(filter, scan->granule_shift, levels, scan->steps[i].space_id, start, end))
 			return true;
 	return false;
 }
 
-static bool block_may_concern(const struct store_scan *scan, sqlite3_stmt *block)
+static bool run_may_concern(const struct store_scan *scan, sqlite3_stmt *run)
 {
 	for (size_t i = 0; i < scan->range_count; i++)
-		if (block_may_concern_range(scan, block, &scan->ranges[i]))
+		if (run_may_concern_range(scan, run, &scan->ranges[i]))
 			return true;
 	return false;
 }
 
-static struct error *scan_blocks(struct store_scan *scan, sqlite3_stmt *blocks)
+static struct error *scan_runs(struct store_scan *scan, sqlite3_stmt *runs)
 {
 	int64_t upper = INT64_MAX; /* everything above is done */
 	struct error *err = NULL;
 	int status = SQLITE_DONE;
 
-	while (!err && !scan->stop && (status = sqlite3_step(blocks)) == SQLITE_ROW) {
-		int64_t last = sqlite3_column_int64(blocks, 0), first = sqlite3_column_int64(blocks, 1);
+	while (!err && !scan->stop && (status = sqlite3_step(runs)) == SQLITE_ROW) {
+		int64_t last = sqlite3_column_int64(runs, 0), first = sqlite3_column_int64(runs, 1);
 
-		/* A block that overlaps the one before or is upside down is a lie; its rows are read as uncovered. */
+		/* A run that overlaps the one before or is upside down is a lie; its rows are read as uncovered. */
 		if (last > upper || first > last || last == INT64_MAX || first == INT64_MIN)
 			continue;
 		if (last < upper)
 			err = scan_rows(scan, last + 1, upper);
-		if (!err && !scan->stop && block_may_concern(scan, blocks))
+		if (!err && !scan->stop && run_may_concern(scan, runs))
 			err = scan_rows(scan, first, last);
 		upper = first - 1;
 	}
@@ -107,19 +107,19 @@ static struct error *prepare_rows(struct store_scan *scan)
 
 struct error *store_scan_run(struct store_scan *scan)
 {
-	cleanup_statement sqlite3_stmt *blocks = NULL;
+	cleanup_statement sqlite3_stmt *runs = NULL;
 	struct error *err = prepare_rows(scan);
 	char sql[256];
 
 	snprintf(sql, sizeof(sql),
 		 "SELECT last_event_id, first_event_id, from_ns, low, high, levels, filter FROM %s "
 		 "ORDER BY last_event_id DESC",
-		 scan->blocks_table);
+		 scan->runs_table);
 	if (!err)
-		err = store_connection_prepare(&scan->reader->connection, sql, 0, &blocks);
-	/* The open statement on blocks holds one snapshot for both tables. */
+		err = store_connection_prepare(&scan->reader->connection, sql, 0, &runs);
+	/* The open statement on runs holds one snapshot for both tables. */
 	if (!err)
-		err = scan_blocks(scan, blocks);
+		err = scan_runs(scan, runs);
 	sqlite3_finalize(scan->rows);
 	scan->rows = NULL;
 	return err;

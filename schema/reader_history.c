@@ -12,7 +12,7 @@
 #include "common/cleanup.h"
 #include "replay/effect.h"
 #include "schema/connection.h"
-#include "schema/index_block.h"
+#include "schema/index_run.h"
 #include "schema/index_scan.h"
 #include "schema/reader_internal.h"
 #include "schema/reader_lineage.h"
@@ -157,8 +157,8 @@ struct error *store_reader_history(struct store_reader *reader, const struct his
 		.query = query,
 		.size = sizeof(struct memory_event),
 		.scan = {.table = &row_event,
-			 .blocks_table = "event_block",
-			 .granule_shift = BLOCK_PAGE_SHIFT,
+			 .runs_table = "event_block",
+			 .granule_shift = INDEX_RUN_PAGE_SHIFT,
 			 .take_row = take_event},
 	};
 	struct error *err = run_history(&history, reader);
@@ -178,8 +178,8 @@ struct error *store_reader_heap_history(struct store_reader *reader, const struc
 		.query = query,
 		.size = sizeof(struct heap_event),
 		.scan = {.table = &row_heap,
-			 .blocks_table = "heap_block",
-			 .granule_shift = BLOCK_HEAP_SHIFT,
+			 .runs_table = "heap_block",
+			 .granule_shift = INDEX_RUN_HEAP_SHIFT,
 			 .take_row = take_heap_call},
 	};
 	struct error *err = run_history(&history, reader);

@@ -13,7 +13,7 @@
 #include "replay/effect.h"
 #include "replay/fork.h"
 #include "schema/connection.h"
-#include "schema/index_block.h"
+#include "schema/index_run.h"
 #include "schema/index_scan.h"
 #include "schema/reader_internal.h"
 #include "schema/reader_lineage.h"
@@ -224,8 +224,8 @@ static struct error *load_events(struct store_reader *reader, int64_t space_id, 
 
 	places->scan = (struct store_scan){.reader = reader,
 					   .table = &row_event,
-					   .blocks_table = "event_block",
-					   .granule_shift = BLOCK_PAGE_SHIFT,
+					   .runs_table = "event_block",
+					   .granule_shift = INDEX_RUN_PAGE_SHIFT,
 					   .take_row = take_event};
 	err = store_lineage(reader, space_id, until_ns, &steps, &places->scan.step_count, &is_cut);
 	places->scan.steps = steps;

@@ -3,7 +3,7 @@
  * Which member of a struct each column is. A column that has no member here is none of ours: rows that are written have
  * its default, and what is read leaves it out.
  */
-#include "schema/index_block.h"
+#include "schema/index_run.h"
 #include "schema/record_call.h"
 #include "schema/record_death.h"
 #include "schema/record_file.h"
@@ -177,20 +177,20 @@ static const struct row_column event_columns[] = {
 TABLE(row_event, "event", event_columns);
 #undef ROW
 
-#define ROW block_summary
-static const struct row_column block_columns[] = {
+#define ROW index_run_summary
+static const struct row_column run_columns[] = {
 	INTEGER(last_event_id), INTEGER(first_event_id), TIME(from_ns),	  TIME(to_ns),
 	INTEGER(low),		INTEGER(high),		 INTEGER(levels), BLOB("filter", filter, filter_bytes),
 };
-TABLE(row_event_block, "event_block", block_columns);
-TABLE(row_heap_block, "heap_block", block_columns);
+TABLE(row_event_block, "event_block", run_columns);
+TABLE(row_heap_block, "heap_block", run_columns);
 #undef ROW
 
-#define ROW block_share
-static const struct row_column block_share_columns[] = {
+#define ROW index_run_share
+static const struct row_column run_share_columns[] = {
 	INTEGER(space_id), INTEGER(last_event_id), INTEGER(events), TIME(from_ns), TIME(to_ns),
 };
-TABLE(row_event_block_space, "event_block_space", block_share_columns);
+TABLE(row_event_block_space, "event_block_space", run_share_columns);
 #undef ROW
 
 #define ROW probed_function

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The writer's life: the lock, the open transaction that a commit ends, and the block being filled. Its statements are
+ * The writer's life: the lock, the open transaction that a commit ends, and the run being filled. Its statements are
  * in writer_statements.c, its rows in writer_rows.c.
  */
 
@@ -13,7 +13,7 @@
 
 #include "common/cleanup.h"
 #include "schema/connection.h"
-#include "schema/index_block.h"
+#include "schema/index_run.h"
 #include "schema/open.h"
 #include "schema/open_lock.h"
 #include "schema/open_owner.h"
@@ -31,8 +31,8 @@ static void note_rollback(struct store_writer *writer, const struct error *cause
 {
 	writer->in_transaction = false;
 	writer->rolled_back = true;
-	writer->block = writer->committed_block;
-	writer->heap_block = writer->committed_heap_block;
+	writer->event_run = writer->committed_event_run;
+	writer->heap_run = writer->committed_heap_run;
 	store_stack_forget(writer);
 	writer->discarded += writer->pending;
 	writer->pending = 0;
@@ -74,8 +74,8 @@ struct error *store_writer_end_transaction(struct store_writer *writer)
 	}
 	writer->in_transaction = false;
 	writer->pending = 0;
-	writer->committed_block = writer->block;
-	writer->committed_heap_block = writer->heap_block;
+	writer->committed_event_run = writer->event_run;
+	writer->committed_heap_run = writer->heap_run;
 	return NULL;
 }
 
@@ -100,55 +100,55 @@ static struct error *make_file(const char *path)
 	return NULL;
 }
 
-static struct error *store_shares(struct store_writer *writer, struct block *block)
+static struct error *store_shares(struct store_writer *writer, struct index_run *run)
 {
-	struct block_share share;
+	struct index_run_share share;
 	struct error *err = NULL;
 
-	for (uint32_t at = 0; !err && block_next_share(block, &at, &share);)
-		err = store_writer_run(writer, ADD_BLOCK_SPACE, &share);
+	for (uint32_t at = 0; !err && index_run_next_share(run, &at, &share);)
+		err = store_writer_run(writer, ADD_EVENT_RUN_SPACE, &share);
 	return err;
 }
 
 /* Stores the summary when it is full, and begins the next. */
-static struct error *flush_block(struct store_writer *writer, struct block *block, enum statement add_summary)
+static struct error *flush_run(struct store_writer *writer, struct index_run *run, enum statement add_summary)
 {
-	struct block_summary summary;
+	struct index_run_summary summary;
 	struct error *err = NULL;
 
-	if (block->count < BLOCK_EVENTS)
+	if (run->count < INDEX_RUN_ROWS)
 		return NULL;
-	block_summarise(block, &summary);
-	if (add_summary == ADD_BLOCK)
-		err = store_shares(writer, block);
-	/* Last, because rows of event_block_space count only with their block: half a summary is none. */
+	index_run_summarise(run, &summary);
+	if (add_summary == ADD_EVENT_RUN)
+		err = store_shares(writer, run);
+	/* Last, because rows of event_block_space count only with their run: half a summary is none. */
 	if (!err)
 		err = store_writer_run(writer, add_summary, &summary);
-	/* It is no longer full when a failure has taken the writer back to the block of the last commit. */
-	if (block->count == BLOCK_EVENTS)
-		block_init(block, block->granule_shift);
+	/* It is no longer full when a failure has taken the writer back to the run of the last commit. */
+	if (run->count == INDEX_RUN_ROWS)
+		index_run_init(run, run->granule_shift);
 	return err;
 }
 
-struct error *store_writer_add_to_block(struct store_writer *writer, int64_t id, const struct memory_event *event)
+struct error *store_writer_add_to_event_run(struct store_writer *writer, int64_t id, const struct memory_event *event)
 {
-	block_add(&writer->block, id, event);
-	return flush_block(writer, &writer->block, ADD_BLOCK);
+	index_run_add(&writer->event_run, id, event);
+	return flush_run(writer, &writer->event_run, ADD_EVENT_RUN);
 }
 
-struct error *store_writer_add_to_heap_block(struct store_writer *writer, int64_t id, const struct heap_event *event)
+struct error *store_writer_add_to_heap_run(struct store_writer *writer, int64_t id, const struct heap_event *event)
 {
 	uint64_t old[2], new[2];
 
 	store_heap_ranges(event, old, new);
-	block_add_event(&writer->heap_block, id, event->space_id, event->enter_ns);
-	block_add_range(&writer->heap_block, event->space_id, old[0], old[1]);
-	block_add_range(&writer->heap_block, event->space_id, new[0], new[1]);
-	return flush_block(writer, &writer->heap_block, ADD_HEAP_BLOCK);
+	index_run_add_event(&writer->heap_run, id, event->space_id, event->enter_ns);
+	index_run_add_range(&writer->heap_run, event->space_id, old[0], old[1]);
+	index_run_add_range(&writer->heap_run, event->space_id, new[0], new[1]);
+	return flush_run(writer, &writer->heap_run, ADD_HEAP_RUN);
 }
 
-/* The rows after the last block are taken up again, so that blocks follow each other over restarts. */
-static struct error *load_event_block(struct store_writer *writer)
+/* The rows after the last run are taken up again, so that runs follow each other over restarts. */
+static struct error *load_event_run(struct store_writer *writer)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
 	struct error *err =
@@ -162,14 +162,14 @@ static struct error *load_event_block(struct store_writer *writer)
 
 		err = row_read(&row_event, statement, &event);
 		if (!err)
-			err = store_writer_add_to_block(writer, event.id, &event);
+			err = store_writer_add_to_event_run(writer, event.id, &event);
 	}
 	if (!err && status != SQLITE_DONE)
 		err = store_connection_error(&writer->connection, status, "cannot read the last events");
 	return err;
 }
 
-static struct error *load_heap_block(struct store_writer *writer)
+static struct error *load_heap_run(struct store_writer *writer)
 {
 	cleanup_statement sqlite3_stmt *statement = NULL;
 	struct error *err =
@@ -183,25 +183,25 @@ static struct error *load_heap_block(struct store_writer *writer)
 
 		err = row_read(&row_heap, statement, &event);
 		if (!err)
-			err = store_writer_add_to_heap_block(writer, event.id, &event);
+			err = store_writer_add_to_heap_run(writer, event.id, &event);
 	}
 	if (!err && status != SQLITE_DONE)
 		err = store_connection_error(&writer->connection, status, "cannot read the last heap calls");
 	return err;
 }
 
-static struct error *load_blocks(struct store_writer *writer)
+static struct error *load_runs(struct store_writer *writer)
 {
-	struct error *err = load_event_block(writer);
+	struct error *err = load_event_run(writer);
 
 	if (!err)
-		err = load_heap_block(writer);
+		err = load_heap_run(writer);
 	if (!err)
 		err = store_writer_end_transaction(writer);
 	/* Nothing may be in a transaction yet, or nothing was written: what was read is what is committed. */
 	if (!err) {
-		writer->committed_block = writer->block;
-		writer->committed_heap_block = writer->heap_block;
+		writer->committed_event_run = writer->event_run;
+		writer->committed_heap_run = writer->heap_run;
 	}
 	return err;
 }
@@ -215,8 +215,8 @@ struct error *store_writer_create(const char *path, struct store_writer **ret_wr
 	if (!writer)
 		return &error_no_memory;
 	writer->lock_fd = -1;
-	block_init(&writer->block, BLOCK_PAGE_SHIFT);
-	block_init(&writer->heap_block, BLOCK_HEAP_SHIFT);
+	index_run_init(&writer->event_run, INDEX_RUN_PAGE_SHIFT);
+	index_run_init(&writer->heap_run, INDEX_RUN_HEAP_SHIFT);
 	err = store_owner_check(path);
 	if (!err)
 		err = store_file_check(path, &is_empty);
@@ -234,7 +234,7 @@ struct error *store_writer_create(const char *path, struct store_writer **ret_wr
 	if (!err)
 		err = store_writer_prepare(writer);
 	if (!err)
-		err = load_blocks(writer);
+		err = load_runs(writer);
 	if (err) {
 		store_writer_destroy(writer);
 		return err;

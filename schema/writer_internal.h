@@ -12,7 +12,7 @@
 #include "common/error.h"
 #include "common/id_table.h"
 #include "schema/connection.h"
-#include "schema/index_block.h"
+#include "schema/index_run.h"
 #include "schema/record_call.h"
 #include "schema/record_memory.h"
 #include "schema/row.h"
@@ -37,10 +37,10 @@ enum statement {
 	ADD_RETURN_INSTANCE,
 	ADD_SIGNAL_SENDER,
 	ADD_GAP,
-	ADD_BLOCK,
-	ADD_BLOCK_SPACE,
+	ADD_EVENT_RUN,
+	ADD_EVENT_RUN_SPACE,
 	ADD_HEAP,
-	ADD_HEAP_BLOCK,
+	ADD_HEAP_RUN,
 	ADD_CALL,
 	ADD_COVERAGE,
 	ADD_TRUNCATION,
@@ -71,11 +71,11 @@ struct store_writer {
 	 * next commit. */
 	uint64_t discarded;
 	struct error *discard_cause;
-	bool rolled_back;	      /* since store_writer_take_rollback() */
-	struct block block;	      /* with the rows of the open transaction */
-	struct block committed_block; /* as of the last commit: where a rollback goes back to */
-	struct block heap_block;      /* the same for heap calls */
-	struct block committed_heap_block;
+	bool rolled_back;		      /* since store_writer_take_rollback() */
+	struct index_run event_run;	      /* with the rows of the open transaction */
+	struct index_run committed_event_run; /* as of the last commit: where a rollback goes back to */
+	struct index_run heap_run;	      /* the same for heap calls */
+	struct index_run committed_heap_run;
 	/* Rows of stack_block, stack_slice and stack by what they hold. A rollback empties them: the rows may be gone.
 	 */
 	struct id_table stack_blocks, stack_slices, stacks;
@@ -102,10 +102,10 @@ struct error *store_writer_end_transaction(struct store_writer *writer) must_che
 /* An error for a statement that failed; takes note when SQLite rolled the transaction back for it. */
 struct error *store_writer_failure(struct store_writer *writer, int status, const char *what) must_check;
 /* Puts a stored event, by its row's id, into the block being filled, and stores the block when it is full. */
-struct error *store_writer_add_to_block(struct store_writer *writer, int64_t id,
-					const struct memory_event *event) must_check;
-struct error *store_writer_add_to_heap_block(struct store_writer *writer, int64_t id,
-					     const struct heap_event *event) must_check;
+struct error *store_writer_add_to_event_run(struct store_writer *writer, int64_t id,
+					    const struct memory_event *event) must_check;
+struct error *store_writer_add_to_heap_run(struct store_writer *writer, int64_t id,
+					   const struct heap_event *event) must_check;
 
 /* writer_stack.c */
 void store_stack_forget(struct store_writer *writer); /* after a rollback */

@@ -37,7 +37,7 @@ struct error *store_writer_add_memory_event(struct store_writer *writer, const s
 	struct error *err = store_writer_insert_event(writer, ADD_EVENT, event, ret_id);
 
 	if (!err)
-		error_destroy(store_writer_add_to_block(writer, *ret_id, event));
+		error_destroy(store_writer_add_to_event_run(writer, *ret_id, event));
 	return err;
 }
 
@@ -47,7 +47,7 @@ struct error *store_writer_add_heap_event(struct store_writer *writer, const str
 	struct error *err = store_writer_insert_event(writer, ADD_HEAP, event, ret_id);
 
 	if (!err)
-		error_destroy(store_writer_add_to_heap_block(writer, *ret_id, event));
+		error_destroy(store_writer_add_to_heap_run(writer, *ret_id, event));
 	return err;
 }
 

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Block summaries: which ranges of which spaces 1024 consecutive events concern.
- *
  * A Bloom filter holds (space, level, granule) keys. A range is entered at the finest level at which it covers at most
  * four steps of a granule of (4096, or for heap blocks 16) << 2 * level bytes, so that a page and a mapping of a
- * terabyte both cost a few keys and neither drowns the other. A question is put at each level that the block used.
+ * terabyte both cost a few keys and neither drowns the other. A question is put at each level that the run used.
  *
  * Heap blocks that are smaller than pages are entered once more by the page, so that a question about more than a few
  * granules can still be answered with "no".
  */
 
-#include "schema/index_block.h"
+#include "schema/index_run.h"
 
 #include <stdlib.h>
 
@@ -23,7 +21,7 @@
 #define RANGE_STEPS 4
 /* A question that covers more granules than this at some level is answered by "perhaps". */
 #define QUESTION_STEPS 16
-#define FILTER_BITS (BLOCK_FILTER_BYTES * 8ULL)
+#define FILTER_BITS (INDEX_RUN_FILTER_BYTES * 8ULL)
 #define FILTER_HASHES 5
 
 /* The finalizer of splitmix64: every input bit reaches every output bit. */
@@ -78,73 +76,73 @@ static void add_keys(uint8_t *filter, int64_t space_id, unsigned int level, uint
 		filter_add(filter, key_hash(space_id, level, granule));
 }
 
-void block_add_range(struct block *block, int64_t space_id, uint64_t start, uint64_t end)
+void index_run_add_range(struct index_run *run, int64_t space_id, uint64_t start, uint64_t end)
 {
-	unsigned int shift = block->granule_shift, level = 0;
+	unsigned int shift = run->granule_shift, level = 0;
 
 	if (start >= end)
 		return;
 	while (((end - 1) >> shift) - (start >> shift) >= RANGE_STEPS)
-		shift = level_shift(block->granule_shift, ++level);
-	add_keys(block->filter, space_id, level, start >> shift, (end - 1) >> shift);
+		shift = level_shift(run->granule_shift, ++level);
+	add_keys(run->filter, space_id, level, start >> shift, (end - 1) >> shift);
 	if (shift < PAGE_SHIFT)
-		add_keys(block->filter, space_id, PAGE_LEVEL, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
-	block->levels |= 1U << level;
+		add_keys(run->filter, space_id, PAGE_LEVEL, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
+	run->levels |= 1U << level;
 
-	if (block->low == block->high) {
-		block->low = start;
-		block->high = end;
+	if (run->low == run->high) {
+		run->low = start;
+		run->high = end;
 		return;
 	}
-	if (start < block->low)
-		block->low = start;
-	if (end > block->high)
-		block->high = end;
+	if (start < run->low)
+		run->low = start;
+	if (end > run->high)
+		run->high = end;
 }
 
-void block_init(struct block *block, unsigned int granule_shift)
+void index_run_init(struct index_run *run, unsigned int granule_shift)
 {
-	*block = (struct block){.granule_shift = granule_shift};
+	*run = (struct index_run){.granule_shift = granule_shift};
 }
 
-void block_add_event(struct block *block, int64_t id, int64_t space_id, uint64_t enter_ns)
+void index_run_add_event(struct index_run *run, int64_t id, int64_t space_id, uint64_t enter_ns)
 {
-	if (block->count == 0)
-		block->first_event_id = id;
-	block->last_event_id = id;
-	block->events[block->count++] = (struct block_event){space_id, enter_ns};
+	if (run->count == 0)
+		run->first_event_id = id;
+	run->last_event_id = id;
+	run->events[run->count++] = (struct index_run_row){space_id, enter_ns};
 }
 
-void block_add(struct block *block, int64_t id, const struct memory_event *event)
+void index_run_add(struct index_run *run, int64_t id, const struct memory_event *event)
 {
 	struct memory_effect effect = memory_event_reach(event);
 
-	block_add_event(block, id, event->space_id, event->enter_ns);
-	block_add_range(block, event->space_id, effect.removed_start, effect.removed_end);
-	block_add_range(block, event->space_id, effect.removed2_start, effect.removed2_end);
+	index_run_add_event(run, id, event->space_id, event->enter_ns);
+	index_run_add_range(run, event->space_id, effect.removed_start, effect.removed_end);
+	index_run_add_range(run, event->space_id, effect.removed2_start, effect.removed2_end);
 	/* What MAP_FIXED replaces it also adds; the same keys twice would only cost time. */
 	if (effect.added_start != effect.removed_start || effect.added_end != effect.removed_end)
-		block_add_range(block, event->space_id, effect.added_start, effect.added_end);
-	block_add_range(block, event->space_id, effect.touched_start, effect.touched_end);
+		index_run_add_range(run, event->space_id, effect.added_start, effect.added_end);
+	index_run_add_range(run, event->space_id, effect.touched_start, effect.touched_end);
 }
 
 static int compare_spaces(const void *a, const void *b)
 {
-	const struct block_event *first = a, *second = b;
+	const struct index_run_row *first = a, *second = b;
 
 	return (first->space_id > second->space_id) - (first->space_id < second->space_id);
 }
 
 /* Mostly it is: a process has its calls together. */
-static bool is_by_space(const struct block *block)
+static bool is_by_space(const struct index_run *run)
 {
-	for (uint32_t i = 1; i < block->count; i++)
-		if (block->events[i - 1].space_id > block->events[i].space_id)
+	for (uint32_t i = 1; i < run->count; i++)
+		if (run->events[i - 1].space_id > run->events[i].space_id)
 			return false;
 	return true;
 }
 
-static void time_span(const struct block_event *events, uint32_t count, uint64_t *ret_from, uint64_t *ret_to)
+static void time_span(const struct index_run_row *events, uint32_t count, uint64_t *ret_from, uint64_t *ret_to)
 {
 	uint64_t from = events[0].enter_ns, to = events[0].enter_ns;
 
@@ -158,32 +156,32 @@ static void time_span(const struct block_event *events, uint32_t count, uint64_t
 	*ret_to = to;
 }
 
-void block_summarise(const struct block *block, struct block_summary *ret)
+void index_run_summarise(const struct index_run *run, struct index_run_summary *ret)
 {
-	*ret = (struct block_summary){
-		.last_event_id = block->last_event_id,
-		.first_event_id = block->first_event_id,
-		.low = block->low,
-		.high = block->high,
-		.levels = block->levels,
-		.filter = block->filter,
-		.filter_bytes = sizeof(block->filter),
+	*ret = (struct index_run_summary){
+		.last_event_id = run->last_event_id,
+		.first_event_id = run->first_event_id,
+		.low = run->low,
+		.high = run->high,
+		.levels = run->levels,
+		.filter = run->filter,
+		.filter_bytes = sizeof(run->filter),
 	};
-	time_span(block->events, block->count, &ret->from_ns, &ret->to_ns);
+	time_span(run->events, run->count, &ret->from_ns, &ret->to_ns);
 }
 
-bool block_next_share(struct block *block, uint32_t *at, struct block_share *ret)
+bool index_run_next_share(struct index_run *run, uint32_t *at, struct index_run_share *ret)
 {
-	const struct block_event *events = &block->events[*at];
+	const struct index_run_row *events = &run->events[*at];
 	uint32_t count = 1;
 
-	if (*at == 0 && !is_by_space(block))
-		qsort(block->events, block->count, sizeof(block->events[0]), compare_spaces);
-	if (*at >= block->count)
+	if (*at == 0 && !is_by_space(run))
+		qsort(run->events, run->count, sizeof(run->events[0]), compare_spaces);
+	if (*at >= run->count)
 		return false;
-	while (*at + count < block->count && events[count].space_id == events->space_id)
+	while (*at + count < run->count && events[count].space_id == events->space_id)
 		count++;
-	*ret = (struct block_share){events->space_id, block->last_event_id, count, 0, 0};
+	*ret = (struct index_run_share){events->space_id, run->last_event_id, count, 0, 0};
 	time_span(events, count, &ret->from_ns, &ret->to_ns);
 	*at += count;
 	return true;
@@ -199,8 +197,8 @@ static bool keys_may_match(const uint8_t *filter, int64_t space_id, unsigned int
 	return false;
 }
 
-bool block_may_match(const uint8_t *filter, unsigned int granule_shift, uint32_t levels, int64_t space_id,
-		     uint64_t start, uint64_t end)
+bool index_run_may_match(const uint8_t *filter, unsigned int granule_shift, uint32_t levels, int64_t space_id,
+			 uint64_t start, uint64_t end)
 {
 	bool small;
 
