@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 #include "schema/audit.h"
 
 #include <stdio.h>
@@ -87,7 +86,7 @@ static struct error *run_check(struct auditing *auditing, const char *sql, struc
 	return err;
 }
 
-static struct error *run_query(struct auditing *auditing, const struct store_query *query)
+static struct error *run_query(struct auditing *auditing, const struct embedded_sql *query)
 {
 	static const char head[] = "-- Rule: ";
 	const char *rule = strstr(query->sql, head);

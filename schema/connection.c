@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A database that is open, and its prepared statements.
- */
-
 #include "schema/connection.h"
 
 #include <stdlib.h>

@@ -9,7 +9,6 @@
  *	a comment before ALTER TABLE name ADD COLUMN column
  *	-- name.column: meaning
  */
-
 #include "schema/dictionary.h"
 
 #include <ctype.h>
@@ -19,6 +18,7 @@
 #include "common/cleanup.h"
 #include "schema/connection.h"
 #include "schema/migrate.h"
+#include "schema/sql_embedded.h"
 
 #define NAME_BYTES 64
 
@@ -306,11 +306,11 @@ struct error *dictionary_load(struct dictionary *ret)
 {
 	struct dictionary dictionary = {0};
 	struct store_connection model = {0};
-	struct error *err = store_connection_open_model(&model, store_migration_count);
+	struct error *err = store_connection_open_model(&model, store_newest_version());
 
 	if (!err)
 		err = load_names(&model, &dictionary);
-	for (int i = 0; !err && i < store_migration_count; i++)
+	for (int i = 0; !err && i < store_migrations_count; i++)
 		err = read_migration(&dictionary, store_migrations[i].sql);
 	store_connection_close(&model);
 	if (!err)

@@ -7,7 +7,6 @@
  * Heap blocks that are smaller than pages are entered once more by the page, so that a question about more than a few
  * granules can still be answered with "no".
  */
-
 #include "schema/index_run.h"
 
 #include <stdlib.h>

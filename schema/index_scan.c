@@ -4,7 +4,6 @@
  * others, and rows that no run covers, are handed on. A wrong summary in a hostile file can hide events but not
  * invent them.
  */
-
 #include "schema/index_scan.h"
 
 #include <stdio.h>

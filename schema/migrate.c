@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The versions of the store.
- */
-
 #include "schema/migrate.h"
 
 #include <string.h>
 
 #include "schema/connection.h"
+#include "schema/sql_embedded.h"
 
 int store_newest_version(void)
 {
-	return store_migration_count;
+	return store_migrations_count;
 }
 
 struct error *store_connection_migrate(const struct store_connection *connection, int64_t version, int64_t target)
 {
 	for (; version < target; version++) {
-		const struct store_migration *migration = &store_migrations[version];
+		const struct embedded_sql *migration = &store_migrations[version];
 		struct error *err = store_connection_execute(connection, "BEGIN IMMEDIATE");
 		char identity[128];
 
@@ -30,7 +27,7 @@ struct error *store_connection_migrate(const struct store_connection *connection
 			err = store_connection_execute(connection, identity);
 		if (err) {
 			sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
-			return error_prefix(err, "migration %s", migration->name);
+			return error_prefix(err, "migration %s.sql", migration->name);
 		}
 	}
 	return NULL;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The versions of the store, and what each makes of a file. What the build makes of schema/migrations/: the migrations
- * themselves, and the schema that they lead to.
+ * The versions of the store, and what each makes of a file. The migrations are those of schema/sql_embedded.h.
  *
  * Errors of every function of the store that opens a file or migrates it: ERROR_NOT_FOUND (no such file), ERROR_INVALID
  * (not an SQLite file, or not one of ours), ERROR_UNSUPPORTED (written by a newer version), ERROR_PERMISSION,
@@ -19,14 +18,6 @@
 
 /* Number of the newest migration that this build knows (PRAGMA user_version). */
 int store_newest_version(void);
-
-/* Number n is element n - 1, and leads to user_version n. */
-struct store_migration {
-	const char *name; /* of its file */
-	const char *sql;
-};
-extern const struct store_migration store_migrations[];
-extern const int store_migration_count;
 
 /* The tables, indexes and views of a version, word for word (migrate_make_model.c), in the order of STORE_MODEL_QUERY.
  */

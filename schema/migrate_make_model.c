@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "schema/migrate.h"
+#include "schema/sql_embedded.h"
 
 static void write_bytes(const unsigned char *text, FILE *out)
 {
@@ -41,7 +42,7 @@ static int write_rows(sqlite3 *db, int version, FILE *out)
 
 int main(int argc, char **argv)
 {
-	int *counts = calloc((size_t)store_migration_count, sizeof(*counts));
+	int *counts = calloc((size_t)store_migrations_count, sizeof(*counts));
 	FILE *out = argc == 2 ? fopen(argv[1], "we") : NULL;
 	sqlite3 *db;
 
@@ -50,13 +51,13 @@ int main(int argc, char **argv)
 	if (sqlite3_open(":memory:", &db) != SQLITE_OK)
 		errx(1, "%s", sqlite3_errmsg(db));
 	fputs("#include \"schema/migrate.h\"\n\n", out);
-	for (int i = 0; i < store_migration_count; i++) {
+	for (int i = 0; i < store_migrations_count; i++) {
 		if (sqlite3_exec(db, store_migrations[i].sql, NULL, NULL, NULL) != SQLITE_OK)
 			errx(1, "%s: %s", store_migrations[i].name, sqlite3_errmsg(db));
 		counts[i] = write_rows(db, i + 1, out);
 	}
 	fputs("const struct store_model store_models[] = {\n", out);
-	for (int i = 0; i < store_migration_count; i++)
+	for (int i = 0; i < store_migrations_count; i++)
 		fprintf(out, "\t{rows_%d, %d},\n", i + 1, counts[i]);
 	fputs("};\n", out);
 	free(counts);

@@ -2,7 +2,6 @@
 /*
  * Opening: is the file there, is it ours, is it new enough, and is its schema what that version makes it?
  */
-
 #include "schema/open.h"
 
 #include <errno.h>
@@ -80,10 +79,10 @@ static struct error *check_identity(const struct store_connection *connection, i
 	err = store_connection_get(connection, "PRAGMA user_version", ret_version);
 	if (err)
 		return err;
-	if (*ret_version > store_migration_count)
+	if (*ret_version > store_newest_version())
 		return error_format(ERROR_UNSUPPORTED,
 				    "%s: written by a newer corelate (version %lld of the store, this build knows %d)",
-				    connection->path, (long long)*ret_version, store_migration_count);
+				    connection->path, (long long)*ret_version, store_newest_version());
 	if (*ret_version < 1)
 		return error_format(ERROR_INVALID, "%s: impossible version %lld of the store", connection->path,
 				    (long long)*ret_version);
@@ -113,10 +112,10 @@ static struct error *check_header(const struct store_connection *connection)
 	if ((int32_t)version < 1)
 		return error_format(ERROR_INVALID, "%s: impossible version %d of the store", connection->path,
 				    (int32_t)version);
-	if ((int32_t)version > store_migration_count)
+	if ((int32_t)version > store_newest_version())
 		return error_format(ERROR_UNSUPPORTED,
 				    "%s: written by a newer corelate (version %u of the store, this build knows %d)",
-				    connection->path, version, store_migration_count);
+				    connection->path, version, store_newest_version());
 	return NULL;
 }
 
@@ -164,7 +163,7 @@ struct error *store_connection_open_write(struct store_connection *connection, c
 		err = store_connection_check_schema(connection, version);
 	/* Still with a rollback journal when the file is new; see store_file_check(). */
 	if (!err)
-		err = store_connection_migrate(connection, version, store_migration_count);
+		err = store_connection_migrate(connection, version, store_newest_version());
 	/* The log is copied back every 4000 pages (16 MiB), so that this falls on few commits, and cut to 64 MiB after
 	 * a reader had held it up. NORMAL may lose the last commits when the machine stops, but never tears the file.
 	 */
@@ -207,7 +206,7 @@ static struct error *open_read(struct store_connection *connection, const char *
 		err = check_identity(connection, &version);
 	if (!err)
 		err = store_connection_check_schema(connection, version);
-	if (!err && version < store_migration_count)
+	if (!err && version < store_newest_version())
 		err = store_connection_copy_newer(connection, version);
 	return err;
 }

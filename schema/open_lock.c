@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * One writer at a time.
- */
-
 #include "schema/open_lock.h"
 
 #include <errno.h>

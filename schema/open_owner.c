@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 #include "schema/open_owner.h"
 
 #include <errno.h>

@@ -2,7 +2,6 @@
 /*
  * The reader's questions, except for histories and SQL of people.
  */
-
 #include "schema/reader.h"
 
 #include <stdlib.h>

@@ -2,7 +2,6 @@
 /*
  * Questions about probed functions and their calls; the heap's history is in reader_history.c.
  */
-
 #include "schema/reader_calls.h"
 
 #include <stdlib.h>

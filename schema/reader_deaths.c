@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Signals, who sent them, exits, and the uretprobes that were pending then.
- */
 #include "schema/reader_deaths.h"
 
 #include "schema/connection.h"

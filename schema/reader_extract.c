@@ -3,7 +3,6 @@
  * A part of a store as a store of its own: what was recorded of one address space, with all rows that its rows name.
  * Ids stay what they are, so that what was said about the one is true of the other.
  */
-
 #include "schema/reader_extract.h"
 
 #include <errno.h>

@@ -3,7 +3,6 @@
  * Histories: the events of a space and its ancestors that concern a range, read newest first. What a row concerns is
  * judged by memory_event_effect() and store_heap_ranges().
  */
-
 #include "schema/reader_history.h"
 
 #include <stdlib.h>

@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What an address space was forked from.
- */
-
 #include "schema/reader_lineage.h"
 
 #include <stdlib.h>

@@ -3,7 +3,6 @@
  * What an address space was made of at a moment: its events are replayed, but only those that concern a place where a
  * file was ever mapped, or where a mapping was found.
  */
-
 #include "schema/reader_maps.h"
 
 #include <stdlib.h>

@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Markers.
- */
-
 #include "schema/reader_markers.h"
 
 #include <stdlib.h>

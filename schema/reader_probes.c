@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The ledger of uprobes.
- */
 #include "schema/reader_probes.h"
 
 #include "schema/connection.h"

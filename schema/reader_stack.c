@@ -2,7 +2,6 @@
 /*
  * Stacks, put together from their pieces. A file may come from elsewhere: nothing in a row is believed.
  */
-
 #include "schema/reader_stack.h"
 
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Files that became shorter. */
-
 #include "schema/reader_truncations.h"
 
 #include <string.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 #include "schema/row.h"
 
 #include <stdarg.h>

@@ -3,7 +3,6 @@
  * Functions that SQL has in every query of corelate. NULL in, NULL out; an argument of another kind than the function
  * takes is an error of the statement. Numbers may also come as text, "0x7f00" or "12": a shell's parameter is text.
  */
-
 #include "schema/sql_functions.h"
 
 #include <errno.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 #include "schema/sql_named.h"
 
 #include <ctype.h>

@@ -5,7 +5,6 @@
  * The file is open read-only and the connection has query_only, but that leaves other files (ATTACH, VACUUM INTO) and
  * settings. An authorizer, which allows by list, refuses them before they run.
  */
-
 #include "schema/sql_query.h"
 
 #include <stdlib.h>

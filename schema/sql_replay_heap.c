@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "schema/record_call.h"
 #include "schema/sql_replay.h"
 
 /* 0: it was not seen, or has not come. */

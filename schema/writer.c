@@ -3,7 +3,6 @@
  * The writer's life: the lock, the open transaction that a commit ends, and the run being filled. Its statements are
  * in writer_statements.c, its rows in writer_rows.c.
  */
-
 #include "schema/writer.h"
 
 #include <errno.h>

@@ -48,7 +48,7 @@ static const struct row_table *const tables[] = {
 static int open_model(void **state)
 {
 	static struct store_connection model;
-	struct error *err = store_connection_open_model(&model, store_migration_count);
+	struct error *err = store_connection_open_model(&model, store_newest_version());
 
 	*state = &model;
 	return err ? -1 : 0;

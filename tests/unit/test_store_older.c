@@ -8,6 +8,7 @@
 #include "schema/record_death.h"
 #include "schema/record_memory.h"
 #include "schema/record_process.h"
+#include "schema/sql_embedded.h"
 #include "schema/sql_query.h"
 #include "schema/writer.h"
 #include "test_store_support.h"
