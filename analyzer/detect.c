@@ -2,6 +2,7 @@
 #include "analyzer/detect.h"
 
 #include "analyzer/unknown.h"
+#include "common/array.h"
 
 /* The list. The order means nothing: a test shuffles it. */
 /* clang-format off */
@@ -46,7 +47,7 @@ const struct detector detectors[] = {
 };
 /* clang-format on */
 
-const size_t detector_count = sizeof(detectors) / sizeof(detectors[0]);
+const size_t detector_count = array_size(detectors);
 
 struct error *detect_all(const struct crash *crash, struct finding_list *ret_findings)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyzer/facts/event_stack.h"
+#include "common/array.h"
 
 static void copy_text(const char *text, size_t length, char *out, size_t size)
 {
@@ -52,7 +53,7 @@ static bool is_copy_suffix(const char *at)
 	static const char *const suffixes[] = {".constprop.", ".isra.",	 ".part.",	".cold",    ".lto_priv.",
 					       ".llvm.",      ".clone.", ".localalias", ".resolver"};
 
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+	for (size_t i = 0; i < array_size(suffixes); i++) {
 		if (strncmp(at, suffixes[i], strlen(suffixes[i])) == 0)
 			return true;
 	}

@@ -58,10 +58,9 @@ static struct error *describe_lost_way(const struct crash *crash, const struct e
 	if (!frame || !frame->symbol.module)
 		return describe_nameless(crash, frame, what, finding);
 	module_words(&module, &frame->symbol);
-	err = finding_set_summary(finding, "%s, called from %s, which %s: " OPEN ".", what, module.text, reason);
-	if (!err)
-		err = finding_add_missing(finding, "the names of %s's functions: %s %s", module.text,
-					  frame->symbol.module, reason);
+	err = finding_set_summary(finding, "%s, called from %s, which %s: " OPEN ".", what, module.text, reason)
+		      ?: finding_add_missing(finding, "the names of %s's functions: %s %s", module.text,
+					     frame->symbol.module, reason);
 	if (err)
 		return err;
 	if (ending->lost == LOST_GONE)
@@ -143,10 +142,8 @@ static struct error *describe(const struct crash *crash, struct finding *finding
 struct error *unknown_append(const struct crash *crash, struct finding_list *list)
 {
 	struct finding *finding;
-	struct error *err = finding_append(list, FINDING_UNKNOWN, &finding);
+	struct error *err = finding_append(list, FINDING_UNKNOWN, &finding) ?: describe(crash, finding);
 
-	if (!err)
-		err = describe(crash, finding);
 	if (!err && !crash->record.known)
 		err = finding_add_missing(finding, "a record of the process's life: nobody recorded it");
 	if (!err && !crash->core.image)

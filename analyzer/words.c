@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "analyzer/elf/elf_demangle.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 
 static const char *put(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -254,7 +255,7 @@ const char *words_signal_code(struct words *words, int number, int code)
 {
 	if (number == 0)
 		return put(words, "status %d", code >> 8 & 0xff);
-	for (size_t i = 0; i < sizeof(code_names) / sizeof(code_names[0]); i++) {
+	for (size_t i = 0; i < array_size(code_names); i++) {
 		if ((code_names[i].number == 0 || code_names[i].number == number) && code_names[i].code == code)
 			return put(words, "%s", code_names[i].name);
 	}

@@ -151,11 +151,9 @@ struct error *detect_assertion_failure(const struct crash *crash, struct finding
 	if (!err && has_text)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "it said: %s", message);
 	if (!err && ending.kind == ENDING_ASSERT) {
-		err = evidence_add_crash_frame(crash, finding, ending.teller, "the assertion's own function");
-		if (!err)
-			err = evidence_add_crash_frame(crash, finding, ending.caller, "called by");
-		if (!err)
-			err = evidence_set_frame_offender(crash, finding, ending.caller);
+		err = evidence_add_crash_frame(crash, finding, ending.teller, "the assertion's own function")
+			?: evidence_add_crash_frame(crash, finding, ending.caller, "called by")
+			?: evidence_set_frame_offender(crash, finding, ending.caller);
 	} else if (!err) {
 		err = finding_add_missing(finding, "the frame of the assertion's function: the stack does not show it");
 		if (!err && assertion.function[0])
@@ -164,10 +162,8 @@ struct error *detect_assertion_failure(const struct crash *crash, struct finding
 									   : crash->facts.comm,
 						   assertion.function);
 	}
-	if (!err)
-		err = evidence_add_signal(crash, finding);
-	if (!err)
-		err = finding_set_next_step(finding, "look at the values that the assertion is about, in the frame of "
-						     "its caller");
-	return err;
+	return err
+		?: evidence_add_signal(crash, finding)
+		?: finding_set_next_step(finding, "look at the values that the assertion is about, in the frame of "
+						  "its caller");
 }

@@ -66,9 +66,7 @@ struct error *detect_bit_flip(const struct crash *crash, struct finding_list *fi
 					  twin->kind == TWIN_FUNCTION ? evidence_jump_source(&code, crash)
 								      : evidence_fault_code(&code, crash));
 	if (!err)
-		err = evidence_add_refusal(crash, finding);
-	if (!err)
-		err = evidence_add_operand(crash, finding);
+		err = evidence_add_refusal(crash, finding) ?: evidence_add_operand(crash, finding);
 	if (!err && twin->kind != TWIN_IN_USE)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, twin->value,
 					   "0x%" PRIx64 " is %s, and no other value that differs in one bit alone is",
@@ -84,10 +82,7 @@ struct error *detect_bit_flip(const struct crash *crash, struct finding_list *fi
 					  twin->bit >= 48 ? "programs put tags into such high bits of pointers"
 							  : "an index or a size gone wrong can add or take away this "
 							    "power of two");
-	if (!err)
-		err = finding_add_missing(finding, "who changed the bit: the memory, the processor, or a stray write");
-	if (!err)
-		err = finding_set_next_step(finding,
-					    "look for other such crashes on this machine, and test its memory");
-	return err;
+	return err
+		?: finding_add_missing(finding, "who changed the bit: the memory, the processor, or a stray write")
+		?: finding_set_next_step(finding, "look for other such crashes on this machine, and test its memory");
 }

@@ -79,25 +79,24 @@ static struct error *report_recorded_thread(const struct crash *crash, size_t in
 				   "thread %" PRIu32 " (%.16s) sent it, %s", sender->tid, sender->comm, when.text);
 	if (!err && index != SIZE_MAX)
 		err = add_place(&crash->facts.stacks.threads[index], finding, &place);
-	if (!err)
-		err = finding_set_summary(finding, "Thread %" PRIu32 " of the process sent %s to it, %s%s.",
-					  index == SIZE_MAX ? sender->tid : crash->facts.stacks.threads[index].tid,
-					  words_signal(&signal, crash->facts.signal.number), when.text, place.text);
-	return err ?: finding_add_missing(finding, "the very call: it is told from where that thread is now");
+	return err
+		?: finding_set_summary(finding, "Thread %" PRIu32 " of the process sent %s to it, %s%s.",
+				       index == SIZE_MAX ? sender->tid : crash->facts.stacks.threads[index].tid,
+				       words_signal(&signal, crash->facts.signal.number), when.text, place.text)
+		?: finding_add_missing(finding, "the very call: it is told from where that thread is now");
 }
 
 static struct error *report_calling_thread(const struct crash *crash, size_t index, struct finding *finding)
 {
 	const struct thread_stack *stack = &crash->facts.stacks.threads[index];
 	struct words signal, call, place = {.text = ""};
-	struct error *err = add_place(stack, finding, &place);
 
-	if (!err)
-		err = finding_set_summary(
+	return add_place(stack, finding, &place)
+		?: finding_set_summary(
 			finding, "Thread %" PRIu32 " of the process sent %s to it: it is in the system call %s%s.",
 			stack->tid, words_signal(&signal, crash->facts.signal.number),
-			words_system_call(&call, crash->facts.sending.other_call), place.text);
-	return err ?: finding_add_missing(finding, "the sending: another thread may have done the same and run on");
+			words_system_call(&call, crash->facts.sending.other_call), place.text)
+		?: finding_add_missing(finding, "the sending: another thread may have done the same and run on");
 }
 
 static struct error *report_other_thread(const struct crash *crash, struct finding *finding)
@@ -117,10 +116,10 @@ static struct error *report_other_thread(const struct crash *crash, struct findi
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_missing(finding, "the sending: with sigqueue the sender says itself who it is");
 	}
-	return err
-		       ?: finding_add_missing(finding,
-					      "the thread that sent the signal: none is in such a system call any "
-					      "more");
+	if (err)
+		return err;
+	return finding_add_missing(finding, "the thread that sent the signal: none is in such a system call any "
+					    "more");
 }
 
 static struct error *set_summary(const struct crash *crash, const struct ending *ending, struct finding *finding)
@@ -205,32 +204,24 @@ static struct error *weigh(const struct crash *crash, const struct ending *endin
 
 static struct error *report_call(const struct crash *crash, const struct ending *ending, struct finding *finding)
 {
-	struct error *err = weigh(crash, ending, finding);
-
-	if (!err)
-		err = set_summary(crash, ending, finding);
-	if (!err)
-		err = evidence_add_crash_frame(crash, finding, ending->teller, "it ended the program");
-	if (!err)
-		err = evidence_add_crash_frame(crash, finding, ending->caller, "called by");
-	if (!err)
-		err = evidence_set_frame_offender(crash, finding, ending->caller);
-	if (!err)
-		err = finding_set_next_step(finding, "look at the frames above, and at what the program wrote to "
-						     "standard error before");
-	return err;
+	return weigh(crash, ending, finding)
+		?: set_summary(crash, ending, finding)
+		?: evidence_add_crash_frame(crash, finding, ending->teller, "it ended the program")
+		?: evidence_add_crash_frame(crash, finding, ending->caller, "called by")
+		?: evidence_set_frame_offender(crash, finding, ending->caller)
+		?: finding_set_next_step(finding, "look at the frames above, and at what the program wrote to "
+						  "standard error before");
 }
 
 /* A timer that the process has set sends its signal with SI_TIMER. */
 static struct error *report_timer(const struct crash *crash, struct finding *finding)
 {
 	struct words signal;
-	struct error *err;
 
 	finding->confidence = CONFIDENCE_LIKELY;
-	err = finding_set_summary(finding, "A timer of the process's own sent it %s, which it does not handle.",
-				  words_signal(&signal, crash->facts.signal.number));
-	return err ?: finding_add_missing(finding, "who set the timer");
+	return finding_set_summary(finding, "A timer of the process's own sent it %s, which it does not handle.",
+				   words_signal(&signal, crash->facts.signal.number))
+		       ?: finding_add_missing(finding, "who set the timer");
 }
 
 struct error *detect_deliberate_abort(const struct crash *crash, struct finding_list *findings)
@@ -243,10 +234,9 @@ struct error *detect_deliberate_abort(const struct crash *crash, struct finding_
 	if (crash->core.snapshot)
 		return NULL;
 	if (crash->facts.signal.code == SI_TIMER) {
-		err = finding_append(findings, FINDING_DELIBERATE_ABORT, &finding);
-		if (!err)
-			err = report_timer(crash, finding);
-		return err ?: evidence_add_signal(crash, finding);
+		return finding_append(findings, FINDING_DELIBERATE_ABORT, &finding)
+			?: report_timer(crash, finding)
+			?: evidence_add_signal(crash, finding);
 	}
 	if (!ending.own || evidence_kernels_own(crash) != KERNEL_OWN_NO || crash->record.has_exit_state)
 		return NULL;

@@ -183,12 +183,10 @@ static struct error *tell(const struct crash *crash, const struct story *story, 
 {
 	struct finding *finding;
 	struct words offender;
-	struct error *err = finding_append(findings, FINDING_DISCARDED_PAGES, &finding);
+	struct error *err = finding_append(findings, FINDING_DISCARDED_PAGES, &finding)
+		?: judge(crash, story, finding)
+		?: summarize(crash, story, finding);
 
-	if (!err)
-		err = judge(crash, story, finding);
-	if (!err)
-		err = summarize(crash, story, finding);
 	if (!err && story->life)
 		err = evidence_add_call(crash, story->biography, finding, story->life->born, "mapped");
 	if (!err && story->life)
@@ -197,9 +195,7 @@ static struct error *tell(const struct crash *crash, const struct story *story, 
 	if (!err && story->view)
 		err = evidence_add_view(finding, story->view);
 	if (!err)
-		err = evidence_add_fault(crash, finding);
-	if (!err)
-		err = evidence_add_faulting_frame(crash, finding);
+		err = evidence_add_fault(crash, finding) ?: evidence_add_faulting_frame(crash, finding);
 	if (err)
 		return err;
 	if (story->life ? words_offender(&offender, story->biography, story->call) != NULL

@@ -47,21 +47,21 @@ static struct error *judge_integer(const struct crash *crash, struct finding *fi
 	const struct fault_division *division = &fault->division;
 	struct words code;
 	char text[200];
-	struct error *err;
 
 	if (!division->known) {
 		finding->confidence = CONFIDENCE_LIKELY;
-		err = finding_set_summary(finding,
-					  "Thread %" PRIu32 " divided an integer by zero, or to a quotient that does "
-					  "not fit, in %s.",
-					  evidence_dead_thread(crash), evidence_fault_code(&code, crash));
-		return err ?: finding_add_missing(finding, "the divisor: the instruction or its operand is not known");
+		return finding_set_summary(finding,
+					   "Thread %" PRIu32 " divided an integer by zero, or to a quotient that does "
+					   "not fit, in %s.",
+					   evidence_dead_thread(crash), evidence_fault_code(&code, crash))
+			       ?: finding_add_missing(finding,
+						      "the divisor: the instruction or its operand is not known");
 	}
 	finding->confidence = CONFIDENCE_PROVEN;
-	err = finding_set_summary(finding, "Thread %" PRIu32 " %s in %s: %s.", evidence_dead_thread(crash),
-				  division->divisor ? "made a division that cannot be done" : "divided by zero",
-				  evidence_fault_code(&code, crash), cause(division, text, sizeof(text)));
-	return err ?: finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, 0, "%s: %s", fault->instruction, text);
+	return finding_set_summary(finding, "Thread %" PRIu32 " %s in %s: %s.", evidence_dead_thread(crash),
+				   division->divisor ? "made a division that cannot be done" : "divided by zero",
+				   evidence_fault_code(&code, crash), cause(division, text, sizeof(text)))
+		       ?: finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, 0, "%s: %s", fault->instruction, text);
 }
 
 static struct error *judge_floating(const struct crash *crash, struct finding *finding)
@@ -90,14 +90,11 @@ struct error *detect_divide_by_zero(const struct crash *crash, struct finding_li
 	if (err)
 		return err;
 	err = signal->code == FPE_INTDIV ? judge_integer(crash, finding) : judge_floating(crash, finding);
-	if (!err)
-		err = evidence_set_fault_offender(crash, finding);
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_SIGNAL,
-					   crash->record.has_signal_event ? crash->record.signal_event.id : 0,
-					   signal->address, "%s, %s at 0x%" PRIx64, words_signal(&name, signal->number),
-					   words_signal_code(&code, signal->number, signal->code), signal->address);
-	if (!err)
-		err = finding_set_next_step(finding, "look at where the divisor comes from");
-	return err;
+	return err
+		?: evidence_set_fault_offender(crash, finding)
+		?: finding_add_evidence(finding, EVIDENCE_SIGNAL,
+					crash->record.has_signal_event ? crash->record.signal_event.id : 0,
+					signal->address, "%s, %s at 0x%" PRIx64, words_signal(&name, signal->number),
+					words_signal_code(&code, signal->number, signal->code), signal->address)
+		?: finding_set_next_step(finding, "look at where the divisor comes from");
 }

@@ -105,18 +105,15 @@ static struct error *report_handler(const struct crash *crash, const struct endi
 		err = finding_add_missing(
 			finding, "which signal the handler was called for: it was installed without SA_SIGINFO");
 	}
-	if (!err)
-		err = evidence_add_crash_frame(crash, finding, ending->teller, "it sent the signal");
-	if (!err)
-		err = evidence_add_crash_frame(crash, finding, ending->caller, "called by");
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0,
-					   crash->facts.interruptions[ending->interruption].address,
-					   "the signal frame at 0x%" PRIx64 " is of %s",
-					   crash->facts.interruptions[ending->interruption].address, from.text);
-	if (!err)
-		err = evidence_add_signal(crash, finding);
-	return err ?: evidence_set_frame_offender(crash, finding, ending->caller);
+	return err
+		?: evidence_add_crash_frame(crash, finding, ending->teller, "it sent the signal")
+		?: evidence_add_crash_frame(crash, finding, ending->caller, "called by")
+		?: finding_add_evidence(finding, EVIDENCE_MEMORY, 0,
+					crash->facts.interruptions[ending->interruption].address,
+					"the signal frame at 0x%" PRIx64 " is of %s",
+					crash->facts.interruptions[ending->interruption].address, from.text)
+		?: evidence_add_signal(crash, finding)
+		?: evidence_set_frame_offender(crash, finding, ending->caller);
 }
 
 static struct error *report_returned(const struct crash *crash, struct finding_list *findings)
@@ -128,16 +125,14 @@ static struct error *report_returned(const struct crash *crash, struct finding_l
 	if (err)
 		return err;
 	finding->confidence = CONFIDENCE_POSSIBLE;
-	err = finding_set_summary(finding,
-				  "The process sent itself the %s that ended it, and stands at an instruction that "
-				  "faults: its handler sent the signal again and returned.",
-				  words_signal(&last, crash->facts.signal.number));
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.registers[CORE_RIP],
-					   "the instruction at hand: %s", crash->facts.fault.instruction);
-	if (!err)
-		err = evidence_add_signal(crash, finding);
-	return err ?: finding_add_missing(finding, "the first signal: nothing of it is left");
+	return finding_set_summary(finding,
+				   "The process sent itself the %s that ended it, and stands at an instruction that "
+				   "faults: its handler sent the signal again and returned.",
+				   words_signal(&last, crash->facts.signal.number))
+		?: finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.registers[CORE_RIP],
+					"the instruction at hand: %s", crash->facts.fault.instruction)
+		?: evidence_add_signal(crash, finding)
+		?: finding_add_missing(finding, "the first signal: nothing of it is left");
 }
 
 static struct error *report_recorded(const struct crash *crash, struct finding_list *findings)
@@ -179,17 +174,16 @@ static struct error *report_recorded(const struct crash *crash, struct finding_l
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding, "the C library had said: %s", crash->core.abort_message);
 	}
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, sender->signal_id, 0,
-					   "thread %" PRIu32 " of process %" PRIu32 " took %s %s", sender->first_tid,
-					   sender->first_pid, from.text,
-					   words_before_crash(&taken, crash, sender->first_time_ns));
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, sender->signal_id, 0,
-					   "thread %" PRIu32 " of process %" PRIu32 " (%.16s) sent %s in a handler, %s",
-					   sender->tid, sender->pid, sender->comm, last.text,
-					   words_before_crash(&sent, crash, sender->time_ns));
-	return err ?: evidence_add_signal(crash, finding);
+	return err
+		?: finding_add_evidence(finding, EVIDENCE_SIGNAL, sender->signal_id, 0,
+					"thread %" PRIu32 " of process %" PRIu32 " took %s %s", sender->first_tid,
+					sender->first_pid, from.text,
+					words_before_crash(&taken, crash, sender->first_time_ns))
+		?: finding_add_evidence(finding, EVIDENCE_SIGNAL, sender->signal_id, 0,
+					"thread %" PRIu32 " of process %" PRIu32 " (%.16s) sent %s in a handler, %s",
+					sender->tid, sender->pid, sender->comm, last.text,
+					words_before_crash(&sent, crash, sender->time_ns))
+		?: evidence_add_signal(crash, finding);
 }
 
 struct error *detect_forwarded_signal(const struct crash *crash, struct finding_list *findings)

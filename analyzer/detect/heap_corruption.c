@@ -61,18 +61,15 @@ struct error *detect_heap_corruption(const struct crash *crash, struct finding_l
 	err = finding_set_summary(finding,
 				  "The allocator's own data were damaged: thread %" PRIu32 " came upon it in %s%s%s.",
 				  evidence_dead_thread(crash), crash->facts.heap.call.function ?: "the allocator",
-				  site.text[0] ? ", called by " : "", site.text);
-	if (!err)
-		err = evidence_add_abort_message(crash, finding);
+				  site.text[0] ? ", called by " : "", site.text)
+		      ?: evidence_add_abort_message(crash, finding);
 	if (!err && sign == HEAP_SIGN_NONE)
 		err = evidence_add_fault(crash, finding);
 	if (!err)
-		err = describe_break(crash, finding);
-	if (!err)
-		err = evidence_add_crash_site(crash, finding, "found out");
-	if (!err)
-		err = finding_add_missing(finding, "the write that did the damage: whoever finds it out is mostly "
-						   "innocent");
+		err = describe_break(crash, finding)
+			?: evidence_add_crash_site(crash, finding, "found out")
+			?: finding_add_missing(finding, "the write that did the damage: whoever finds it out is mostly "
+							"innocent");
 	if (!err && !crash->facts.heap.recorded)
 		err = finding_set_next_step(finding, "run the program under corelate record --heap, or built with "
 						     "-fsanitize=address");

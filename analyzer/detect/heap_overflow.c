@@ -97,15 +97,11 @@ static struct error *tell_fault(const struct crash *crash, struct finding_list *
 					  "allocated in %s.",
 					  evidence_dead_thread(crash), past, words_heap_block(&block, life),
 					  site.text[0] ? " in " : "", site.text,
-					  words_heap_caller(&born, subject, life->born));
-	if (!err)
-		err = evidence_blame_crash_site(crash, finding);
-	if (!err)
-		err = evidence_add_heap_call(crash, finding, subject, life->born, "allocated");
-	if (!err)
-		err = evidence_add_fault(crash, finding);
-	if (!err)
-		err = evidence_add_crash_site(crash, finding, "went past the end");
+					  words_heap_caller(&born, subject, life->born))
+			?: evidence_blame_crash_site(crash, finding)
+			?: evidence_add_heap_call(crash, finding, subject, life->born, "allocated")
+			?: evidence_add_fault(crash, finding)
+			?: evidence_add_crash_site(crash, finding, "went past the end");
 	if (!err && !indexed)
 		err = finding_add_missing(finding, "the way there: no register of the instruction points into the "
 						   "block any more");
@@ -178,23 +174,20 @@ static struct error *tell_header(const struct crash *crash, struct finding_list 
 	if (life && life->born < subject->event_count) {
 		err = evidence_heap_weigh(crash, finding, subject,
 					  life->born < subject->event_count ? subject->events[life->born].enter_ns : 0,
-					  "another block may have been there");
-		if (!err)
-			err = finding_set_summary(
-				finding,
-				"The chunk header right behind %s was overwritten: something went past "
-				"its end. It was allocated in %s.",
-				words_heap_block(&block, life), words_heap_caller(&born, subject, life->born));
-		if (!err)
-			err = evidence_heap_blame(finding, subject, life->born);
+					  "another block may have been there")
+			?: finding_set_summary(finding,
+					       "The chunk header right behind %s was overwritten: something went past "
+					       "its end. It was allocated in %s.",
+					       words_heap_block(&block, life),
+					       words_heap_caller(&born, subject, life->born))
+			?: evidence_heap_blame(finding, subject, life->born);
 	} else {
 		err = finding_set_summary(
-			finding,
-			"The chunk header at 0x%" PRIx64 " was overwritten, right behind the block of "
-			"%" PRIu64 " bytes at 0x%" PRIx64 ": something went past its end.",
-			crash->facts.heap.broken_at, crash->facts.heap.before_broken.size - 8, subject->address);
-		if (!err)
-			err = evidence_blame_crash_site(crash, finding);
+			      finding,
+			      "The chunk header at 0x%" PRIx64 " was overwritten, right behind the block of "
+			      "%" PRIu64 " bytes at 0x%" PRIx64 ": something went past its end.",
+			      crash->facts.heap.broken_at, crash->facts.heap.before_broken.size - 8, subject->address)
+			      ?: evidence_blame_crash_site(crash, finding);
 	}
 	if (!err && life)
 		err = evidence_add_heap_call(crash, finding, subject, life->born, "allocated");
@@ -213,23 +206,18 @@ static struct error *tell_header(const struct crash *crash, struct finding_list 
 				crash->facts.path.words[i].address, crash->facts.path.words[i].value);
 	}
 	if (!err)
-		err = evidence_add_abort_message(crash, finding);
-	if (!err)
-		err = evidence_add_crash_site(crash, finding, "found out");
-	if (!err)
-		err = finding_add_missing(finding, "the write: it came before, unseen");
+		err = evidence_add_abort_message(crash, finding)
+			?: evidence_add_crash_site(crash, finding, "found out")
+			?: finding_add_missing(finding, "the write: it came before, unseen");
 	if (!err && !alive)
 		err = finding_add_counter(finding, "a stale or wild pointer may have written there just as well");
-	if (!err)
-		err = finding_set_next_step(finding, "look at all that writes to the block at 0x%" PRIx64 "%s",
-					    subject->address,
-					    alive ? "" : "; corelate record --heap names who allocated it");
-	return err;
+	if (err)
+		return err;
+	return finding_set_next_step(finding, "look at all that writes to the block at 0x%" PRIx64 "%s",
+				     subject->address, alive ? "" : "; corelate record --heap names who allocated it");
 }
 
 struct error *detect_heap_overflow(const struct crash *crash, struct finding_list *findings)
 {
-	struct error *err = tell_fault(crash, findings);
-
-	return err ?: tell_header(crash, findings);
+	return tell_fault(crash, findings) ?: tell_header(crash, findings);
 }

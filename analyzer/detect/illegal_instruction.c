@@ -139,19 +139,16 @@ struct error *detect_illegal_instruction(const struct crash *crash, struct findi
 	if (!err)
 		err = evidence_set_fault_offender(crash, finding);
 	write_bytes(&crash->facts.fault, bytes, sizeof(bytes));
-	if (!err)
-		err = finding_add_evidence(
+	return err
+		?: finding_add_evidence(
 			finding, EVIDENCE_SIGNAL, crash->record.has_signal_event ? crash->record.signal_event.id : 0,
 			signal->address, "%s, %s; at 0x%" PRIx64 " stand the bytes %s%s%s",
 			words_signal(&name, signal->number), words_signal_code(&code, signal->number, signal->code),
 			crash->facts.fault.registers[CORE_RIP], bytes[0] ? bytes : "(not known)",
-			crash->facts.fault.instruction[0] ? ": " : "", crash->facts.fault.instruction);
-	if (!err)
-		err = finding_set_next_step(
-			finding, "%s",
-			is_made_to_trap(&crash->facts.fault)
-				? "look at what that place of the source takes for impossible"
-				: "compare what the program was built for with the processor, and the "
-				  "code there with the file's");
-	return err;
+			crash->facts.fault.instruction[0] ? ": " : "", crash->facts.fault.instruction)
+		?: finding_set_next_step(finding, "%s",
+					 is_made_to_trap(&crash->facts.fault)
+						 ? "look at what that place of the source takes for impossible"
+						 : "compare what the program was built for with the processor, and the "
+						   "code there with the file's");
 }

@@ -157,9 +157,10 @@ static struct error *judge(const struct crash *crash, const struct wrong *wrong,
 	err = finding_add_missing(finding,
 				  "other allocators that the program may have: only the recorded one's calls are "
 				  "known");
-	return err
-		       ?: evidence_heap_weigh(crash, finding, given, crash->facts.heap.covered_from_ns,
-					      "a call may have handed it out unseen");
+	if (err)
+		return err;
+	return evidence_heap_weigh(crash, finding, given, crash->facts.heap.covered_from_ns,
+				   "a call may have handed it out unseen");
 }
 
 static void describe(struct words *words, const struct crash *crash, const struct wrong *wrong)
@@ -221,10 +222,9 @@ static struct error *add_evidence(const struct crash *crash, const struct wrong 
 	if (wrong->mismatch) {
 		const struct heap_life *life = &given->heap.lives[given->heap.ended[wrong->wrapper]];
 
-		err = evidence_add_heap_call(crash, finding, given, life->born, "allocated");
-		if (!err)
-			err = evidence_add_heap_call(crash, finding, given, wrong->wrapper,
-						     "given to the other family");
+		err = evidence_add_heap_call(crash, finding, given, life->born, "allocated")
+			      ?: evidence_add_heap_call(crash, finding, given, wrong->wrapper,
+							"given to the other family");
 	} else if (wrong->inside) {
 		err = evidence_add_heap_call(crash, finding, given, wrong->inside->born, "the block was allocated");
 	}
@@ -264,9 +264,8 @@ static struct error *tell_unknown(const struct crash *crash, struct finding_list
 	finding->confidence = crash->facts.heap.walk_complete ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
 	words_crash_site(&site, crash);
 	err = finding_set_summary(finding, "Thread %" PRIu32 " freed what is no block of the allocator%s%s.",
-				  evidence_dead_thread(crash), site.text[0] ? ", in " : "", site.text);
-	if (!err)
-		err = evidence_blame_crash_site(crash, finding);
+				  evidence_dead_thread(crash), site.text[0] ? ", in " : "", site.text)
+		      ?: evidence_blame_crash_site(crash, finding);
 	if (!err)
 		err = crash->core.abort_message ? evidence_add_abort_message(crash, finding)
 						: evidence_add_fault(crash, finding);
@@ -278,13 +277,10 @@ static struct error *tell_unknown(const struct crash *crash, struct finding_list
 			"every chunk header of the heap makes sense, so the bad one is none of them");
 	else if (!err)
 		err = finding_add_counter(finding, "an overflow into the block's own header gives the same words");
-	if (!err)
-		err = finding_add_missing(finding, "the pointer itself: it is in no frame of the allocator any more");
-	if (!err)
-		err = finding_set_next_step(finding,
-					    "run the program under corelate record --heap: it tells the pointer, "
-					    "and the block around it");
-	return err;
+	return err
+		?: finding_add_missing(finding, "the pointer itself: it is in no frame of the allocator any more")
+		?: finding_set_next_step(finding, "run the program under corelate record --heap: it tells the pointer, "
+						  "and the block around it");
 }
 
 struct error *detect_invalid_free(const struct crash *crash, struct finding_list *findings)
@@ -316,13 +312,10 @@ struct error *detect_invalid_free(const struct crash *crash, struct finding_list
 	look_around(crash, &wrong);
 	if (!is_wrong(crash, &wrong))
 		return NULL;
-	err = finding_append(findings, FINDING_INVALID_FREE, &finding);
-	if (!err)
-		err = judge(crash, &wrong, finding);
-	if (!err)
-		err = summarize(crash, &wrong, finding);
-	if (!err)
-		err = add_evidence(crash, &wrong, finding);
+	err = finding_append(findings, FINDING_INVALID_FREE, &finding)
+		?: judge(crash, &wrong, finding)
+		?: summarize(crash, &wrong, finding)
+		?: add_evidence(crash, &wrong, finding);
 	if (!err)
 		err = wrong.dying != SIZE_MAX ? evidence_heap_blame(finding, wrong.given, wrong.dying)
 					      : evidence_blame_crash_site(crash, finding);

@@ -26,6 +26,7 @@
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence_process.h"
+#include "common/array.h"
 
 /* Signals that the kernel sends for a reason that the number tells. */
 static const struct kernel_reason {
@@ -53,7 +54,7 @@ static bool is_writing(const struct crash *crash)
 					SYS_pwritev2, SYS_ftruncate,	   SYS_truncate, SYS_sendfile,
 					SYS_splice,   SYS_copy_file_range, SYS_fallocate};
 
-	for (size_t i = 0; crash->core.image && i < sizeof(calls) / sizeof(calls[0]); i++) {
+	for (size_t i = 0; crash->core.image && i < array_size(calls); i++) {
 		if ((int64_t)crash->facts.registers[CORE_ORIG_RAX] == calls[i])
 			return true;
 	}
@@ -86,7 +87,7 @@ static const struct kernel_reason *find_kernel_reason(const struct crash *crash)
 	struct ending ending;
 
 	ending_find(crash, &ending);
-	for (size_t i = 0; i < sizeof(kernel_reasons) / sizeof(kernel_reasons[0]); i++) {
+	for (size_t i = 0; i < array_size(kernel_reasons); i++) {
 		const struct kernel_reason *reason = &kernel_reasons[i];
 
 		if (signal->number != reason->number)
@@ -199,9 +200,7 @@ static struct error *report_sender(const struct crash *crash, const struct sende
 					    "find out what process %" PRIu32 " is: its log tells why it did "
 					    "that",
 					    sender->pid);
-	if (!err)
-		err = weigh(crash, sender, finding);
-	return err ?: evidence_add_signal(crash, finding);
+	return err ?: weigh(crash, sender, finding) ?: evidence_add_signal(crash, finding);
 }
 
 struct error *detect_killed_by_process(const struct crash *crash, struct finding_list *findings)

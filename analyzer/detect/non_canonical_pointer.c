@@ -97,17 +97,14 @@ struct error *detect_non_canonical_pointer(const struct crash *crash, struct fin
 	finding->confidence = CONFIDENCE_PROVEN;
 	err = one ? tell_one(crash, finding) : tell_several(crash, finding);
 	if (!err)
-		err = evidence_set_fault_offender(crash, finding);
-	if (!err)
-		err = evidence_add_refusal(crash, finding);
-	if (!err)
-		err = evidence_add_operand(crash, finding);
-	if (!err)
-		err = evidence_weigh_lost(crash, finding);
+		err = evidence_set_fault_offender(crash, finding)
+			?: evidence_add_refusal(crash, finding)
+			?: evidence_add_operand(crash, finding)
+			?: evidence_weigh_lost(crash, finding);
 	if (!err && !one)
 		err = finding_add_missing(finding, "which of the two the processor refused first");
-	if (!err)
-		err = finding_set_next_step(finding, "look at who wrote that value over the pointer: what lies around "
-						     "it in memory, and what text or pattern it is");
-	return err;
+	if (err)
+		return err;
+	return finding_set_next_step(finding, "look at who wrote that value over the pointer: what lies around "
+					      "it in memory, and what text or pattern it is");
 }

@@ -42,13 +42,11 @@ struct error *detect_null_call(const struct crash *crash, struct finding_list *f
 		err = finding_add_counter(finding, "the address is not zero: a small number may have been taken for a "
 						   "pointer");
 	if (!err)
-		err = evidence_add_jump(crash, finding);
-	if (!err)
-		err = evidence_weigh_lost(crash, finding);
+		err = evidence_add_jump(crash, finding) ?: evidence_weigh_lost(crash, finding);
 	if (!err && finding->confidence < CONFIDENCE_PROVEN && !finding->counter_count && !finding->missing_count)
 		err = finding_add_missing(finding, "the core, which would show the call");
-	if (!err)
-		err = finding_set_next_step(finding, "look at who should have set the function pointer that %s uses",
-					    evidence_jump_source(&source, crash));
-	return err;
+	if (err)
+		return err;
+	return finding_set_next_step(finding, "look at who should have set the function pointer that %s uses",
+				     evidence_jump_source(&source, crash));
 }

@@ -159,21 +159,16 @@ struct error *detect_null_dereference(const struct crash *crash, struct finding_
 	if (err)
 		return err;
 	finding->confidence = story.confidence;
-	err = tell(crash, &story, finding);
-	if (!err)
-		err = evidence_set_fault_offender(crash, finding);
-	if (!err)
-		err = evidence_add_refusal(crash, finding);
-	if (!err)
-		err = evidence_add_operand(crash, finding);
+	err = tell(crash, &story, finding)
+		?: evidence_set_fault_offender(crash, finding)
+		?: evidence_add_refusal(crash, finding)
+		?: evidence_add_operand(crash, finding);
 	if (!err && story.doubt)
 		err = finding_add_counter(finding, "%s", story.doubt);
-	if (!err)
-		err = evidence_weigh_lost(crash, finding);
-	if (!err)
-		err = finding_set_next_step(finding,
-					    "look at where %s got the pointer from: what returned null, or was "
-					    "never set",
-					    evidence_fault_code(&code, crash));
-	return err;
+	return err
+		?: evidence_weigh_lost(crash, finding)
+		?: finding_set_next_step(finding,
+					 "look at where %s got the pointer from: what returned null, or was "
+					 "never set",
+					 evidence_fault_code(&code, crash));
 }

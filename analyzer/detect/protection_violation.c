@@ -255,22 +255,18 @@ struct error *detect_protection_violation(const struct crash *crash, struct find
 
 	if (!find_story(crash, &story))
 		return NULL;
-	err = finding_append(findings, FINDING_PROTECTION_VIOLATION, &finding);
-	if (!err)
-		err = judge(crash, &story, finding);
-	if (!err)
-		err = summarize(crash, &story, finding);
+	err = finding_append(findings, FINDING_PROTECTION_VIOLATION, &finding)
+		?: judge(crash, &story, finding)
+		?: summarize(crash, &story, finding);
 	if (!err && story.life)
 		err = evidence_add_call(crash, &crash->facts.biography, finding, story.life->born, "mapped");
 	if (!err && story.has_taker)
 		err = evidence_add_call(crash, &crash->facts.biography, finding, story.taker,
 					"the permission was taken away");
 	if (!err)
-		err = add_mapping(crash, finding);
-	if (!err)
-		err = evidence_add_fault(crash, finding);
-	if (!err)
-		err = evidence_add_faulting_frame(crash, finding);
+		err = add_mapping(crash, finding)
+			?: evidence_add_fault(crash, finding)
+			?: evidence_add_faulting_frame(crash, finding);
 	if (err)
 		return err;
 	if (story.has_taker ? words_offender(&offender, &crash->facts.biography, story.taker) != NULL

@@ -65,23 +65,19 @@ static struct error *report_passed_on(const struct crash *crash, struct finding_
 	frame = sender->first_tid == crash->record.signal_event.tid ? find_caller(crash, name.text) : SIZE_MAX;
 	evidence_frame_words(&caller, crash, frame);
 	finding->confidence = CONFIDENCE_PROVEN;
-	err = finding_set_summary(finding,
-				  "The seccomp filter of the process refused the system call %s%s%s; its handler for "
-				  "that ended it with %s.",
-				  name.text, caller.text[0] ? ", called in " : "", caller.text,
-				  words_signal(&signal, crash->facts.signal.number));
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, sender->signal_id, sender->first_address,
-					   "thread %" PRIu32
-					   " took SIGSYS, SYS_SECCOMP, for system call %d %s, and sent "
-					   "the signal that ended the process in that handler",
-					   sender->first_tid, sender->first_system_call,
-					   words_before_crash(&when, crash, sender->first_time_ns));
-	if (!err)
-		err = evidence_add_crash_frame(crash, finding, frame, "called by");
-	if (!err)
-		err = evidence_add_signal(crash, finding);
-	return err ?: evidence_set_frame_offender(crash, finding, frame);
+	return finding_set_summary(finding,
+				   "The seccomp filter of the process refused the system call %s%s%s; its handler for "
+				   "that ended it with %s.",
+				   name.text, caller.text[0] ? ", called in " : "", caller.text,
+				   words_signal(&signal, crash->facts.signal.number))
+		?: finding_add_evidence(finding, EVIDENCE_SIGNAL, sender->signal_id, sender->first_address,
+					"thread %" PRIu32 " took SIGSYS, SYS_SECCOMP, for system call %d %s, and sent "
+					"the signal that ended the process in that handler",
+					sender->first_tid, sender->first_system_call,
+					words_before_crash(&when, crash, sender->first_time_ns))
+		?: evidence_add_crash_frame(crash, finding, frame, "called by")
+		?: evidence_add_signal(crash, finding)
+		?: evidence_set_frame_offender(crash, finding, frame);
 }
 
 struct error *detect_seccomp_kill(const struct crash *crash, struct finding_list *findings)
@@ -118,14 +114,11 @@ struct error *detect_seccomp_kill(const struct crash *crash, struct finding_list
 					   crash->facts.registers[CORE_RIP]);
 	else if (!err)
 		err = evidence_add_signal(crash, finding);
-	if (!err)
-		err = evidence_add_crash_frame(crash, finding, frame, "called by");
-	if (!err)
-		err = evidence_set_frame_offender(crash, finding, frame);
-	if (!err)
-		err = finding_set_next_step(finding,
-					    "allow %s in the filter, or keep the code from calling it: a new "
-					    "version of a library may have begun to",
-					    known ? name.text : "it");
-	return err;
+	return err
+		?: evidence_add_crash_frame(crash, finding, frame, "called by")
+		?: evidence_set_frame_offender(crash, finding, frame)
+		?: finding_set_next_step(finding,
+					 "allow %s in the filter, or keep the code from calling it: a new "
+					 "version of a library may have begun to",
+					 known ? name.text : "it");
 }

@@ -112,13 +112,13 @@ static struct error *set_offender(struct finding *finding, const struct symbol *
 static struct error *add_owner(struct finding *finding, const struct returned *owner)
 {
 	struct words function;
-	struct error *err = finding_add_evidence(
-		finding, EVIDENCE_MEMORY, 0, owner->found_at,
-		"the word at 0x%" PRIx64 ", below the stack pointer, is left of the last call in %s: the frame around "
-		"that call ended at 0x%" PRIx64,
-		owner->found_at, words_symbol(&function, &owner->symbol), owner->slot);
 
-	return err ?: set_offender(finding, &owner->symbol);
+	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, owner->found_at,
+				    "the word at 0x%" PRIx64
+				    ", below the stack pointer, is left of the last call in %s: the frame around "
+				    "that call ended at 0x%" PRIx64,
+				    owner->found_at, words_symbol(&function, &owner->symbol), owner->slot)
+		       ?: set_offender(finding, &owner->symbol);
 }
 
 static struct error *report_return(const struct crash *crash, const struct smashed *smashed,
@@ -140,32 +140,27 @@ static struct error *report_return(const struct crash *crash, const struct smash
 		finding,
 		"%s%s returned to %s, where it was never called from: its return address on the stack "
 		"had been overwritten. The stack is corrupted.",
-		returning.text[0] ? "" : "A function", returning.text, target.text);
-	if (!err)
-		err = weigh(crash, smashed, finding);
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, smashed->slot,
-					   smashed->refused
-						   ? "the return address at 0x%" PRIx64 ", on top of the stack, is %s"
-						   : "the word at 0x%" PRIx64
-						     ", right below the stack pointer, is %s: a return took it",
-					   smashed->slot, target.text);
-	if (!err)
-		err = add_run(crash, finding);
-	if (!err)
-		err = corruption_add_evidence(crash, finding);
-	if (!err)
-		err = evidence_add_signal(crash, finding);
+		returning.text[0] ? "" : "A function", returning.text, target.text)
+		?: weigh(crash, smashed, finding)
+		?: finding_add_evidence(finding, EVIDENCE_MEMORY, 0, smashed->slot,
+					smashed->refused ? "the return address at 0x%" PRIx64
+							   ", on top of the stack, is %s"
+							 : "the word at 0x%" PRIx64
+							   ", right below the stack pointer, is %s: a return took it",
+					smashed->slot, target.text)
+		?: add_run(crash, finding)
+		?: corruption_add_evidence(crash, finding)
+		?: evidence_add_signal(crash, finding);
 	if (!err && smashed->refused)
 		err = evidence_set_frame_offender(crash, finding, 0);
 	else if (!err && owner->return_address)
 		err = add_owner(finding, owner);
 	else if (!err)
 		err = finding_add_missing(finding, "which function returned: nothing on the stack says it");
-	return err
-		       ?: finding_set_next_step(finding,
-						"build with -fstack-protector-strong or -fsanitize=address: they "
-						"stop at the function that is overrun");
+	if (err)
+		return err;
+	return finding_set_next_step(finding, "build with -fstack-protector-strong or -fsanitize=address: they "
+					      "stop at the function that is overrun");
 }
 
 /* "work (smash.c:9)" where the function is known, else "a function". */
@@ -193,27 +188,23 @@ static struct error *report_register(const struct crash *crash, struct finding_l
 	err = finding_set_summary(finding,
 				  "The frame of %s was overrun: it gave %s back to its caller as %s, and the caller "
 				  "used that as an address. The stack is corrupted.",
-				  words_owner(&owner, &overrun->owner), name, words_spelled(&value, overrun->value));
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, overrun->slot,
-					   "%s was saved at 0x%" PRIx64 ", which holds %s", name, overrun->slot,
-					   value.text);
-	if (!err)
-		err = add_run(crash, finding);
-	if (!err)
-		err = evidence_add_signal(crash, finding);
-	if (!err)
-		err = set_offender(finding, &overrun->owner.symbol);
+				  words_owner(&owner, &overrun->owner), name, words_spelled(&value, overrun->value))
+		?: finding_add_evidence(finding, EVIDENCE_MEMORY, 0, overrun->slot,
+					"%s was saved at 0x%" PRIx64 ", which holds %s", name, overrun->slot,
+					value.text)
+		?: add_run(crash, finding)
+		?: evidence_add_signal(crash, finding)
+		?: set_offender(finding, &overrun->owner.symbol);
 	if (!err && !overrun_is_of_registers(overrun))
 		err = finding_add_counter(finding,
 					  "an array that is just full ends where the register was saved, which "
 					  "may have held that value before");
 	if (!err)
 		err = finding_add_missing(finding, "what the register held when that function was called");
-	return err
-		       ?: finding_set_next_step(finding,
-						"build with -fstack-protector-strong or -fsanitize=address: they "
-						"stop at the function that is overrun");
+	if (err)
+		return err;
+	return finding_set_next_step(finding, "build with -fstack-protector-strong or -fsanitize=address: they "
+					      "stop at the function that is overrun");
 }
 
 /* The crash is elsewhere, but the stack above it is overwritten. */
@@ -234,17 +225,14 @@ static struct error *report_corruption(const struct crash *crash, size_t lost, s
 		finding,
 		"The stack is corrupted: the return address of %s is %s. The crash is of something in "
 		"the memory that was overwritten.",
-		owner.text[0] ? owner.text : "a frame", word.text);
-	if (!err)
-		err = corruption_add_evidence(crash, finding);
-	if (!err)
-		err = evidence_add_signal(crash, finding);
-	if (!err)
-		err = evidence_set_frame_offender(crash, finding, lost - 1);
-	return err
-		       ?: finding_add_missing(finding,
-					      "that the crash comes from the overwritten memory, and not the other "
-					      "way round");
+		owner.text[0] ? owner.text : "a frame", word.text)
+		?: corruption_add_evidence(crash, finding)
+		?: evidence_add_signal(crash, finding)
+		?: evidence_set_frame_offender(crash, finding, lost - 1);
+	if (err)
+		return err;
+	return finding_add_missing(finding, "that the crash comes from the overwritten memory, and not the other "
+					    "way round");
 }
 
 struct error *detect_smashed_return(const struct crash *crash, struct finding_list *findings)

@@ -49,13 +49,12 @@ struct error *detect_snapshot(const struct crash *crash, struct finding_list *fi
 	if (err)
 		return err;
 	finding->confidence = CONFIDENCE_PROVEN;
-	err = set_summary(crash, finding);
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, crash->facts.registers[CORE_RIP],
-					   "NT_PRSTATUS has the signal %d, NT_SIGINFO %s",
-					   crash->core.image ? crash->core.image->threads[0].signal
-							     : crash->facts.signal.number,
-					   crash->facts.signal.only_number ? "is not there" : "a stop, no death");
+	err = set_summary(crash, finding)
+		      ?: finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, crash->facts.registers[CORE_RIP],
+					      "NT_PRSTATUS has the signal %d, NT_SIGINFO %s",
+					      crash->core.image ? crash->core.image->threads[0].signal
+								: crash->facts.signal.number,
+					      crash->facts.signal.only_number ? "is not there" : "a stop, no death");
 	if (!err && crash->core.snapshot == SNAPSHOT_NO_SIGNAL) {
 		finding->confidence = CONFIDENCE_LIKELY;
 		err = finding_add_missing(finding,
@@ -69,7 +68,5 @@ struct error *detect_snapshot(const struct crash *crash, struct finding_list *fi
 		err = finding_add_counter(finding, "the thread is in a handler for %s",
 					  words_signal(&signal, crash->facts.fault.signal.number));
 	}
-	if (!err)
-		err = finding_set_next_step(finding, "corelate stack shows what each thread was doing");
-	return err;
+	return err ?: finding_set_next_step(finding, "corelate stack shows what each thread was doing");
 }

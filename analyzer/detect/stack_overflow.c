@@ -429,23 +429,21 @@ static struct error *report_without_core(const struct crash *crash, struct findi
 	if (err)
 		return err;
 	finding->confidence = CONFIDENCE_POSSIBLE;
-	err = finding_set_summary(finding,
-				  "Thread %" PRIu32 " touched 0x%" PRIx64
-				  ", right at its stack pointer, where no memory "
-				  "can be used: it may have run off its stack.",
-				  evidence_dead_thread(crash), touched);
-	if (!err)
-		err = finding_add_evidence(
+	return finding_set_summary(finding,
+				   "Thread %" PRIu32 " touched 0x%" PRIx64
+				   ", right at its stack pointer, where no memory "
+				   "can be used: it may have run off its stack.",
+				   evidence_dead_thread(crash), touched)
+		?: finding_add_evidence(
 			finding, EVIDENCE_SIGNAL, crash->record.has_signal_event ? crash->record.signal_event.id : 0,
-			touched, "the fault is at 0x%" PRIx64 ", and the stack pointer was 0x%" PRIx64, touched, sp);
-	return err ?: finding_add_missing(finding, "the core, which would show the stack's bounds and its frames");
+			touched, "the fault is at 0x%" PRIx64 ", and the stack pointer was 0x%" PRIx64, touched, sp)
+		?: finding_add_missing(finding, "the core, which would show the stack's bounds and its frames");
 }
 
 struct error *detect_stack_overflow(const struct crash *crash, struct finding_list *findings)
 {
 	struct overflow overflow = {.crash = crash};
 	struct finding *finding;
-	struct error *err;
 
 	if (!crash->core.image && !crash->facts.stacks.thread_count)
 		return report_without_core(crash, findings);
@@ -459,24 +457,14 @@ struct error *detect_stack_overflow(const struct crash *crash, struct finding_li
 		return NULL;
 	overflow.lowest =
 		overflow.no_room || overflow.use->sp < overflow.use->touched ? overflow.use->sp : overflow.use->touched;
-	err = stack_usage_measure(overflow.stack, overflow.use->frame, &overflow.use->area, &overflow.usage);
-	if (!err)
-		err = finding_append(findings, FINDING_STACK_OVERFLOW, &finding);
-	if (!err)
-		err = weigh(&overflow, finding);
-	if (!err)
-		err = set_summary(&overflow, finding);
-	if (!err)
-		err = add_touch(&overflow, finding);
-	if (!err)
-		err = add_bounds(&overflow, finding);
-	if (!err)
-		err = add_death(&overflow, finding);
-	if (!err)
-		err = add_frames(&overflow, finding);
-	if (!err)
-		err = set_offender(&overflow, finding);
-	if (!err)
-		err = set_next_step(&overflow, finding);
-	return err;
+	return stack_usage_measure(overflow.stack, overflow.use->frame, &overflow.use->area, &overflow.usage)
+		?: finding_append(findings, FINDING_STACK_OVERFLOW, &finding)
+		?: weigh(&overflow, finding)
+		?: set_summary(&overflow, finding)
+		?: add_touch(&overflow, finding)
+		?: add_bounds(&overflow, finding)
+		?: add_death(&overflow, finding)
+		?: add_frames(&overflow, finding)
+		?: set_offender(&overflow, finding)
+		?: set_next_step(&overflow, finding);
 }

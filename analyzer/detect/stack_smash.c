@@ -49,27 +49,22 @@ static struct error *report_canary(const struct crash *crash, const struct endin
 		finding,
 		"A buffer on the stack was overrun: the canary of %s was overwritten when the function "
 		"returned. The stack is corrupted from there on.",
-		function.text[0] ? function.text : "a function that the stack does not show");
-	if (!err)
-		err = evidence_add_crash_frame(crash, finding, ending->teller,
-					       ending->kind == ENDING_CANARY ? "the canary's check failed"
-									     : "the C library ended the program");
-	if (!err)
-		err = evidence_add_crash_frame(crash, finding, owner, "the function whose canary died");
-	if (!err)
-		err = corruption_add_evidence(crash, finding);
+		function.text[0] ? function.text : "a function that the stack does not show")
+		?: evidence_add_crash_frame(crash, finding, ending->teller,
+					    ending->kind == ENDING_CANARY ? "the canary's check failed"
+									  : "the C library ended the program")
+		?: evidence_add_crash_frame(crash, finding, owner, "the function whose canary died")
+		?: corruption_add_evidence(crash, finding);
 	if (!err && crash->core.abort_message)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "it said: %s", crash->core.abort_message);
 	if (!err && ending->kind != ENDING_CANARY)
 		err = finding_add_missing(finding, "the frame of __stack_chk_fail: the stack does not show it");
 	if (!err)
-		err = evidence_add_signal(crash, finding);
-	if (!err)
-		err = evidence_set_frame_offender(crash, finding, owner);
-	return err
-		       ?: finding_set_next_step(finding,
-						"look at the arrays of that function, and at what it passes them "
-						"to; -fsanitize=address names the write");
+		err = evidence_add_signal(crash, finding) ?: evidence_set_frame_offender(crash, finding, owner);
+	if (err)
+		return err;
+	return finding_set_next_step(finding, "look at the arrays of that function, and at what it passes them "
+					      "to; -fsanitize=address names the write");
 }
 
 static struct error *report_fortify(const struct crash *crash, const struct ending *ending,
@@ -90,20 +85,16 @@ static struct error *report_fortify(const struct crash *crash, const struct endi
 		finding, "A buffer overflow was stopped: %s%s%s would have written past the end of its buffer.",
 		checked != SIZE_MAX ? words_function(&function, &stack->frames[checked].symbol)
 				    : "a checked function of the C library",
-		caller.text[0] ? ", called in " : "", caller.text);
-	if (!err)
-		err = evidence_add_crash_frame(crash, finding, ending->teller, "the check failed");
-	if (!err)
-		err = evidence_add_crash_frame(crash, finding, ending->caller, "called by");
+		caller.text[0] ? ", called in " : "", caller.text)
+		?: evidence_add_crash_frame(crash, finding, ending->teller, "the check failed")
+		?: evidence_add_crash_frame(crash, finding, ending->caller, "called by");
 	if (!err && crash->core.abort_message)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "it said: %s", crash->core.abort_message);
-	if (!err)
-		err = finding_add_missing(finding,
-					  "where the buffer is: the check knows its size, and it need not be on "
-					  "the stack");
-	if (!err)
-		err = evidence_add_signal(crash, finding);
-	return err ?: evidence_set_frame_offender(crash, finding, ending->caller);
+	return err
+		?: finding_add_missing(finding, "where the buffer is: the check knows its size, and it need not be on "
+						"the stack")
+		?: evidence_add_signal(crash, finding)
+		?: evidence_set_frame_offender(crash, finding, ending->caller);
 }
 
 static struct error *report_top(const struct crash *crash, struct finding_list *findings)
@@ -122,20 +113,16 @@ static struct error *report_top(const struct crash *crash, struct finding_list *
 	}
 	evidence_frame_words(&words, crash, caller);
 	finding->confidence = CONFIDENCE_LIKELY;
-	err = finding_set_summary(finding,
-				  "A write%s%s ran past the upper end of the stack, 0x%" PRIx64
-				  ": it must have gone over everything above the buffer that it began in.",
-				  words.text[0] ? " in " : "", words.text, use->area.end);
-	if (!err)
-		err = finding_add_evidence(
-			finding, EVIDENCE_SIGNAL, 0, use->touched,
-			"the write of 0x%" PRIx64 " faulted, right above %s, 0x%" PRIx64 "-0x%" PRIx64, use->touched,
-			stack_kind_name(use->area.kind), use->area.start, use->area.end);
-	if (!err)
-		err = corruption_add_evidence(crash, finding);
-	if (!err)
-		err = finding_add_missing(finding, "where the write began");
-	return err ?: evidence_set_frame_offender(crash, finding, caller);
+	return finding_set_summary(finding,
+				   "A write%s%s ran past the upper end of the stack, 0x%" PRIx64
+				   ": it must have gone over everything above the buffer that it began in.",
+				   words.text[0] ? " in " : "", words.text, use->area.end)
+		?: finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, use->touched,
+					"the write of 0x%" PRIx64 " faulted, right above %s, 0x%" PRIx64 "-0x%" PRIx64,
+					use->touched, stack_kind_name(use->area.kind), use->area.start, use->area.end)
+		?: corruption_add_evidence(crash, finding)
+		?: finding_add_missing(finding, "where the write began")
+		?: evidence_set_frame_offender(crash, finding, caller);
 }
 
 struct error *detect_stack_smash(const struct crash *crash, struct finding_list *findings)

@@ -42,25 +42,20 @@ struct error *detect_stray_breakpoint(const struct crash *crash, struct finding_
 				  "The process ran into a breakpoint at %s that its file does not have: somebody put "
 				  "it there (a debugger "
 				  "or a tracer) and nobody was left to handle it.",
-				  words_probed_function(&function, probe));
-	if (!err)
-		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_SIGNAL,
-					   crash->record.has_signal_event ? crash->record.signal_event.id : 0, at,
-					   "SIGTRAP one byte after 0x%" PRIx64, at);
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, at,
-					   "0x%" PRIx64 " holds a breakpoint (cc), the file of the same "
-					   "build-id does not",
-					   at);
+				  words_probed_function(&function, probe))
+		?: finding_set_offender(finding, "%s", words_probed_function(&function, probe))
+		?: finding_add_evidence(finding, EVIDENCE_SIGNAL,
+					crash->record.has_signal_event ? crash->record.signal_event.id : 0, at,
+					"SIGTRAP one byte after 0x%" PRIx64, at)
+		?: finding_add_evidence(finding, EVIDENCE_MEMORY, 0, at,
+					"0x%" PRIx64 " holds a breakpoint (cc), the file of the same "
+					"build-id does not",
+					at);
 	/* Whoever holds a probe there has one that the kernel knows of; this breakpoint is one that it did not. */
-	if (!err)
-		err = finding_add_missing(finding, "who put it there");
-	if (!err)
-		err = finding_set_next_step(
+	return err
+		?: finding_add_missing(finding, "who put it there")
+		?: finding_set_next_step(
 			finding,
 			"look for a debugger or tracer that was killed while attached; restart the program to get "
 			"clean text");
-	return err;
 }

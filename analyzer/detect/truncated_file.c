@@ -232,11 +232,9 @@ struct error *detect_truncated_file(const struct crash *crash, struct finding_li
 
 	if (!find_story(crash, &story))
 		return NULL;
-	err = finding_append(findings, FINDING_TRUNCATED_FILE, &finding);
-	if (!err)
-		err = judge(crash, &story, finding);
-	if (!err)
-		err = summarize(crash, &story, finding);
+	err = finding_append(findings, FINDING_TRUNCATED_FILE, &finding)
+		?: judge(crash, &story, finding)
+		?: summarize(crash, &story, finding);
 	if (!err && story.life)
 		err = evidence_add_call(crash, &crash->facts.biography, finding, story.life->born, "mapped");
 	if (!err && story.loss)
@@ -245,15 +243,11 @@ struct error *detect_truncated_file(const struct crash *crash, struct finding_li
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.fault.address,
 					   "%s has %" PRIu64 " bytes now; the page needs more than %" PRIu64,
 					   words_base_name(story.path), crash->facts.mapping.file_bytes, story.offset);
-	if (!err)
-		err = evidence_add_fault(crash, finding);
-	if (!err)
-		err = evidence_add_faulting_frame(crash, finding);
-	if (!err)
-		err = set_offender(crash, &story, finding);
-	if (!err)
-		err = finding_set_next_step(finding,
-					    "let writers make a new file and rename it over the old one, instead of "
-					    "cutting one that others have mapped");
-	return err;
+	return err
+		?: evidence_add_fault(crash, finding)
+		?: evidence_add_faulting_frame(crash, finding)
+		?: set_offender(crash, &story, finding)
+		?: finding_set_next_step(finding,
+					 "let writers make a new file and rename it over the old one, instead of "
+					 "cutting one that others have mapped");
 }

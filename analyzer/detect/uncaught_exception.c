@@ -163,29 +163,23 @@ static struct error *report_terminate(const struct crash *crash, const struct en
 {
 	enum reason reason = find_reason(crash, ending);
 	struct finding *finding;
-	struct error *err = finding_append(findings, FINDING_UNCAUGHT_EXCEPTION, &finding);
+	struct error *err = finding_append(findings, FINDING_UNCAUGHT_EXCEPTION, &finding)
+		?: weigh(crash, ending, reason, finding)
+		?: set_summary(crash, ending, reason, finding)
+		?: evidence_add_crash_frame(crash, finding, ending->teller, "the runtime ended the program")
+		?: evidence_add_crash_frame(crash, finding, ending->caller,
+					    reason == REASON_UNCAUGHT || reason == REASON_NOEXCEPT ? "thrown by"
+												   : "called by");
 
-	if (!err)
-		err = weigh(crash, ending, reason, finding);
-	if (!err)
-		err = set_summary(crash, ending, reason, finding);
-	if (!err)
-		err = evidence_add_crash_frame(crash, finding, ending->teller, "the runtime ended the program");
-	if (!err)
-		err = evidence_add_crash_frame(crash, finding, ending->caller,
-					       reason == REASON_UNCAUGHT || reason == REASON_NOEXCEPT ? "thrown by"
-												      : "called by");
 	if (!err && crash->facts.thrown.found)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.thrown.object,
 					   "the exception object at 0x%llx, of type %s, %s",
 					   (unsigned long long)crash->facts.thrown.object, crash->facts.thrown.type,
 					   crash->facts.thrown.from_list ? "is the one that the thread handles"
 									 : "is pointed to by the stack");
-	if (!err)
-		err = evidence_add_signal(crash, finding);
-	if (!err)
-		err = evidence_set_frame_offender(crash, finding, ending->caller);
-	return err;
+	return err
+		?: evidence_add_signal(crash, finding)
+		?: evidence_set_frame_offender(crash, finding, ending->caller);
 }
 
 /* Go's own words for a fault below 4096, the only ones that it makes a panic of (runtime/signal_unix.go, sigpanic). */
@@ -230,13 +224,10 @@ static struct error *report_panic(const struct crash *crash, const struct ending
 					  crash->facts.panic_message ? "\")" : "", caller.text[0] ? " in " : "",
 					  caller.text);
 	if (!err)
-		err = evidence_add_crash_frame(crash, finding, ending->teller, "the panic's own function");
-	if (!err)
-		err = evidence_add_crash_frame(crash, finding, ending->caller, "called by");
-	if (!err)
-		err = evidence_add_signal(crash, finding);
-	if (!err)
-		err = evidence_set_frame_offender(crash, finding, ending->caller);
+		err = evidence_add_crash_frame(crash, finding, ending->teller, "the panic's own function")
+			?: evidence_add_crash_frame(crash, finding, ending->caller, "called by")
+			?: evidence_add_signal(crash, finding)
+			?: evidence_set_frame_offender(crash, finding, ending->caller);
 	if (!err && is_hijacked(crash, ending)) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		err = finding_add_counter(finding, "a uretprobe had taken a return address on the stack, which a "

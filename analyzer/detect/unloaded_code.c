@@ -34,30 +34,26 @@ struct error *detect_unloaded_code(const struct crash *crash, struct finding_lis
 	if (err)
 		return err;
 	finding->confidence = CONFIDENCE_PROVEN;
-	err = evidence_weigh_unloading(crash, finding, life);
-	if (!err)
-		err = finding_set_summary(finding,
-					  "Thread %" PRIu32 " ran into 0x%" PRIx64
-					  ", code of a library that thread %" PRIu32 " had unloaded %s: %s.",
-					  evidence_dead_thread(crash), crash->facts.fault.address, died->tid,
-					  words_before_crash(&when, crash, died->exit_ns),
-					  evidence_spot(&spot, &crash->facts.unloaded));
-	if (!err)
-		err = evidence_add_unloading(crash, finding, life);
-	if (!err)
-		err = evidence_add_fault(crash, finding);
-	if (!err)
-		err = finding_set_offender(finding, "%s", evidence_unloaded_function(&offender, crash));
+	err = evidence_weigh_unloading(crash, finding, life)
+		?: finding_set_summary(finding,
+				       "Thread %" PRIu32 " ran into 0x%" PRIx64
+				       ", code of a library that thread %" PRIu32 " had unloaded %s: %s.",
+				       evidence_dead_thread(crash), crash->facts.fault.address, died->tid,
+				       words_before_crash(&when, crash, died->exit_ns),
+				       evidence_spot(&spot, &crash->facts.unloaded))
+		?: evidence_add_unloading(crash, finding, life)
+		?: evidence_add_fault(crash, finding)
+		?: finding_set_offender(finding, "%s", evidence_unloaded_function(&offender, crash));
 	if (!err && !crash->facts.unloaded.symbol)
 		err = finding_add_missing(finding, "the function's name: %s",
 					  crash->facts.unloaded.is_elf
 						  ? "no symbol of the file covers the place"
 						  : "the file that was loaded is not there any more");
-	if (!err)
-		err = finding_set_next_step(
-			finding,
-			"look for callbacks, threads, exit handlers or objects with virtual functions that "
-			"%s leaves behind when it is closed",
-			words_base_name(crash->facts.unloaded.path));
-	return err;
+	if (err)
+		return err;
+	return finding_set_next_step(
+		finding,
+		"look for callbacks, threads, exit handlers or objects with virtual functions that "
+		"%s leaves behind when it is closed",
+		words_base_name(crash->facts.unloaded.path));
 }

@@ -35,23 +35,16 @@ struct error *detect_unloaded_data(const struct crash *crash, struct finding_lis
 	if (err)
 		return err;
 	finding->confidence = CONFIDENCE_PROVEN;
-	err = evidence_weigh_unloading(crash, finding, life);
-	if (!err)
-		err = finding_set_summary(
+	return evidence_weigh_unloading(crash, finding, life)
+		?: finding_set_summary(
 			finding,
 			"%s used 0x%" PRIx64 ", data of a library that thread %" PRIu32 " had unloaded %s: %s.",
 			evidence_faulting_code(&code, crash), crash->facts.fault.address, died->tid,
-			words_before_crash(&when, crash, died->exit_ns), evidence_spot(&spot, &crash->facts.unloaded));
-	if (!err)
-		err = evidence_add_unloading(crash, finding, life);
-	if (!err)
-		err = evidence_add_fault(crash, finding);
-	if (!err)
-		err = evidence_add_faulting_frame(crash, finding);
-	if (!err)
-		err = finding_set_offender(finding, "%s", evidence_unloaded_function(&offender, crash));
-	if (!err)
-		err = finding_set_next_step(finding, "look for pointers into %s that outlive its dlclose",
-					    words_base_name(crash->facts.unloaded.path));
-	return err;
+			words_before_crash(&when, crash, died->exit_ns), evidence_spot(&spot, &crash->facts.unloaded))
+		?: evidence_add_unloading(crash, finding, life)
+		?: evidence_add_fault(crash, finding)
+		?: evidence_add_faulting_frame(crash, finding)
+		?: finding_set_offender(finding, "%s", evidence_unloaded_function(&offender, crash))
+		?: finding_set_next_step(finding, "look for pointers into %s that outlive its dlclose",
+					 words_base_name(crash->facts.unloaded.path));
 }

@@ -48,9 +48,5 @@ struct error *detect_uretprobe_seccomp(const struct crash *crash, struct finding
 					   in_page ? ", in the trampoline page" : "");
 	if (!err && !in_page)
 		err = finding_add_counter(finding, "the call was not made from a trampoline page that the core shows");
-	if (!err)
-		err = evidence_add_probes(crash, finding, probe);
-	if (!err)
-		err = evidence_set_advice(finding, probe);
-	return err;
+	return err ?: evidence_add_probes(crash, finding, probe) ?: evidence_set_advice(finding, probe);
 }

@@ -43,13 +43,10 @@ struct error *detect_uretprobe_sigill(const struct crash *crash, struct finding_
 		words_probe(&words, probe));
 	if (!err && probe)
 		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
-	if (!err)
-		err = finding_add_evidence(
+	return err
+		?: finding_add_evidence(
 			finding, EVIDENCE_SIGNAL, crash->record.has_signal_event ? crash->record.signal_event.id : 0,
-			pc, "SIGILL from the kernel at trampoline + 0x%" PRIx64, pc - crash->facts.repair.trampoline);
-	if (!err)
-		err = evidence_add_probes(crash, finding, probe);
-	if (!err)
-		err = evidence_set_advice(finding, probe);
-	return err;
+			pc, "SIGILL from the kernel at trampoline + 0x%" PRIx64, pc - crash->facts.repair.trampoline)
+		?: evidence_add_probes(crash, finding, probe)
+		?: evidence_set_advice(finding, probe);
 }

@@ -23,6 +23,7 @@
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence_probe.h"
+#include "common/array.h"
 
 /* The first frame above the throw whose return address a uretprobe had taken, or SIZE_MAX. */
 static size_t first_hijacked(const struct crash *crash, const struct thread_stack *stack)
@@ -80,9 +81,9 @@ static struct error *blame_exception(const struct crash *crash, struct finding_l
 	if (!err && probe)
 		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
 	if (!err)
-		err = add_frame(finding, stack, exception->thrown_at, "the exception was raised");
-	if (!err)
-		err = add_frame(finding, stack, hijacked, "the return address that the trampoline had replaced");
+		err = add_frame(finding, stack, exception->thrown_at, "the exception was raised")
+			      ?: add_frame(finding, stack, hijacked,
+					   "the return address that the trampoline had replaced");
 	if (!err && handler_known)
 		err = add_frame(finding, stack, exception->caught_at,
 				exception->handler == HANDLER_ALL ? "a handler for every exception" : "a handler");
@@ -97,9 +98,7 @@ static struct error *blame_exception(const struct crash *crash, struct finding_l
 					  "the program: clang writes both alike");
 	if (!err && !handler_known)
 		err = finding_add_missing(finding, "the frames above the trampoline, where a handler would be");
-	if (!err)
-		err = evidence_set_advice(finding, probe);
-	return err;
+	return err ?: evidence_set_advice(finding, probe);
 }
 
 static bool is_function(const struct frame *frame, const char *name)
@@ -117,7 +116,7 @@ static size_t go_unwinder_threw(const struct thread_stack *stack)
 	for (size_t i = 0; i + 1 < stack->frame_count; i++) {
 		if (!is_function(&stack->frames[i], "runtime.throw"))
 			continue;
-		for (size_t j = 0; j < sizeof(walkers) / sizeof(walkers[0]); j++) {
+		for (size_t j = 0; j < array_size(walkers); j++) {
 			if (is_function(&stack->frames[i + 1], walkers[j]))
 				return i;
 		}
@@ -181,11 +180,7 @@ static struct error *blame_go(const struct crash *crash, const struct thread_sta
 		err = finding_add_missing(
 			finding,
 			"whose return address the trampoline had replaced on the stack that the runtime walked");
-	if (!err)
-		err = evidence_add_probes(crash, finding, probe);
-	if (!err)
-		err = evidence_set_advice(finding, probe);
-	return err;
+	return err ?: evidence_add_probes(crash, finding, probe) ?: evidence_set_advice(finding, probe);
 }
 
 #define CRYSTAL_FAILED_RAISE 5 /* Crystal, src/raise.cr: __crystal_raise ends in exit 5 */
@@ -239,16 +234,12 @@ static struct error *blame_exit(const struct crash *crash, struct finding_list *
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0,
 					   "the executable is a Crystal program (__crystal_main)");
 	if (!err)
-		err = evidence_add_probes(crash, finding, probe);
-	if (!err)
-		err = finding_add_missing(
-			finding,
-			"the stack and the words of the process: it left no core; its standard error may tell more");
+		err = evidence_add_probes(crash, finding, probe)
+			      ?: finding_add_missing(finding, "the stack and the words of the process: it left no "
+							      "core; its standard error may tell more");
 	if (!err && !failed_raise)
 		err = finding_add_counter(finding, "nothing shows that it did not mean to exit");
-	if (!err)
-		err = evidence_set_advice(finding, probe);
-	return err;
+	return err ?: evidence_set_advice(finding, probe);
 }
 
 struct error *detect_uretprobe_unwind(const struct crash *crash, struct finding_list *findings)

@@ -82,20 +82,15 @@ static bool is_fault_signal(int number)
 static struct error *add_passed_over(const struct crash *crash, struct finding *finding,
 				     const struct return_instance *instance)
 {
-	struct error *err;
-
-	err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, instance->stack,
-				   "the return of the function at 0x%" PRIx64
-				   " was still pending in the kernel, with its slot at 0x%" PRIx64
-				   ", though the stack pointer (0x%" PRIx64
-				   ") is past it: it has returned, by another's entry",
-				   instance->function, instance->stack, crash->facts.registers[CORE_RSP]);
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, instance->return_address,
-					   "it should have returned to 0x%" PRIx64, instance->return_address);
-	if (!err)
-		err = finding_add_counter(finding, "a function left by longjmp leaves its entry behind too");
-	return err;
+	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, instance->stack,
+				    "the return of the function at 0x%" PRIx64
+				    " was still pending in the kernel, with its slot at 0x%" PRIx64
+				    ", though the stack pointer (0x%" PRIx64
+				    ") is past it: it has returned, by another's entry",
+				    instance->function, instance->stack, crash->facts.registers[CORE_RSP])
+		?: finding_add_evidence(finding, EVIDENCE_MEMORY, 0, instance->return_address,
+					"it should have returned to 0x%" PRIx64, instance->return_address)
+		?: finding_add_counter(finding, "a function left by longjmp leaves its entry behind too");
 }
 
 static struct error *add_orphan(const struct crash *crash, struct finding *finding,
@@ -107,14 +102,12 @@ static struct error *add_orphan(const struct crash *crash, struct finding *findi
 	err = finding_add_evidence(
 		finding, EVIDENCE_MEMORY, 0, orphan->address,
 		"the trampoline's address lies at 0x%" PRIx64 ", in no thread's stack%s", orphan->address,
-		crash->record.has_signal_event ? ", and the kernel had no pending return for it" : "");
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)stack->frame_count - 1,
-					   stack->frames[stack->frame_count - 1].pc,
-					   "the stack of the thread that died breaks off after %zu frame%s: %s",
-					   stack->frame_count, stack->frame_count == 1 ? "" : "s", stack->end_reason);
-	if (!err)
-		err = finding_add_counter(finding, "a stack that was overwritten breaks off in the same way");
+		crash->record.has_signal_event ? ", and the kernel had no pending return for it" : "")
+		?: finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)stack->frame_count - 1,
+					stack->frames[stack->frame_count - 1].pc,
+					"the stack of the thread that died breaks off after %zu frame%s: %s",
+					stack->frame_count, stack->frame_count == 1 ? "" : "s", stack->end_reason)
+		?: finding_add_counter(finding, "a stack that was overwritten breaks off in the same way");
 	if (!err && !crash->record.has_signal_event)
 		err = finding_add_missing(finding,
 					  "the kernel's list of pending returns, which the recorder would have kept");
@@ -155,9 +148,5 @@ struct error *detect_uretprobe_wrong_return(const struct crash *crash, struct fi
 		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
 	if (!err)
 		err = instance ? add_passed_over(crash, finding, instance) : add_orphan(crash, finding, orphan);
-	if (!err)
-		err = evidence_add_probes(crash, finding, probe);
-	if (!err)
-		err = evidence_set_advice(finding, probe);
-	return err;
+	return err ?: evidence_add_probes(crash, finding, probe) ?: evidence_set_advice(finding, probe);
 }

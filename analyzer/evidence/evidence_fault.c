@@ -9,6 +9,7 @@
 
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/facts/fault.h"
+#include "common/array.h"
 
 /* How deep inside a C library a bad argument of its caller's is used. */
 #define LIBRARY_DEPTH 4
@@ -41,7 +42,7 @@ static bool is_language_library(const char *module)
 					       "libc++.so.", "libm.so.", "libpthread", "libgcc_s.so."};
 	const char *name = words_base_name(module);
 
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+	for (size_t i = 0; i < array_size(prefixes); i++) {
 		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
 			return true;
 	}
@@ -231,7 +232,7 @@ static const struct {
  * pattern of eight. */
 static const char *pattern_of(uint64_t value)
 {
-	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+	for (size_t i = 0; i < array_size(patterns); i++) {
 		uint64_t whole = patterns[i].pattern;
 
 		for (unsigned bits = 8 * patterns[i].bytes; bits < 64; bits *= 2)

@@ -8,6 +8,7 @@
 
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/facts/heap_call.h"
+#include "common/array.h"
 
 /* How many callers of a call are named. */
 #define CALLERS_NAMED 4
@@ -54,7 +55,7 @@ static const struct sign_row {
 
 enum heap_sign heap_sign_of(const char *abort_message)
 {
-	for (size_t i = 0; abort_message && i < sizeof(sign_rows) / sizeof(sign_rows[0]); i++) {
+	for (size_t i = 0; abort_message && i < array_size(sign_rows); i++) {
 		if (strstr(abort_message, sign_rows[i].text))
 			return sign_rows[i].sign;
 	}

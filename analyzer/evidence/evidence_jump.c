@@ -93,10 +93,8 @@ struct error *evidence_add_jump(const struct crash *crash, struct finding *findi
 {
 	const struct fault_jump *jump = &crash->facts.fault.jump;
 	const struct frame *frame = caller(crash);
-	struct error *err = evidence_add_refusal(crash, finding);
+	struct error *err = evidence_add_refusal(crash, finding) ?: add_call(crash, finding);
 
-	if (!err)
-		err = add_call(crash, finding);
 	if (!err && jump->known && !jump->is_refused && !jump->has_return_address && jump->has_word_below &&
 	    jump->word_below == crash->facts.fault.address)
 		err = finding_add_counter(finding, "the word below the stack pointer is that very address: a return "

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/array.h"
+
 static size_t known_holders(const struct probe *probe)
 {
 	return probe->holder_count < PROBE_HOLDERS ? probe->holder_count : PROBE_HOLDERS;
@@ -197,7 +199,7 @@ static const char *words_probe_sources(struct words *words, const struct probe *
 	size_t used = 0;
 
 	words->text[0] = 0;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < array_size(rows); i++) {
 		if (probe->sources & rows[i].source)
 			used += (size_t)snprintf(words->text + used, sizeof(words->text) - used, "%s%s",
 						 used ? ", " : "", rows[i].text);
