@@ -71,16 +71,11 @@ static struct error *copy_text(const char *from, char **to)
 
 static struct error *copy_symbol(const struct symbol *from, struct symbol *to)
 {
-	struct error *err;
-
 	*to = *from;
 	to->module = to->function = to->file = NULL;
-	err = copy_text(from->module, &to->module);
-	if (!err)
-		err = copy_text(from->function, &to->function);
-	if (!err)
-		err = copy_text(from->file, &to->file);
-	return err;
+	return copy_text(from->module, &to->module)
+		?: copy_text(from->function, &to->function)
+		?: copy_text(from->file, &to->file);
 }
 
 /* The C library calls for itself, too (the stack of a thread that ended): then whoever called the wrapper. */

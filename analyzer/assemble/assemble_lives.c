@@ -143,10 +143,9 @@ struct error *assemble_read_lives(struct store_reader *store, const struct histo
 	if (!err && around.count)
 		err = drop_known(&around, events, count);
 	if (!err)
-		err = timeline_sort(events, count);
-	if (!err)
-		err = timeline_build_among(events, count, around.events, around.count, query->start, query->end,
-					   ret_timeline);
+		err = timeline_sort(events, count)
+			      ?: timeline_build_among(events, count, around.events, around.count, query->start,
+						      query->end, ret_timeline);
 	free(around.events);
 	if (err)
 		return err;

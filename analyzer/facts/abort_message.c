@@ -41,10 +41,8 @@ struct error *abort_message_read(const struct core *core, char **ret_text)
 	if (!libc)
 		return NULL;
 	err = core_symbol_address(libc, "__abort_msg", &variable);
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND))
 		return NULL;
-	}
 	if (err)
 		return err;
 	if (!core_read_word(core, variable, &address) || !address)

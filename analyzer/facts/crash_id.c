@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/array.h"
+
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
 	/* FNV-1a, byte by byte. */
@@ -23,7 +25,7 @@ void crash_id_make(const struct crash_identity *identity, char ret_id[CRASH_ID_B
 	};
 	uint64_t hash = 0xcbf29ce484222325ULL;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	for (size_t i = 0; i < array_size(words); i++)
 		hash = mix(hash, words[i]);
 	snprintf(ret_id, CRASH_ID_BYTES, "%016" PRIx64, hash);
 }

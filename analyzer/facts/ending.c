@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyzer/words.h"
+#include "common/array.h"
 
 /* Frames without a telling name between two of the known way: helpers, handlers that a program has set itself. */
 #define GAP_MAX 3
@@ -107,7 +108,7 @@ static const struct row *find_row(const struct frame *frame)
 {
 	const char *function = frame->symbol.function;
 
-	for (size_t i = 0; function && i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; function && i < array_size(rows); i++) {
 		const struct row *row = &rows[i];
 
 		if (row->match == EXACT	   ? ending_is_function(frame, row->name)
@@ -124,7 +125,7 @@ static bool is_runtime_library(const char *module)
 						"libc.so",	"ld-linux",    "libc-2."};
 	const char *name = module ? words_base_name(module) : "";
 
-	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+	for (size_t i = 0; i < array_size(libraries); i++) {
 		if (strncmp(name, libraries[i], strlen(libraries[i])) == 0)
 			return true;
 	}
@@ -151,7 +152,7 @@ bool ending_is_runtime(const struct frame *frame)
 		return true;
 	if (!function)
 		return false;
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+	for (size_t i = 0; i < array_size(prefixes); i++) {
 		if (strncmp(function, prefixes[i], strlen(prefixes[i])) == 0)
 			return true;
 	}
@@ -159,7 +160,7 @@ bool ending_is_runtime(const struct frame *frame)
 	if (strncmp(function, "__", 2) == 0 && strlen(function) > 6 &&
 	    strcmp(function + strlen(function) - 4, "_chk") == 0)
 		return true;
-	for (size_t i = 0; strncmp(function, "_R", 2) == 0 && i < sizeof(crates) / sizeof(crates[0]); i++) {
+	for (size_t i = 0; strncmp(function, "_R", 2) == 0 && i < array_size(crates); i++) {
 		if (strstr(function, crates[i]))
 			return true;
 	}

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analyzer/facts/event_stack.h"
+#include "common/array.h"
 
 static bool has_prefix(const char *text, const char *const *prefixes, size_t count)
 {
@@ -13,7 +14,7 @@ static bool has_prefix(const char *text, const char *const *prefixes, size_t cou
 	return false;
 }
 
-#define HAS_PREFIX(text, prefixes) has_prefix(text, prefixes, sizeof(prefixes) / sizeof((prefixes)[0]))
+#define HAS_PREFIX(text, prefixes) has_prefix(text, prefixes, array_size(prefixes))
 
 /* By the file's name: glibc before and after 2.34, musl, and the allocators that replace malloc. */
 static bool is_library_module(const char *path)
@@ -102,7 +103,7 @@ static bool is_library_function(const char *name)
 		return true;
 	if (strncmp(name, hidden, 2) == 0) /* glibc's own names for them: __munmap, __GI___munmap */
 		name += strncmp(name, "__GI___", 7) == 0 ? 7 : 2;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < array_size(names); i++) {
 		if (strcmp(name, names[i]) == 0)
 			return true;
 	}

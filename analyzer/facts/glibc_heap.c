@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/facts/glibc_heap.h"
 
+#include "common/array.h"
+
 #define PAGE_BYTES 4096ULL
 #define ARENA_BYTES (64ULL << 20) /* HEAP_MAX_SIZE: 2 * DEFAULT_MMAP_THRESHOLD_MAX on 64-bit machines */
 #define CHUNK_BYTES_MIN 32ULL
@@ -32,7 +34,7 @@ static bool is_size(uint64_t word, uint64_t chunk, uint64_t end)
 
 static const struct cache_shape *cache_shape_of(uint64_t word)
 {
-	for (size_t i = 0; i < sizeof(cache_shapes) / sizeof(cache_shapes[0]); i++) {
+	for (size_t i = 0; i < array_size(cache_shapes); i++) {
 		if ((word & ~GLIBC_FLAGS) == cache_shapes[i].chunk_bytes)
 			return &cache_shapes[i];
 	}

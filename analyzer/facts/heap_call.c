@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "common/array.h"
+
 /* How deep the allocator's functions lie under the one that was called: raise, abort, a message, the check. */
 #define DEPTH_MAX 32
 /* The allocator's frames take some hundred bytes; a message is formatted in them. */
@@ -48,7 +50,7 @@ enum heap_call_kind heap_call_kind_of(const char *function)
 		return HEAP_CALL_ALLOCATE;
 	if (strncmp(function, "_ZdlPv", 6) == 0 || strncmp(function, "_ZdaPv", 6) == 0)
 		return HEAP_CALL_FREE;
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+	for (size_t i = 0; i < array_size(prefixes); i++) {
 		size_t length = strlen(prefixes[i]);
 
 		if (strncmp(function, prefixes[i], length) == 0) {
@@ -56,7 +58,7 @@ enum heap_call_kind heap_call_kind_of(const char *function)
 			break;
 		}
 	}
-	for (size_t i = 0; i < sizeof(call_names) / sizeof(call_names[0]); i++) {
+	for (size_t i = 0; i < array_size(call_names); i++) {
 		if (strcmp(function, call_names[i].name) == 0)
 			return call_names[i].kind;
 	}

@@ -9,6 +9,7 @@
 #include "analyzer/facts/stack_corruption.h"
 #include "analyzer/code/code_call_site.h"
 #include "analyzer/words.h"
+#include "common/array.h"
 
 #define RUN_BYTES_MAX 65536
 /* How much of a run must lie below the word that was taken. */
@@ -116,7 +117,7 @@ struct stack_run overrun_around(const struct core *core, uint64_t slot)
 
 	if (!core_read_word(core, slot, &word))
 		return (struct stack_run){0};
-	for (size_t i = 0; i < sizeof(makes) / sizeof(makes[0]); i++) {
+	for (size_t i = 0; i < array_size(makes); i++) {
 		struct stack_run run = makes[i](core, slot, word);
 
 		if (run.make)

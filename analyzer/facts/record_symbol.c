@@ -142,9 +142,8 @@ static int64_t realtime_offset(struct store_reader *store, int64_t space_id)
 	int64_t offset = 0;
 
 	if (!err)
-		err = store_reader_process(store, space.process_id, &process);
-	if (!err)
-		err = store_reader_recording(store, process.recording_id, &recording);
+		err = store_reader_process(store, space.process_id, &process)
+			      ?: store_reader_recording(store, process.recording_id, &recording);
 	if (!err) {
 		offset = recording.realtime_offset_ns;
 		recording_deinit(&recording);

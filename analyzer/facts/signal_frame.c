@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 
 #define SEARCH_BYTES (1u << 20)
@@ -158,7 +159,7 @@ static void take_frame(const struct core *core, const struct frame_image *image,
 		interruption->stack_bytes = image->stack_bytes;
 	}
 	memcpy(interruption->registers, core->threads[0].registers, sizeof(interruption->registers));
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+	for (size_t i = 0; i < array_size(order); i++)
 		interruption->registers[order[i]] = image->registers[i];
 	interruption->registers[CORE_EFLAGS] = image->eflags;
 }

@@ -3,6 +3,8 @@
 
 #include <signal.h>
 
+#include "common/array.h"
+
 #define BREAKPOINT_BYTE 0xcc
 /* si_code of a stop that ptrace(2) reports: SIGTRAP | 0x80 at a system call, SIGTRAP | event << 8. */
 #define STOP_SYSTEM_CALL (SIGTRAP | 0x80)
@@ -13,7 +15,7 @@ static bool dumps_core(int number)
 	static const int numbers[] = {SIGQUIT, SIGILL,	SIGTRAP, SIGABRT, SIGBUS,
 				      SIGFPE,  SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS};
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+	for (size_t i = 0; i < array_size(numbers); i++) {
 		if (numbers[i] == number)
 			return true;
 	}
