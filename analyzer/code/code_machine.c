@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/code/code_machine.h"
 
+#include "common/array.h"
+
 static const struct code_machine *const machines[] = {
 	&code_machine_x86,
 };
@@ -9,7 +11,7 @@ static const struct code_machine unknown = {.name = "unknown"};
 
 const struct code_machine *code_machine_of(uint16_t elf_machine)
 {
-	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+	for (size_t i = 0; i < array_size(machines); i++) {
 		if (machines[i]->elf_machine == elf_machine)
 			return machines[i];
 	}

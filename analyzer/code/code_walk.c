@@ -356,11 +356,7 @@ static struct error *walk_function(struct code_walk *walk)
 		return error_format(ERROR_INVALID, "the code of %s is not in %s",
 				    function->name ? function->name : "it", walk->elf->path);
 	if (!err)
-		err = push(walk, function->address);
-	if (!err)
-		err = drain(walk);
-	if (!err)
-		err = add_cold_parts(walk);
+		err = push(walk, function->address) ?: drain(walk) ?: add_cold_parts(walk);
 	walk->reaching = false;
 	for (size_t i = 0; i < walk->region_count && !err; i++) {
 		if (walk->regions[i].is_own)

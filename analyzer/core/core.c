@@ -307,11 +307,7 @@ struct error *core_open(const char *path, struct core **ret_core)
 		return &error_no_memory;
 	}
 	core->path = core->private_->path;
-	err = core_map_file(core);
-	if (!err)
-		err = core_check_identity(core);
-	if (!err)
-		err = core_read_program_headers(core);
+	err = core_map_file(core) ?: core_check_identity(core) ?: core_read_program_headers(core);
 	if (err) {
 		core_destroy(core);
 		return err;

@@ -242,9 +242,7 @@ static struct error *open_elf(int fd, const char *path, const struct debug_searc
 	if (err)
 		return err;
 	find_debug_file(elf, search);
-	err = elf_read_symbols(elf);
-	if (!err)
-		err = elf_read_linkage(elf);
+	err = elf_read_symbols(elf) ?: elf_read_linkage(elf);
 	if (!err && !elf->has_symbol_table)
 		err = elf_read_go_functions(elf);
 	if (err)

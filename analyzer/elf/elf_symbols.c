@@ -106,7 +106,7 @@ struct error *elf_read_symbols(struct elf_file *elf)
 {
 	struct elf_content *files[] = {&elf->private_->file, &elf->private_->debug};
 
-	for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
+	for (size_t f = 0; f < array_size(files); f++) {
 		for (size_t i = 0; i < files[f]->section_count; i++) {
 			uint32_t type = files[f]->sections[i].sh_type;
 			struct error *err;

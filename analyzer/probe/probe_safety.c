@@ -12,6 +12,7 @@
 
 #include "analyzer/probe/probe_safety_internal.h"
 #include "analyzer/probe/probe_uretprobe.h"
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/vector.h"
 
@@ -160,7 +161,7 @@ static bool is_runtime(const char *path)
 					    "libstdc++.so", "libm.so",	"libc-"};
 	const char *slash = strrchr(path, '/');
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < array_size(names); i++) {
 		if (strncmp(slash ? slash + 1 : path, names[i], strlen(names[i])) == 0)
 			return true;
 	}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyzer/probe/probe_safety_internal.h"
+#include "common/array.h"
 
 enum match { EXACT, PREFIX };
 
@@ -100,8 +101,6 @@ static const struct mark library_marks[] = {
 	{"libboost_fiber", PROBE_HAZARD_STACK_SWITCH, PREFIX, true},
 };
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static bool matches(const struct mark *mark, const char *name)
 {
 	return mark->match == PREFIX ? strncmp(name, mark->name, strlen(mark->name)) == 0
@@ -110,13 +109,13 @@ static bool matches(const struct mark *mark, const char *name)
 
 /* `found` has the file's name for each of symbol_marks, or NULL. */
 static struct error *add_marks(struct probe_safety *safety, const struct elf_file *elf,
-			       const char *found[COUNT(symbol_marks)])
+			       const char *found[array_size(symbol_marks)])
 {
 	bool panics = false;
 
 	for (size_t i = 0; i < elf->symbol_count && !panics; i++)
 		panics = strcmp(elf->symbols[i].name, "rust_eh_personality") == 0;
-	for (size_t i = 0; i < COUNT(symbol_marks); i++) {
+	for (size_t i = 0; i < array_size(symbol_marks); i++) {
 		enum probe_hazard_kind kind = symbol_marks[i].kind;
 		struct error *err;
 
@@ -134,17 +133,17 @@ static struct error *add_marks(struct probe_safety *safety, const struct elf_fil
 
 static struct error *add_symbols(struct probe_safety *safety, const struct elf_file *elf)
 {
-	const char *found[COUNT(symbol_marks)] = {0};
+	const char *found[array_size(symbol_marks)] = {0};
 	bool starts[256] = {0};
 
-	for (size_t i = 0; i < COUNT(symbol_marks); i++)
+	for (size_t i = 0; i < array_size(symbol_marks); i++)
 		starts[(unsigned char)symbol_marks[i].name[0]] = true;
 	for (size_t i = 0; i < elf->symbol_count; i++) {
 		const struct elf_symbol *symbol = &elf->symbols[i];
 
 		if (!starts[(unsigned char)symbol->name[0]])
 			continue;
-		for (size_t k = 0; k < COUNT(symbol_marks); k++) {
+		for (size_t k = 0; k < array_size(symbol_marks); k++) {
 			if (!found[k] && matches(&symbol_marks[k], symbol->name) &&
 			    (symbol->is_import || elf->is_executable || symbol_marks[k].in_libraries))
 				found[k] = symbol->name;
@@ -178,7 +177,7 @@ struct error *probe_safety_add_file(struct probe_safety *safety, const struct el
 	for (size_t i = 0; i <= elf->needed_count && !err; i++) {
 		const char *library = i < elf->needed_count ? elf->needed[i] : elf->soname;
 
-		for (size_t k = 0; k < COUNT(library_marks) && library && !err; k++) {
+		for (size_t k = 0; k < array_size(library_marks) && library && !err; k++) {
 			if (matches(&library_marks[k], library))
 				err = probe_safety_add(safety, library_marks[k].kind, elf->path, "library %s", library);
 		}

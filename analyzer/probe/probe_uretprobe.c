@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "analyzer/probe/probe_uretprobe.h"
+#include "common/array.h"
 #include "common/child.h"
 #include "common/cleanup.h"
 
@@ -41,7 +42,7 @@ static bool refuse_call(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog program = {.len = sizeof(instructions) / sizeof(instructions[0]), .filter = instructions};
+	struct sock_fprog program = {.len = array_size(instructions), .filter = instructions};
 
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;

@@ -70,10 +70,9 @@ static struct error *collect_sites(struct repair_work *work, uint64_t entry, uns
 {
 	cleanup_free uint64_t *sites = NULL, *jumps = NULL, *entries = NULL;
 	size_t site_count = 0, jump_count = 0;
-	struct error *err = repair_find_calls(work->request->core, entry, &sites, &site_count, &jumps, &jump_count);
+	struct error *err = repair_find_calls(work->request->core, entry, &sites, &site_count, &jumps, &jump_count)
+				    ?: add_sites(work, sites, site_count, candidates);
 
-	if (!err)
-		err = add_sites(work, sites, site_count, candidates);
 	if (err || !jump_count || depth == TAIL_CALL_DEPTH)
 		return err;
 	entries = calloc(jump_count, sizeof(*entries));
@@ -112,9 +111,7 @@ struct error *repair_collect_candidates(struct repair_work *work, uint64_t funct
 	work->collected_for = 0;
 	free(candidates->addresses);
 	*candidates = (struct repair_candidates){0};
-	err = add_recorded(work, function, candidates);
-	if (!err)
-		err = collect_sites(work, function, 0, candidates);
+	err = add_recorded(work, function, candidates) ?: collect_sites(work, function, 0, candidates);
 	if (!err)
 		work->collected_for = function;
 	return err;

@@ -118,11 +118,7 @@ struct error *repair_infer_slot(struct repair_work *work, size_t thread, size_t 
 
 	if (slot.function)
 		err = repair_collect_candidates(work, slot.function, &candidates);
-	if (!err)
-		err = try_candidates(work, thread, at, candidates, &slot, &fit);
-	if (!err)
-		err = repair_add_slot(work->repair, &slot);
-	return err;
+	return err ?: try_candidates(work, thread, at, candidates, &slot, &fit) ?: repair_add_slot(work->repair, &slot);
 }
 
 /* Return sites of all probed functions but the one that is known by other means. */
@@ -173,10 +169,9 @@ static struct error *start_by_fit(struct repair_work *work, size_t thread, struc
 {
 	struct repair_candidates candidates = {0};
 	enum repair_fit fit;
-	struct error *err = collect_probed(work, 0, &candidates);
+	struct error *err =
+		collect_probed(work, 0, &candidates) ?: try_candidates(work, thread, 1, &candidates, slot, &fit);
 
-	if (!err)
-		err = try_candidates(work, thread, 1, &candidates, slot, &fit);
 	free(candidates.addresses);
 	if (!err && slot->candidates && slot->return_address)
 		err = owner_of(work, slot->return_address, &slot->function);
@@ -201,9 +196,8 @@ static struct error *start_by_word(struct repair_work *work, size_t thread, cons
 	work->overlay_count = overlay_count;
 	free(others.addresses);
 	if (!err)
-		err = repair_collect_candidates(work, returned->function, &own);
-	if (!err)
-		err = try_candidates(work, thread, 1, own, &told, &told_fit);
+		err = repair_collect_candidates(work, returned->function, &own)
+			      ?: try_candidates(work, thread, 1, own, &told, &told_fit);
 	if (err)
 		return err;
 	holds = rival_fit == FIT_NOT || rival_fit < told_fit ||
@@ -231,7 +225,5 @@ struct error *repair_infer_start(struct repair_work *work, size_t thread)
 		return err;
 	err = returned.function ? start_by_word(work, thread, &returned, &slot) : start_by_fit(work, thread, &slot);
 	returned_deinit(&returned);
-	if (!err)
-		err = repair_add_slot(work->repair, &slot);
-	return err;
+	return err ?: repair_add_slot(work->repair, &slot);
 }

@@ -115,9 +115,7 @@ static struct error *copy_all(const struct copying *copying, off_t size)
 		hole = lseek(copying->from, data, SEEK_HOLE);
 		if (hole < 0 || hole > size)
 			hole = size;
-		err = copy_hole(copying, start, data);
-		if (!err)
-			err = copy_range(copying, data, hole);
+		err = copy_hole(copying, start, data) ?: copy_range(copying, data, hole);
 		start = hole;
 	}
 	return err;
@@ -139,9 +137,7 @@ struct error *repair_write_core(const struct core *core, const struct repair *re
 	if (output.device == input.st_dev && output.inode == input.st_ino)
 		err = error_format(ERROR_INVALID, "%s is the core itself, which is never changed", path);
 	if (!err)
-		err = copy_all(&copying, input.st_size);
-	if (!err)
-		err = output_commit(&output);
+		err = copy_all(&copying, input.st_size) ?: output_commit(&output);
 	output_deinit(&output);
 	return err;
 }

@@ -19,7 +19,7 @@ static const enum core_register dwarf_registers[] = {
 	CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15, CORE_RIP,
 };
 #define DWARF_RBX 3
-#define DWARF_REGISTERS (array_size(dwarf_registers))
+#define DWARF_REGISTERS array_size(dwarf_registers)
 
 static int overlay_compare(const void *left, const void *right)
 {
