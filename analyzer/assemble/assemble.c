@@ -21,9 +21,8 @@ static struct error *check_kept(const struct assemble_request *request, const st
 	if (!crash->record.known)
 		return NULL;
 	err = store_reader_space(request->store, crash->record.space.id, &space);
-	if (!err || err->code != ERROR_NOT_FOUND)
+	if (!error_catch(&err, ERROR_NOT_FOUND))
 		return err;
-	error_destroy(err);
 	return error_format(ERROR_NOT_FOUND, "the record of this process was removed while it was read (corelate gc)");
 }
 
@@ -34,9 +33,8 @@ struct error *assemble_crash(const struct assemble_request *request, struct cras
 
 	if (request->step_ns)
 		memset(request->step_ns, 0, assemble_step_count * sizeof(*request->step_ns));
-	err = assemble_run(assemble_steps, assemble_step_count, request, ALONE, &assembly);
-	if (!err)
-		err = check_kept(request, &assembly.crash);
+	err = assemble_run(assemble_steps, assemble_step_count, request, ALONE, &assembly)
+		      ?: check_kept(request, &assembly.crash);
 	unwind_result_deinit(&assembly.unwound);
 	unwind_result_deinit(&assembly.repaired);
 	*ret_crash = assembly.crash;

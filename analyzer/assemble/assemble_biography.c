@@ -67,8 +67,7 @@ static struct error *read_life(struct store_reader *store, const struct crash *c
 
 static struct error *nearest_marker(struct error *err, struct marker *marker)
 {
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND)) {
 		*marker = (struct marker){0};
 		return NULL;
 	}
@@ -82,18 +81,15 @@ static struct error *load_context(struct store_reader *store, int64_t space_id, 
 	struct error *err;
 
 	err = nearest_marker(store_reader_marker_before(store, space_id, event->tid, event->enter_ns, &context->before),
-			     &context->before);
-	if (!err)
-		err = nearest_marker(
-			store_reader_marker_after(store, space_id, event->tid, event->exit_ns, &context->after),
-			&context->after);
+			     &context->before)
+		      ?: nearest_marker(store_reader_marker_after(store, space_id, event->tid, event->exit_ns,
+								  &context->after),
+					&context->after);
 	if (err || !event->file_id)
 		return err;
 	err = store_reader_file(store, event->file_id, &file);
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND))
 		return NULL;
-	}
 	if (err)
 		return err;
 	context->file = take_pointer(file.path);
@@ -121,11 +117,8 @@ static struct error *load_contexts(struct store_reader *store, int64_t space_id,
 struct error *assemble_read_biography(struct store_reader *store, const struct crash *crash, uint64_t address,
 				      struct biography *ret_biography)
 {
-	struct error *err;
-
 	*ret_biography = (struct biography){.address = address};
-	err = read_life(store, crash, ret_biography);
-	return err ?: load_contexts(store, crash->record.space.id, ret_biography);
+	return read_life(store, crash, ret_biography) ?: load_contexts(store, crash->record.space.id, ret_biography);
 }
 
 struct error *assemble_biography(const struct assemble_request *request, struct assembly *assembly)

@@ -91,10 +91,9 @@ static struct error *add_heap(struct store_reader *store, const struct crash *cr
 	struct heap_window window = {0};
 	cleanup_free bool *chosen = NULL;
 	size_t told = 0;
-	struct error *err = read_blocks(store, crash, address, &window);
+	struct error *err = read_blocks(store, crash, address, &window)
+				    ?: chronicle_choose_heap(window.events, window.count, address, &chosen);
 
-	if (!err)
-		err = chronicle_choose_heap(window.events, window.count, address, &chosen);
 	chronicle->truncated |= window.truncated;
 	for (size_t i = window.count; i-- > 0 && !err;) {
 		if (!chosen[i])
@@ -138,9 +137,8 @@ static struct error *add_calls(struct store_reader *store, const struct crash *c
 
 static struct error *nothing_found(struct error *err)
 {
-	if (!err || err->code != ERROR_NOT_FOUND)
+	if (!error_catch(&err, ERROR_NOT_FOUND))
 		return err;
-	error_destroy(err);
 	return NULL;
 }
 
@@ -151,12 +149,9 @@ static struct error *add_surroundings(struct store_reader *store, const struct c
 	struct probed_function function = {0};
 	struct error *err;
 
-	err = nothing_found(store_reader_marker_before(store, crash->record.space.id, tid, enter_ns, &call->before));
-	if (!err)
-		err = nothing_found(
-			store_reader_marker_after(store, crash->record.space.id, tid, enter_ns, &call->after));
-	if (!err)
-		err = nothing_found(store_reader_function(
+	err = nothing_found(store_reader_marker_before(store, crash->record.space.id, tid, enter_ns, &call->before))
+		?: nothing_found(store_reader_marker_after(store, crash->record.space.id, tid, enter_ns, &call->after))
+		?: nothing_found(store_reader_function(
 			store, call->is_heap ? call->heap.function_id : call->call.function_id, &function));
 	if (err)
 		return err;
@@ -203,9 +198,8 @@ struct error *assemble_chronicle(const struct assemble_request *request, struct 
 	chronicle->calls = calloc(2 * TOLD_LIMIT + 1, sizeof(*chronicle->calls));
 	if (!chronicle->calls)
 		return &error_no_memory;
-	err = add_heap(store, crash, request->address, chronicle);
-	if (!err)
-		err = add_calls(store, crash, request->address, chronicle);
+	err = add_heap(store, crash, request->address, chronicle)
+		      ?: add_calls(store, crash, request->address, chronicle);
 	for (size_t i = 0; i < chronicle->count && !err; i++)
 		err = add_surroundings(store, crash, &chronicle->calls[i]);
 	return err ? err : add_stacks(store, crash, &assembly->crash.notes, chronicle);

@@ -46,9 +46,7 @@ static struct error *take_core(const char *name, struct crash_from_core *from, s
 
 	assemble_signal_of_core(core, &signal);
 	from->snapshot = snapshot_find(core, &signal);
-	err = copy_text(name ?: core->path, &from->path);
-	if (!err)
-		err = note_modules(from, notes);
+	err = copy_text(name ?: core->path, &from->path) ?: note_modules(from, notes);
 	/* Only then can its words be the last ones. */
 	if (!err && core->signal.number == SIGABRT)
 		err = abort_message_read(core, &from->abort_message);
@@ -66,12 +64,11 @@ static struct error *take_core(const char *name, struct crash_from_core *from, s
 struct error *assemble_core(const struct assemble_request *request, struct assembly *assembly)
 {
 	struct crash_from_core *from = &assembly->crash.core;
-	struct error *err;
 
 	from->host = request->host;
 	from->image = request->core;
 	if (!request->core)
 		return NULL;
-	err = place_index_create(request->core, &from->places);
-	return err ?: take_core(request->core_name, from, &assembly->crash.notes);
+	return place_index_create(request->core, &from->places)
+		       ?: take_core(request->core_name, from, &assembly->crash.notes);
 }

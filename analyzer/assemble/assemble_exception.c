@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analyzer/assemble/assemble_steps.h"
+#include "common/array.h"
 
 /* What raises exceptions: C++ (libstdc++, libc++), Rust, Crystal, by way of the unwinding library. */
 static bool raises(const char *function)
@@ -15,7 +16,7 @@ static bool raises(const char *function)
 					    "rust_panic",
 					    "__crystal_raise"};
 
-	for (size_t i = 0; function && i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; function && i < array_size(names); i++) {
 		if (strcmp(function, names[i]) == 0)
 			return true;
 	}

@@ -25,10 +25,8 @@ struct error *assemble_lost_file(struct store_reader *store, const struct crash 
 	if (!crash->facts.has_biography || signal->number != SIGBUS || !life || !biography->events[life->born].file_id)
 		return NULL;
 	err = store_reader_file(store, biography->events[life->born].file_id, ret_file);
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND))
 		return NULL;
-	}
 	*ret_found = !err;
 	return err;
 }

@@ -363,10 +363,8 @@ static struct error *find_mark(const struct crash *crash, struct heap_facts *fac
 	uint64_t variable;
 	struct error *err = libc ? core_symbol_address(libc, "tcache_key", &variable) : &error_not_found;
 
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND))
 		return NULL;
-	}
 	if (!err && !core_read_word(crash->core.image, variable, &facts->free_mark))
 		facts->free_mark = 0;
 	return err;

@@ -35,10 +35,8 @@ static struct error *judge_coverage(struct store_reader *store, const struct spa
 		if (space.origin != SPACE_FORK || !space.parent_space_id)
 			return NULL;
 		err = store_reader_space(store, space.parent_space_id, &space);
-		if (err && err->code == ERROR_NOT_FOUND) {
-			error_destroy(err);
+		if (error_catch(&err, ERROR_NOT_FOUND))
 			return NULL;
-		}
 		if (err)
 			return err;
 	}
@@ -74,16 +72,13 @@ static struct error *load_coverage(struct store_reader *store, const struct cras
 	struct error *err =
 		store_reader_probe_coverage(store, crash->record.recording.id, crash->record.process.id, &coverage);
 
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND))
 		return NULL;
-	}
 	if (err || !coverage.heap)
 		return err;
 	heap->recorded = true;
 	heap->covered_from_ns = coverage.from_ns;
-	err = judge_coverage(store, &crash->record.space, heap);
-	return err ?: load_hole(store, crash, heap);
+	return judge_coverage(store, &crash->record.space, heap) ?: load_hole(store, crash, heap);
 }
 
 /* Was this the call in which the thread died? Its return address stands right below the caller's frame. */
@@ -131,14 +126,13 @@ static struct error *read_window(struct store_reader *store, const struct crash 
 		.until_ns = crash->record.time_ns ?: UINT64_MAX,
 		.limit = HISTORY_LIMIT,
 	};
-	struct error *err;
 
 	heap_deinit(&subject->heap);
 	free(subject->events);
 	subject->events = NULL;
 	subject->event_count = 0;
-	err = store_reader_heap_history(store, &query, &subject->events, &subject->event_count, &subject->truncated);
-	return err ?: heap_build(subject->events, subject->event_count, &subject->heap);
+	return store_reader_heap_history(store, &query, &subject->events, &subject->event_count, &subject->truncated)
+		       ?: heap_build(subject->events, subject->event_count, &subject->heap);
 }
 
 /* The blocks around an address that is in none. A block may begin far in front, and its free is told by its start. */

@@ -7,6 +7,7 @@
 #include "analyzer/assemble/assemble_parts.h"
 #include "analyzer/elf/elf_file.h"
 #include "analyzer/code/code_return_sites.h"
+#include "common/array.h"
 #include "schema/reader.h"
 #include "schema/record_file.h"
 
@@ -50,7 +51,7 @@ static void take_registers(const struct signal_event *signal, struct crash_facts
 		CORE_R8,  CORE_RAX, CORE_RCX, CORE_RDX, CORE_RSI, CORE_RDI, CORE_RIP, CORE_EFLAGS, CORE_RSP,
 	};
 
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+	for (size_t i = 0; i < array_size(order); i++) {
 		facts->registers[order[i]] = signal->registers[i];
 		facts->has_registers |= signal->registers[i] != 0;
 	}
@@ -64,10 +65,8 @@ static struct error *load_executable(struct store_reader *store, const struct sp
 	if (!space->executable_file_id)
 		return NULL;
 	err = store_reader_file(store, space->executable_file_id, &file);
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND))
 		return NULL;
-	}
 	if (err)
 		return err;
 	if (file.path[0]) /* else its path was lost */

@@ -26,10 +26,8 @@ static struct error *load_sender(struct store_reader *store, struct crash_from_r
 {
 	struct error *err = store_reader_signal_sender(store, record->signal_event.id, &record->sender);
 
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND))
 		return NULL;
-	}
 	record->has_sender = !err && record->sender.pid && is_its_sender(record);
 	return err;
 }
@@ -83,19 +81,16 @@ static struct error *load_record(const struct assemble_request *request, const s
 				 struct crash_notes *notes, struct crash_from_record *record)
 {
 	struct store_reader *store = request->store;
-	struct error *err = store_reader_process(store, record->space.process_id, &record->process);
+	struct error *err = store_reader_process(store, record->space.process_id, &record->process)
+				    ?: store_reader_recording(store, record->process.recording_id, &record->recording);
 
-	if (!err)
-		err = store_reader_recording(store, record->process.recording_id, &record->recording);
 	if (err)
 		return err;
 	record->known = true;
-	err = load_death(store, core, request->exit != NULL, notes, record);
-	if (!err)
-		err = store_reader_count_events(store, record->space.id, &record->event_count);
-	if (!err)
-		err = store_reader_space_gaps(store, record->space.id, record->time_ns ?: UINT64_MAX, &record->gaps,
-					      &record->gap_count);
+	err = load_death(store, core, request->exit != NULL, notes, record)
+		?: store_reader_count_events(store, record->space.id, &record->event_count)
+		?: store_reader_space_gaps(store, record->space.id, record->time_ns ?: UINT64_MAX, &record->gaps,
+					   &record->gap_count);
 	if (record->space.origin == SPACE_SNAPSHOT || record->space.origin == SPACE_SEEN)
 		record->known_from_ns = record->space.from_ns;
 	if (err || !request->exit || request->core)
@@ -156,9 +151,7 @@ struct error *assemble_record(const struct assemble_request *request, struct ass
 	if (!request->exit && !request->signal)
 		return NULL;
 	space_id = request->exit ? request->exit->space_id : request->signal->space_id;
-	err = store_reader_space(request->store, space_id, &record->space);
-	if (!err)
-		err = load_record(request, core, notes, record);
+	err = store_reader_space(request->store, space_id, &record->space) ?: load_record(request, core, notes, record);
 	if (!err && !request->exit)
 		err = crash_add_note(notes, "no core: the stacks and the memory at its end cannot be shown");
 	return err;

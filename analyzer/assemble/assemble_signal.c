@@ -73,10 +73,8 @@ static struct error *name_sender(struct store_reader *store, const struct crash_
 		return NULL;
 	err = store_reader_process_at(store, record->process.recording_id, signal->sender_pid, record->time_ns,
 				      &sender);
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND))
 		return NULL;
-	}
 	if (!err)
 		snprintf(signal->sender_comm, sizeof(signal->sender_comm), "%.*s", (int)sizeof(sender.comm),
 			 sender.comm);

@@ -14,6 +14,7 @@
 #include "analyzer/facts/ending.h"
 #include "analyzer/assemble/assemble_steps.h"
 #include "analyzer/unwind/unwind.h"
+#include "common/vector.h"
 
 /* In words of eight bytes. */
 enum { G_LOW = 0, G_HIGH = 1, G_M = 6, G_SP = 7, G_PC = 8, G_SELF = 9, G_WORDS = 16 };
@@ -43,13 +44,9 @@ static bool find_goroutine(const struct core *core, uint64_t current, uint64_t g
 
 static struct error *append_frames(struct thread_stack *from, struct thread_stack *stack)
 {
-	struct frame *grown =
-		reallocarray(stack->frames, stack->frame_count + from->frame_count, sizeof(*stack->frames));
-
-	if (!grown)
+	if (array_resize(stack->frames, stack->frame_count + from->frame_count))
 		return &error_no_memory;
-	stack->frames = grown;
-	memcpy(grown + stack->frame_count, from->frames, from->frame_count * sizeof(*grown));
+	memcpy(stack->frames + stack->frame_count, from->frames, from->frame_count * sizeof(*from->frames));
 	stack->frame_count += from->frame_count;
 	from->frame_count = 0; /* their strings went along */
 	free(stack->end_reason);

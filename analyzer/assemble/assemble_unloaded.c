@@ -38,10 +38,8 @@ static struct error *take_recorded(struct store_reader *store, const struct cras
 	if (!event)
 		return NULL;
 	err = store_reader_file(store, event->file_id, &file);
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND))
 		return NULL;
-	}
 	if (err)
 		return err;
 	if (event->kind == MEMORY_MMAP || event->kind == MEMORY_SEEN)

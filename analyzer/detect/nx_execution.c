@@ -49,18 +49,14 @@ struct error *detect_nx_execution(const struct crash *crash, struct finding_list
 	err = finding_append(findings, FINDING_NX_EXECUTION, &finding);
 	if (err)
 		return err;
-	err = weigh(crash, finding);
-	if (!err)
-		err = finding_set_summary(finding,
-					  "Thread %" PRIu32 " tried to execute 0x%" PRIx64 ", %s, which is not code: "
-					  "%s.",
-					  evidence_dead_thread(crash), fault->address,
-					  words_place(&where, crash, &crash->facts.fault_place),
-					  evidence_jump_source(&source, crash));
-	if (!err)
-		err = evidence_add_jump(crash, finding);
-	if (!err)
-		err = finding_set_next_step(finding, "look at where the pointer of %s comes from",
-					    evidence_jump_source(&source, crash));
-	return err;
+	return weigh(crash, finding)
+		?: finding_set_summary(finding,
+				       "Thread %" PRIu32 " tried to execute 0x%" PRIx64 ", %s, which is not code: "
+				       "%s.",
+				       evidence_dead_thread(crash), fault->address,
+				       words_place(&where, crash, &crash->facts.fault_place),
+				       evidence_jump_source(&source, crash))
+		?: evidence_add_jump(crash, finding)
+		?: finding_set_next_step(finding, "look at where the pointer of %s comes from",
+					 evidence_jump_source(&source, crash));
 }

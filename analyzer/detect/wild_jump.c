@@ -58,16 +58,16 @@ struct error *detect_wild_jump(const struct crash *crash, struct finding_list *f
 	}
 	words_pointer_value(&spelt, crash->facts.fault.address);
 	if (!err)
-		err = finding_set_summary(
-			finding, "Thread %" PRIu32 " jumped to 0x%" PRIx64 ", %s%s%s: %s.", evidence_dead_thread(crash),
-			crash->facts.fault.address, words_place(&where, crash, &crash->facts.fault_place),
-			spelt.text[0] ? "; it " : "", spelt.text, evidence_jump_source(&source, crash));
-	if (!err)
-		err = evidence_add_jump(crash, finding);
+		err = finding_set_summary(finding, "Thread %" PRIu32 " jumped to 0x%" PRIx64 ", %s%s%s: %s.",
+					  evidence_dead_thread(crash), crash->facts.fault.address,
+					  words_place(&where, crash, &crash->facts.fault_place),
+					  spelt.text[0] ? "; it " : "", spelt.text,
+					  evidence_jump_source(&source, crash))
+			      ?: evidence_add_jump(crash, finding);
 	if (!err && finding->confidence < CONFIDENCE_PROVEN && !finding->counter_count && !finding->missing_count)
 		err = finding_add_missing(finding, "the core, which would show the call");
-	if (!err)
-		err = finding_set_next_step(finding, "look at where the function pointer of %s comes from",
-					    evidence_jump_source(&source, crash));
-	return err;
+	if (err)
+		return err;
+	return finding_set_next_step(finding, "look at where the function pointer of %s comes from",
+				     evidence_jump_source(&source, crash));
 }

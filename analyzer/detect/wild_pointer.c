@@ -79,9 +79,8 @@ static struct error *weigh(const struct crash *crash, struct finding *finding)
 		finding->confidence = CONFIDENCE_LIKELY;
 		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, 0,
 					   "%s is %" PRId64 ", a value with which calls fail",
-					   fault_register_name(number), (int64_t)value);
-		if (!err)
-			err = finding_add_missing(finding, "which call failed, and who did not look");
+					   fault_register_name(number), (int64_t)value)
+			      ?: finding_add_missing(finding, "which call failed, and who did not look");
 	} else if (never_mapped(crash)) {
 		finding->confidence = CONFIDENCE_LIKELY;
 		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, crash->facts.fault.address,
@@ -123,26 +122,20 @@ struct error *detect_wild_pointer(const struct crash *crash, struct finding_list
 	err = weigh(crash, finding);
 	evidence_base_register(crash, &value);
 	words_pointer_value(&spelt, value);
-	if (!err)
-		err = finding_set_summary(
+	return err
+		?: finding_set_summary(
 			finding,
 			"Thread %" PRIu32 " %s 0x%" PRIx64 ", %s%s%s, in %s; where the pointer came "
 			"from is not known.",
 			evidence_dead_thread(crash), crash->facts.fault.access == ACCESS_WRITE ? "wrote to" : "read",
 			crash->facts.fault.address, words_place(&where, crash, &crash->facts.fault_place),
-			spelt.text[0] ? "; the pointer " : "", spelt.text, evidence_fault_code(&code, crash));
-	if (!err)
-		err = evidence_set_fault_offender(crash, finding);
-	if (!err)
-		err = evidence_add_refusal(crash, finding);
-	if (!err)
-		err = evidence_add_operand(crash, finding);
-	if (!err)
-		err = finding_set_next_step(finding, "%s",
-					    crash->record.known
-						    ? "look at who wrote the pointer, and at corelate why for "
-						      "what is near it"
-						    : "record the program, so that the next crash tells what "
-						      "was mapped there before");
-	return err;
+			spelt.text[0] ? "; the pointer " : "", spelt.text, evidence_fault_code(&code, crash))
+		?: evidence_set_fault_offender(crash, finding)
+		?: evidence_add_refusal(crash, finding)
+		?: evidence_add_operand(crash, finding)
+		?: finding_set_next_step(finding, "%s",
+					 crash->record.known ? "look at who wrote the pointer, and at corelate why for "
+							       "what is near it"
+							     : "record the program, so that the next crash tells what "
+							       "was mapped there before");
 }

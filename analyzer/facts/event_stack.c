@@ -69,8 +69,7 @@ static struct error *load_file(struct code *code, size_t life)
 	int64_t id = code->events[code->timeline.lives[life].born].file_id;
 	struct error *err = store_reader_file(code->store, id, &code->files[life]);
 
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
+	if (error_catch(&err, ERROR_NOT_FOUND)) {
 		code->files[life] = (struct file_identity){0};
 		return NULL;
 	}
@@ -153,9 +152,8 @@ static struct error *code_init(struct code *code, struct store_reader *store, co
 	code->crash = crash;
 	if (!err)
 		err = store_reader_code_events(store, crash->record.space.id, until_ns, &code->events,
-					       &code->event_count);
-	if (!err)
-		err = timeline_build(code->events, code->event_count, 0, UINT64_MAX, &code->timeline);
+					       &code->event_count)
+			      ?: timeline_build(code->events, code->event_count, 0, UINT64_MAX, &code->timeline);
 	if (err)
 		return err;
 	count = code->timeline.life_count + 1;
@@ -252,11 +250,8 @@ static struct error *load_slice(struct code *code, const struct event_place *pla
 
 	if (place->stack_id)
 		err = store_reader_stack(code->store, place->stack_id, &slice->stack);
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
-		err = NULL;
+	if (error_catch(&err, ERROR_NOT_FOUND))
 		slice->stack = (struct recorded_stack){0};
-	}
 	if (err)
 		return err;
 	describe_end(slice);
@@ -349,9 +344,7 @@ struct error *event_stacks_load(struct store_reader *store, const struct crash *
 		return &error_no_memory;
 	if (count == 0)
 		return NULL;
-	err = code_init(&code, store, crash);
-	if (!err)
-		err = unwind_all(&code, places, count, slices, ret_stacks, notes);
+	err = code_init(&code, store, crash) ?: unwind_all(&code, places, count, slices, ret_stacks, notes);
 	for (size_t i = 0; i < count; i++)
 		recorded_stack_deinit(&slices[i].stack);
 	for (size_t i = 0; i < count && err; i++)

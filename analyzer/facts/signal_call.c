@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include "analyzer/unwind/unwind.h"
+#include "common/array.h"
 
 #define SYSCALL_BYTES 2	 /* 0f 05 */
 #define CONSTANT_BYTES 5 /* b8 imm32: mov eax, imm32 */
@@ -65,7 +66,7 @@ bool signal_call_read(const struct core *core, const uint64_t registers[CORE_REG
 	/* qemu's user emulation writes rax, the call's result, instead of orig_rax (linux-user, x86_64). */
 	if (has_number && by_code >= 0 && registers[CORE_ORIG_RAX] == registers[CORE_RAX])
 		number = by_code;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < array_size(rows); i++) {
 		if (rows[i].call == number)
 			return read_row(&rows[i], registers, ret_call);
 	}

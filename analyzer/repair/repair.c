@@ -185,9 +185,8 @@ static struct error *restore_all(struct repair_work *work)
 		if (err || !core_read_word(work->request->core, instance->stack, &word) ||
 		    !repair_in_trampoline(work, word) || repair_find_slot(work->repair, instance->stack))
 			continue;
-		err = repair_push_overlay(work, slot.slot, slot.return_address, FRAME_RESTORED);
-		if (!err)
-			err = repair_add_slot(work->repair, &slot);
+		err = repair_push_overlay(work, slot.slot, slot.return_address, FRAME_RESTORED)
+			      ?: repair_add_slot(work->repair, &slot);
 	}
 	return err;
 }
@@ -369,11 +368,9 @@ struct error *repair_core(const struct repair_request *request, struct unwind_re
 	if (!err && ret_repair->trampoline)
 		err = cut_lost(ret_repair, stacks);
 	if (!err)
-		err = note_slots(request->core, ret_repair);
-	if (!err)
-		err = note_words(request->core, ret_repair);
-	if (!err)
-		err = name_probes(&work);
+		err = note_slots(request->core, ret_repair)
+			?: note_words(request->core, ret_repair)
+			?: name_probes(&work);
 	free(work.overlay);
 	free(work.collected.addresses);
 	if (err)
