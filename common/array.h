@@ -5,12 +5,10 @@
 
 #include <stddef.h>
 
-/* A constant. Of a pointer, which does not know, it does not compile: a negative bit-field width. */
+/* A constant. Of a pointer, which does not know, it does not compile: an array of negative size. */
 #define array_size(array)                                                                                              \
 	(sizeof(array) / sizeof((array)[0]) +                                                                          \
-	 sizeof(struct {                                                                                               \
-		 int not_an_array : 1 - 2 * __builtin_types_compatible_p(__typeof__(array), __typeof__(&(array)[0]));  \
-	 }) * 0)
+	 0 * sizeof(char[1 - 2 * __builtin_types_compatible_p(__typeof__(array), __typeof__(&(array)[0]))]))
 
 /* How many of the `count` leading items have a `member` of at most `key`. They stand by rising `member`; the search
  * halves. What it gives is also the index of the first item above the key. */

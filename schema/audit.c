@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "schema/connection.h"
 #include "schema/reader_internal.h"
@@ -128,12 +129,11 @@ struct error *store_reader_audit(struct store_reader *reader, audit_function fun
 
 	if (err)
 		return err;
-	err = store_connection_get(&reader->connection, "SELECT count(*) FROM recording", &recordings);
-	if (!err)
-		err = store_connection_get(&reader->connection, "SELECT count(*) FROM process", &processes);
+	err = store_connection_get(&reader->connection, "SELECT count(*) FROM recording", &recordings)
+		      ?: store_connection_get(&reader->connection, "SELECT count(*) FROM process", &processes);
 	for (int i = 0; !err && !auditing.stop && i < store_audits_count; i++)
 		err = run_query(&auditing, &store_audits[i]);
-	for (size_t i = 0; !err && !auditing.stop && i < sizeof(references) / sizeof(references[0]); i++)
+	for (size_t i = 0; !err && !auditing.stop && i < array_size(references); i++)
 		err = run_reference(&auditing, &references[i]);
 	sqlite3_exec(reader->connection.db, "ROLLBACK", NULL, NULL, NULL);
 	*ret = (struct audit_sums){.recordings = (uint64_t)recordings, .processes = (uint64_t)processes};

@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 #include "schema/connection.h"
 #include "schema/migrate.h"
 #include "schema/sql_embedded.h"
@@ -73,17 +75,14 @@ static struct error *load_columns(const struct store_connection *model, struct d
 		return err;
 	sqlite3_bind_text(statement, parameter, table->name, -1, SQLITE_STATIC);
 	while (sqlite3_step(statement) == SQLITE_ROW) {
-		struct dictionary_column *columns =
-			reallocarray(table->columns, table->column_count + 1, sizeof(*columns));
 
-		if (!columns)
+		if (array_resize(table->columns, table->column_count + 1))
 			return &error_no_memory;
-		table->columns = columns;
-		columns[table->column_count++] = (struct dictionary_column){
+		table->columns[table->column_count++] = (struct dictionary_column){
 			.name = strdup((const char *)sqlite3_column_text(statement, 0)),
 			.type = strdup(table->is_view ? "" : (const char *)sqlite3_column_text(statement, 1)),
 		};
-		if (!columns[table->column_count - 1].name || !columns[table->column_count - 1].type)
+		if (!table->columns[table->column_count - 1].name || !table->columns[table->column_count - 1].type)
 			return &error_no_memory;
 	}
 	return NULL;
@@ -98,14 +97,11 @@ static struct error *load_names(const struct store_connection *model, struct dic
 						     0, &statement);
 
 	while (!err && sqlite3_step(statement) == SQLITE_ROW) {
-		struct dictionary_table *tables = reallocarray(dictionary->tables, dictionary->table_count + 1,
-							       sizeof(*tables)),
-					*table;
+		struct dictionary_table *table;
 
-		if (!tables)
+		if (array_resize(dictionary->tables, dictionary->table_count + 1))
 			return &error_no_memory;
-		dictionary->tables = tables;
-		table = &tables[dictionary->table_count++];
+		table = &dictionary->tables[dictionary->table_count++];
 		*table = (struct dictionary_table){
 			.name = strdup((const char *)sqlite3_column_text(statement, 0)),
 			.is_view = sqlite3_column_int(statement, 1),
@@ -152,7 +148,7 @@ static struct error *set_meaning(struct dictionary_column *column, const char *t
 	free(column->unit);
 	free(column->meaning);
 	column->unit = column->meaning = NULL;
-	for (size_t i = 0; rest && i < sizeof(units) / sizeof(units[0]); i++) {
+	for (size_t i = 0; rest && i < array_size(units); i++) {
 		if (strlen(units[i]) != (size_t)(rest - text) || strncmp(text, units[i], strlen(units[i])) != 0)
 			continue;
 		column->unit = strdup(units[i]);
@@ -306,10 +302,9 @@ struct error *dictionary_load(struct dictionary *ret)
 {
 	struct dictionary dictionary = {0};
 	struct store_connection model = {0};
-	struct error *err = store_connection_open_model(&model, store_newest_version());
+	struct error *err =
+		store_connection_open_model(&model, store_newest_version()) ?: load_names(&model, &dictionary);
 
-	if (!err)
-		err = load_names(&model, &dictionary);
 	for (int i = 0; !err && i < store_migrations_count; i++)
 		err = read_migration(&dictionary, store_migrations[i].sql);
 	store_connection_close(&model);

@@ -22,9 +22,8 @@ struct error *store_connection_migrate(const struct store_connection *connection
 			return err;
 		snprintf(identity, sizeof(identity), "PRAGMA application_id = %d; PRAGMA user_version = %lld; COMMIT",
 			 STORE_APPLICATION_ID, (long long)version + 1);
-		err = store_connection_execute(connection, migration->sql);
-		if (!err)
-			err = store_connection_execute(connection, identity);
+		err = store_connection_execute(connection, migration->sql)
+			      ?: store_connection_execute(connection, identity);
 		if (err) {
 			sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
 			return error_prefix(err, "migration %s.sql", migration->name);

@@ -136,9 +136,7 @@ struct error *store_file_check(const char *path, bool *ret_empty)
 		return NULL;
 	/* "immutable" makes SQLite open the main file as it stands: no lock, no log, no recovery. Our files carry their
 	 * identity there from their first transaction on, because they are migrated before they get a log. */
-	err = open_uri(&connection, path, "?immutable=1", SQLITE_OPEN_READONLY);
-	if (!err)
-		err = check_header(&connection);
+	err = open_uri(&connection, path, "?immutable=1", SQLITE_OPEN_READONLY) ?: check_header(&connection);
 	store_connection_close(&connection);
 	return err;
 }
@@ -149,11 +147,9 @@ struct error *store_connection_open_write(struct store_connection *connection, c
 	struct error *err;
 	bool is_empty;
 
-	err = store_owner_check(path);
-	if (!err)
-		err = store_file_check(path, &is_empty);
-	if (!err)
-		err = open_uri(connection, path, "", SQLITE_OPEN_READWRITE);
+	err = store_owner_check(path)
+		?: store_file_check(path, &is_empty)
+		?: open_uri(connection, path, "", SQLITE_OPEN_READWRITE);
 	/* SQLite falls back to reading when it may not write. */
 	if (!err && sqlite3_db_readonly(connection->db, "main"))
 		err = error_format(ERROR_PERMISSION, "%s: not writable", path);
@@ -198,14 +194,11 @@ static bool has_content_beside(const char *path, const char *suffix)
 static struct error *open_read(struct store_connection *connection, const char *path, const char *parameters)
 {
 	int64_t version;
-	struct error *err = open_uri(connection, path, parameters, SQLITE_OPEN_READONLY);
+	struct error *err = open_uri(connection, path, parameters, SQLITE_OPEN_READONLY)
+		?: store_connection_execute(connection, "PRAGMA query_only = ON; PRAGMA cache_size = -16384")
+		?: check_identity(connection, &version)
+		?: store_connection_check_schema(connection, version);
 
-	if (!err)
-		err = store_connection_execute(connection, "PRAGMA query_only = ON; PRAGMA cache_size = -16384");
-	if (!err)
-		err = check_identity(connection, &version);
-	if (!err)
-		err = store_connection_check_schema(connection, version);
 	if (!err && version < store_newest_version())
 		err = store_connection_copy_newer(connection, version);
 	return err;

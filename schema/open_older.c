@@ -41,9 +41,8 @@ struct error *store_connection_copy_newer(struct store_connection *connection, i
 		err = copy_all(connection, copy.db);
 	}
 	if (!err)
-		err = store_connection_migrate(&copy, version, store_newest_version());
-	if (!err)
-		err = store_connection_execute(&copy, "PRAGMA query_only = ON; PRAGMA cache_size = -16384");
+		err = store_connection_migrate(&copy, version, store_newest_version())
+			      ?: store_connection_execute(&copy, "PRAGMA query_only = ON; PRAGMA cache_size = -16384");
 	if (err) {
 		sqlite3_close(copy.db);
 		return err;

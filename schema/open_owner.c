@@ -7,12 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "common/write_place.h"
 
 static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", "-lock"};
 
-#define SUFFIXES (sizeof(suffixes) / sizeof(suffixes[0]))
+#define SUFFIXES array_size(suffixes)
 
 /* A second name of a file lets another user choose which of root's files it is. */
 static struct error *check_one(const struct write_place *place, const char *path, const char *suffix)

@@ -49,9 +49,9 @@ struct mortal_space {
 /* All processes, in the order in which they may go, those that are too old first; and all spaces by process. */
 struct mortals {
 	struct mortal *processes;
-	size_t count, old_count;
+	size_t count, capacity, old_count;
 	struct mortal_space *spaces;
-	size_t space_count;
+	size_t space_count, space_capacity;
 	uint64_t rows; /* of the counted tables, these processes' or not */
 };
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/statvfs.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "schema/connection.h"
 #include "schema/open_lock.h"
@@ -149,7 +150,7 @@ static struct error *sweep_rows(struct pruning *pruning)
 	};
 	struct error *err = NULL;
 
-	for (size_t i = 0; !err && i < sizeof(passes) / sizeof(passes[0]); i++)
+	for (size_t i = 0; !err && i < array_size(passes); i++)
 		err = sweep(pruning, passes[i].table, passes[i].key, passes[i].condition);
 	return err ?: sweep_block_spaces(pruning);
 }
@@ -207,15 +208,14 @@ static struct error *sweep_stacks(struct pruning *pruning)
 	};
 	struct error *err = NULL;
 
-	for (size_t i = 0; !err && i < sizeof(layers) / sizeof(layers[0]); i++) {
+	for (size_t i = 0; !err && i < array_size(layers); i++) {
 		err = store_connection_execute(&pruning->connection,
 					       "DROP TABLE IF EXISTS temp.used;"
 					       "CREATE TEMP TABLE used (id INTEGER PRIMARY KEY); SAVEPOINT note");
 		if (err)
 			return err;
-		err = use_ids(pruning, layers[i].uses);
-		if (!err)
-			err = store_connection_execute(&pruning->connection, "RELEASE note");
+		err = use_ids(pruning, layers[i].uses)
+			      ?: store_connection_execute(&pruning->connection, "RELEASE note");
 		if (err)
 			sqlite3_exec(pruning->connection.db, "ROLLBACK", NULL, NULL, NULL);
 		else
@@ -306,9 +306,8 @@ struct error *store_prune_compact(struct pruning *pruning)
 	if (err || free_bytes < COMPACT_BYTES || (uint64_t)free_bytes < pruning->result->used ||
 	    !has_room(pruning, pruning->result->used))
 		return err;
-	err = store_lock_take(pruning->connection.path, &lock_fd);
-	if (!err)
-		err = store_connection_execute(&pruning->connection, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
+	err = store_lock_take(pruning->connection.path, &lock_fd)
+		      ?: store_connection_execute(&pruning->connection, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
 	/* The limits are kept all the same. */
 	pruning->result->compacted = !err;
 	error_destroy(err);

@@ -46,13 +46,12 @@ struct error *store_reader_space_gaps(struct store_reader *reader, int64_t space
 struct error *store_reader_pruned(struct store_reader *reader, uint64_t *ret_processes, int64_t *ret_until_ns)
 {
 	int64_t processes = 0;
-	struct error *err = store_connection_get(&reader->connection, "SELECT sum(processes) FROM pruned", &processes);
+	struct error *err = store_connection_get(&reader->connection, "SELECT sum(processes) FROM pruned", &processes)
+				    ?: store_connection_get(&reader->connection,
+							    "SELECT max(until_ns + realtime_offset_ns) FROM pruned "
+							    "JOIN recording ON recording.id = recording_id",
+							    ret_until_ns);
 
-	if (!err)
-		err = store_connection_get(&reader->connection,
-					   "SELECT max(until_ns + realtime_offset_ns) FROM pruned "
-					   "JOIN recording ON recording.id = recording_id",
-					   ret_until_ns);
 	*ret_processes = processes > 0 ? (uint64_t)processes : 0;
 	return err;
 }

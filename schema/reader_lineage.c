@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/cleanup.h"
+#include "common/vector.h"
 #include "schema/reader.h"
 #include "schema/record_process.h"
 
@@ -21,17 +22,9 @@ struct error *store_lineage(struct store_reader *reader, int64_t space_id, uint6
 		struct space space;
 		struct error *err;
 
-		if (count == capacity) {
-			struct lineage_step *grown;
-
-			capacity = capacity ? 2 * capacity : 4;
-			grown = reallocarray(steps, capacity, sizeof(*steps));
-			if (!grown)
-				return &error_no_memory;
-			steps = grown;
-		}
+		if (array_reserve(steps, capacity, count + 1))
+			return &error_no_memory;
 		steps[count++] = (struct lineage_step){space_id, until_ns};
-
 		err = store_reader_space(reader, space_id, &space);
 		if (err == &error_not_found)
 			break; /* its row was lost; its events may be there */

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "common/cleanup.h"
+#include "common/vector.h"
 #include "replay/effect.h"
 #include "replay/fork.h"
 #include "schema/connection.h"
@@ -38,15 +39,8 @@ static struct error *take_life(void *context, const struct replay_life *life)
 		return NULL;
 	if (maps->count >= MAX_MAPPINGS)
 		return error_format(ERROR_INVALID, "more mappings than a kernel allows");
-	if (maps->count == maps->capacity) {
-		size_t capacity = maps->capacity ? 2 * maps->capacity : 64;
-		struct memory_event *pieces = reallocarray(maps->pieces, capacity, sizeof(*pieces));
-
-		if (!pieces)
-			return &error_no_memory;
-		maps->pieces = pieces;
-		maps->capacity = capacity;
-	}
+	if (array_reserve(maps->pieces, maps->capacity, maps->count + 1))
+		return &error_no_memory;
 	piece = &maps->pieces[maps->count++];
 	*piece = (struct memory_event){
 		.id = made->id,
@@ -80,15 +74,8 @@ static struct error *add_place(struct places *places, uint64_t start, uint64_t e
 {
 	if (start >= end)
 		return NULL;
-	if (places->count == places->capacity) {
-		size_t capacity = places->capacity ? 2 * places->capacity : 64;
-		struct store_range *ranges = reallocarray(places->ranges, capacity, sizeof(*ranges));
-
-		if (!ranges)
-			return &error_no_memory;
-		places->ranges = ranges;
-		places->capacity = capacity;
-	}
+	if (array_reserve(places->ranges, places->capacity, places->count + 1))
+		return &error_no_memory;
 	places->ranges[places->count++] = (struct store_range){start, end};
 	return NULL;
 }
@@ -155,15 +142,8 @@ static bool concerns(const struct places *places, const struct memory_effect *ef
 
 static struct error *add_event(struct places *places, const struct memory_event *event)
 {
-	if (places->event_count == places->event_capacity) {
-		size_t capacity = places->event_capacity ? 2 * places->event_capacity : 256;
-		struct memory_event *events = reallocarray(places->events, capacity, sizeof(*events));
-
-		if (!events)
-			return &error_no_memory;
-		places->events = events;
-		places->event_capacity = capacity;
-	}
+	if (array_reserve(places->events, places->event_capacity, places->event_count + 1))
+		return &error_no_memory;
 	places->events[places->event_count++] = *event;
 	return NULL;
 }

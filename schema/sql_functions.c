@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "schema/connection.h"
 #include "schema/reader_internal.h"
@@ -197,7 +198,7 @@ static void run_map_flags(sqlite3_context *context, int count, sqlite3_value **v
 		return;
 	end += snprintf(end, 32, "%s", types[number & MAP_TYPE & 3]);
 	number &= ~(int64_t)3;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < array_size(names); i++) {
 		if (!(number & names[i].flag))
 			continue;
 		end += snprintf(end, 32, "%s%s", end > text ? "|" : "", names[i].name);
@@ -382,7 +383,7 @@ struct error *store_functions_add(struct store_reader *reader)
 		{"lost_between", 3, run_lost_between, SQLITE_DIRECTONLY},
 	};
 
-	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+	for (size_t i = 0; i < array_size(functions); i++) {
 		int status =
 			sqlite3_create_function(reader->connection.db, functions[i].name, functions[i].arguments,
 						SQLITE_UTF8 | functions[i].flags, reader, functions[i].run, NULL, NULL);

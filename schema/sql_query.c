@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "schema/connection.h"
 #include "schema/reader_internal.h"
@@ -36,9 +37,9 @@ static bool is_listed(const char *name, const char *const *names, size_t count)
 
 static bool pragma_is_harmless(const char *name, const char *argument)
 {
-	if (is_listed(name, argument_pragmas, sizeof(argument_pragmas) / sizeof(argument_pragmas[0])))
+	if (is_listed(name, argument_pragmas, array_size(argument_pragmas)))
 		return true;
-	return !argument && is_listed(name, plain_pragmas, sizeof(plain_pragmas) / sizeof(plain_pragmas[0]));
+	return !argument && is_listed(name, plain_pragmas, array_size(plain_pragmas));
 }
 
 static int authorize(void *context, int action, const char *first, const char *second, const char *database,
@@ -227,9 +228,7 @@ static struct error *add_functions(struct store_reader *reader)
 
 	if (reader->has_functions)
 		return NULL;
-	err = store_functions_add(reader);
-	if (!err)
-		err = store_replay_tables_add(reader);
+	err = store_functions_add(reader) ?: store_replay_tables_add(reader);
 	reader->has_functions = !err;
 	return err;
 }
@@ -277,11 +276,9 @@ struct error *store_reader_query_bound(struct store_reader *reader, const char *
 	if (err)
 		return err;
 	sqlite3_set_authorizer(connection->db, authorize, NULL);
-	err = prepare_single(connection, sql, &statement);
-	if (!err)
-		err = bind_arguments(connection, statement, arguments, argument_count);
-	if (!err)
-		err = run_statement(connection, statement, row, context);
+	err = prepare_single(connection, sql, &statement)
+		?: bind_arguments(connection, statement, arguments, argument_count)
+		?: run_statement(connection, statement, row, context);
 	sqlite3_finalize(statement);
 	sqlite3_set_authorizer(connection->db, NULL, NULL);
 	return err;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "common/vector.h"
 #include "schema/record_memory.h"
 #include "schema/sql_replay.h"
 
@@ -9,15 +10,8 @@
 
 struct error *replay_rows_add(struct replay_rows *rows, const int64_t row[REPLAY_COLUMNS])
 {
-	if (rows->count == rows->capacity) {
-		size_t capacity = rows->capacity ? 2 * rows->capacity : 64;
-		int64_t(*grown)[REPLAY_COLUMNS] = reallocarray(rows->rows, capacity, sizeof(*grown));
-
-		if (!grown)
-			return &error_no_memory;
-		rows->rows = grown;
-		rows->capacity = capacity;
-	}
+	if (array_reserve(rows->rows, rows->capacity, rows->count + 1))
+		return &error_no_memory;
 	for (int i = 0; i < REPLAY_COLUMNS; i++)
 		rows->rows[rows->count][i] = row[i];
 	rows->count++;

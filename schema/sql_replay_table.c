@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "schema/connection.h"
 #include "schema/reader_internal.h"
@@ -278,7 +279,7 @@ static const sqlite3_module methods = {
 
 struct error *store_replay_tables_add(struct store_reader *reader)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	for (size_t i = 0; i < array_size(kinds); i++) {
 		struct replay_module *module = malloc(sizeof(*module));
 		int status;
 
