@@ -6,6 +6,7 @@
  */
 #include "schema/prune.h"
 
+#include "common/array.h"
 #include "schema/connection.h"
 #include "schema/open.h"
 #include "schema/open_lock.h"
@@ -29,7 +30,7 @@ static struct error *remove_space(struct pruning *pruning, int64_t space_id)
 	};
 	struct error *err = NULL;
 
-	for (size_t i = 0; !err && i < sizeof(statements) / sizeof(statements[0]); i++)
+	for (size_t i = 0; !err && i < array_size(statements); i++)
 		err = store_prune_run(pruning, statements[i], PARAMETERS({":space_id", space_id}),
 				      i ? &pruning->result->rows : NULL);
 	return err;
@@ -60,7 +61,7 @@ static struct error *remove_process(struct pruning *pruning, const struct mortal
 			"DELETE FROM probe_coverage WHERE recording_id = :recording_id AND process_id = :process_id",
 			PARAMETERS({":recording_id", mortal->recording_id}, {":process_id", mortal->id}),
 			&pruning->result->rows);
-	for (size_t i = 0; !err && i < sizeof(statements) / sizeof(statements[0]); i++)
+	for (size_t i = 0; !err && i < array_size(statements); i++)
 		err = store_prune_run(pruning, statements[i], PARAMETERS({":process_id", mortal->id}),
 				      i ? &pruning->result->rows : NULL);
 	return err;
@@ -97,9 +98,8 @@ static struct error *remove_batch(struct pruning *pruning, const struct mortals 
 		return err;
 	err = store_prune_run(pruning, "INSERT OR IGNORE INTO prune_rest VALUES (3, 0)", NO_PARAMETERS, NULL);
 	for (size_t i = first; !err && i < end; i++) {
-		err = remove_process(pruning, mortals, &mortals->processes[i]);
-		if (!err)
-			err = write_down(pruning, &mortals->processes[i]);
+		err = remove_process(pruning, mortals, &mortals->processes[i])
+			      ?: write_down(pruning, &mortals->processes[i]);
 		deaths += mortals->processes[i].crashed;
 	}
 	err = store_prune_commit(pruning, err);

@@ -5,27 +5,15 @@
  */
 #include <stdlib.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 #include "schema/connection.h"
 #include "schema/prune.h"
 #include "schema/prune_internal.h"
 
 /* A recorder may still hand in rows of a process whose end it has stored. */
 #define SETTLE_NS 60000000000LL
-
-/* An array that grows by doubling. */
-static struct error *grow(void **array, size_t size, size_t count)
-{
-	void *grown;
-
-	if (count & (count - 1)) /* 0, 1, 2, 4, ...: full */
-		return NULL;
-	grown = reallocarray(*array, count ? 2 * count : 1, size);
-	if (!grown)
-		return &error_no_memory;
-	*array = grown;
-	return NULL;
-}
 
 static int compare_ids(const void *a, const void *b)
 {
@@ -142,7 +130,7 @@ each_row(struct pruning *pruning, const char *sql, const struct store_parameter 
 
 static struct error *take_process(struct pruning *pruning, struct mortals *mortals, sqlite3_stmt *row)
 {
-	struct error *err = grow((void **)&mortals->processes, sizeof(*mortals->processes), mortals->count);
+	struct error *err = array_reserve(mortals->processes, mortals->capacity, mortals->count + 1);
 	struct mortal *mortal;
 	int64_t offset;
 
@@ -168,7 +156,7 @@ static struct error *take_process(struct pruning *pruning, struct mortals *morta
 
 static struct error *take_space(struct pruning *pruning, struct mortals *mortals, sqlite3_stmt *row)
 {
-	struct error *err = grow((void **)&mortals->spaces, sizeof(*mortals->spaces), mortals->space_count);
+	struct error *err = array_reserve(mortals->spaces, mortals->space_capacity, mortals->space_count + 1);
 	struct mortal *mortal;
 
 	(void)pruning;
@@ -283,7 +271,7 @@ static struct error *load_rows(struct pruning *pruning, struct mortals *mortals)
 	};
 	struct error *err = NULL;
 
-	for (size_t i = 0; !err && i < sizeof(queries) / sizeof(queries[0]); i++)
+	for (size_t i = 0; !err && i < array_size(queries); i++)
 		err = each_row(pruning, queries[i], NO_PARAMETERS, take_rows, mortals);
 	return err;
 }

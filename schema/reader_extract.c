@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
 #include "schema/connection.h"
 #include "schema/open.h"
@@ -140,7 +141,7 @@ static struct error *copy_space(struct extract *extract, const struct lineage_st
 	};
 	struct error *err = copy_events(extract, step);
 
-	for (size_t i = 0; !err && i < sizeof(parts) / sizeof(parts[0]); i++) {
+	for (size_t i = 0; !err && i < array_size(parts); i++) {
 		const struct store_parameter parameters[] = {{":space_id", step->space_id},
 							     {":until_ns", store_time(step->until_ns)}};
 		bool until = strstr(parts[i].sql, ":until_ns") != NULL;
@@ -235,7 +236,7 @@ static struct error *copy_named(struct extract *extract)
 	};
 	struct error *err = NULL;
 
-	for (size_t i = 0; !err && i < sizeof(parts) / sizeof(parts[0]); i++)
+	for (size_t i = 0; !err && i < array_size(parts); i++)
 		err = follow(extract, parts[i].ids, parts[i].table, parts[i].sql);
 	return err ?: copy_slice_pieces(extract);
 }
@@ -249,17 +250,13 @@ static struct error *copy_all(struct extract *extract, const struct extract_quer
 	size_t count = 0;
 	bool is_cut;
 
-	err = store_reader_space(extract->reader, query->space_id, &space);
-	if (!err)
-		err = store_reader_process(extract->reader, space.process_id, &process);
-	if (!err)
-		err = store_lineage(extract->reader, query->space_id, UINT64_MAX, &steps, &count, &is_cut);
+	err = store_reader_space(extract->reader, query->space_id, &space)
+		?: store_reader_process(extract->reader, space.process_id, &process)
+		?: store_lineage(extract->reader, query->space_id, UINT64_MAX, &steps, &count, &is_cut);
 	/* The oldest first: events then mostly come by rising ids. */
 	for (size_t i = count; !err && i-- > 0;)
 		err = copy_space(extract, &steps[i]);
-	if (!err)
-		err = copy_surroundings(extract, &process, query->sender_pid);
-	return err ?: copy_named(extract);
+	return err ?: copy_surroundings(extract, &process, query->sender_pid) ?: copy_named(extract);
 }
 
 /* Makes an empty store, or summarises the events of one: a writer does both when it opens it. */
@@ -311,18 +308,15 @@ struct error *store_reader_extract(struct store_reader *reader, const struct ext
 		return error_errno(EEXIST, "%s", path);
 	err = open_and_close(path);
 	if (!err && query->space_id) {
-		err = store_connection_open_write(&extract.target, path);
-		if (!err)
-			err = fill(&extract, query);
+		err = store_connection_open_write(&extract.target, path) ?: fill(&extract, query);
 		store_connection_close(&extract.target);
 		if (!err)
 			err = open_and_close(path);
 	}
 	/* One file, without a log. */
 	if (!err)
-		err = store_connection_open_write(&extract.target, path);
-	if (!err)
-		err = store_connection_execute(&extract.target, "PRAGMA journal_mode = DELETE");
+		err = store_connection_open_write(&extract.target, path)
+			      ?: store_connection_execute(&extract.target, "PRAGMA journal_mode = DELETE");
 	store_connection_close(&extract.target);
 	remove_beside(path, "-lock");
 	if (!err)

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 #include "replay/effect.h"
 #include "schema/connection.h"
 #include "schema/index_run.h"
@@ -37,13 +39,11 @@ static struct error *keep(struct history *history, const void *event)
 		return NULL;
 	}
 	if (history->count == history->capacity) {
-		size_t capacity = history->capacity ? 2 * history->capacity : 64;
-		char *events = reallocarray(history->events, capacity, history->size);
+		char *events = vector_grow(history->events, &history->capacity, history->count + 1, history->size);
 
 		if (!events)
 			return &error_no_memory;
 		history->events = events;
-		history->capacity = capacity;
 	}
 	memcpy(history->events + history->count++ * history->size, event, history->size);
 	return NULL;
@@ -235,7 +235,7 @@ static struct error *count_step(const struct store_connection *connection, const
 	};
 	struct error *err = NULL;
 
-	for (size_t i = 0; !err && i < sizeof(queries) / sizeof(queries[0]); i++)
+	for (size_t i = 0; !err && i < array_size(queries); i++)
 		err = count_rows(connection, queries[i], step, total);
 	return err;
 }

@@ -4,6 +4,7 @@
  * its default, and what is read leaves it out.
  */
 #include "schema/index_run.h"
+#include "common/array.h"
 #include "schema/record_call.h"
 #include "schema/record_death.h"
 #include "schema/record_file.h"
@@ -58,7 +59,7 @@
 	const struct row_table variable = {.name = table,                                                              \
 					   .size = sizeof(struct ROW),                                                 \
 					   .columns = list,                                                            \
-					   .column_count = sizeof(list) / sizeof(list[0]),                             \
+					   .column_count = array_size(list),                                           \
 					   __VA_ARGS__}
 #define COUNTED .ids_are_counted = true
 

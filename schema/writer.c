@@ -159,9 +159,7 @@ static struct error *load_event_run(struct store_writer *writer)
 	while (!err && (status = sqlite3_step(statement)) == SQLITE_ROW) {
 		struct memory_event event;
 
-		err = row_read(&row_event, statement, &event);
-		if (!err)
-			err = store_writer_add_to_event_run(writer, event.id, &event);
+		err = row_read(&row_event, statement, &event) ?: store_writer_add_to_event_run(writer, event.id, &event);
 	}
 	if (!err && status != SQLITE_DONE)
 		err = store_connection_error(&writer->connection, status, "cannot read the last events");
@@ -180,9 +178,8 @@ static struct error *load_heap_run(struct store_writer *writer)
 	while (!err && (status = sqlite3_step(statement)) == SQLITE_ROW) {
 		struct heap_event event;
 
-		err = row_read(&row_heap, statement, &event);
-		if (!err)
-			err = store_writer_add_to_heap_run(writer, event.id, &event);
+		err = row_read(&row_heap, statement, &event)
+			      ?: store_writer_add_to_heap_run(writer, event.id, &event);
 	}
 	if (!err && status != SQLITE_DONE)
 		err = store_connection_error(&writer->connection, status, "cannot read the last heap calls");
@@ -191,12 +188,8 @@ static struct error *load_heap_run(struct store_writer *writer)
 
 static struct error *load_runs(struct store_writer *writer)
 {
-	struct error *err = load_event_run(writer);
+	struct error *err = load_event_run(writer) ?: load_heap_run(writer) ?: store_writer_end_transaction(writer);
 
-	if (!err)
-		err = load_heap_run(writer);
-	if (!err)
-		err = store_writer_end_transaction(writer);
 	/* Nothing may be in a transaction yet, or nothing was written: what was read is what is committed. */
 	if (!err) {
 		writer->committed_event_run = writer->event_run;
@@ -216,24 +209,15 @@ struct error *store_writer_create(const char *path, struct store_writer **ret_wr
 	writer->lock_fd = -1;
 	index_run_init(&writer->event_run, INDEX_RUN_PAGE_SHIFT);
 	index_run_init(&writer->heap_run, INDEX_RUN_HEAP_SHIFT);
-	err = store_owner_check(path);
-	if (!err)
-		err = store_file_check(path, &is_empty);
+	err = store_owner_check(path) ?: store_file_check(path, &is_empty);
 	/* A file that is not ours gets no lock file beside it, either. */
-	if (err && err->code == ERROR_NOT_FOUND) {
-		error_destroy(err);
-		err = NULL;
-	}
+	error_catch(&err, ERROR_NOT_FOUND);
 	if (!err)
-		err = store_lock_take(path, &writer->lock_fd);
-	if (!err)
-		err = make_file(path);
-	if (!err)
-		err = store_connection_open_write(&writer->connection, path);
-	if (!err)
-		err = store_writer_prepare(writer);
-	if (!err)
-		err = load_runs(writer);
+		err = store_lock_take(path, &writer->lock_fd)
+			?: make_file(path)
+			?: store_connection_open_write(&writer->connection, path)
+			?: store_writer_prepare(writer)
+			?: load_runs(writer);
 	if (err) {
 		store_writer_destroy(writer);
 		return err;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/assemble/assemble_steps.h"
 
+#include "common/array.h"
+
 #define RANGE(part, first, last)                                                                                       \
 	{                                                                                                              \
 		part, offsetof(struct assembly, first),                                                                \
@@ -89,5 +91,5 @@ const struct assemble_step assemble_steps[] = {
 	 TELLS_WHO | TELLS_PLACE | TELLS_EVENT | PART(STACKS) | PART(FAULT) | PART(PLACES) | PART(PATH) | PART(OVERRUN),
 	 PART(HEAP), 0, assemble_heap},
 };
-_Static_assert(sizeof(assemble_steps) / sizeof(assemble_steps[0]) <= ASSEMBLE_STEPS_MAX, "more steps than times");
-const size_t assemble_step_count = sizeof(assemble_steps) / sizeof(assemble_steps[0]);
+_Static_assert(array_size(assemble_steps) <= ASSEMBLE_STEPS_MAX, "more steps than times");
+const size_t assemble_step_count = array_size(assemble_steps);

@@ -70,10 +70,9 @@ static struct error *tell_recorded(const struct crash *crash, const struct heap_
 	struct words block, first, second, when;
 	const struct heap_event *freed = life->died < given->event_count ? &given->events[life->died] : NULL;
 	struct finding *finding;
-	struct error *err = finding_append(findings, FINDING_DOUBLE_FREE, &finding);
+	struct error *err =
+		finding_append(findings, FINDING_DOUBLE_FREE, &finding) ?: judge(crash, given, life, dying, finding);
 
-	if (!err)
-		err = judge(crash, given, life, dying, finding);
 	if (!err && freed)
 		err = finding_set_summary(
 			finding, "Thread %" PRIu32 " freed %s in %s, which thread %" PRIu32 " had freed in %s, %s.",
@@ -85,20 +84,13 @@ static struct error *tell_recorded(const struct crash *crash, const struct heap_
 		err = finding_set_summary(finding, "Thread %" PRIu32 " freed %s in %s, which had been freed before.",
 					  given->events[dying].tid, words_heap_block(&block, life),
 					  words_heap_caller(&second, given, dying));
-	if (!err)
-		err = evidence_heap_blame(finding, given, dying);
-	if (!err)
-		err = evidence_add_heap_call(crash, finding, given, life->born, "allocated");
-	if (!err)
-		err = evidence_add_heap_call(crash, finding, given, life->died, "freed first");
-	if (!err)
-		err = evidence_add_heap_call(crash, finding, given, dying, "freed again");
-	if (!err)
-		err = evidence_add_abort_message(crash, finding);
-	if (!err)
-		err = finding_set_next_step(finding, "decide which of the two owns the block at 0x%" PRIx64,
-					    life->start);
-	return err;
+	return err
+		?: evidence_heap_blame(finding, given, dying)
+		?: evidence_add_heap_call(crash, finding, given, life->born, "allocated")
+		?: evidence_add_heap_call(crash, finding, given, life->died, "freed first")
+		?: evidence_add_heap_call(crash, finding, given, dying, "freed again")
+		?: evidence_add_abort_message(crash, finding)
+		?: finding_set_next_step(finding, "decide which of the two owns the block at 0x%" PRIx64, life->start);
 }
 
 static bool is_free(enum chunk_state state)
@@ -136,9 +128,7 @@ static struct error *tell_core(const struct crash *crash, const struct heap_subj
 		err = finding_set_summary(finding, "Thread %" PRIu32 " freed a block%s%s which had been freed before.",
 					  evidence_dead_thread(crash), site.text[0] ? " in " : "", site.text);
 	if (!err)
-		err = evidence_blame_crash_site(crash, finding);
-	if (!err)
-		err = evidence_add_abort_message(crash, finding);
+		err = evidence_blame_crash_site(crash, finding) ?: evidence_add_abort_message(crash, finding);
 	if (!err && seen_free)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, given->address, "%s",
 					   given->spot.chunk.state == CHUNK_FREE_CACHED
@@ -152,12 +142,10 @@ static struct error *tell_core(const struct crash *crash, const struct heap_subj
 		err = evidence_doubt(finding, "the record has no free of this block since it was handed out");
 	if (!err && finding->confidence == CONFIDENCE_POSSIBLE)
 		err = finding_add_counter(finding, "an overflow from a neighbouring block gives the same words");
-	if (!err)
-		err = finding_add_missing(finding, "who allocated the block and who freed it first");
-	if (!err)
-		err = finding_set_next_step(finding, "run the program under corelate record --heap: it names both "
-						     "frees");
-	return err;
+	return err
+		?: finding_add_missing(finding, "who allocated the block and who freed it first")
+		?: finding_set_next_step(finding, "run the program under corelate record --heap: it names both "
+						  "frees");
 }
 
 /* A large block: its second free faults where its header was. Heap calls were not recorded, but the first unmapping
@@ -178,27 +166,20 @@ static struct error *tell_unmapped(const struct crash *crash, struct finding_lis
 	err = evidence_weigh(crash, finding, crash->facts.biography.events[life->born].enter_ns,
 			     "another block may have come and gone there unseen");
 	words_crash_site(&site, crash);
-	if (!err)
-		err = finding_set_summary(
+	return err
+		?: finding_set_summary(
 			finding,
 			"Thread %" PRIu32 " freed the block at 0x%" PRIx64 "%s%s, which thread %" PRIu32
 			" had freed in %s, %s.",
 			evidence_dead_thread(crash), crash->facts.heap.pointer ?: crash->facts.fault.address + 8,
 			site.text[0] ? " in " : "", site.text, crash->facts.biography.events[life->died].tid,
 			words_caller(&first, &crash->facts.biography, life->died),
-			words_before_crash(&when, crash, crash->facts.biography.events[life->died].exit_ns));
-	if (!err)
-		err = evidence_blame_crash_site(crash, finding);
-	if (!err)
-		err = evidence_add_call(crash, &crash->facts.biography, finding, life->born, "mapped for it");
-	if (!err)
-		err = evidence_add_call(crash, &crash->facts.biography, finding, life->died,
-					"unmapped by the first free");
-	if (!err)
-		err = evidence_add_fault(crash, finding);
-	if (!err)
-		err = evidence_add_crash_site(crash, finding, "freed again");
-	return err;
+			words_before_crash(&when, crash, crash->facts.biography.events[life->died].exit_ns))
+		?: evidence_blame_crash_site(crash, finding)
+		?: evidence_add_call(crash, &crash->facts.biography, finding, life->born, "mapped for it")
+		?: evidence_add_call(crash, &crash->facts.biography, finding, life->died, "unmapped by the first free")
+		?: evidence_add_fault(crash, finding)
+		?: evidence_add_crash_site(crash, finding, "freed again");
 }
 
 /* The thread whose frames show the allocator's complaint in a free, and its caller; the thread that died is another
@@ -242,14 +223,12 @@ static struct error *tell_other_thread(const struct crash *crash, struct finding
 		snprintf(in.text, sizeof(in.text), " in %.400s", words_symbol(&symbol, &stack->frames[caller].symbol));
 	finding->confidence = CONFIDENCE_LIKELY;
 	err = finding_set_summary(finding, "Thread %" PRIu32 " freed a block%s which had been freed before.",
-				  stack->tid, in.text);
-	if (!err)
-		err = evidence_add_abort_message(crash, finding);
-	if (!err)
-		err = finding_add_missing(finding, "who allocated the block and who freed it first");
-	return err
-		       ?: finding_set_next_step(finding,
-						"run the program under corelate record --heap: it names both frees");
+				  stack->tid, in.text)
+		?: evidence_add_abort_message(crash, finding)
+		?: finding_add_missing(finding, "who allocated the block and who freed it first");
+	if (err)
+		return err;
+	return finding_set_next_step(finding, "run the program under corelate record --heap: it names both frees");
 }
 
 struct error *detect_double_free(const struct crash *crash, struct finding_list *findings)

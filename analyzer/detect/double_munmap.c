@@ -168,24 +168,21 @@ struct error *detect_double_munmap(const struct crash *crash, struct finding_lis
 		}
 	}
 	if (!err)
-		err = evidence_add_call(crash, &crash->facts.biography, finding, story.first, "first unmap");
-	if (!err)
-		err = evidence_add_call(crash, &crash->facts.biography, finding, story.victim->born,
-					"the block was mapped in the freed range");
-	if (!err)
-		err = evidence_add_call(crash, &crash->facts.biography, finding, story.second,
-					"second unmap of the same range");
-	if (!err)
-		err = evidence_add_fault(crash, finding);
+		err = evidence_add_call(crash, &crash->facts.biography, finding, story.first, "first unmap")
+			?: evidence_add_call(crash, &crash->facts.biography, finding, story.victim->born,
+					     "the block was mapped in the freed range")
+			?: evidence_add_call(crash, &crash->facts.biography, finding, story.second,
+					     "second unmap of the same range")
+			?: evidence_add_fault(crash, finding);
 	if (!err && !offender)
 		err = finding_add_missing(
 			finding, "the function that called munmap: its return address did not lie on top of the stack");
-	if (!err)
-		err = finding_set_next_step(
-			finding,
-			"look at why %s still holds the address that it unmapped %s; setting the pointer to "
-			"NULL after the first munmap is the usual cure",
-			words_caller(&caller, &crash->facts.biography, story.second),
-			words_before_crash(&when, crash, biography->events[story.first].exit_ns));
-	return err;
+	if (err)
+		return err;
+	return finding_set_next_step(
+		finding,
+		"look at why %s still holds the address that it unmapped %s; setting the pointer to "
+		"NULL after the first munmap is the usual cure",
+		words_caller(&caller, &crash->facts.biography, story.second),
+		words_before_crash(&when, crash, biography->events[story.first].exit_ns));
 }

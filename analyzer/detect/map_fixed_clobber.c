@@ -81,10 +81,9 @@ static struct error *judge(const struct crash *crash, const struct story *story,
 
 	finding->confidence = story->view ? CONFIDENCE_LIKELY : CONFIDENCE_PROVEN;
 	err = evidence_weigh_gaps(crash, story->biography, finding, over->enter_ns,
-				  "something else may have been put there unseen");
-	if (!err)
-		err = evidence_doubt_order(story->biography, finding,
-					   story->under->is_open ? story->under : story->over);
+				  "something else may have been put there unseen")
+		      ?: evidence_doubt_order(story->biography, finding,
+					      story->under->is_open ? story->under : story->over);
 	if (!err && story->view && story->view->role == VIEW_SOURCE) {
 		err = finding_add_missing(finding, "what stood at 0x%" PRIx64 " before the call", story->view->address);
 		if (!err && !story->view->page_is_zero &&
@@ -151,16 +150,12 @@ static struct error *tell(const struct crash *crash, const struct story *story, 
 {
 	struct finding *finding;
 	struct words offender;
-	struct error *err = finding_append(findings, FINDING_MAP_FIXED_CLOBBER, &finding);
+	struct error *err = finding_append(findings, FINDING_MAP_FIXED_CLOBBER, &finding)
+		?: judge(crash, story, finding)
+		?: summarize(crash, story, finding)
+		?: evidence_add_call(crash, story->biography, finding, story->under->born, "mapped")
+		?: evidence_add_call(crash, story->biography, finding, story->over->born, "mapped over");
 
-	if (!err)
-		err = judge(crash, story, finding);
-	if (!err)
-		err = summarize(crash, story, finding);
-	if (!err)
-		err = evidence_add_call(crash, story->biography, finding, story->under->born, "mapped");
-	if (!err)
-		err = evidence_add_call(crash, story->biography, finding, story->over->born, "mapped over");
 	if (!err && story->view)
 		err = evidence_add_view(finding, story->view);
 	if (!err && crash->facts.fault.source != ADDRESS_UNKNOWN)
@@ -169,12 +164,12 @@ static struct error *tell(const struct crash *crash, const struct story *story, 
 		err = evidence_add_faulting_frame(crash, finding);
 	if (!err && words_offender(&offender, story->biography, story->over->born))
 		err = finding_set_offender(finding, "%s", offender.text);
-	if (!err)
-		err = finding_set_next_step(finding,
-					    "look at where %s has the address from; MAP_FIXED_NOREPLACE fails instead "
-					    "of destroying what is there",
-					    words_caller(&offender, story->biography, story->over->born));
-	return err;
+	if (err)
+		return err;
+	return finding_set_next_step(finding,
+				     "look at where %s has the address from; MAP_FIXED_NOREPLACE fails instead "
+				     "of destroying what is there",
+				     words_caller(&offender, story->biography, story->over->born));
 }
 
 struct error *detect_map_fixed_clobber(const struct crash *crash, struct finding_list *findings)

@@ -35,9 +35,8 @@ static const struct heap_life *ended_life(const struct heap_subject *subject)
 static struct error *add_lives(const struct crash *crash, struct finding *finding, const struct heap_subject *subject,
 			       const struct heap_life *life)
 {
-	struct error *err = evidence_add_heap_call(crash, finding, subject, life->born, "allocated");
-
-	return err ?: evidence_add_heap_call(crash, finding, subject, life->died, "freed");
+	return evidence_add_heap_call(crash, finding, subject, life->born, "allocated")
+		       ?: evidence_add_heap_call(crash, finding, subject, life->died, "freed");
 }
 
 /* "in libx.so use+0x12 (use.c:9), had been freed by thread 7 in liby.so drop+0x9 (drop.c:4), 3 ms before the crash" */
@@ -94,23 +93,17 @@ static struct error *tell_fault(const struct crash *crash, struct finding_list *
 		err = evidence_doubt(finding, "the signal's own address cannot be trusted; it was worked out from the "
 					      "instruction");
 	words_crash_site(&site, crash);
-	if (!err)
-		err = finding_set_summary(
+	return err
+		?: finding_set_summary(
 			finding, "Thread %" PRIu32 " used 0x%" PRIx64 "%s%s, %" PRIu64 " bytes into %s, which %s.",
 			evidence_dead_thread(crash), crash->facts.fault.address, site.text[0] ? " in " : "", site.text,
 			crash->facts.fault.address - life->start, words_heap_block(&block, life),
-			words_freed(&freed, crash, subject, life));
-	if (!err)
-		err = evidence_heap_blame(finding, subject, life->died);
-	if (!err)
-		err = add_lives(crash, finding, subject, life);
-	if (!err)
-		err = evidence_add_fault(crash, finding);
-	if (!err)
-		err = evidence_add_crash_site(crash, finding, "used");
-	if (!err)
-		err = finding_set_next_step(finding, "look at who still holds 0x%" PRIx64, life->start);
-	return err;
+			words_freed(&freed, crash, subject, life))
+		?: evidence_heap_blame(finding, subject, life->died)
+		?: add_lives(crash, finding, subject, life)
+		?: evidence_add_fault(crash, finding)
+		?: evidence_add_crash_site(crash, finding, "used")
+		?: finding_set_next_step(finding, "look at who still holds 0x%" PRIx64, life->start);
 }
 
 /* The value is the mark of a block that was given back, where the mark stands. */
@@ -254,11 +247,9 @@ static struct error *tell_derived(const struct crash *crash, const struct heap_s
 				? "the block is on a thread's list of free blocks"
 				: "the header behind the block says that it is free");
 	if (!err)
-		err = evidence_add_fault(crash, finding);
-	if (!err)
-		err = evidence_add_crash_site(crash, finding, "used");
-	if (!err)
-		err = finding_add_missing(finding, "the moment at which the value was read from the block");
+		err = evidence_add_fault(crash, finding)
+			?: evidence_add_crash_site(crash, finding, "used")
+			?: finding_add_missing(finding, "the moment at which the value was read from the block");
 	if (!err && !life)
 		err = finding_add_missing(finding, "who allocated the block and who freed it");
 	if (!err && !crash->facts.heap.recorded)
@@ -297,23 +288,17 @@ static struct error *tell_unmapped(const struct crash *crash, struct finding_lis
 					  words_before_crash(&when, crash, died->exit_ns));
 	if (!err && words_offender(&who, &crash->facts.biography, life->died))
 		err = finding_set_offender(finding, "%s", who.text);
-	if (!err)
-		err = evidence_add_call(crash, &crash->facts.biography, finding, life->born, "mapped for it");
-	if (!err)
-		err = evidence_add_call(crash, &crash->facts.biography, finding, life->died, "unmapped by its free");
-	if (!err)
-		err = evidence_add_fault(crash, finding);
-	if (!err)
-		err = evidence_add_crash_site(crash, finding, "used");
-	return err;
+	return err
+		?: evidence_add_call(crash, &crash->facts.biography, finding, life->born, "mapped for it")
+		?: evidence_add_call(crash, &crash->facts.biography, finding, life->died, "unmapped by its free")
+		?: evidence_add_fault(crash, finding)
+		?: evidence_add_crash_site(crash, finding, "used");
 }
 
 struct error *detect_use_after_free(const struct crash *crash, struct finding_list *findings)
 {
-	struct error *err = tell_fault(crash, findings);
+	struct error *err = tell_fault(crash, findings) ?: tell_unmapped(crash, findings);
 
-	if (!err)
-		err = tell_unmapped(crash, findings);
 	/* Inside the allocator its own data were damaged: another class, unless it was told to give back what it had
 	 * itself written into a block that is free. */
 	if (!crash->facts.fault.is_fault ||

@@ -77,11 +77,9 @@ static struct error *judge(const struct crash *crash, const struct life *life, s
 				     ", which is more than this mapping: it may have been "
 				     "meant for something else",
 				     died_start, died_end);
-	if (!err)
-		err = evidence_doubt_order(&crash->facts.biography, finding, life);
-	if (!err)
-		err = doubt_earlier_lives(crash, life, finding);
-	return err;
+	return err
+		?: evidence_doubt_order(&crash->facts.biography, finding, life)
+		?: doubt_earlier_lives(crash, life, finding);
 }
 
 static struct error *summarize(const struct crash *crash, const struct life *life, struct finding *finding)
@@ -119,29 +117,24 @@ struct error *detect_use_after_munmap(const struct crash *crash, struct finding_
 	if (!life || !takes_away(&biography->events[life->died]) || evidence_unmapped_by_free(crash, life))
 		return NULL;
 	is_one = !life->has_other_end || life->other_end == TIMELINE_ALIVE;
-	err = finding_append(findings, FINDING_USE_AFTER_MUNMAP, &finding);
-	if (!err)
-		err = judge(crash, life, finding);
-	if (!err)
-		err = summarize(crash, life, finding);
+	err = finding_append(findings, FINDING_USE_AFTER_MUNMAP, &finding)
+		?: judge(crash, life, finding)
+		?: summarize(crash, life, finding);
 	/* Where another call may have been the end, neither is accused. */
 	if (!err && is_one && words_offender(&caller, &crash->facts.biography, life->died))
 		err = finding_set_offender(finding, "%s", caller.text);
 	if (!err)
-		err = evidence_add_call(crash, &crash->facts.biography, finding, life->born, "mapped");
-	if (!err)
-		err = evidence_add_call(crash, &crash->facts.biography, finding, life->died, "unmapped");
-	if (!err)
-		err = evidence_add_fault(crash, finding);
+		err = evidence_add_call(crash, &crash->facts.biography, finding, life->born, "mapped")
+			?: evidence_add_call(crash, &crash->facts.biography, finding, life->died, "unmapped")
+			?: evidence_add_fault(crash, finding);
 	if (!err && !crash->facts.heap.recorded)
 		err = finding_add_missing(
 			finding,
 			"heap calls were not recorded: a large block of malloc is a mapping too, and this may be "
 			"its use after free");
-	if (!err)
-		err = finding_set_next_step(finding, "look at who still holds 0x%" PRIx64 " after %s unmapped it",
-					    crash->facts.fault.address,
-					    is_one ? words_caller(&caller, &crash->facts.biography, life->died)
-						   : "one of them");
-	return err;
+	if (err)
+		return err;
+	return finding_set_next_step(
+		finding, "look at who still holds 0x%" PRIx64 " after %s unmapped it", crash->facts.fault.address,
+		is_one ? words_caller(&caller, &crash->facts.biography, life->died) : "one of them");
 }

@@ -36,18 +36,14 @@ const struct life *evidence_unloaded_life(const struct crash *crash)
 struct error *evidence_add_unloading(const struct crash *crash, struct finding *finding, const struct life *life)
 {
 	struct words spot;
-	struct error *err = evidence_add_call(crash, &crash->facts.biography, finding, life->born, "loaded");
 
-	if (!err)
-		err = evidence_add_call(crash, &crash->facts.biography, finding, life->died,
-					evidence_by_dynamic_linker(&crash->facts.biography, life->died)
-						? "unloaded (dlclose)"
-						: "unloaded");
-	if (!err)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.fault.address,
-					   "0x%" PRIx64 " was %s", crash->facts.fault.address,
-					   evidence_spot(&spot, &crash->facts.unloaded));
-	return err;
+	return evidence_add_call(crash, &crash->facts.biography, finding, life->born, "loaded")
+		?: evidence_add_call(crash, &crash->facts.biography, finding, life->died,
+				     evidence_by_dynamic_linker(&crash->facts.biography, life->died)
+					     ? "unloaded (dlclose)"
+					     : "unloaded")
+		?: finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.fault.address, "0x%" PRIx64 " was %s",
+					crash->facts.fault.address, evidence_spot(&spot, &crash->facts.unloaded));
 }
 
 struct error *evidence_weigh_unloading(const struct crash *crash, struct finding *finding, const struct life *life)
@@ -87,9 +83,8 @@ static struct error *add_remains(const struct crash *crash, struct finding *find
 				   "the dynamic linker's description of a library%s%s, at 0x%" PRIx64
 				   ", says that it had 0x%" PRIx64 "-0x%" PRIx64 "; nothing is mapped there",
 				   crash->facts.unloaded.path ? ", " : "", crash->facts.unloaded.path ?: "",
-				   remains->link_map, remains->start, remains->end);
-	if (!err)
-		err = finding_add_missing(finding, "who unloaded it, and when: nobody recorded it");
+				   remains->link_map, remains->start, remains->end)
+		      ?: finding_add_missing(finding, "who unloaded it, and when: nobody recorded it");
 	if (!err && !crash->facts.unloaded.path)
 		err = finding_add_missing(finding, "the library's name: its place was used again");
 	return err;
@@ -100,24 +95,17 @@ struct error *evidence_tell_remains(const struct crash *crash, struct finding_li
 {
 	struct finding *finding;
 	struct words name;
-	struct error *err = finding_append(findings, class, &finding);
 
-	if (!err)
-		err = add_remains(crash, finding);
-	if (!err)
-		err = finding_set_summary(finding,
-					  "Thread %" PRIu32 " %s 0x%" PRIx64
-					  ", %s of %s that had been unloaded (offset 0x%" PRIx64 " of its range).",
-					  evidence_dead_thread(crash), did, crash->facts.fault.address, what,
-					  evidence_unloaded_function(&name, crash), crash->facts.unloaded.offset);
-	if (!err)
-		err = evidence_add_fault(crash, finding);
-	if (!err)
-		err = evidence_add_faulting_frame(crash, finding);
-	if (!err)
-		err = finding_set_offender(finding, "%s", evidence_unloaded_function(&name, crash));
-	if (!err)
-		err = finding_set_next_step(finding,
-					    "run it under corelate record: then the dlclose has a caller and a time");
-	return err;
+	return finding_append(findings, class, &finding)
+		?: add_remains(crash, finding)
+		?: finding_set_summary(finding,
+				       "Thread %" PRIu32 " %s 0x%" PRIx64
+				       ", %s of %s that had been unloaded (offset 0x%" PRIx64 " of its range).",
+				       evidence_dead_thread(crash), did, crash->facts.fault.address, what,
+				       evidence_unloaded_function(&name, crash), crash->facts.unloaded.offset)
+		?: evidence_add_fault(crash, finding)
+		?: evidence_add_faulting_frame(crash, finding)
+		?: finding_set_offender(finding, "%s", evidence_unloaded_function(&name, crash))
+		?: finding_set_next_step(finding,
+					 "run it under corelate record: then the dlclose has a caller and a time");
 }
