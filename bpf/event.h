@@ -178,7 +178,9 @@ enum event_process_reason {
 struct event_process {
 	struct event_header header;
 	u64 start_ns; /* of the thread group leader */
-	u64 since_ns; /* the fork, the exec; else the first sight. With start_ns it names the announcement */
+	/* Of a fork when its call began (its memory is copied after that and before start_ns), or else when it was
+	 * seen; the exec; else the first sight. With start_ns it names the announcement. */
+	u64 since_ns;
 	u64 cgroup_id;
 	u64 auxv_sysinfo_ehdr;
 	u64 auxv_random;

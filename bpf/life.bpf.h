@@ -8,6 +8,27 @@
 
 #include "call.bpf.h"
 
+/* When the current thread began the call that makes a process: its memory is copied later. 0: that was not seen. */
+static __always_inline u64 fork_enter_ns(struct task_struct *task)
+{
+	struct thread_state *state = bpf_task_storage_get(&threads, task, NULL, 0);
+
+	return state && state->number == ARCH_SYSCALL_CLONE ? state->enter_ns : 0;
+}
+
+/* clone, clone3, fork, vfork. The last two have no arguments, so that no more of the context may be read. */
+SEC("tp/syscalls/sys_enter_clone")
+int clone_enter(void *ctx)
+{
+	struct thread_state *state = recorded_thread(bpf_get_current_task_btf());
+
+	if (state) {
+		state->number = ARCH_SYSCALL_CLONE;
+		state->enter_ns = bpf_ktime_get_boot_ns();
+	}
+	return 0;
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -34,7 +55,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 		if (state && state->verdict == VERDICT_RECORD && state->start_ns == leader_start(parent))
 			before = BEFORE_PARENT;
 		process_judge(child, starting ? EVENT_PROCESS_SNAPSHOT : EVENT_PROCESS_FORK, parent_pid, shares_memory,
-			      before);
+			      before, fork_enter_ns(parent));
 		return 0;
 	}
 	if (finding_descendants || process_verdict(parent) != VERDICT_RECORD)
@@ -151,7 +172,7 @@ int BPF_PROG(process_exec, struct task_struct *task)
 
 	if (before && before->start_ns == leader_start(task))
 		how = (before->verdict == VERDICT_RECORD ? BEFORE_RECORDED : 0) | (before->known ? BEFORE_KNOWN : 0);
-	verdict = process_judge(task, EVENT_PROCESS_EXEC, parent_pid, false, how);
+	verdict = process_judge(task, EVENT_PROCESS_EXEC, parent_pid, false, how, 0);
 	bpf_task_storage_delete(&calls, task);
 	if (thread) {
 		thread->verdict = verdict;

@@ -168,9 +168,9 @@ enum before {
 	BEFORE_PARENT = 4,   /* its parent is recorded: so is the copy */
 };
 
-/* The verdict on a process that has just begun: to be, to run another program, or to be seen. */
+/* The verdict on a process that has just begun: to be, to run another program, or to be seen. `since_ns`: 0 is now. */
 static __always_inline u32 process_judge(struct task_struct *task, u32 reason, u32 parent_pid, bool shares_memory,
-					 u32 before)
+					 u32 before, u64 since_ns)
 {
 	struct process_state state = {
 		.start_ns = leader_start(task),
@@ -183,6 +183,8 @@ static __always_inline u32 process_judge(struct task_struct *task, u32 reason, u
 
 	if (before & BEFORE_PARENT) {
 		state.verdict = VERDICT_RECORD;
+		if (since_ns && reason == EVENT_PROCESS_FORK)
+			state.since_ns = since_ns;
 	} else {
 		state.verdict = filter_takes(task, NULL) ? VERDICT_RECORD : VERDICT_IGNORE;
 		/* What it has from its parent was not recorded. */
@@ -223,7 +225,7 @@ static __always_inline u32 process_verdict(struct task_struct *task)
 	if (BPF_CORE_READ(task, signal, live.counter) == 0)
 		return VERDICT_IGNORE;
 	return process_judge(task, starting ? EVENT_PROCESS_SNAPSHOT : EVENT_PROCESS_SEEN,
-			     BPF_CORE_READ(task, real_parent, tgid), false, BEFORE_NOTHING);
+			     BPF_CORE_READ(task, real_parent, tgid), false, BEFORE_NOTHING, 0);
 }
 
 /* The current thread's state when its process is recorded, else NULL. */

@@ -17,6 +17,33 @@ void beside_cloud(const struct replay *replay, const struct replay_wide_call *ca
 		cloud_range(replay, call->space_id, call->ranges[i][0], call->ranges[i][1]);
 }
 
+struct error *beside_cloud_range(struct replay *replay, const struct memory_event *event, uint64_t start, uint64_t end)
+{
+	struct error *err = NULL;
+
+	if (start < end)
+		err = pieces_cut(replay, event->space_id, start, event->enter_ns);
+	if (!err && start < end)
+		err = pieces_cut(replay, event->space_id, end, event->enter_ns);
+	if (!err)
+		cloud_range(replay, event->space_id, start, end);
+	return err;
+}
+
+struct error *beside_cloud_reach(struct replay *replay, const struct memory_event *event,
+				 const struct memory_effect *reach)
+{
+	struct error *err = beside_cloud_range(replay, event, reach->removed_start, reach->removed_end);
+
+	if (!err)
+		err = beside_cloud_range(replay, event, reach->removed2_start, reach->removed2_end);
+	if (!err)
+		err = beside_cloud_range(replay, event, reach->added_start, reach->added_end);
+	if (!err)
+		err = beside_cloud_range(replay, event, reach->touched_start, reach->touched_end);
+	return err;
+}
+
 static bool was_busy(const struct replay *replay, int64_t space_id, uint64_t start, uint64_t end, uint32_t thread,
 		     uint64_t since_ns)
 {

@@ -21,6 +21,12 @@ bool beside_was_busy(const struct replay *replay, const struct memory_event *eve
 /* Makes open what stands in its ranges. */
 void beside_cloud(const struct replay *replay, const struct replay_wide_call *call);
 
+/* The same for a range, and no more, and for all that an event may have reached. */
+struct error *beside_cloud_range(struct replay *replay, const struct memory_event *event, uint64_t start,
+				 uint64_t end) must_check;
+struct error *beside_cloud_reach(struct replay *replay, const struct memory_event *event,
+				 const struct memory_effect *reach) must_check;
+
 /* The event has been taken; of the newest wide calls, those that it ran beside are open. */
 void beside_doubt(const struct replay *replay, const struct memory_event *event, const struct memory_effect *reach);
 

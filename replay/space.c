@@ -76,7 +76,12 @@ struct error *replay_take(struct replay *replay, const struct memory_event *give
 		return NULL;
 	is_wide = beside_is_wide(event, &reach, &wide);
 	was_busy = is_wide && beside_was_busy(replay, event, &wide);
-	err = take_call(act, &reach);
+	/* What it would end, and what it would make: it may have come after the moment that the history leads to. */
+	err = event->is_doubtful ? beside_cloud_reach(replay, event, &reach) : NULL;
+	if (!err)
+		err = take_call(act, &reach);
+	if (!err && event->is_doubtful)
+		err = beside_cloud_reach(replay, event, &reach);
 	if (!err)
 		err = sweep_after(replay, event);
 	if (err)

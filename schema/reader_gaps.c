@@ -13,8 +13,9 @@
 static const char gaps_rest[] =
 	"WHERE id IN (WITH RECURSIVE line (space_id, until_ns, depth) AS ("
 	"SELECT :space_id, :until_ns, 0 UNION ALL "
-	"SELECT space.parent_space_id, min(space.from_ns, line.until_ns), line.depth + 1 "
-	"FROM line JOIN main.space ON space.id = line.space_id "
+	"SELECT space.parent_space_id, min(max(space.from_ns, coalesce(process.start_ns, 0)), line.until_ns), "
+	"line.depth + 1 FROM line JOIN main.space ON space.id = line.space_id "
+	"LEFT JOIN main.process ON process.id = space.process_id "
 	"WHERE space.origin = 2 AND space.parent_space_id > 0 AND space.parent_space_id < space.id "
 	"AND line.depth < 1024), "
 	"user (recording_id, pid, from_ns, until_ns) AS ("

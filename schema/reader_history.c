@@ -59,7 +59,7 @@ static struct error *take_event(struct store_scan *scan, sqlite3_stmt *row)
 	err = row_read(&row_event, row, &event);
 	if (err)
 		return err;
-	if (!store_lineage_holds(scan->steps, scan->step_count, event.space_id, event.enter_ns))
+	if (!store_lineage_takes(scan->steps, scan->step_count, &event))
 		return NULL;
 	effect = memory_event_reach(&event);
 	if (!memory_effect_overlaps(&effect, history->range.start, history->range.end))

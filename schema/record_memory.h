@@ -5,6 +5,7 @@
 #ifndef SCHEMA_RECORD_MEMORY_H
 #define SCHEMA_RECORD_MEMORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The page size of every kernel that this version records (x86-64). */
@@ -41,6 +42,8 @@ struct memory_event {
 	uint64_t args[6];
 	int64_t file_id;  /* the mapped file; 0 for anonymous memory */
 	int64_t stack_id; /* recorded_stack.id; 0: none was taken */
+	/* Not in the store: an ancestor's, in the history of a fork, that may have come after the memory was copied. */
+	bool is_doubtful;
 };
 
 /* A name such as "munmap" for a kind; "unknown" for others. */

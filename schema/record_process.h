@@ -31,7 +31,8 @@ enum space_origin {
 	SPACE_SEEN = 4,	    /* first seen in mid-life: incomplete */
 };
 
-/* An address space: what exec and fork make and what a core is a picture of. Two processes can share one (vfork). */
+/* An address space: what exec and fork make and what a core is a picture of. Two processes can share one (vfork). A
+ * fork copied its parent's memory at some moment from `from_ns`, when the call began, to the start of its process. */
 struct space {
 	int64_t id;
 	int64_t process_id;	 /* the process that it was made for */

@@ -167,7 +167,7 @@ static struct error *take_event(struct replay_cursor *cursor)
 
 	if (err)
 		return err;
-	if (cursor->space_id && !store_lineage_holds(cursor->steps, cursor->step_count, event.space_id, event.enter_ns))
+	if (cursor->space_id && !store_lineage_takes(cursor->steps, cursor->step_count, &event))
 		return NULL;
 	return mapping_replay_take(&cursor->mappings, &event);
 }

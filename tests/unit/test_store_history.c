@@ -114,6 +114,20 @@ static size_t reference(const struct life *life, const struct history_query *que
 	return count;
 }
 
+/* An ancestor's that had not returned when the fork began. */
+static bool is_doubtful(const struct life *life, int space, const struct memory_event *event)
+{
+	uint64_t sure = UINT64_MAX;
+
+	for (int i = space; i >= 0; i = life->parents[i]) {
+		if (life->spaces[i] == event->space_id)
+			return event->exit_ns > sure;
+		if (life->from_ns[i] < sure)
+			sure = life->from_ns[i];
+	}
+	return false;
+}
+
 static void compare_history(struct store_reader *reader, const struct life *life, const struct history_query *query,
 			    int space)
 {
@@ -127,8 +141,11 @@ static void compare_history(struct store_reader *reader, const struct life *life
 	assert_no_error(store_reader_history(reader, query, &events, &count, &truncated));
 	assert_int_equal(count, expected_count - skipped);
 	assert_int_equal(truncated, skipped > 0);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(events[i].is_doubtful, is_doubtful(life, space, &events[i]));
+		events[i].is_doubtful = false;
 		assert_memory_equal(&events[i], expected[skipped + i], sizeof(events[i]));
+	}
 	free(events);
 }
 

@@ -33,7 +33,7 @@ static int64_t add_recording(struct store_writer *writer)
 	return id;
 }
 
-static int64_t add_process(struct store_writer *writer, int64_t recording_id, uint32_t pid)
+static int64_t add_process_at(struct store_writer *writer, int64_t recording_id, uint32_t pid, uint64_t start_ns)
 {
 	const struct process process = {
 		.recording_id = recording_id,
@@ -41,8 +41,8 @@ static int64_t add_process(struct store_writer *writer, int64_t recording_id, ui
 		.namespace_pid = 1,
 		.parent_pid = 2,
 		.uid = UINT32_MAX,
-		.start_ns = 6 * SECOND,
-		.first_seen_ns = 7 * SECOND,
+		.start_ns = start_ns,
+		.first_seen_ns = start_ns + SECOND,
 		.cgroup_id = HIGH,
 		.comm = "fifteen bytes!!",
 	};
@@ -50,6 +50,11 @@ static int64_t add_process(struct store_writer *writer, int64_t recording_id, ui
 
 	assert_no_error(store_writer_add_process(writer, &process, &id));
 	return id;
+}
+
+static int64_t add_process(struct store_writer *writer, int64_t recording_id, uint32_t pid)
+{
+	return add_process_at(writer, recording_id, pid, 6 * SECOND);
 }
 
 static void commit(struct store_writer *writer, int64_t recording_id, uint64_t until_ns)
@@ -393,16 +398,18 @@ static void assert_gaps(struct store_reader *reader, int64_t space_id, uint64_t 
 	free(gaps);
 }
 
-/* A parent, a fork of it at 200, a fork of that at 400, and a process that shares the parent's space from 100 on. */
+/* A parent, a fork of it whose call began at 195 and which was there at 200, a fork of that at 400, and a process that
+ * shares the parent's space from 100 on. */
 static void gaps_follow_the_lineage(void **state)
 {
 	const struct place *place = *state;
 	struct store_writer *writer = open_writer(place->path);
 	int64_t recording = add_recording(writer), other = add_recording(writer);
-	int64_t parent = add_process(writer, recording, 7), child = add_process(writer, recording, 8);
-	int64_t grandchild = add_process(writer, recording, 9), sharer = add_process(writer, recording, 10);
+	int64_t parent = add_process_at(writer, recording, 7, 1), child = add_process_at(writer, recording, 8, 200);
+	int64_t grandchild = add_process_at(writer, recording, 9, 400),
+		sharer = add_process_at(writer, recording, 10, 100);
 	int64_t parent_space = add_space(writer, parent, 0, 1),
-		child_space = add_space(writer, child, parent_space, 200);
+		child_space = add_space(writer, child, parent_space, 195);
 	int64_t grandchild_space = add_space(writer, grandchild, child_space, 400);
 	struct store_reader *reader;
 
@@ -410,7 +417,7 @@ static void gaps_follow_the_lineage(void **state)
 	add_gap(writer, recording, 7, 10, 20, 1);
 	add_gap(writer, recording, 10, 50, 60, 2); /* before it shared anything */
 	add_gap(writer, recording, 10, 110, 120, 3);
-	add_gap(writer, recording, 7, 190, 250, 4); /* goes on after the fork */
+	add_gap(writer, recording, 7, 198, 250, 4); /* goes on after the fork */
 	add_gap(writer, recording, 7, 300, 310, 5); /* after the fork */
 	add_gap(writer, recording, 8, 320, 330, 6);
 	add_gap(writer, recording, 8, 500, 510, 7);
