@@ -259,6 +259,43 @@ struct task_struct {
 	struct css_set *cgroups;
 	struct pid *thread_pid;
 	struct uprobe_task *utask;
+	struct nsproxy *nsproxy;
+};
+
+/* include/linux/nsproxy.h, ipc_namespace.h, idr.h, xarray.h, ipc.h; ipc/shm.c */
+struct nsproxy {
+	struct ipc_namespace *ipc_ns;
+};
+
+struct xarray {
+	void *xa_head;
+};
+
+struct xa_node {
+	unsigned char shift;
+	void *slots[64];
+};
+
+struct idr {
+	struct xarray idr_rt;
+};
+
+struct ipc_ids {
+	struct idr ipcs_idr;
+};
+
+struct ipc_namespace {
+	struct ipc_ids ids[3];
+};
+
+struct kern_ipc_perm {
+	int id;
+};
+
+struct shmid_kernel {
+	struct kern_ipc_perm shm_perm;
+	struct file *shm_file;
+	unsigned long shm_segsz;
 };
 
 /* include/linux/signal_types.h, include/uapi/asm-generic/siginfo.h */

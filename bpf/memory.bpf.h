@@ -83,17 +83,74 @@ static long vma_read(struct task_struct *task, struct vm_area_struct *vma, struc
 	return 0;
 }
 
+/* ipc/util.h: what of an id is the index; more with the kernel parameter ipcmni_extend, which is found out by the id.
+ */
+#define IPC_INDEX_MASK 0x7fff
+#define IPC_SHM_IDS 2
+#define PAGE_MASK 4095ULL
+/* include/linux/xarray.h: an entry that is a node. */
+#define XA_IS_NODE(entry) (((u64)(entry)&3) == 2 && (u64)(entry) > 4096)
+
+/* The segment of that id in the task's IPC namespace, without a lock; NULL when it is not found. */
+static __always_inline struct shmid_kernel *segment_find(struct task_struct *task, int id)
+{
+	struct ipc_namespace *space = BPF_CORE_READ(task, nsproxy, ipc_ns);
+	u32 index = (u32)id & IPC_INDEX_MASK;
+	struct shmid_kernel *segment;
+	void *entry;
+
+	if (!space)
+		return NULL;
+	entry = BPF_CORE_READ(space, ids[IPC_SHM_IDS].ipcs_idr.idr_rt.xa_head);
+	for (int level = 0; level < 4 && XA_IS_NODE(entry); level++) {
+		struct xa_node *node = entry - 2;
+		u8 shift = BPF_CORE_READ(node, shift);
+		void **slots = (void *)node + bpf_core_field_offset(struct xa_node, slots);
+
+		if (bpf_probe_read_kernel(&entry, sizeof(entry), slots + (index >> (shift & 31) & 63)))
+			return NULL;
+	}
+	segment = entry;
+	if (!segment || XA_IS_NODE(entry) || (u64)entry & 3 || BPF_CORE_READ(segment, shm_perm.id) != id)
+		return NULL;
+	return segment;
+}
+
+static __always_inline u64 segment_bytes(struct shmid_kernel *segment)
+{
+	return segment ? (BPF_CORE_READ(segment, shm_segsz) + PAGE_MASK) & ~PAGE_MASK : 0;
+}
+
+/* The size of the segment that begins there, not of the mapping: pieces of it may have been unmapped or replaced. 0
+ * when its first piece has been, or the kernel has locked the mappings just now. The inode number of a segment's file
+ * is its id. */
+static __always_inline u64 attached_bytes(struct task_struct *task, u64 address)
+{
+	struct vma_found found = {};
+	struct shmid_kernel *segment;
+	struct inode *inode;
+	struct file *file;
+
+	if (bpf_find_vma(task, address, vma_read, &found, 0) || found.start != address || found.page_offset)
+		return 0;
+	file = found.file;
+	if (!file)
+		return 0;
+	inode = BPF_CORE_READ(file, f_inode);
+	segment = segment_find(task, (int)BPF_CORE_READ(inode, i_ino));
+	if (!segment || BPF_CORE_READ(segment, shm_file, f_inode) != inode)
+		return 0;
+	return segment_bytes(segment);
+}
+
 SEC("tp/syscalls/sys_enter_shmdt")
 int shmdt_enter(struct trace_event_raw_sys_enter *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread_state *state = syscall_begin(ctx, task);
-	struct vma_found found = {};
 
-	if (state) {
-		bpf_find_vma(task, ctx->args[0], vma_read, &found, 0);
-		state->extra = found.start == ctx->args[0] ? found.end - found.start : 0;
-	}
+	if (state)
+		state->extra = attached_bytes(task, ctx->args[0]);
 	return 0;
 }
 
@@ -229,16 +286,18 @@ int brk_exit(struct trace_event_raw_sys_exit *ctx)
 SEC("tp/syscalls/sys_exit_shmat")
 int shmat_exit(struct trace_event_raw_sys_exit *ctx)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct vma_found found = {};
 	struct event_syscall *record;
 	struct thread_state *state;
 
-	if (ctx->ret > 0)
-		bpf_find_vma(bpf_get_current_task_btf(), ctx->ret, vma_read, &found, 0);
 	record = syscall_end(ctx, &state);
 	if (!record)
 		return 0;
-	record->args[3] = found.end - found.start;
+	record->args[3] = ctx->ret > 0 ? segment_bytes(segment_find(task, (int)record->args[0])) : 0;
+	/* The kernel may have locked the mappings for another thread: so that is the second choice. */
+	if (ctx->ret > 0 && !record->args[3] && !bpf_find_vma(task, ctx->ret, vma_read, &found, 0))
+		record->args[3] = found.end - found.start;
 	event_submit(record);
 	return 0;
 }

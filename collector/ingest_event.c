@@ -79,6 +79,9 @@ struct error *ingest_take_syscall(struct ingest *ingest, const struct event_sysc
 	event.space_id = tenant->space.id;
 	event.enter_ns = entry_ns(ingest, tenant, record->enter_ns, event.exit_ns);
 	memcpy(event.args, record->args, sizeof(event.args));
+	err = ingest_follow_segments(ingest_space_owner(ingest, tenant), &event);
+	if (err)
+		return err;
 	return store_writer_add_memory_event(ingest->writer, &event, &id);
 }
 

@@ -9,6 +9,8 @@
 #include "schema/record_file.h"
 #include "schema/record_process.h"
 
+struct memory_event;
+
 /* What the return instances that follow belong to: one of the two. */
 struct death {
 	uint32_t tid; /* the thread that tells them */
@@ -22,6 +24,10 @@ struct tenant {
 	struct space space;
 	struct event_file_id executable;
 	struct death death;
+	struct attached_segment {
+		uint64_t address, bytes;
+	} * segments; /* of the space that was made for it */
+	size_t segment_count;
 	bool shares_space;			 /* the space's row belongs to the parent (vfork) */
 	bool share_stored, share_committed;	 /* the row that says so is in the store; outlives a rollback */
 	bool process_committed, space_committed; /* the row outlives a rollback */
@@ -131,6 +137,16 @@ struct error *ingest_take_exit(struct ingest *ingest, const struct event_exit *r
 struct error *ingest_store_tenants(struct ingest *ingest) must_check;
 void ingest_settle_tenants(struct ingest *ingest, bool kept);
 void ingest_free_tenants(struct ingest *ingest);
+
+/* The one that the space was made for which a process uses. */
+struct tenant *ingest_space_owner(struct ingest *ingest, struct tenant *tenant);
+
+/* ingest_segment.c: segments of shared memory. `owner` is the space's. */
+
+/* Fills in the size of what a shmdt has taken away. */
+struct error *ingest_follow_segments(struct tenant *owner, struct memory_event *event) must_check;
+struct error *ingest_copy_segments(struct tenant *child, const struct tenant *parent) must_check;
+void ingest_forget_segments(struct tenant *tenant);
 
 /* ingest_event.c: what happens to processes. */
 struct error *ingest_take_syscall(struct ingest *ingest, const struct event_syscall *record) must_check;

@@ -57,6 +57,13 @@ static struct tenant *find_tenant(struct ingest *ingest, uint32_t pid)
 	return found ? *found : NULL;
 }
 
+struct tenant *ingest_space_owner(struct ingest *ingest, struct tenant *tenant)
+{
+	struct tenant *parent = tenant->shares_space ? find_tenant(ingest, tenant->process.parent_pid) : NULL;
+
+	return parent ?: tenant;
+}
+
 /* ---- storing ---- */
 
 static struct error *add_rows(struct ingest *ingest, struct tenant *tenant)
@@ -145,7 +152,7 @@ static struct error *add_tenant(struct ingest *ingest, const struct event_proces
 		.parent_pid = record->parent_pid,
 		.uid = record->uid,
 		.start_ns = record->start_ns,
-		.first_seen_ns = record->since_ns,
+		.first_seen_ns = record->since_ns > record->start_ns ? record->since_ns : record->start_ns,
 		.cgroup_id = record->cgroup_id,
 	};
 	if (!tsearch(tenant, &ingest->tenants, compare_tenants)) {
@@ -250,10 +257,10 @@ static struct error *join_parent(struct ingest *ingest, struct tenant *tenant, c
 	if (record->shares_memory) {
 		tenant->space = parent->space;
 		tenant->shares_space = true;
-	} else {
-		tenant->space.parent_space_id = parent->space.id;
+		return NULL;
 	}
-	return NULL;
+	tenant->space.parent_space_id = parent->space.id;
+	return ingest_copy_segments(tenant, ingest_space_owner(ingest, parent));
 }
 
 struct adoption {
@@ -280,6 +287,7 @@ static void adopt(const void *node, VISIT visit, void *closure)
 
 static void begin_space(struct tenant *tenant, const struct event_process *record)
 {
+	ingest_forget_segments(tenant);
 	tenant->executable = record->executable;
 	tenant->shares_space = tenant->share_stored = tenant->share_committed = false;
 	tenant->space = (struct space){
@@ -323,7 +331,9 @@ struct error *ingest_take_process(struct ingest *ingest, const struct event_proc
 	bool is_new;
 
 	if (tenant && tenant->process.start_ns != record->start_ns) {
-		err = replace_tenant(ingest, tenant, record->since_ns);
+		/* The call that made this one may have begun while the other was there. */
+		err = replace_tenant(ingest, tenant,
+				     record->since_ns > record->start_ns ? record->since_ns : record->start_ns);
 		if (err)
 			return err;
 		tenant = NULL;
@@ -481,6 +491,12 @@ static void settle_node(const void *node, VISIT visit, void *closure)
 		settle_tenant(*(struct tenant *const *)node, *(bool *)closure);
 }
 
+static void free_tenant(void *tenant)
+{
+	ingest_forget_segments(tenant);
+	free(tenant);
+}
+
 /* Those that nobody will ask for, and those that are too many. One whose exit has not come yet may still have it. */
 static void drop_ended(struct ingest *ingest)
 {
@@ -492,7 +508,7 @@ static void drop_ended(struct ingest *ingest)
 		take_out(ingest, tenant);
 		ingest->ended = tenant->next_ended;
 		ingest->ended_count--;
-		free(tenant);
+		free_tenant(tenant);
 	}
 }
 
@@ -514,7 +530,7 @@ void ingest_free_tenants(struct ingest *ingest)
 
 		take_out(ingest, tenant);
 		ingest->ended = tenant->next_ended;
-		free(tenant);
+		free_tenant(tenant);
 	}
-	tdestroy(ingest->tenants, free);
+	tdestroy(ingest->tenants, free_tenant);
 }

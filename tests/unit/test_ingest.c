@@ -210,6 +210,46 @@ static void a_call_returns_before_the_recording_starts(void **state)
 		    "250000000|500000010\n1000000000|1000000010\n");
 }
 
+static void tell_shared(struct desk *desk, uint32_t pid, uint64_t now, uint32_t number, int64_t result, uint64_t bytes)
+{
+	struct event_syscall record = {.header = header(EVENT_SYSCALL, sizeof(record), pid, now),
+				       .enter_ns = now * SECOND,
+				       .number = number,
+				       .result = result,
+				       .args = {0x7000}};
+
+	record.args[number == 30 ? 3 : 1] = bytes;
+	ingest_record(desk->ingest, &record.header);
+}
+
+/* The kernel side could not look at what a shmdt takes away: it is what was attached there, by an ancestor or a sharer
+ * too, until another program begins. */
+static void a_segment_is_as_large_as_when_it_was_attached(void **state)
+{
+	struct event_process sharer = process(EVENT_PROCESS_FORK, 102, 4, 4);
+	struct event_process child = process(EVENT_PROCESS_FORK, 101, 3, 3);
+	struct desk desk;
+
+	child.parent_pid = sharer.parent_pid = 100;
+	sharer.shares_memory = 1;
+	desk_open(&desk, ((struct place *)*state)->path);
+	tell_process(&desk, process(EVENT_PROCESS_SNAPSHOT, 100, 1, 2));
+	tell_shared(&desk, 100, 2, 30, 0x7000, 0x3000);
+	tell_process(&desk, child);
+	tell_process(&desk, sharer);
+	tell_shared(&desk, 101, 5, 67, 0, 0);
+	tell_shared(&desk, 101, 6, 67, 0, 0); /* once */
+	tell_shared(&desk, 102, 6, 67, 0, 0);
+	tell_shared(&desk, 100, 7, 30, -22, 0x5000);
+	tell_shared(&desk, 100, 8, 67, 0, 0x1000); /* it could look */
+	tell_shared(&desk, 100, 9, 30, 0x7000, 0x2000);
+	tell_process(&desk, process(EVENT_PROCESS_EXEC, 100, 1, 10));
+	tell_shared(&desk, 100, 11, 67, 0, 0);
+	desk_close(&desk);
+	assert_rows(*state, "SELECT space_id, enter_ns / 1000000000, a1 FROM event WHERE kind = 10",
+		    "2|5|12288\n2|6|0\n1|6|12288\n1|8|4096\n3|11|0\n");
+}
+
 static void a_child_finds_its_parent_later(void **state)
 {
 	struct event_process child = process(EVENT_PROCESS_FORK, 100, 3, 4);
@@ -410,6 +450,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_comes_after_the_exit_makes_no_process, place_setup,
 						place_teardown),
 		cmocka_unit_test_setup_teardown(a_call_returns_before_the_recording_starts, place_setup,
+						place_teardown),
+		cmocka_unit_test_setup_teardown(a_segment_is_as_large_as_when_it_was_attached, place_setup,
 						place_teardown),
 		cmocka_unit_test_setup_teardown(a_child_finds_its_parent_later, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(a_late_fork_is_not_tied_to_the_next_program, place_setup,
