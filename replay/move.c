@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "replay/act.h"
+#include "replay/beside.h"
 #include "replay/kernel.h"
 
 /* Part of what mremap takes along. */
@@ -58,6 +60,26 @@ static struct error *read_parts(const struct replay *replay, int64_t space_id, u
 	return err;
 }
 
+/* Nobody saw what was mapped where a move begins: its first page was, further on there may have been holes. */
+static struct error *split_unknown(struct parts *parts)
+{
+	struct part rest;
+	struct error *err;
+
+	if (!parts->count || parts->parts[0].state.kind != PIECE_UNKNOWN ||
+	    parts->parts[0].end - parts->parts[0].start <= RECORD_PAGE_BYTES)
+		return NULL;
+	rest = parts->parts[0];
+	rest.start += RECORD_PAGE_BYTES;
+	err = add_part(parts, 0, 0, &rest.state, true);
+	if (err)
+		return err;
+	parts->parts[0].end = rest.start;
+	memmove(parts->parts + 2, parts->parts + 1, (parts->count - 2) * sizeof(*parts->parts));
+	parts->parts[1] = rest;
+	return NULL;
+}
+
 /* What a move leaves where the memory was. */
 enum left { LEFT_HOLE, LEFT_EMPTY, LEFT_ALL };
 
@@ -65,8 +87,14 @@ enum left { LEFT_HOLE, LEFT_EMPTY, LEFT_ALL };
 static struct error *move_part(struct act act, const struct part *part, bool is_first, uint64_t shift, enum left left)
 {
 	struct act source;
-	struct error *err;
+	struct error *err = NULL;
+	bool is_unseen = !is_first && part->state.kind == PIECE_UNKNOWN;
 
+	/* A mapping that the record lacks, or a hole, at whose target nothing happened. */
+	if (is_unseen)
+		err = beside_cloud_range(act.replay, act.event, part->start + shift, part->end + shift);
+	if (err)
+		return err;
 	act.step.failed = !is_first && !part->is_sure;
 	act.step.is_probable = part->state.kind == PIECE_MAPPED;
 	source = act;
@@ -74,7 +102,7 @@ static struct error *move_part(struct act act, const struct part *part, bool is_
 	act.step.wants_free = !(act.event->args[3] & FLAG_MREMAP_FIXED);
 	act.step.content = part->state.kind == PIECE_MAPPED ? part->state.content : history_unknown;
 	act.step.has_open_marks = part->state.has_open_marks;
-	act.step.is_clouded = !part->is_sure;
+	act.step.is_clouded = !part->is_sure || is_unseen;
 	act.step.content.file_shift -= shift;
 	err = act_on(act, part->start + shift, part->end + shift);
 	if (err || left == LEFT_ALL || (left == LEFT_EMPTY && act.replay->follows != REPLAY_ALL_ADVICE))
@@ -120,6 +148,8 @@ static struct error *move(struct act act, const struct memory_effect *effect)
 		err = act_unmap(act, old_start + new_bytes, old_start + old_bytes);
 	if (!err)
 		err = read_parts(act.replay, event->space_id, old_start, old_start + bytes, &parts);
+	if (!err)
+		err = split_unknown(&parts);
 	for (size_t i = 0; !err && i < parts.count; i++) {
 		struct part *part = &parts.parts[i];
 

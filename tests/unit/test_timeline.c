@@ -242,6 +242,15 @@ static void move_pages(struct sequence *sequence, uint64_t first, uint64_t pages
 	}
 }
 
+/* Further on than its first page: whether that moves is open (see test_replay_doubt.c). */
+static bool moves_unseen(struct sequence *sequence, uint64_t first, uint64_t pages)
+{
+	for (uint64_t page = first + 1; page < first + pages && page < SPACE_PAGES; page++)
+		if (!living(sequence, page) && !sequence->pages[page].is_freed)
+			return true;
+	return false;
+}
+
 /* Old and new place do not overlap: the kernel refuses that. */
 static struct memory_event draw_mremap_away(struct sequence *sequence, uint64_t first, uint64_t pages)
 {
@@ -249,7 +258,7 @@ static struct memory_event draw_mremap_away(struct sequence *sequence, uint64_t 
 	bool duplicates = draw(sequence, 8) == 0, leaves = !duplicates && draw(sequence, 4) == 0;
 	uint64_t flags = MREMAP_MAYMOVE, new_first, new_pages;
 
-	if (!before && !after)
+	if ((!before && !after) || moves_unseen(sequence, first, pages))
 		return draw_mmap(sequence, first, pages);
 	if (!after || (before && draw(sequence, 2))) {
 		new_first = draw(sequence, before);

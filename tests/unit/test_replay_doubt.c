@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* What a record does not tell leaves lives open: a move over what nobody saw, a call beside a fork. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sys/mman.h>
+
+#include "tests/unit/replay_lives.h"
+
+#define PAGE ((uint64_t)RECORD_PAGE_BYTES)
+#define PLACE 0x7f0000000000ULL
+#define TARGET (PLACE + 16 * PAGE)
+
+static void replay_few(const struct memory_event *events, size_t count, struct lives *lives)
+{
+	const struct replay_sink sink = {.take_life = keep_life, .context = lives};
+	struct replay replay;
+
+	lives->count = 0;
+	replay_init(&replay, &sink);
+	for (size_t i = 0; i < count; i++)
+		assert_null(replay_take(&replay, &events[i], (int64_t)i + 1, NULL));
+	assert_null(replay_finish(&replay));
+	replay_deinit(&replay);
+}
+
+static struct memory_event plain(enum memory_kind kind, uint64_t time_ns, uint64_t start, uint64_t pages)
+{
+	return (struct memory_event){
+		.kind = kind,
+		.tid = 1,
+		.enter_ns = time_ns,
+		.exit_ns = time_ns + 10,
+		.result = kind == MEMORY_MUNMAP ? 0 : (int64_t)start,
+		.args = {start, pages * PAGE, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS},
+	};
+}
+
+static const struct replay_life *life_of(const struct lives *lives, uint64_t address, int64_t made)
+{
+	for (size_t i = 0; i < lives->count; i++)
+		if (address >= lives->lives[i].start && address < lives->lives[i].end && lives->lives[i].made == made)
+			return &lives->lives[i];
+	fail_msg("no life at 0x%llx by %lld", (unsigned long long)address, (long long)made);
+	return NULL;
+}
+
+/* Further on than its first page, a move may have met a hole, so that its target is as it was. */
+static void unseen_parts_are_open(void **state)
+{
+	static struct lives lives;
+	const struct memory_event events[] = {
+		plain(MEMORY_MMAP, 100, TARGET, 3),
+		{.kind = MEMORY_MREMAP,
+		 .tid = 1,
+		 .enter_ns = 200,
+		 .exit_ns = 210,
+		 .result = (int64_t)TARGET,
+		 .args = {PLACE, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, TARGET}},
+	};
+
+	(void)state;
+	replay_few(events, 2, &lives);
+	assert_false(life_of(&lives, TARGET, 1)->is_open);
+	assert_int_equal(life_of(&lives, TARGET, 1)->gone, 2);
+	assert_false(life_of(&lives, TARGET, 2)->is_open);
+	assert_true(life_of(&lives, TARGET + PAGE, 1)->is_open);
+	assert_true(life_of(&lives, TARGET + 2 * PAGE, 2)->is_open);
+}
+
+/* What an ancestor's call would have ended and made, which may have come after the fork, is open. */
+static void doubtful_calls_leave_lives_open(void **state)
+{
+	static struct lives lives;
+	struct memory_event events[] = {
+		plain(MEMORY_MMAP, 100, PLACE, 4),
+		plain(MEMORY_MUNMAP, 200, PLACE, 1),
+		plain(MEMORY_MUNMAP, 300, PLACE + PAGE, 1),
+		plain(MEMORY_MMAP, 400, PLACE + 2 * PAGE, 1),
+	};
+
+	(void)state;
+	events[2].is_doubtful = events[3].is_doubtful = true;
+	replay_few(events, 4, &lives);
+	assert_false(life_of(&lives, PLACE, 1)->is_open);
+	assert_true(life_of(&lives, PLACE + PAGE, 1)->is_open);
+	assert_int_equal(life_of(&lives, PLACE + PAGE, 1)->gone, 3);
+	assert_true(life_of(&lives, PLACE + 2 * PAGE, 1)->is_open);
+	assert_true(life_of(&lives, PLACE + 2 * PAGE, 4)->is_open);
+	assert_false(life_of(&lives, PLACE + 3 * PAGE, 1)->is_open);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(unseen_parts_are_open),
+		cmocka_unit_test(doubtful_calls_leave_lives_open),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
