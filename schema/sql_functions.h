@@ -13,5 +13,7 @@ struct store_reader;
 struct error *store_functions_add(struct store_reader *reader) must_check;
 /* sql_replay_table.c: the lives of mappings and of heap blocks. */
 struct error *store_replay_tables_add(struct store_reader *reader) must_check;
+/* sql_views.c; after the others. */
+struct error *store_views_add(struct store_reader *reader) must_check;
 
 #endif

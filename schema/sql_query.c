@@ -228,7 +228,7 @@ static struct error *add_functions(struct store_reader *reader)
 
 	if (reader->has_functions)
 		return NULL;
-	err = store_functions_add(reader) ?: store_replay_tables_add(reader);
+	err = store_functions_add(reader) ?: store_replay_tables_add(reader) ?: store_views_add(reader);
 	reader->has_functions = !err;
 	return err;
 }
