@@ -16,12 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "replay/heap.h"
-#include "tests/allocators/log.h"
+#include "tests/allocators/sequence.h"
 
 #define SEQUENCES 600
 #define SECONDS_MAX 100
-#define EVENTS_MAX 4096
 
 /* ---- runs ---- */
 
@@ -74,191 +72,11 @@ static bool is_here(const struct run *run)
 	return system(command) == 0;
 }
 
-/* ---- one sequence ---- */
-
-struct sequence {
-	struct heap_event events[EVENTS_MAX]; /* in the order of heap_call_moment */
-	size_t event_count;
-	const struct allocator_life *truth;
-	size_t truth_count;
-	/* What the replay made of it. */
-	size_t outer[EVENTS_MAX];
-	struct heap_replay_life lives[EVENTS_MAX];
-	size_t life_count;
-	char complaint[256]; /* the first; "": none */
-};
+/* ---- what the sequences were like ---- */
 
 static struct {
 	size_t sequences, calls, lives, failures, inner, reused, late, faults;
 } total;
-
-#define complain(sequence, ...)                                                                                        \
-	do {                                                                                                           \
-		if (!(sequence)->complaint[0])                                                                         \
-			snprintf((sequence)->complaint, sizeof((sequence)->complaint), __VA_ARGS__);                   \
-	} while (0)
-
-static int compare_moments(const void *left, const void *right)
-{
-	uint64_t a = heap_call_moment(left), b = heap_call_moment(right);
-
-	return (a > b) - (a < b);
-}
-
-static struct error *take_life(void *context, const struct heap_replay_life *life)
-{
-	struct sequence *sequence = context;
-
-	if (sequence->life_count < EVENTS_MAX)
-		sequence->lives[sequence->life_count++] = *life;
-	return NULL;
-}
-
-static struct error *take_end(void *context, const struct heap_replay_end *end)
-{
-	struct sequence *sequence = context;
-
-	if (end->end != HEAP_END_LIFE || end->is_open)
-		complain(sequence, "call %" PRId64 ": end %d, open %d", end->call, (int)end->end, end->is_open);
-	return NULL;
-}
-
-static void take_part(void *context, int64_t inner, int64_t outer)
-{
-	((struct sequence *)context)->outer[inner] = (size_t)outer;
-}
-
-static int64_t outermost(const struct sequence *sequence, int64_t call)
-{
-	while (call >= 0 && (int64_t)sequence->outer[call] != call)
-		call = (int64_t)sequence->outer[call];
-	return call;
-}
-
-static void replay(struct sequence *sequence)
-{
-	const struct heap_replay_sink sink = {take_life, take_end, take_part, sequence};
-	struct heap_replay replay;
-	struct error *err = NULL;
-
-	for (size_t i = 0; i < sequence->event_count; i++)
-		sequence->outer[i] = i;
-	sequence->life_count = 0;
-	sequence->complaint[0] = 0;
-	heap_replay_init(&replay, &sink);
-	for (size_t i = 0; !err && i < sequence->event_count; i++)
-		err = heap_replay_take(&replay, &sequence->events[i], (int64_t)i);
-	if (!err)
-		err = heap_replay_finish(&replay);
-	if (err)
-		errx(1, "%s", err->message);
-	heap_replay_deinit(&replay);
-	for (size_t i = 0; i < sequence->life_count; i++) {
-		sequence->lives[i].first = outermost(sequence, sequence->lives[i].first);
-		sequence->lives[i].gone = outermost(sequence, sequence->lives[i].gone);
-	}
-}
-
-static uint64_t made_at(const struct sequence *sequence, const struct heap_replay_life *life)
-{
-	return sequence->events[life->first].exit_ns;
-}
-
-static uint64_t gone_at(const struct sequence *sequence, const struct heap_replay_life *life)
-{
-	return life->gone < 0 ? UINT64_MAX : sequence->events[life->gone].enter_ns;
-}
-
-static const struct allocator_life *truth_of(const struct sequence *sequence, int64_t operation)
-{
-	for (size_t i = 0; i < sequence->truth_count; i++) {
-		if (sequence->truth[i].made_by == operation)
-			return &sequence->truth[i];
-	}
-	return NULL;
-}
-
-/* An operator new that fails without throwing throws inside: the exception is a block that the program never had. */
-static bool is_of_failed_new(const struct sequence *sequence, const struct heap_event *inner)
-{
-	if (!inner->stack_id)
-		return false;
-	for (size_t i = 0; i < sequence->event_count; i++) {
-		const struct heap_event *event = &sequence->events[i];
-
-		if (event->function_id == inner->function_id && !event->stack_id)
-			return event->role == FUNCTION_NEW && !event->block;
-	}
-	return false;
-}
-
-static void check_life(struct sequence *sequence, const struct heap_replay_life *life)
-{
-	const struct heap_event *made = &sequence->events[life->first];
-	const struct heap_event *gone = life->gone >= 0 ? &sequence->events[life->gone] : NULL;
-	const struct allocator_life *truth = truth_of(sequence, made->function_id);
-
-	if (life->unseen || life->gone == HEAP_REPLAY_UNSEEN || life->is_open)
-		complain(sequence, "life of call %" PRId64 ": unseen %d, gone %" PRId64 ", open %d", life->first,
-			 life->unseen, life->gone, life->is_open);
-	else if (made->stack_id || (gone && gone->stack_id))
-		complain(sequence, "life of call %" PRId64 " to %" PRId64 ": an inner call", life->first, life->gone);
-	else if (!truth || truth->address != life->start || truth->size != life->size)
-		complain(sequence, "life of call %" PRId64 ": no such block was had", life->first);
-	else if (truth->gone_by != (gone ? gone->function_id : 0))
-		complain(sequence, "life of call %" PRId64 ": gone by %" PRId64 ", not by operation %" PRIu32,
-			 life->first, life->gone, truth->gone_by);
-	else if (!gone && truth->usable < life->size)
-		complain(sequence, "life of call %" PRId64 ": %" PRIu64 " bytes in %" PRIu64, life->first, life->size,
-			 truth->usable);
-}
-
-static void check_overlap(struct sequence *sequence, const struct heap_replay_life *a, const struct heap_replay_life *b)
-{
-	bool same_memory = a->start < b->start + b->size && b->start < a->start + a->size;
-	bool same_time = made_at(sequence, a) < gone_at(sequence, b) && made_at(sequence, b) < gone_at(sequence, a);
-
-	if ((same_memory || a->start == b->start) && same_time)
-		complain(sequence, "calls %" PRId64 " and %" PRId64 ": in the same memory at the same time", a->first,
-			 b->first);
-}
-
-static void judge(struct sequence *sequence)
-{
-	size_t own = 0;
-
-	replay(sequence);
-	for (size_t i = 0; i < sequence->life_count; i++) {
-		if (sequence->lives[i].unseen ||
-		    !is_of_failed_new(sequence, &sequence->events[sequence->lives[i].first])) {
-			check_life(sequence, &sequence->lives[i]);
-			own++;
-		}
-		for (size_t j = 0; j < i; j++)
-			check_overlap(sequence, &sequence->lives[j], &sequence->lives[i]);
-	}
-	if (own != sequence->truth_count)
-		complain(sequence, "%zu lives, %zu blocks", own, sequence->truth_count);
-}
-
-static void print_sequence(const struct sequence *sequence)
-{
-	static const char *const names[] = {
-		"-",	"malloc", "calloc", "realloc", "reallocarray", "aligned_alloc", "posix_memalign",
-		"free", "new",	  "delete"};
-
-	for (size_t i = 0; i < sequence->event_count; i++) {
-		const struct heap_event *event = &sequence->events[i];
-
-		fprintf(stderr,
-			"%zu: operation %" PRId64 ".%" PRId64 " thread %" PRIu32 " %" PRIu64 "-%" PRIu64
-			" %s(0x%" PRIx64 ", %" PRIu64 ") = 0x%" PRIx64 "\n",
-			i, event->function_id, event->stack_id, event->tid, event->enter_ns, event->exit_ns,
-			names[event->role], event->old_block, event->size, event->block);
-	}
-}
-
-/* ---- what the sequences were like ---- */
 
 static void count_life(const struct sequence *sequence, const struct heap_replay_life *life)
 {
@@ -268,11 +86,11 @@ static void count_life(const struct sequence *sequence, const struct heap_replay
 		const struct heap_replay_life *next = &sequence->lives[i];
 		const struct heap_event *gone = life->gone >= 0 ? &sequence->events[life->gone] : NULL;
 
-		if (next->start != life->start || !gone || made_at(sequence, next) < gone->enter_ns ||
+		if (next->start != life->start || !gone || sequence_made_at(sequence, next) < gone->enter_ns ||
 		    gone->tid == sequence->events[next->first].tid)
 			continue;
 		reused = true;
-		late |= heap_call_moment(gone) > made_at(sequence, next);
+		late |= heap_call_moment(gone) > sequence_made_at(sequence, next);
 	}
 	total.reused += reused;
 	total.late += late;
@@ -374,16 +192,23 @@ static void put_faults(const struct sequence *sequence, struct sequence *copy)
 			repeat(copy, free_at);
 			break;
 		}
-		judge(copy);
+		sequence_judge(copy);
 		total.faults++;
 		if (!copy->complaint[0]) {
-			print_sequence(copy);
+			sequence_print(copy);
 			errx(1, "fault %d in calls %zu and %zu was not found", fault, free_at, birth_at);
 		}
 	}
 }
 
 /* ---- all of them ---- */
+
+static int compare_moments(const void *left, const void *right)
+{
+	uint64_t a = heap_call_moment(left), b = heap_call_moment(right);
+
+	return (a > b) - (a < b);
+}
 
 static void judge_log(const struct run *run, const struct allocator_log *log)
 {
@@ -400,9 +225,9 @@ static void judge_log(const struct run *run, const struct allocator_log *log)
 		qsort(sequence.events, sequence.event_count, sizeof(sequence.events[0]), compare_moments);
 		sequence.truth = &log->lives[life_at];
 		sequence.truth_count = part->life_end - life_at;
-		judge(&sequence);
+		sequence_judge(&sequence);
 		if (sequence.complaint[0]) {
-			print_sequence(&sequence);
+			sequence_print(&sequence);
 			errx(1, "%s, seed %" PRIu64 ": %s", run->allocator, part->seed, sequence.complaint);
 		}
 		count(&sequence);
