@@ -22,6 +22,9 @@ forbid 'sqlite3 outside schema/' '#include *<sqlite3\.h>' analyzer/**/*.[ch] col
 # What schema/ shares among its own files; the tests of the store look inside.
 internals='#include *"schema/(connection|open|open_lock|open_owner|index_[a-z]+|[a-z]+_internal|reader_lineage|row|slice|sql_embedded|sql_functions|sql_replay)\.h"'
 forbid 'the inside of schema/ seen from outside' "$internals" analyzer/**/*.[ch] collector/**/*.[ch] cli/**/*.[ch] replay/*.[ch] vault/*.[ch] bundle/*.[ch] common/*.[ch] bpf/*.[ch] bench/*.[ch] tests/cli/*.[ch] tests/detect/*.[ch] tests/live/*.[ch]
+# Benchmarks and tests make databases of their own.
+forbid 'SQL outside schema/' '"[^"]*\b(SELECT [a-z*(]|INSERT (OR IGNORE )?INTO|UPDATE [a-z_]+ SET|DELETE FROM|PRAGMA [a-z_]|CREATE (TEMP )?(TABLE|VIEW|INDEX))' analyzer/**/*.[ch] collector/**/*.[ch] cli/**/*.[ch] replay/*.[ch] vault/*.[ch] bundle/*.[ch] common/*.[ch] bpf/*.[ch]
+forbid 'a parameter without a name' '"[^"]*([=<>(,] *\?[0-9 ,)"]|\?[0-9])' schema/*.[ch]
 forbid 'libarchive outside vault/ and cli/' '#include *<archive' analyzer/**/*.[ch] collector/**/*.[ch] schema/**/*.[ch] bpf/*.[ch] common/*.[ch]
 forbid 'the vault sees another room' '#include *"(analyzer|schema|collector|bpf|cli)/|#include *<(sqlite3|libelf|gelf|elfutils/)' vault/*.[ch]
 forbid 'replay sees another room' '#include *"(analyzer|collector|bpf|cli|vault|bundle)/|#include *"schema/([^r]|r[^e]|re[^c])|#include *<(sqlite3|bpf|elfutils/|libelf|gelf)' replay/*.[ch]
