@@ -26,7 +26,7 @@ struct store_value {
 
 /* A value for a parameter of a statement, which is bound and never becomes part of its text. */
 struct store_argument {
-	const char *name; /* ":address"; NULL for the one that stands at this place: ?1, ?2 and so on */
+	const char *name; /* ":address"; NULL for the one that has only a place, counted from 1 */
 	struct store_value value;
 };
 
