@@ -16,6 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
 import builder  # noqa: E402
+import crasher  # noqa: E402
 import table  # noqa: E402
 
 AIM = 0.1
@@ -49,7 +50,7 @@ def measure(options, case, mode):
         return None
     command = [os.path.join(options.build, "corelate"), "explain"]
     if mode == "recorded":
-        command += ["--db", os.path.join(options.keep, "corpus.db")]
+        command += ["--db", crasher.database(options.keep, case)]
     explain = min(seconds(command + [core]) for _ in range(3))
     program = builder.build(case, os.path.join(options.keep, "built"))
     return explain, seconds(["gdb", "-nx", "-batch", "-ex", "bt", program, core])

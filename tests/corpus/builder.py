@@ -24,7 +24,6 @@ WORDS = {
     "glibcxx": ["-D_GLIBCXX_ASSERTIONS"],
     "clang": [],
 }
-LANGUAGES = {".c": "c", ".cc": "c++", ".rs": "rust", ".go": "go"}
 
 
 class BuildError(Exception):
@@ -33,10 +32,6 @@ class BuildError(Exception):
 
 class Missing(Exception):
     """A tool that this machine lacks: the case is skipped."""
-
-
-def language(case):
-    return LANGUAGES[os.path.splitext(case.program)[1]]
 
 
 def tool(*names):
@@ -103,7 +98,7 @@ def digest(commands, paths):
 def plan(case, output):
     """The commands and their sources; commands write into the directory of `output`."""
     source = os.path.join(SOURCES, case.program)
-    kind = language(case)
+    kind = case.language
     if kind == "rust":
         return [rust_command(case, case.program, output)], [source]
     if kind == "go":

@@ -14,8 +14,17 @@ sys.path.insert(0, os.path.dirname(HERE))
 import core_pattern  # noqa: E402
 
 
+PAUSE = 0.5
+
+
 class CrashError(Exception):
     pass
+
+
+def database(work, case):
+    """Where what was recorded of the case lies: of the heap's cases in a recording of their own."""
+    heap = os.path.join(work, "heap.db")
+    return heap if case.of_the_heap() and os.path.exists(heap) else os.path.join(work, "corpus.db")
 
 
 class Launcher:
@@ -59,12 +68,12 @@ class Launcher:
 
 
 class Recorder:
-    """Records the descendants of one process."""
+    """Records the descendants of one process; with `heap` their allocator's calls, too, of those that wait before they exec
+    (PAUSE): its probes come a while after a fork."""
 
-    def __init__(self, corelate, database, pid, log):
+    def __init__(self, corelate, database, pid, log, heap=False):
         self.log = log
-        options = ["--heap"] if "--heap" in subprocess.run(
-            [corelate, "record", "--help"], capture_output=True, text=True, check=False).stdout else []
+        options = ["--heap"] if heap else []
         with open(log, "wb") as file:
             self.process = subprocess.Popen(
                 [corelate, "record", *options, "--db", database, "--pid", str(pid)], stdout=file, stderr=file)
@@ -107,11 +116,11 @@ def runs_under(core, name):
         return name[:15].encode() in file.read(65536)
 
 
-def crash(case, program, launcher, directory, place):
-    """Runs the case once, in `directory`, where its core appears while core_pattern is shared. Empty string: the core is at
-    `place`; else what went wrong."""
+def crash(case, program, launcher, directory, place, pause=0):
+    """Runs the case once, in `directory`, where its core appears while core_pattern is shared; its process waits `pause` seconds
+    before it is the program. Empty string: the core is at `place`; else what went wrong."""
     order = {"program": program, "arguments": case.arguments, "environment": case.environment,
-             "directory": directory, "seconds": 20}
+             "directory": directory, "seconds": 20, "pause": pause}
     ended = launcher.run(**order)
     if ended["status"] is None:
         return "it did not end within 20 s"

@@ -1,10 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""Compares what corelate says with what is true, and counts."""
-from table import CONFIDENCES
+"""Compares what corelate says in one state of evidence with what is true and can be reached there, and counts."""
+import reach
+from reach import CONFIDENCES
 
-# right: class and words. words: the class is right, the sentence leaves out or says what it must not.
-# undecided: unknown. wrong: another class. broken: there was nothing to judge, or corelate failed.
-OUTCOMES = ["right", "words", "undecided", "wrong", "broken"]
+# right: the deepest class that can be reached, at `likely` or surer (or as sure as its label lets it be). words: right, and the
+# sentence leaves out or says what it must not. shallower: true, and more could be said, or it could be surer; `unknown`, too.
+# beyond: true, but deeper than the evidence goes: a guess, or a label to be looked at. wrong: not true, surer than it may be, or
+# it accuses somebody who did not do it. broken: there was nothing to judge, or corelate failed.
+OUTCOMES = ["right", "words", "shallower", "beyond", "wrong", "broken"]
+
+
+def told(document):
+    """(class, confidence) of the answer. Where the cause is not known the class is the end's, and as sure as the end."""
+    finding, end = document["findings"][0], document.get("end") or {}
+    if finding["confidence"] == "none" and finding["class"] != "unknown" and finding["class"] == end.get("class"):
+        return finding["class"], "proven" if end["confidence"] == "certain" else end["confidence"]
+    return finding["class"], finding["confidence"]
 
 
 def finding_text(finding):
@@ -19,62 +30,90 @@ def missing_words(case, finding, recorded):
     functions = list(case.function) + (case.function_recorded if recorded else [])
     if case.named():
         absent += [f"no function {name}" for name in functions if name not in everything]
-    absent += [f"says '{word}'" for word in case.lacks if word.lower() in summary.lower()]
-    return absent
+    return absent + [f"says '{word}'" for word in case.lacks if word.lower() in summary.lower()]
 
 
-def judge(case, recorded, document):
-    """(outcome, class, confidence, summary, why)"""
-    finding = document["findings"][0]
-    name, confidence, summary = finding["class"], finding["confidence"], finding["summary"]
-    if document["coverage"]["recorded"] != recorded:
-        return "broken", name, confidence, summary, f"recorded is {document['coverage']['recorded']}"
-    allowed = case.answers(recorded)
-    if name in allowed:
-        if CONFIDENCES.index(confidence) > CONFIDENCES.index(allowed[name]):
-            return "wrong", name, confidence, summary, f"more sure than {allowed[name]}"
-        absent = [] if name == "unknown" else missing_words(case, finding, recorded)
-        return ("words" if absent else "right"), name, confidence, summary, ", ".join(absent)
+def accused(document):
+    """(functions, processes) that the report names as culprits; both empty where it has none."""
+    culprit = document.get("culprit") or document["findings"][0].get("culprit") or {}
+    return {culprit["function"]} if culprit.get("function") else set(), {culprit["process"]} if culprit.get("process") else set()
+
+
+def wrongly_accused(case, found, document):
+    functions, processes = accused(document)
+    code, names = reach.culprits(case, found)
+    return sorted({name for name in functions if not any(name == own or name.endswith(("::" + own, "." + own)) for own in code)}
+                  | {name for name in processes if name[:15] not in {own[:15] for own in names}})
+
+
+def depth(case, found, name):
+    """(index of the rung that an answer of class `name` stands on, whether its evidence is there); (None, False): on none."""
+    places = [index for index, rung in enumerate(case.rungs) if name in rung.classes]
+    for index in places:
+        if reach.met(case.rungs[index].need, found):
+            return index, True
+    return (places[0], False) if places else (None, False)
+
+
+def judge_class(case, found, name, confidence):
+    """(outcome, why)"""
+    best = next((index for index, rung in enumerate(case.rungs) if reach.met(rung.need, found)), None)
+    deepest = case.rungs[best] if best is not None else None
+    index, backed = depth(case, found, name)
     if name == "unknown":
-        return "undecided", name, confidence, summary, ""
-    return "wrong", name, confidence, summary, f"not {case.label}"
+        return ("shallower", f"{deepest.classes[0]} can be reached") if deepest else ("right", "")
+    if index is None:
+        return "wrong", f"not {case.label}"
+    if not backed:
+        return "beyond", f"{name} needs {reach.missing(case.rungs[index], found)}"
+    rung = case.rungs[index]
+    if CONFIDENCES.index(confidence) > CONFIDENCES.index(rung.limit):
+        return "wrong", f"more sure than {rung.limit}"
+    if index > best:
+        return "shallower", f"{deepest.classes[0]} can be reached"
+    if CONFIDENCES.index(confidence) < CONFIDENCES.index(min("likely", rung.limit, key=CONFIDENCES.index)):
+        return "shallower", "it can be surer"
+    return "right", ""
+
+
+def judge(case, found, document, recorded=None):
+    """(outcome, why). `found` is what there is of evidence (reach.available). `recorded` says whether the crash was recorded, where
+    all of its files are there: then the words are asked for; None: the class alone."""
+    finding = document["findings"][0]
+    if document["coverage"]["recorded"] != ("record" in found):
+        return "broken", f"recorded is {document['coverage']['recorded']}"
+    outcome, why = judge_class(case, found, *told(document))
+    others = wrongly_accused(case, found, document)
+    if others:
+        return "wrong", f"accuses {', '.join(others)}"
+    if outcome == "right" and recorded is not None and finding["class"] != "unknown":
+        absent = missing_words(case, finding, recorded)
+        if absent:
+            return "words", ", ".join(absent)
+    return outcome, why
+
+
+def names_culprit(case, found, document):
+    """Does the text name one whose act was seen? None: nobody's was."""
+    code, processes = reach.culprits(case, found)
+    text = finding_text(document["findings"][0])[1]
+    return any(name in text for name in code | processes) if code | processes else None
 
 
 class Score:
-    """Counts over the results of one mode."""
+    """Counts over some results."""
 
     def __init__(self, results):
-        self.results = results
         self.count = len(results)
         self.outcomes = {outcome: sum(r["outcome"] == outcome for r in results) for outcome in OUTCOMES}
         self.wrong = {level: sum(r["outcome"] == "wrong" and r["confidence"] == level for r in results)
                       for level in CONFIDENCES[1:]}
 
-    def accuracy(self):
-        return 100.0 * self.outcomes["right"] / self.count if self.count else 0.0
+    def not_right(self):
+        return self.count - self.outcomes["right"]
 
-    def class_accuracy(self):
-        return 100.0 * (self.outcomes["right"] + self.outcomes["words"]) / self.count if self.count else 0.0
+    def wrong_and_sure(self):
+        return self.wrong["likely"] + self.wrong["proven"]
 
-    def line(self, mode):
-        wrong = ", ".join(f"{count} {level}" for level, count in reversed(self.wrong.items()))
-        return (f"{mode:<11}{self.count:4} crashes: {self.accuracy():5.1f} % right (class alone "
-                f"{self.class_accuracy():5.1f} %), {self.outcomes['undecided']} undecided, "
-                f"{self.outcomes['wrong']} wrong ({wrong}), {self.outcomes['broken']} broken")
-
-
-def matrix(results):
-    """Lines of the confusion matrix: a row a label, its answers by number. An honest alternative is marked with ~."""
-    rows = {}
-    for result in results:
-        row = rows.setdefault(result["label"], {})
-        answer = result["answer"] or "(none)"
-        if answer != result["label"] and result["outcome"] in ("right", "words"):
-            answer = "~" + answer
-        row[answer] = row.get(answer, 0) + 1
-    for label in sorted(rows):
-        row = rows[label]
-        total = sum(row.values())
-        others = sorted((item for item in row.items() if item[0] != label), key=lambda item: -item[1])
-        words = "  ".join(f"{name} {count}" for name, count in others)
-        yield f"  {label:<24}{row.get(label, 0):4} of {total:<4} {words}".rstrip()
+    def percent(self, outcome):
+        return 100.0 * self.outcomes[outcome] / self.count if self.count else 0.0

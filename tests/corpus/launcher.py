@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Runs programs, several at a time, and tells how each ended. A process of its own, so that a recorder can be told to record its
-descendants. Reads one JSON object a line (order, program, arguments, environment, directory, seconds), answers with one a
+descendants. Reads one JSON object a line (order, program, arguments, environment, directory, seconds, pause), answers with one a
 line when it has ended (order, pid, status; status is null where it was ended because its time was over)."""
 import json
 import os
@@ -9,12 +9,14 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 
 
-def prepare():
+def prepare(pause):
     resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_STACK, (8 << 20, resource.RLIM_INFINITY))
     os.setsid()
+    time.sleep(pause)
 
 
 def run(order):
@@ -27,7 +29,7 @@ def run(order):
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
-            preexec_fn=prepare,
+            preexec_fn=lambda: prepare(order["pause"]),
         )
         try:
             status = process.wait(order["seconds"])
@@ -51,10 +53,18 @@ def reap(options):
         return False
 
 
+def answer(order):
+    # One write: the answers of several do not mix.
+    os.write(1, (json.dumps(run(order)) + "\n").encode())
+
+
 for line in sys.stdin:
-    if os.fork() == 0:
-        # One write: the answers of several do not mix.
-        os.write(1, (json.dumps(run(json.loads(line))) + "\n").encode())
+    order = json.loads(line)
+    if order["pause"]:
+        # One after another, and no process more than the program's: each costs the recorder a while.
+        answer(order)
+    elif os.fork() == 0:
+        answer(order)
         os._exit(0)
     while reap(os.WNOHANG):
         pass

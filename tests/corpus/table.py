@@ -5,23 +5,21 @@ A section is one bug in one program. Each of its builds is a case, called SECTIO
 `cases` for their meaning) are words of text; nothing here knows what corelate answers.
 """
 import configparser
+import os
 import re
 from dataclasses import dataclass, field
 
-CLASSES = """
-    uretprobe-unwind uretprobe-sigill uretprobe-wrong-return uretprobe-seccomp stray-breakpoint
-    use-after-munmap double-munmap map-fixed-clobber protection-violation unloaded-code unloaded-data truncated-file
-    discarded-pages double-free use-after-free invalid-free heap-overflow heap-corruption
-    stack-overflow stack-smash smashed-return null-call wild-jump nx-execution
-    null-dereference non-canonical-pointer wild-pointer bit-flip
-    assertion-failure uncaught-exception deliberate-abort killed-by-process forwarded-signal seccomp-kill
-    divide-by-zero illegal-instruction unknown
-""".split()
-CONFIDENCES = ["none", "possible", "likely", "proven"]
+import reach
+
 FIELDS = """
-    program define flags libraries builds arguments environment needs core signal label near-miss-of because
-    also also-unrecorded also-recorded function function-recorded contains contains-recorded lacks
+    program define flags libraries builds arguments environment needs core signal label act dies-in near-miss-of because
+    function function-recorded contains contains-recorded lacks
 """.split()
+
+
+LANGUAGES = {".c": "c", ".cc": "c++", ".rs": "rust", ".go": "go"}
+# What the allocator's calls tell something about.
+OF_THE_HEAP = {"double-free", "use-after-free", "invalid-free", "heap-overflow", "heap-corruption"}
 
 
 class TableError(Exception):
@@ -30,13 +28,15 @@ class TableError(Exception):
 
 @dataclass
 class Case:
-    """One program, built in one way. `also` maps an honest alternative to the highest confidence it may have."""
+    """One program, built in one way. `rungs` is the true chain as classes, `acts` what broke the rule: see reach.py."""
 
     name: str
     bug: str
     program: str
     build: list
-    label: str
+    rungs: list
+    acts: list = field(default_factory=list)
+    dies_in: str = "executable"
     define: list = field(default_factory=list)
     flags: list = field(default_factory=list)
     libraries: dict = field(default_factory=dict)
@@ -46,21 +46,25 @@ class Case:
     core: str = "parent"
     signals: list = field(default_factory=list)
     near: str = ""
-    also: dict = field(default_factory=dict)
-    also_unrecorded: dict = field(default_factory=dict)
-    also_recorded: dict = field(default_factory=dict)
     function: list = field(default_factory=list)
     function_recorded: list = field(default_factory=list)
     contains: list = field(default_factory=list)
     contains_recorded: list = field(default_factory=list)
     lacks: list = field(default_factory=list)
 
-    def answers(self, recorded):
-        """What may be said of it: {class: highest confidence}."""
-        allowed = dict(self.also_recorded if recorded else self.also_unrecorded)
-        allowed.update(self.also)
-        allowed[self.label] = "proven"
-        return allowed
+    @property
+    def label(self):
+        return self.rungs[0].classes[0]
+
+    @property
+    def language(self):
+        return LANGUAGES[os.path.splitext(self.program)[1]]
+
+    def of_the_heap(self):
+        """Would a record of the heap's calls tell something? Those of static programs are not followed, and a program that makes
+        blocks until its stack overflows would take minutes."""
+        classes = {name for rung in self.rungs for name in rung.classes} | {self.near}
+        return bool(classes & OF_THE_HEAP) and "static" not in self.build and self.label != "stack-overflow"
 
     def named(self):
         """Can the functions of the program be named at all?"""
@@ -71,38 +75,27 @@ def parts(text):
     return [part.strip() for part in text.split("|") if part.strip()]
 
 
-def alternatives(text, where):
-    """`wild-pointer | bit-flip<=possible`"""
-    found = {}
-    for part in parts(text):
-        name, _, limit = part.partition("<=")
-        limit = limit or "proven"
-        if name not in CLASSES or limit not in CONFIDENCES:
-            raise TableError(f"{where}: {part} is no class, or its limit no confidence")
-        found[name] = limit
-    return found
-
-
 def section_cases(name, section):
     for key in section:
         if key not in FIELDS:
             raise TableError(f"{name}: the field {key} is not known")
-    label = section.get("label")
     near = section.get("near-miss-of", "")
-    if label not in CLASSES or (near and near not in CLASSES):
-        raise TableError(f"{name}: {label} or {near} is no class")
-    also = alternatives(section.get("also", ""), name)
-    also_unrecorded = alternatives(section.get("also-unrecorded", ""), name)
-    also_recorded = alternatives(section.get("also-recorded", ""), name)
-    if (also or also_unrecorded or also_recorded) and not section.get("because"):
-        raise TableError(f"{name}: alternatives need a reason (because)")
+    dies_in = section.get("dies-in", "executable")
+    if (near and near not in reach.CLASSES) or dies_in not in ("executable", "libc", "libraries"):
+        raise TableError(f"{name}: {near} is no class, or {dies_in} no place")
+    try:
+        rungs, acts = reach.parse_label(section.get("label", "")), reach.parse_acts(section.get("act", ""))
+    except reach.LabelError as error:
+        raise TableError(f"{name}: {error}") from None
     for build in section.get("builds", "O0").split():
         yield Case(
             name=f"{name}@{build}",
             bug=name,
             program=section["program"],
             build=build.split("+"),
-            label=label,
+            rungs=rungs,
+            acts=acts,
+            dies_in=dies_in,
             define=section.get("define", "").split(),
             flags=section.get("flags", "").split(),
             libraries=dict(word.split(":", 1) for word in section.get("libraries", "").split()),
@@ -112,9 +105,6 @@ def section_cases(name, section):
             core=section.get("core", "parent"),
             signals=section.get("signal", "SIGSEGV").split(),
             near=near,
-            also=also,
-            also_unrecorded=also_unrecorded,
-            also_recorded=also_recorded,
             function=parts(section.get("function", "")),
             function_recorded=parts(section.get("function-recorded", "")),
             contains=parts(section.get("contains", "")),

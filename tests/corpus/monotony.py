@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""With less evidence an answer may say less: never something else, never more, never surer. Compares the answers of one crash
+along the states of evidence.
+
+Kinds of violation: `class`, a class that is no node of the answer given with more evidence; `deeper`, a true one that more evidence
+did not give; `surer`, the same class, surer; `surer-end`, a node of that answer, told surer than that answer was; `culprit` and
+`sender`, somebody else is named, or somebody only with less; `frame`, a function of the program has another name at the same place.
+"""
+import evidence
+from reach import CONFIDENCES
+
+KINDS = ["class", "deeper", "surer", "surer-end", "culprit", "sender", "frame"]
+
+
+def facts(document, below):
+    """What is compared, of one answer; frames are those whose file lies in the directory `below`."""
+    crashed = [frame for thread in document["threads"] if thread["crashed"] for frame in thread["frames"]]
+    return {
+        "classes": [finding["class"] for finding in document["findings"]],
+        "culprit": document.get("culprit") or document["findings"][0].get("culprit"),
+        "sender": document["signal"]["sender_pid"],
+        "frames": {frame["pc"]: frame["function"] for frame in crashed
+                   if frame["function"] and (frame["module"] or "").startswith(below + "/")},
+    }
+
+
+def rung_of(case, name):
+    return next((index for index, rung in enumerate(case.rungs) if name in rung.classes), None)
+
+
+def compare_class(case, more, less):
+    if less["answer"] == "unknown":
+        return None
+    above, here = rung_of(case, more["answer"]), rung_of(case, less["answer"])
+    surer = CONFIDENCES.index(less["confidence"]) > CONFIDENCES.index(more["confidence"])
+    if less["answer"] == more["answer"]:
+        return "surer" if surer else None
+    if less["answer"] not in more["facts"]["classes"] and (above is None or here is None or here < above):
+        return "deeper" if here is not None else "class"
+    return "surer-end" if surer else None
+
+
+def compare(case, more, less):
+    """The kinds of violation between two results of one crash."""
+    kinds = [compare_class(case, more, less)]
+    for what in ("culprit", "sender"):
+        if less["facts"][what] and less["facts"][what] != more["facts"][what]:
+            kinds.append(what)
+    frames = more["facts"]["frames"]
+    if any(frames.get(pc, name) != name for pc, name in less["facts"]["frames"].items()):
+        kinds.append("frame")
+    return [kind for kind in kinds if kind]
+
+
+def violations(cases, results):
+    """Of all crashes, each kind once a crash and state: [(case, kind, more, less)], `more` and `less` being results."""
+    by_name = {case.name: case for case in cases}
+    answers = {(r["case"], r["state"]): r for r in results if r["outcome"] != "broken" and r["state"] in evidence.STATES}
+    found = {}
+    for (name, state), less in answers.items():
+        for more in (answers.get((name, above)) for above, below in evidence.edges() if below == state):
+            for kind in compare(by_name[name], more, less) if more else []:
+                found.setdefault((name, kind, state), (name, kind, more, less))
+    return sorted(found.values(), key=lambda item: (KINDS.index(item[1]), item[0], item[3]["state"]))
