@@ -62,6 +62,7 @@ forbid 'I/O in a pure module' '\b(fopen|open|printf|fprintf|fputs|puts|getenv|st
 # Deadlines are by the monotonic clock (common/deadline.h); the date is for dates.
 forbid 'a deadline by the date' 'time\(NULL\) *[-+<>]|[<>] *time\(NULL\)|\balarm\(|setitimer\(|CLOCK_REALTIME, (&next|&end|&deadline)' cli/*.c vault/*.c bundle/*.c collector/*.c common/*.[ch] schema/*.c
 forbid 'exit below main' '\b(exit|abort)\(.*\);' analyzer/**/*.[ch] schema/**/*.[ch] replay/*.[ch] common/*.[ch]
+forbid 'what is known of a crash rests on what is said of it' '#include *"analyzer/(evidence/|detect|report|finding|signature|unknown)' analyzer/{elf,core,code,unwind,repair,facts,assemble,probe}/*.[ch] analyzer/crash*.[ch] analyzer/timeline.[ch] analyzer/chronicle.[ch]
 # A crash is built by the steps of assemble/; everybody else has it const, and nobody has a copy.
 made=()
 for file in analyzer/**/*.[ch]; do

@@ -3,8 +3,8 @@
 #include <signal.h>
 
 #include "analyzer/assemble/assemble_heap.h"
-#include "analyzer/evidence/evidence_heap.h"
 #include "analyzer/facts/heap_call.h"
+#include "analyzer/facts/heap_sign.h"
 
 struct error *assemble_heap(const struct assemble_request *request, struct assembly *assembly)
 {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/facts/fault_frame.h"
 #include "analyzer/assemble/assemble_steps.h"
 #include "analyzer/facts/fault.h"
 #include "analyzer/code/code_origin.h"
@@ -100,7 +100,7 @@ static bool take_call(const struct crash *crash, struct code_origin_place *place
 static size_t take_places(const struct crash *crash, struct code_origin_place places[CODE_ORIGIN_PLACES])
 {
 	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
-	const struct frame *frame = evidence_fault_frame(crash);
+	const struct frame *frame = fault_frame_of(crash);
 	size_t index = stack && frame ? (size_t)(frame - stack->frames) + 1 : SIZE_MAX;
 
 	places[0] = (struct code_origin_place){.pc = registers_of(crash)[CORE_RIP], .known = ~0u};

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "analyzer/assemble/assemble_parts.h"
-#include "analyzer/evidence/evidence_mapping.h"
 #include "replay/effect.h"
 #include "schema/reader.h"
 #include "schema/record_file.h"
@@ -28,8 +27,8 @@ static const struct life *find_file_life(const struct biography *biography, cons
 static struct error *take_recorded(struct store_reader *store, const struct crash *crash, struct file_spot *ret_spot)
 {
 	const struct biography *biography = &crash->facts.biography;
-	const struct life *last = evidence_before_scratch(&crash->facts.biography,
-							  timeline_last_life(&biography->timeline, biography->address));
+	const struct life *last = biography_before_scratch(
+		&crash->facts.biography, timeline_last_life(&biography->timeline, biography->address));
 	const struct life *mapped = last && last->died != TIMELINE_ALIVE ? find_file_life(biography, last) : NULL;
 	const struct memory_event *event = mapped ? &biography->events[mapped->born] : NULL;
 	struct file_identity file;

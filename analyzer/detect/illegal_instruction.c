@@ -36,7 +36,7 @@ static bool is_made_to_trap(const struct fault *fault)
 /* The instruction pointer is inside of an instruction of the function that holds it. */
 static bool is_misaligned(const struct crash *crash)
 {
-	const struct frame *frame = evidence_fault_frame(crash);
+	const struct frame *frame = fault_frame_of(crash);
 	uint64_t pc = crash->facts.fault.registers[CORE_RIP];
 
 	if (!crash->core.image || !frame || !frame->symbol.function ||

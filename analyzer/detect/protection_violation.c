@@ -162,7 +162,7 @@ static struct error *doubt_pointer(const struct crash *crash, const struct story
 		    biography->address < life->start || biography->address >= life->end)
 			continue;
 		ended = &biography->events[life->died];
-		if (evidence_is_loader_scratch(&crash->facts.biography, life) || life->died == story->life->born ||
+		if (biography_is_scratch(&crash->facts.biography, life) || life->died == story->life->born ||
 		    ended->kind == MEMORY_MMAP ||
 		    evidence_same_party(&crash->facts.biography, life->born, story->life->born))
 			continue;

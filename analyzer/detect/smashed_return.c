@@ -28,6 +28,7 @@
 #include "analyzer/evidence/evidence_process.h"
 #include "analyzer/facts/fault.h"
 #include "analyzer/facts/overrun.h"
+#include "analyzer/evidence/evidence_stack.h"
 #include "analyzer/facts/stack_corruption.h"
 
 /* Does it look like an address of code: with a module within a gigabyte? */
@@ -149,7 +150,7 @@ static struct error *report_return(const struct crash *crash, const struct smash
 							   ", right below the stack pointer, is %s: a return took it",
 					smashed->slot, target.text)
 		?: add_run(crash, finding)
-		?: corruption_add_evidence(crash, finding)
+		?: evidence_add_corruption(crash, finding)
 		?: evidence_add_signal(crash, finding);
 	if (!err && smashed->refused)
 		err = evidence_set_frame_offender(crash, finding, 0);
@@ -226,7 +227,7 @@ static struct error *report_corruption(const struct crash *crash, size_t lost, s
 		"The stack is corrupted: the return address of %s is %s. The crash is of something in "
 		"the memory that was overwritten.",
 		owner.text[0] ? owner.text : "a frame", word.text)
-		?: corruption_add_evidence(crash, finding)
+		?: evidence_add_corruption(crash, finding)
 		?: evidence_add_signal(crash, finding)
 		?: evidence_set_frame_offender(crash, finding, lost - 1);
 	if (err)

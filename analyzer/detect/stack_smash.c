@@ -18,6 +18,7 @@
 
 #include "analyzer/detect.h"
 #include "analyzer/evidence/evidence_process.h"
+#include "analyzer/evidence/evidence_stack.h"
 #include "analyzer/facts/stack_corruption.h"
 
 /* The checked function ("__strcpy_chk") between __chk_fail and its caller, or SIZE_MAX. */
@@ -54,7 +55,7 @@ static struct error *report_canary(const struct crash *crash, const struct endin
 					    ending->kind == ENDING_CANARY ? "the canary's check failed"
 									  : "the C library ended the program")
 		?: evidence_add_crash_frame(crash, finding, owner, "the function whose canary died")
-		?: corruption_add_evidence(crash, finding);
+		?: evidence_add_corruption(crash, finding);
 	if (!err && crash->core.abort_message)
 		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "it said: %s", crash->core.abort_message);
 	if (!err && ending->kind != ENDING_CANARY)
@@ -120,7 +121,7 @@ static struct error *report_top(const struct crash *crash, struct finding_list *
 		?: finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, use->touched,
 					"the write of 0x%" PRIx64 " faulted, right above %s, 0x%" PRIx64 "-0x%" PRIx64,
 					use->touched, stack_kind_name(use->area.kind), use->area.start, use->area.end)
-		?: corruption_add_evidence(crash, finding)
+		?: evidence_add_corruption(crash, finding)
 		?: finding_add_missing(finding, "where the write began")
 		?: evidence_set_frame_offender(crash, finding, caller);
 }

@@ -41,7 +41,7 @@ static struct error *doubt_earlier_lives(const struct crash *crash, const struct
 		if (life == last || life->born >= last->born || life->died == TIMELINE_ALIVE ||
 		    biography->address < life->start || biography->address >= life->end)
 			continue;
-		if (evidence_is_loader_scratch(&crash->facts.biography, life))
+		if (biography_is_scratch(&crash->facts.biography, life))
 			continue;
 		/* Memory that is reserved first and then mapped over by the same party stays the same memory. */
 		ended = &biography->events[life->died];

@@ -14,27 +14,6 @@
 /* How deep inside a C library a bad argument of its caller's is used. */
 #define LIBRARY_DEPTH 4
 
-static size_t fault_frame_number(const struct crash *crash)
-{
-	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
-
-	for (size_t i = 0; crash->facts.fault.in_handler && i < stack->frame_count; i++) {
-		if (stack->frames[i].pc == crash->facts.fault.registers[CORE_RIP] &&
-		    stack->frames[i].sp == crash->facts.fault.registers[CORE_RSP])
-			return i;
-	}
-	return crash->facts.fault.in_handler ? SIZE_MAX : 0;
-}
-
-const struct frame *evidence_fault_frame(const struct crash *crash)
-{
-	size_t number = crash->facts.stacks.thread_count ? fault_frame_number(crash) : SIZE_MAX;
-
-	return number != SIZE_MAX && number < crash->facts.stacks.threads[0].frame_count
-		       ? &crash->facts.stacks.threads[0].frames[number]
-		       : NULL;
-}
-
 /* Code that does what it is told: a bad argument is its caller's. */
 static bool is_language_library(const char *module)
 {
@@ -52,7 +31,7 @@ static bool is_language_library(const char *module)
 /* The first frame from the fault on that is the program's own. */
 static const struct frame *blamed_frame(const struct crash *crash)
 {
-	const struct frame *frame = evidence_fault_frame(crash), *first = frame;
+	const struct frame *frame = fault_frame_of(crash), *first = frame;
 	const struct thread_stack *stack;
 
 	if (!frame)
@@ -79,7 +58,7 @@ static const struct frame *blamed_frame(const struct crash *crash)
 
 const char *evidence_fault_code(struct words *words, const struct crash *crash)
 {
-	const struct frame *frame = evidence_fault_frame(crash), *blamed = blamed_frame(crash);
+	const struct frame *frame = fault_frame_of(crash), *blamed = blamed_frame(crash);
 	struct words inner, outer;
 
 	if (frame && frame->symbol.module && blamed && blamed != frame)

@@ -7,12 +7,9 @@
 #define ANALYZER_EVIDENCE_FAULT_H
 
 #include "analyzer/crash.h"
+#include "analyzer/facts/fault_frame.h"
 #include "analyzer/finding.h"
 #include "analyzer/words.h"
-
-/* The frame that faulted: the innermost, or the one that a signal handler interrupted; NULL when it is not known. After
- * a jump to where no code is, its symbol is empty, and its caller made the jump. */
-const struct frame *evidence_fault_frame(const struct crash *crash);
 
 /* "victim parse+0x12 (parse.c:10)", and for code of the C or C++ library also who called it: "libc.so.6 strlen+0x1d,
  * called by victim parse+0x12 (parse.c:10)". "code at 0x…" when there is no name. */

@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What detectors of the heap share: what the allocator's last words prove, evidence in one wording, and the doubts that
+ * What detectors of the heap share: evidence in one wording, and the doubts that
  * weigh on any of them. Pure.
  */
 #ifndef ANALYZER_EVIDENCE_HEAP_H
 #define ANALYZER_EVIDENCE_HEAP_H
 
 #include "analyzer/crash.h"
+#include "analyzer/facts/heap_sign.h"
 #include "analyzer/finding.h"
 #include "analyzer/words.h"
-
-/* What an allocator's abort text tells, by what it had looked at (glibc: malloc/malloc.c). */
-enum heap_sign {
-	HEAP_SIGN_NONE = 0,    /* not an allocator's text */
-	HEAP_SIGN_FREED_TWICE, /* it found the block on a list of free ones */
-	HEAP_SIGN_MAYBE_TWICE, /* a mark says that the block is free, and marks can be overwritten */
-	HEAP_SIGN_BAD_POINTER, /* what it was given has no sensible header in front */
-	HEAP_SIGN_BAD_NEXT,    /* the header behind the block that it was given makes no sense */
-	HEAP_SIGN_BAD_LINK,    /* the lists of free blocks make no sense: they stand in the free blocks themselves */
-	HEAP_SIGN_BAD_HEAP,    /* some header makes no sense */
-};
-enum heap_sign heap_sign_of(const char *abort_message);
 
 /* The dying call's event in the subject HEAP_SUBJECT_GIVEN, or SIZE_MAX. */
 size_t evidence_heap_dying(const struct crash *crash, const struct heap_subject *given);

@@ -25,7 +25,7 @@ enum finding_confidence evidence_jump_confidence(const struct crash *crash)
 /* The frame that the return address on top of the stack leads to. */
 static const struct frame *caller(const struct crash *crash)
 {
-	const struct frame *frame = evidence_fault_frame(crash);
+	const struct frame *frame = fault_frame_of(crash);
 	const struct thread_stack *stack;
 
 	if (!frame)

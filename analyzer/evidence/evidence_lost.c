@@ -42,7 +42,7 @@ static size_t earlier_unmapping(const struct biography *biography, const struct 
 		const struct life *other = &biography->timeline.lives[i];
 
 		if (other->died == TIMELINE_ALIVE || other->died >= life->born || biography->address < other->start ||
-		    biography->address >= other->end || evidence_is_loader_scratch(biography, other) ||
+		    biography->address >= other->end || biography_is_scratch(biography, other) ||
 		    evidence_by_dynamic_linker(biography, other->died) || by_allocator(biography, other->died))
 			continue;
 		if (found == SIZE_MAX || other->died > found)

@@ -202,30 +202,3 @@ struct error *evidence_add_view(struct finding *finding, const struct memory_vie
 				    view->pointer, view->pointer[0] ? ": " : "", view->address, view->value,
 				    view->page_is_zero ? "; its whole page is zero" : "");
 }
-
-bool evidence_is_loader_scratch(const struct biography *biography, const struct life *life)
-{
-	const char *file = biography->contexts[life->born].file;
-
-	return life->died != TIMELINE_ALIVE && file && strcmp(words_base_name(file), "ld.so.cache") == 0 &&
-	       biography->events[life->born].tid == biography->events[life->died].tid;
-}
-
-const struct life *evidence_before_scratch(const struct biography *biography, const struct life *life)
-{
-	const struct timeline *timeline = &biography->timeline;
-
-	while (life && evidence_is_loader_scratch(biography, life)) {
-		const struct life *before = NULL;
-
-		for (size_t i = 0; i < timeline->life_count; i++) {
-			const struct life *other = &timeline->lives[i];
-
-			if (other->born < life->born && biography->address >= other->start &&
-			    biography->address < other->end && (!before || other->born > before->born))
-				before = other;
-		}
-		life = before;
-	}
-	return life;
-}

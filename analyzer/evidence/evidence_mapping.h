@@ -66,13 +66,6 @@ struct error *evidence_tell_remains(const struct crash *crash, struct finding_li
 /* Module and function (or offset) of a place in an unloaded file, for a signature. */
 const char *evidence_unloaded_function(struct words *words, const struct crash *crash);
 
-/* A file that the dynamic linker read and unmapped before the program began (/etc/ld.so.cache): nobody keeps a pointer
- * into it. */
-bool evidence_is_loader_scratch(const struct biography *biography, const struct life *life);
-
-/* `life`, or the one before it at the biography's address that is no loader scratch; NULL when there is none. */
-const struct life *evidence_before_scratch(const struct biography *biography, const struct life *life);
-
 /* The code that faulted: "victim write_it+0x12 (x.c:10)", or "code at 0x…". */
 const char *evidence_faulting_code(struct words *words, const struct crash *crash);
 

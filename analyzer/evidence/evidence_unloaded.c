@@ -19,7 +19,7 @@ static bool is_library(const struct file_spot *spot)
 
 const struct life *evidence_unloaded_life(const struct crash *crash)
 {
-	const struct life *life = evidence_before_scratch(&crash->facts.biography, evidence_ended_life(crash));
+	const struct life *life = biography_before_scratch(&crash->facts.biography, evidence_ended_life(crash));
 	const struct memory_event *died;
 
 	if (!life || life->died == TIMELINE_ALIVE || !crash->facts.unloaded.path || !is_library(&crash->facts.unloaded))

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/facts/biography.h"
-#include "schema/record_file.h"
-#include "schema/record_marker.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/words.h"
+#include "schema/record_file.h"
+#include "schema/record_marker.h"
 
 void event_context_deinit(struct event_context *context)
 {
@@ -29,4 +32,31 @@ void file_loss_deinit(struct file_loss *loss)
 {
 	truncation_deinit(&loss->call);
 	event_context_deinit(&loss->context);
+}
+
+bool biography_is_scratch(const struct biography *biography, const struct life *life)
+{
+	const char *file = biography->contexts[life->born].file;
+
+	return life->died != TIMELINE_ALIVE && file && strcmp(words_base_name(file), "ld.so.cache") == 0 &&
+	       biography->events[life->born].tid == biography->events[life->died].tid;
+}
+
+const struct life *biography_before_scratch(const struct biography *biography, const struct life *life)
+{
+	const struct timeline *timeline = &biography->timeline;
+
+	while (life && biography_is_scratch(biography, life)) {
+		const struct life *before = NULL;
+
+		for (size_t i = 0; i < timeline->life_count; i++) {
+			const struct life *other = &timeline->lives[i];
+
+			if (other->born < life->born && biography->address >= other->start &&
+			    biography->address < other->end && (!before || other->born > before->born))
+				before = other;
+		}
+		life = before;
+	}
+	return life;
 }

@@ -67,4 +67,11 @@ void event_context_deinit(struct event_context *context);
 void biography_deinit(struct biography *biography);
 void file_loss_deinit(struct file_loss *loss);
 
+/* A file that the dynamic linker read and unmapped before the program began (/etc/ld.so.cache): nobody keeps a pointer
+ * into it. */
+bool biography_is_scratch(const struct biography *biography, const struct life *life);
+
+/* `life`, or the one before it at the biography's address that is no loader scratch; NULL when there is none. */
+const struct life *biography_before_scratch(const struct biography *biography, const struct life *life);
+
 #endif

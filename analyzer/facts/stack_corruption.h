@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "analyzer/crash.h"
-#include "analyzer/finding.h"
 #include "analyzer/words.h"
 
 /* The first frame of the crashed thread whose return address is no code, although call frame information led to it, and
@@ -33,9 +32,5 @@ bool corruption_is_text(uint64_t word);
 
 /* Did a write run over the upper end of the thread's stack, having begun inside it? */
 bool corruption_ran_off_the_top(const struct crash *crash);
-
-/* Adds where the stack is corrupted and with what, and the frame pointer where it too is text or no address. Nothing
- * where nothing shows it. */
-struct error *corruption_add_evidence(const struct crash *crash, struct finding *finding) must_check;
 
 #endif
