@@ -8,7 +8,8 @@
 #include "schema/reader_internal.h"
 #include "schema/sql_functions.h"
 
-/* The columns of main.v_mapping, and is_open: 1 when another call may have ended it, or none. */
+/* The columns of main.v_mapping, and is_open: 1 when another call may have ended it, or none; so where mremap did (4) in
+ * a space that is followed here without what it inherited, holes and all. */
 static const char mapping_view[] =
 	"CREATE TEMP VIEW v_mapping AS "
 	"SELECT base.event, base.space_id, base.pid, base.comm, base.start, base.\"end\", base.bytes, base.protection, "
@@ -20,7 +21,7 @@ static const char mapping_view[] =
 	"THEN date_of(coalesce(gone.enter_ns, space.to_ns), process.recording_id) END AS gone_date, "
 	"CASE WHEN gone.id IS NOT NULL OR space.to_ns > 0 "
 	"THEN coalesce(gone.enter_ns, space.to_ns) / 1e9 END AS gone_seconds, "
-	"life.is_open AS is_open "
+	"CASE WHEN gone.kind = 4 AND space.origin <> 1 THEN 1 ELSE life.is_open END AS is_open "
 	"FROM main.v_mapping AS base "
 	"LEFT JOIN (SELECT made_event, min(gone_event) AS gone_event, max(is_open) AS is_open FROM mapping_life "
 	"GROUP BY made_event) AS life ON life.made_event = base.event "
