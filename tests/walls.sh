@@ -61,6 +61,8 @@ pure=(replay/*.[ch] analyzer/timeline.[ch] analyzer/evidence/*.[ch] analyzer/fin
 forbid 'I/O in a pure module' '\b(fopen|open|printf|fprintf|fputs|puts|getenv|store_reader_[a-z_]+|core_open|fork|time|localtime|gmtime)\(' "${pure[@]}"
 # Deadlines are by the monotonic clock (common/deadline.h); the date is for dates.
 forbid 'a deadline by the date' 'time\(NULL\) *[-+<>]|[<>] *time\(NULL\)|\balarm\(|setitimer\(|CLOCK_REALTIME, (&next|&end|&deadline)' cli/*.c vault/*.c bundle/*.c collector/*.c common/*.[ch] schema/*.c
+# One place forks and reaps.
+forbid 'a child process by hand, not of common/child' '(^|[^_[:alnum:]])(fork|vfork|waitpid|waitid|wait4|posix_spawnp?)\(' analyzer/**/*.c schema/*.c replay/*.c cli/*.c vault/*.c bundle/*.c collector/*.c
 forbid 'exit below main' '\b(exit|abort)\(.*\);' analyzer/**/*.[ch] schema/**/*.[ch] replay/*.[ch] common/*.[ch]
 forbid 'what is known of a crash rests on what is said of it' '#include *"analyzer/(evidence/|detect|report|finding|signature|unknown)' analyzer/{elf,core,code,unwind,repair,facts,assemble,probe}/*.[ch] analyzer/crash*.[ch] analyzer/timeline.[ch] analyzer/chronicle.[ch]
 # A crash is built by the steps of assemble/; everybody else has it const, and nobody has a copy.
