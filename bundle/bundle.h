@@ -8,8 +8,10 @@
  *   report.html
  *   record.db              what was recorded of the process: a store of its own
  *   files/.build-id/xx/…   the programs and libraries by build-id, as GDB's debug-file-directory has them; separate
- * debug files end in ".debug" files/other/N          those without a build-id files/vdso             the kernel's, when
- * the core does not show it core                   with its holes
+ *                          debug files end in ".debug"
+ *   files/other/N          those without a build-id
+ *   files/vdso             the kernel's, when the core does not show it
+ *   core                   with its holes
  *
  * All but the first may be missing. The manifest tells every path of the host that an explanation asked for and what it
  * found there, from which a told elf_host is made: on the other machine no file of that machine is looked at.

@@ -50,11 +50,10 @@ struct error *publish_explain(struct vault *vault, const struct vault_entry *ent
 			      struct verdict *ret_verdict, char **ret_report, size_t *ret_bytes) must_check;
 
 /*
- * Runs the executables of settings->hooks (files of root that nobody else may write; names of letters, digits, '-', '_'
- * and
- * '.') in the order of their names, each as the plain user, in the directory /, for settings->hook_timeout_s at most.
- * Standard input is the report. What a hook prints is logged when it fails. The environment is PATH, LANG=C.UTF-8, and,
- * as far as it is known:
+ * Runs the executables of settings->hooks (files of root that nobody else may write; names of letters, digits, dots,
+ * hyphens and underscores) in the order of their names, each as the plain user, in the directory /, for
+ * settings->hook_timeout_s at most. Standard input is the report. What a hook prints is logged when it fails. The
+ * environment is PATH, LANG=C.UTF-8, and, as far as it is known:
  *
  *   CORELATE_REPORT   path of a copy of report.json, gone after the hooks
  *   CORELATE_ENTRY    the entry's directory (root's); missing where the crash could not be kept

@@ -7,11 +7,13 @@
  * that was unloaded since is in it; data, stacks and code without a file are not.
  *
  * Which file a mapping had is told by the record: path, device, inode. Where the core shows the same mapping, its
- * module is used, known by its build-id. Else the path is opened, and what lies there now is found       the same
- * device and inode, and not changed since it was mapped unverified  the same inode, but another device number (stacked
- * file systems and subvolumes show several), or something about the file other than its contents was changed (its ctime
- * is later) refused     another inode, nothing, or written to since (its mtime is later): no symbols are better than
- * wrong ones
+ * module is used, known by its build-id. Else the path is opened, and what lies there now is
+ *
+ *   found        the same device and inode, and not changed since it was mapped
+ *   unverified   the same inode, but another device number (stacked file systems and subvolumes show several), or
+ *                something about the file other than its contents was changed (its ctime is later)
+ *   refused      another inode, nothing, or written to since (its mtime is later): no symbols are better than wrong
+ *                ones
  */
 #ifndef ANALYZER_CORE_PAST_H
 #define ANALYZER_CORE_PAST_H

@@ -4,8 +4,10 @@
  * once.
  *
  *     crowd exec RECORDER CHILDREN PROGRAM ARGUMENT...  has some children, fills the ring, makes CHILDREN more that end
- * at once, lets the first ones end, then becomes PROGRAM crowd relay PROGRAM ARGUMENT...                   becomes
- * PROGRAM crowd hand-over RECORDER RELAY PROGRAM ARGUMENT...  fills the ring; a child becomes RELAY relay PROGRAM...
+ *                                                       at once, lets the first ones end, then becomes PROGRAM
+ *     crowd relay PROGRAM ARGUMENT...                   becomes PROGRAM
+ *     crowd hand-over RECORDER RELAY PROGRAM ARGUMENT...
+ *                                                       fills the ring; a child becomes RELAY relay PROGRAM...
  *     crowd victim RECORDER                             lets the recorder go on, and reads what it has unmapped
  *     crowd path FILE N                                 N calls, then maps FILE, then twenty more
  *     crowd end THREADS ROUNDS                          ROUNDS children whose THREADS threads end at the same moment

@@ -11,8 +11,8 @@
  *     life fork-parent     the parent maps, unmaps and forks; the child uses the memory
  *     life fork-child      the parent maps and forks; the child unmaps the memory and uses it
  *     life fork-other      the parent maps and forks, and unmaps after that; the child uses the memory, unharmed, and
- * then a wild address life vfork           a vfork child unmaps the memory that it shares with its parent, who uses it
- * then
+ *                          then a wild address
+ *     life vfork           a vfork child unmaps the memory that it shares with its parent, who uses it then
  */
 #include <errno.h>
 #include <pthread.h>
