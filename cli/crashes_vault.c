@@ -155,8 +155,8 @@ void crash_row_take_report(struct vault *vault, struct crash_row *row)
 
 /* ---- its core ---- */
 
-/* Whether a file has changed since the death is told by the core's own time (analyzer/facts/assemble_mapping.c); what
- * was unpacked a moment ago has to be as old as the death. Else every file would seem unchanged. */
+/* Whether a file has changed since the death is told by the core's own time (analyzer/assemble/assemble_mapping.c);
+ * what was unpacked a moment ago has to be as old as the death. Else every file would seem unchanged. */
 static struct error *make_old(int fd, int64_t real_ns)
 {
 	const struct timespec died = {.tv_sec = real_ns / 1000000000, .tv_nsec = real_ns % 1000000000};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * --time-limit and --memory-limit, around the work on one crash. A verb that works on several gives each a process of
- * its own (limits_apart), so that one which runs out does not take the others with it.
+ * its own (cli_limits_apart), so that one which runs out does not take the others with it.
  */
 #ifndef CLI_LIMITS_H
 #define CLI_LIMITS_H

@@ -24,7 +24,7 @@ struct kernel_options {
 	bool stack_at_mmap;  /* stacks of mmap that replaces nothing, too */
 	bool calls;	     /* results of system calls: bpf/result.bpf.h */
 	bool stack_at_malloc; /* and of the heap functions that give back nothing */
-	/* Probed functions, and results that are not where a return leaves them; kernel_attach_site() names them by
+	/* Probed functions, and results that are not where a return leaves them; kernel_attach_sites() names them by
 	 * their index. */
 	const struct event_function *functions;
 	size_t function_count;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The functions to probe, as `corelate record` wrote them: which instructions of which files, and where arguments and
- * results are there. The format is told in analyzer/probe_plan.h. It comes from a program without privilege, so that
- * nothing in it is trusted: not its numbers, not its length.
+ * results are there. The format is told in analyzer/probe/probe_plan.h. It comes from a program without privilege, so
+ * that nothing in it is trusted: not its numbers, not its length.
  */
 #ifndef COLLECTOR_PLAN_H
 #define COLLECTOR_PLAN_H

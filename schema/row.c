@@ -13,7 +13,7 @@ struct text {
 	size_t used;
 };
 
-/* What has no room is cut, which add_text()'s caller finds by text_is_whole(). */
+/* What has no room is cut, which prepare_text() refuses. */
 __attribute__((format(printf, 2, 3))) static void add_text(struct text *text, const char *format, ...)
 {
 	size_t room = sizeof(text->bytes) - text->used;

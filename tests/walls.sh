@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The walls between the rooms (DESIGN: the house), looked for in the sources; and every header compiled alone.
+# The walls between the rooms (CODING_STYLE.md, Walls), looked for in the sources; and every header compiled alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 failed=0

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How hazards are added. Nothing outside analyzer/core_probe*.c includes this. */
+/* How hazards are added. Nothing outside analyzer/probe/probe_safety*.c includes this. */
 #ifndef ANALYZER_PROBE_SAFETY_INTERNAL_H
 #define ANALYZER_PROBE_SAFETY_INTERNAL_H
 

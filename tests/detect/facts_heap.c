@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Facts about the heap: recorded calls of the allocator, its last words, what the core's chunks say. README.md has the
- * lines. The subjects are put together as analyzer/facts/assemble_heap_record.c does it. */
+ * lines. The subjects are put together as analyzer/assemble/assemble_heap_record.c does it. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
