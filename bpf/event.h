@@ -5,7 +5,8 @@
  * Fixed-width fields, explicit padding, no pointers. Every record begins with struct event_header; `type` says which
  * struct follows. Times are CLOCK_BOOTTIME nanoseconds. pid is the thread group id and tid the thread id, both in the
  * initial pid namespace. Addresses are user addresses of the recorded process unless a field says otherwise.
- * Any change here raises EVENT_ABI_VERSION; the store keeps it with each recording.
+ * A change of a record that exists raises EVENT_ABI_VERSION, which the store keeps with each recording; a new record
+ * gets a number that none had before.
  */
 #ifndef BPF_EVENT_H
 #define BPF_EVENT_H

@@ -6,6 +6,10 @@
  * the child (rights, resource limits, a name) is for that function. All ends of pipes but the child's three standard
  * streams close on exec, and the child has none of the parent's. The child starts with what stdio had buffered written
  * out; it must not use the parent's streams. Not for a child that outlives the parent, except by CHILD_GATE.
+ *
+ * A child has no deadline of its own: whoever reads from it or waits for it brings one each time, and decides what
+ * becomes of a child that is late. For the work on a crash, limits_child_ms() and limits_left_ms() (common/limits.h)
+ * say how long that may be.
  */
 #ifndef COMMON_CHILD_H
 #define COMMON_CHILD_H

@@ -29,7 +29,7 @@ struct error *act_plain(struct act act, const struct memory_effect *reach) must_
 struct error *act_protect(struct act act, const struct memory_effect *reach) must_check;
 /* madvise on [start, end), which the call named. In advice.c. */
 struct error *act_advise(struct act act, uint64_t start, uint64_t end) must_check;
-/* In move.c. */
+/* mremap; of one that failed, what it may have done before it did. In move.c. */
 struct error *act_mremap(struct act act, const struct memory_effect *reach) must_check;
 
 #endif

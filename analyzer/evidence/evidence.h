@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What detectors of mappings share: the life that ended at the fault address, evidence in one wording, and the doubts
- * that weigh on any of them. Pure.
+ * What all detectors share: the fault and the thread that died, in one wording, and doubts; and what those of mappings
+ * do: the life that ended at the fault address, its calls, and what weighs on any finding about it. Pure.
  */
 #ifndef ANALYZER_EVIDENCE_H
 #define ANALYZER_EVIDENCE_H
