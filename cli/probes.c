@@ -241,8 +241,8 @@ static void write_probe(const struct listed_probe *probe, const struct judgement
 static struct error *start_corelated(struct child *ret_child)
 {
 	static const char *const places[] = {"/corelated", "/../sbin/corelated"};
-	char *const arguments[] = {(char *)"corelated", (char *)"--list-probes", NULL};
 	char here[PATH_MAX], path[PATH_MAX + 32] = "corelated";
+	char *const arguments[] = {path, (char *)"--list-probes", NULL};
 	ssize_t length = readlink("/proc/self/exe", here, sizeof(here) - 1);
 
 	here[length > 0 ? length : 0] = 0;

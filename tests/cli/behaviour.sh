@@ -162,4 +162,20 @@ printf '#!/usr/bin/env bash\nls /proc/$$/fd >%q\n' "$work/open" >debugger
 chmod 755 debugger
 timeout 20 "$corelate" debug --db story.db --debugger "$work/debugger" ./core <&- >&- 2>&- || true
 [ -s open ] && ! grep -qx '[012]' open || fail "a debugger of which all streams are closed has $(tr '\n' ' ' <open)"
+# Probes are listed by the recorder that lies beside the program, whatever the PATH has.
+if is_root; then
+	mkdir beside elsewhere
+	cp "$corelate" beside/corelate
+	for place in beside elsewhere; do
+		printf '#!/bin/sh\necho %s "$@" >%q\n' "$place" "$work/lister" >"$place/corelated"
+		chmod 755 "$place/corelated"
+	done
+	checks=$((checks + 1))
+	status=0
+	PATH="$work/elsewhere:$PATH" timeout 20 beside/corelate probes >out 2>err || status=$?
+	[ "$status" -eq 0 ] && grep -qx 'beside --list-probes' lister || {
+		fail "corelate probes: status $status, and the probes were listed by: $(cat lister 2>&1)"
+		show err
+	}
+fi
 finish
