@@ -75,7 +75,7 @@ const struct assemble_step assemble_steps[] = {
 	 PART(MAPPING), 0, assemble_mapping},
 	{"ended-pages", PART(CORE) | PART(RECORD) | PART(FAULT) | PART(BIOGRAPHY), PART(ENDED_PAGES), 0,
 	 assemble_ended_pages},
-	{"places", TELLS_PLACE | PART(FAULT), PART(PLACES), 0, assemble_places},
+	{"places", TELLS_PLACE | PART(RECORD) | PART(FAULT), PART(PLACES), 0, assemble_places},
 	{"unloaded", PART(CORE) | PART(RECORD) | PART(FAULT) | PART(BIOGRAPHY) | PART(PLACES), PART(UNLOADED), 0,
 	 assemble_unloaded},
 	{"file-losses", PART(RECORD) | PART(SIGNAL) | PART(FAULT) | PART(BIOGRAPHY), PART(FILE_LOSSES), 0,
