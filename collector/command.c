@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct identity {
@@ -105,5 +106,8 @@ void command_abandon(struct child *command)
 	if (command->pid <= 0)
 		return;
 	child_close(command, CHILD_GATE);
-	child_wait(command);
+	/* One that was released may run on for long: a signal to us ends the wait, and leaves it alone. */
+	if (waitpid(command->pid, NULL, 0) < 0)
+		child_abandon(command);
+	command->pid = 0;
 }
