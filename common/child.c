@@ -69,6 +69,17 @@ static int fd_compare(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
+/* One by one where the kernel has no close_range(2), or a container's filter of calls does not know it. */
+static void close_from_to(unsigned first, unsigned last)
+{
+	long most = sysconf(_SC_OPEN_MAX);
+
+	if (close_range(first, last, 0) == 0)
+		return;
+	for (unsigned fd = first; fd <= last && (long)fd < (most < 0 ? 1 << 20 : most); fd++)
+		close((int)fd);
+}
+
 /* The ranges between those that stay. */
 static bool close_others(const struct child_task *task, const int ends[CHILD_STREAMS])
 {
@@ -85,10 +96,11 @@ static bool close_others(const struct child_task *task, const int ends[CHILD_STR
 		if (kept[i] < (int)next)
 			continue;
 		if ((unsigned)kept[i] > next)
-			close_range(next, (unsigned)kept[i] - 1, 0);
+			close_from_to(next, (unsigned)kept[i] - 1);
 		next = (unsigned)kept[i] + 1;
 	}
-	return close_range(next, ~0u, 0) == 0;
+	close_from_to(next, ~0u);
+	return true;
 }
 
 static bool arrange_streams(const struct child_task *task, struct ends *ends)

@@ -7,15 +7,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/array.h"
 #include "common/child.h"
 #include "common/cleanup.h"
 
@@ -407,6 +412,46 @@ static int echo_byte(void *context, const int ends[CHILD_STREAMS])
 	return read(ends[CHILD_GATE], &byte, 1) == 0 ? 0 : 2;
 }
 
+static bool refuse_close_range(void)
+{
+	struct sock_filter instructions[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = array_size(instructions), .filter = instructions};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+
+static int start_without_close_range(void *context, const int ends[CHILD_STREAMS])
+{
+	struct child_task task = {
+		.work = count_there, .context = context, .closes_others = true, .kept = context, .kept_count = 1};
+	cleanup_child struct child child = CHILD_NONE;
+
+	(void)ends;
+	if (!refuse_close_range())
+		return 0;
+	return child_start(&task, &child) ? 1 : child_wait(&child).exit_code;
+}
+
+/* As under Linux before 5.9, and in containers that were made before it. */
+static void test_closes_others_one_by_one(void **state)
+{
+	cleanup_fd int other = open("/dev/null", O_RDONLY | O_CLOEXEC), kept = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct child_task task = {.work = start_without_close_range, .context = &kept};
+	cleanup_child struct child child = CHILD_NONE;
+
+	(void)state;
+	assert_true(other > 2 && kept > other);
+	assert_null(child_start(&task, &child));
+	/* ".", "..", three streams, the kept one, and the directory itself. */
+	assert_int_equal(child_wait(&child).exit_code, 2 + 3 + 1 + 1);
+}
+
 /* The caller has closed all three: pipes would get their numbers. */
 static void test_closed_streams(void **state)
 {
@@ -601,6 +646,7 @@ int main(void)
 		cmocka_unit_test(test_session),
 		cmocka_unit_test(test_few_words),
 		cmocka_unit_test(test_closes_others),
+		cmocka_unit_test(test_closes_others_one_by_one),
 		cmocka_unit_test(test_closed_streams),
 		cmocka_unit_test(test_signals_inherited),
 		cmocka_unit_test(test_interruptions),
