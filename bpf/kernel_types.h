@@ -295,7 +295,6 @@ struct kern_ipc_perm {
 struct shmid_kernel {
 	struct kern_ipc_perm shm_perm;
 	struct file *shm_file;
-	unsigned long shm_segsz;
 };
 
 /* include/linux/signal_types.h, include/uapi/asm-generic/siginfo.h */

@@ -116,9 +116,10 @@ static __always_inline struct shmid_kernel *segment_find(struct task_struct *tas
 	return segment;
 }
 
+/* What shmat maps: its file's size, which is of whole huge pages where those are asked for (ipc/shm.c, newseg). */
 static __always_inline u64 segment_bytes(struct shmid_kernel *segment)
 {
-	return segment ? (BPF_CORE_READ(segment, shm_segsz) + PAGE_MASK) & ~PAGE_MASK : 0;
+	return segment ? ((u64)BPF_CORE_READ(segment, shm_file, f_inode, i_size) + PAGE_MASK) & ~PAGE_MASK : 0;
 }
 
 /* The size of the segment that begins there, not of the mapping: pieces of it may have been unmapped or replaced. 0
