@@ -69,19 +69,13 @@ static void write_sum(const struct audit *audit, const struct audit_sums *sums)
 	       sums->processes == 1 ? "process" : "processes");
 }
 
-/* Takes the findings. */
-static struct error *write_json(struct audit *audit, const struct audit_sums *sums)
+static struct error *write_json(const struct audit *audit, const struct audit_sums *sums)
 {
-	json_t *findings = audit->findings;
-
-	audit->findings = NULL;
-	if (audit->no_memory) {
-		json_decref(findings);
+	if (audit->no_memory)
 		return &error_no_memory;
-	}
 	return cli_json_write(audit->options,
-			      json_pack("{s:o, s:I, s:I, s:I}", "findings", findings, "count", (json_int_t)audit->all,
-					"recordings", (json_int_t)sums->recordings, "processes",
+			      json_pack("{s:O, s:I, s:I, s:I}", "findings", audit->findings, "count",
+					(json_int_t)audit->all, "recordings", (json_int_t)sums->recordings, "processes",
 					(json_int_t)sums->processes));
 }
 

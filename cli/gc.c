@@ -127,22 +127,16 @@ static json_t *database_json(const struct vault_settings *settings, const struct
 			 "recorder_runs", pruned->recorder_runs, "compacted", pruned->compacted);
 }
 
-/* Takes the rows. */
-static struct error *write_json(struct collection *collection, const struct vault_settings *settings,
+static struct error *write_json(const struct collection *collection, const struct vault_settings *settings,
 				const struct vault_pruned_sum *sum, const struct store_pruned *pruned)
 {
-	json_t *rows = collection->removed;
-
-	collection->removed = NULL;
-	if (collection->no_memory) {
-		json_decref(rows);
+	if (collection->no_memory)
 		return &error_no_memory;
-	}
 	return cli_json_write(collection->options,
-			      json_pack("{s:o, s:I, s:I, s:I, s:b, s:o}", "removed", rows, "removed_bytes",
-					(json_int_t)sum->removed_bytes, "kept", (json_int_t)sum->kept, "kept_bytes",
-					(json_int_t)sum->kept_bytes, "dry_run", collection->options->dry_run,
-					"database", database_json(settings, pruned)));
+			      json_pack("{s:O, s:I, s:I, s:I, s:b, s:o}", "removed", collection->removed,
+					"removed_bytes", (json_int_t)sum->removed_bytes, "kept", (json_int_t)sum->kept,
+					"kept_bytes", (json_int_t)sum->kept_bytes, "dry_run",
+					collection->options->dry_run, "database", database_json(settings, pruned)));
 }
 
 static struct error *collect(struct collection *collection, const struct vault_settings *settings,
