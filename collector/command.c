@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct identity {
@@ -107,7 +106,5 @@ void command_abandon(struct child *command)
 		return;
 	child_close(command, CHILD_GATE);
 	/* One that was released may run on for long: a signal to us ends the wait, and leaves it alone. */
-	if (waitpid(command->pid, NULL, 0) < 0)
-		child_abandon(command);
-	command->pid = 0;
+	child_wait_or_signal(command);
 }

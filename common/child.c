@@ -288,6 +288,12 @@ struct child_status child_wait(struct child *child)
 	return status;
 }
 
+void child_wait_or_signal(struct child *child)
+{
+	waitpid(child->pid, NULL, 0);
+	child->pid = 0;
+}
+
 bool child_has_ended(struct child *child, struct child_status *ret_status)
 {
 	return reap(child, WNOHANG, ret_status);

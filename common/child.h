@@ -89,6 +89,8 @@ void child_close(struct child *child, enum child_stream stream);
  * before nobody can tell. */
 struct child_status child_wait(struct child *child);
 struct child_status child_kill(struct child *child);
+/* Waits until it has ended or a signal has come, and has done with it: one that runs on is left to init(1). */
+void child_wait_or_signal(struct child *child);
 /* The same when it has ended already, else false. */
 bool child_has_ended(struct child *child, struct child_status *ret_status);
 /* The same, but false when the deadline is over before: then it is still there. */
