@@ -146,7 +146,7 @@ static __always_inline void call_fill(struct event_call *record, const struct pe
 static __noinline int call_emit_heap(const struct pending_call *call, u64 exit_ns, u64 result)
 {
 	if (call->stack.state) {
-		struct call_record_with_stack *record = event_reserve(EVENT_CALL, sizeof(*record));
+		struct call_record_with_stack *record = event_reserve_call(EVENT_CALL, sizeof(*record), call->enter_ns);
 
 		if (!record)
 			return 0;
@@ -155,7 +155,7 @@ static __noinline int call_emit_heap(const struct pending_call *call, u64 exit_n
 		record->stack = call->stack;
 		event_submit(record);
 	} else {
-		struct event_call *record = event_reserve(EVENT_CALL, sizeof(*record));
+		struct event_call *record = event_reserve_call(EVENT_CALL, sizeof(*record), call->enter_ns);
 
 		if (!record)
 			return 0;
@@ -168,7 +168,7 @@ static __noinline int call_emit_heap(const struct pending_call *call, u64 exit_n
 
 static __noinline int call_emit_long(const struct pending_call *call, u64 exit_ns, u64 result)
 {
-	struct long_call_record_with_stack *record = event_reserve(EVENT_CALL, sizeof(*record));
+	struct long_call_record_with_stack *record = event_reserve_call(EVENT_CALL, sizeof(*record), call->enter_ns);
 
 	if (!record)
 		return 0;

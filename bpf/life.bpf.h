@@ -225,7 +225,7 @@ static __always_inline void exit_tell(struct task_struct *task, u64 start_ns)
 	event_begin(&owed.header, EVENT_EXIT, sizeof(owed));
 	exit_fill(&owed, task, start_ns);
 	if (bpf_map_update_elem(&owed_exits, &key, &owed, BPF_ANY))
-		event_count_loss(counters_here());
+		event_count_loss(counters_here(), 0);
 	else
 		__sync_fetch_and_add(&owed_exit_count, 1);
 }

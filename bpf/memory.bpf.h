@@ -190,15 +190,15 @@ struct event_syscall_with_stack {
 	struct event_stack stack;
 };
 
-static __always_inline struct event_syscall *syscall_reserve(u32 number, s64 result, struct pt_regs *regs)
+static __always_inline struct event_syscall *syscall_reserve(u32 number, u64 enter_ns, s64 result, struct pt_regs *regs)
 {
 	struct event_syscall_with_stack *record;
 	struct event_stack stack = {};
 
 	if (!wants_stack(number, result, regs))
-		return event_reserve(EVENT_SYSCALL, sizeof(struct event_syscall));
+		return event_reserve_call(EVENT_SYSCALL, sizeof(struct event_syscall), enter_ns);
 	stack_take(ARCH_SP(regs), &stack);
-	record = event_reserve(EVENT_SYSCALL, sizeof(*record));
+	record = event_reserve_call(EVENT_SYSCALL, sizeof(*record), enter_ns);
 	if (!record)
 		return NULL;
 	ARCH_COPY_KEPT_REGISTERS(stack.registers, regs);
@@ -211,12 +211,13 @@ static __always_inline struct event_syscall *syscall_record(struct trace_event_r
 							    struct task_struct *task, struct thread_state *state)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	struct event_syscall *record = syscall_reserve(ctx->id, ctx->ret, regs);
+	/* A call that was under way when recording began has no entry: 0 says so. */
+	u64 enter_ns = state->number == (u32)ctx->id ? state->enter_ns : 0;
+	struct event_syscall *record = syscall_reserve(ctx->id, enter_ns, ctx->ret, regs);
 
 	if (!record)
 		return NULL;
-	/* A call that was under way when recording began has no entry: 0 says so. */
-	record->enter_ns = state->number == (u32)ctx->id ? state->enter_ns : 0;
+	record->enter_ns = enter_ns;
 	record->result = ctx->ret;
 	record->ip = ARCH_IP(regs);
 	record->sp = ARCH_SP(regs);
@@ -340,14 +341,15 @@ int prctl_exit(struct trace_event_raw_sys_exit *ctx)
 	struct thread_state *state = recorded_thread(task);
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	struct event_prctl *record;
-	u64 text;
+	u64 enter_ns, text;
 
 	if (!state)
 		return 0;
-	record = event_reserve(EVENT_PRCTL, sizeof(*record));
+	enter_ns = state->number == (u32)ctx->id ? state->enter_ns : 0;
+	record = event_reserve_call(EVENT_PRCTL, sizeof(*record), enter_ns);
 	if (!record)
 		return 0;
-	record->enter_ns = state->number == (u32)ctx->id ? state->enter_ns : 0;
+	record->enter_ns = enter_ns;
 	record->result = ctx->ret;
 	record->ip = ARCH_IP(regs);
 	record->sp = ARCH_SP(regs);

@@ -76,7 +76,7 @@ int any_exit(struct bpf_raw_tracepoint_args *ctx)
 	state = recorded_thread(bpf_get_current_task_btf());
 	if (!state)
 		return 0;
-	record = event_reserve(EVENT_RESULT, sizeof(*record));
+	record = event_reserve_call(EVENT_RESULT, sizeof(*record), state->any_enter_ns);
 	if (!record)
 		return 0;
 	record->enter_ns = state->any_enter_ns;

@@ -148,10 +148,12 @@ static __always_inline struct event_counters *counters_here(void)
 	return &counters[bpf_get_smp_processor_id() & (COUNTER_SLOTS - 1)].counters;
 }
 
-static __always_inline void count_loss_of(u32 pid)
+/* What is lost acted since `since_ns`, when it is a call; 0: it has no duration, or nobody knows. */
+static __always_inline void count_loss_of(u32 pid, u64 since_ns)
 {
 	u64 now = bpf_ktime_get_boot_ns();
-	struct event_loss fresh = {.count = 1, .first_ns = now, .last_ns = now};
+	u64 first = since_ns && since_ns < now ? since_ns : now;
+	struct event_loss fresh = {.count = 1, .first_ns = first, .last_ns = now};
 	struct event_loss *loss = bpf_map_lookup_elem(&losses, &pid);
 
 	if (!loss) {
@@ -162,6 +164,8 @@ static __always_inline void count_loss_of(u32 pid)
 	if (!loss)
 		return; /* the recorder sees that the sum is short and calls it anyone's */
 	__sync_fetch_and_add(&loss->count, 1);
+	if (first < loss->first_ns)
+		loss->first_ns = first;
 	loss->last_ns = now;
 }
 
@@ -177,14 +181,15 @@ static __always_inline void event_begin(struct event_header *header, u32 type, u
 	header->tid = (u32)id;
 }
 
-static __always_inline void event_count_loss(struct event_counters *here)
+static __always_inline void event_count_loss(struct event_counters *here, u64 since_ns)
 {
 	__sync_fetch_and_add(&here->lost, 1);
-	count_loss_of(bpf_get_current_pid_tgid() >> 32);
+	count_loss_of(bpf_get_current_pid_tgid() >> 32, since_ns);
 }
 
-/* Room for one record, its header filled in for the current thread; NULL and the books kept when the ring is full. */
-static __always_inline void *event_reserve(u32 type, const u64 size)
+/* Room for one record, its header filled in for the current thread; NULL and the books kept when the ring is full. Of a
+ * call that was entered at `since_ns`: the loss begins there, since the call acted before its record was to be made. */
+static __always_inline void *event_reserve_call(u32 type, const u64 size, u64 since_ns)
 {
 	struct event_counters *here = counters_here();
 	struct event_header *header;
@@ -192,11 +197,16 @@ static __always_inline void *event_reserve(u32 type, const u64 size)
 	__sync_fetch_and_add(&here->emitted, 1);
 	header = bpf_ringbuf_reserve(&ring, size, 0);
 	if (!header) {
-		event_count_loss(here);
+		event_count_loss(here, since_ns);
 		return NULL;
 	}
 	event_begin(header, type, size);
 	return header;
+}
+
+static __always_inline void *event_reserve(u32 type, const u64 size)
+{
+	return event_reserve_call(type, size, 0);
 }
 
 /* The same for what is told once (see event_is_bulk). The loss is not in the books yet. */
@@ -222,7 +232,7 @@ static __always_inline void *event_reserve_kept(u32 type, const u64 size)
 	void *record = event_try_kept(type, size);
 
 	if (!record)
-		event_count_loss(counters_here());
+		event_count_loss(counters_here(), 0);
 	return record;
 }
 
@@ -230,7 +240,7 @@ static __always_inline void *event_reserve_kept(u32 type, const u64 size)
 static __always_inline void event_count_state_loss(void)
 {
 	__sync_fetch_and_add(&counters_here()->state_lost, 1);
-	count_loss_of(bpf_get_current_pid_tgid() >> 32);
+	count_loss_of(bpf_get_current_pid_tgid() >> 32, 0);
 }
 
 /* The recorder polls: a wake-up a record would cost the recorded program more than the record itself. But it polls

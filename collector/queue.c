@@ -126,24 +126,28 @@ static bool queue_copy(struct queue *queue, const void *record, size_t size, boo
 	return true;
 }
 
-static bool queue_push_or_count(struct queue *queue, const void *record, size_t size, uint64_t time_ns, bool keep)
+/* Records of several CPUs come in no order. */
+static bool queue_push_or_count(struct queue *queue, const void *record, size_t size, uint64_t from_ns, uint64_t to_ns,
+				bool keep)
 {
 	if (queue_copy(queue, record, size, keep))
 		return true;
-	if (!queue->lost++)
-		queue->lost_from_ns = time_ns;
-	queue->lost_to_ns = time_ns;
+	if (!queue->lost || from_ns < queue->lost_from_ns)
+		queue->lost_from_ns = from_ns;
+	if (!queue->lost || to_ns > queue->lost_to_ns)
+		queue->lost_to_ns = to_ns;
+	queue->lost++;
 	return false;
 }
 
-bool queue_push(struct queue *queue, const void *record, size_t size, uint64_t time_ns)
+bool queue_push(struct queue *queue, const void *record, size_t size, uint64_t from_ns, uint64_t to_ns)
 {
-	return queue_push_or_count(queue, record, size, time_ns, false);
+	return queue_push_or_count(queue, record, size, from_ns, to_ns, false);
 }
 
 bool queue_push_kept(struct queue *queue, const void *record, size_t size, uint64_t time_ns)
 {
-	return queue_push_or_count(queue, record, size, time_ns, true);
+	return queue_push_or_count(queue, record, size, time_ns, time_ns, true);
 }
 
 bool queue_push_optional(struct queue *queue, const void *record, size_t size)

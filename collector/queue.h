@@ -23,7 +23,7 @@ struct queue_chunk {
 	uint64_t complete_until_ns; /* with this chunk, everything emitted before that moment is in the queue; 0: not
 				       known */
 	uint64_t lost;		    /* records dropped just before this chunk because the queue was full */
-	uint64_t lost_from_ns;	    /* time of the first and last of them */
+	uint64_t lost_from_ns;	    /* lowest and highest time of them */
 	uint64_t lost_to_ns;
 	uint8_t bytes[];
 };
@@ -33,8 +33,9 @@ struct queue;
 struct error *queue_create(size_t limit_bytes, struct queue **ret_queue) must_check;
 void queue_destroy(struct queue *queue);
 
-/* Producer: copies one record; false (and the loss is remembered for the next chunk) when the limit is reached. */
-bool queue_push(struct queue *queue, const void *record, size_t size, uint64_t time_ns);
+/* Producer: copies one record; false (and the loss is remembered for the next chunk) when the limit is reached. What it
+ * tells of happened from `from_ns` to `to_ns`. */
+bool queue_push(struct queue *queue, const void *record, size_t size, uint64_t from_ns, uint64_t to_ns);
 
 /* The same for a record whose loss need not be told. */
 bool queue_push_optional(struct queue *queue, const void *record, size_t size);

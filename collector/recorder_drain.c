@@ -10,6 +10,30 @@ struct drain_pass {
 	size_t bytes;
 };
 
+/* When what the record tells of began: of a call, its entry. */
+static uint64_t began_ns(const struct event_header *record)
+{
+	uint64_t enter_ns = 0;
+
+	switch (record->type) {
+	case EVENT_SYSCALL:
+		enter_ns = ((const struct event_syscall *)record)->enter_ns;
+		break;
+	case EVENT_RESULT:
+		enter_ns = ((const struct event_result *)record)->enter_ns;
+		break;
+	case EVENT_PRCTL:
+		enter_ns = ((const struct event_prctl *)record)->enter_ns;
+		break;
+	case EVENT_CALL:
+		enter_ns = ((const struct event_call *)record)->enter_ns;
+		break;
+	default:
+		break;
+	}
+	return enter_ns && enter_ns < record->time_ns ? enter_ns : record->time_ns;
+}
+
 static bool drain_record(void *context, const struct event_header *record)
 {
 	struct drain_pass *pass = context;
@@ -19,7 +43,7 @@ static bool drain_record(void *context, const struct event_header *record)
 	if (record->type == EVENT_STACK_SLICE)
 		queue_push_optional(pass->queue, record, record->size);
 	else if (event_is_bulk(record->type))
-		queue_push(pass->queue, record, record->size, record->time_ns);
+		queue_push(pass->queue, record, record->size, began_ns(record), record->time_ns);
 	else
 		queue_push_kept(pass->queue, record, record->size, record->time_ns);
 	pass->bytes += record->size;

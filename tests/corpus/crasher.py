@@ -37,6 +37,8 @@ class Launcher:
             stdout=subprocess.PIPE,
             text=True,
         )
+        if self.process.stdout.readline() != "ready\n":
+            raise CrashError("the launcher did not start")
         self.lock = threading.Lock()
         self.waiting = {}
         self.orders = 0

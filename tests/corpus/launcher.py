@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Runs programs, several at a time, and tells how each ended. A process of its own, so that a recorder can be told to record its
-descendants. Reads one JSON object a line (order, program, arguments, environment, directory, seconds, pause), answers with one a
-line when it has ended (order, pid, status; status is null where it was ended because its time was over)."""
+descendants. Says "ready". Then it reads one JSON object a line (order, program, arguments, environment, directory, seconds,
+pause), answers with one a line when it has ended (order, pid, status; status is null where it was ended because its time was over)."""
 import json
 import os
 import resource
@@ -58,6 +58,8 @@ def answer(order):
     os.write(1, (json.dumps(run(order)) + "\n").encode())
 
 
+# A recorder of the heap looks for the allocator in its mappings, which are made by now.
+os.write(1, b"ready\n")
 for line in sys.stdin:
     order = json.loads(line)
     if order["pause"]:

@@ -57,7 +57,7 @@ class Run:
             [sys.executable, os.path.join(HERE, "check.py"), self.corelate, database or self.database, self.log, "--json"]
             + ([] if self.options[0] == "--queue" or self.options[1] != "64M" else ["--no-gaps"]),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
-        if done.returncode not in (0, 1):
+        if done.returncode not in (0, 1) or not done.stdout:
             raise SystemExit("run %d: the checker failed: %s" % (self.number, done.stderr))
         return json.loads(done.stdout), done.stderr
 
