@@ -46,8 +46,8 @@ class Check:
         self.spaces, self.calls, self.unlogged = truth.read_log(log)
         truth.histories(self.spaces)
         self.found, self.counts = [], dict.fromkeys(
-            ("calls", "rows", "missing", "lives", "open", "unknown protection", "excused by gaps", "unchecked pages", "pages",
-             "pages under gaps"), 0)
+            ("calls", "rows", "missing", "lives", "open", "unknown protection", "excused by gaps", "unchecked pages", "unsure pages",
+             "pages", "pages under gaps"), 0)
         self.space_of_row = {}  # truth's number of each space of the record
         self.row_space = {}  # and the other way
 
@@ -229,10 +229,15 @@ class Check:
             recorded = self.row_space.get(number)
             for page in sorted(pages):
                 acts = truth.acts_of(self.spaces, space, page)
+                unsure = any(page in one.unsure for one in (space, *truth.lineage(self.spaces, space)))
                 try:
-                    possible = truth.lives_of(acts)
+                    possible = None if unsure else truth.lives_of(acts)
                 except truth.TooMany:
                     self.counts["unchecked pages"] += 1
+                    unsure = True
+                if unsure:
+                    self.counts["unsure pages"] += 1
+                    lives.pop((recorded, page), None)
                     continue
                 if possible is None:
                     raise truth.Wrong("space %d, page %#x: no order explains what happened" % (number, page))
@@ -261,8 +266,6 @@ class Check:
 
     def check_page(self, space, page, acts, possible, lives, gaps):
         recorded, told = self.row_space[space.number], set()
-        if page in space.unsure:
-            return
         where = "space %d (process %d), page %#x" % (recorded, space.pid, page)
         for made, gone, protection, _, is_open in lives:
             made_call, gone_call = self.call_of_row.get(made), self.call_of_row.get(gone)
@@ -301,9 +304,16 @@ class Check:
 
     # ---- v_mapping ----
 
+    @staticmethod
+    def made_by(call):
+        """The pages that it may have made."""
+        if call.number == truth.SHMAT:
+            return truth.pages_of(call.result, truth.SHM_PAGES * truth.PAGE)
+        return truth.pages_of(call.result, call.args[2 if call.number == truth.MREMAP else 1] if call.number != truth.BRK else 0)
+
     def check_views(self):
-        """It ends a mapping with the first of its pages."""
-        ends, makers = {}, {}
+        """It ends a mapping with the first of its pages, so that all of them must have been checked."""
+        ends = {}
         for (number, page), possible in self.truths.items():
             for made, gone, _ in possible:
                 ends.setdefault((number, made), set()).add(gone)
@@ -312,6 +322,8 @@ class Check:
             if not call or is_open or (call.space, call.index) not in ends or end and not end.after:
                 continue
             if (end.index if end else None) in ends[call.space, call.index]:
+                continue
+            if not all((call.space, page) in self.truths for page in self.made_by(call)):
                 continue
             space = self.spaces[call.space]
             if not self.under_gap(self.gaps_of(space), self.since(call),

@@ -27,7 +27,7 @@ SETTINGS = (
     ("queue 1M", ["--queue", "1M"], 300, 0.3),
     ("ring 128K", ["--ring", "128K"], 160, 0),
 )
-COLUMNS = ("run", "setting", "seed", "calls", "events", "lost", "gaps", "lives", "open", "under gaps", "contradictions", "audit")
+COLUMNS = ("run", "setting", "seed", "calls", "events", "lost", "gaps", "lives", "open", "unsure", "under gaps", "contradictions", "audit")
 
 
 class Run:
@@ -144,7 +144,7 @@ def find_damages(run, damages):
 # ---- the table ----
 
 def show(file, cells):
-    print("".join("%-11s" % cell if i == 1 else "%15s" % cell if i == 10 else "%11s" % cell for i, cell in enumerate(cells)),
+    print("".join("%-11s" % cell if i == 1 else "%15s" % cell if i == 11 else "%11s" % cell for i, cell in enumerate(cells)),
           file=file, flush=True)
 
 
@@ -170,7 +170,7 @@ def main():
         summary, found = run.check()
         audit = run.audit()
         show(options.table, (number, run.setting, run.seed, summary["calls"], summary["events"], summary["lost"], summary["gaps"],
-                             summary["lives"], summary["open"], share(summary["pages under gaps"], summary["pages"]),
+                             summary["lives"], summary["open"], summary["unsure pages"], share(summary["pages under gaps"], summary["pages"]),
                              summary["contradictions"], len(audit)))
         bad = bool(summary["contradictions"] or audit or summary["unchecked pages"])
         if bad:
@@ -191,7 +191,7 @@ def main():
     show(options.table, ("runs", "setting", "", *COLUMNS[3:]))
     for setting, sums in totals.items():
         show(options.table, (sums["runs"], setting, "", sums["calls"], sums["events"], sums["lost"], sums["gaps"], sums["lives"],
-                             sums["open"], share(sums["pages under gaps"], sums["pages"]), sums["contradictions"], sums["audit"]))
+                             sums["open"], sums["unsure pages"], share(sums["pages under gaps"], sums["pages"]), sums["contradictions"], sums["audit"]))
     for name in missed:
         print("damage that nobody noticed: %s" % name, file=sys.stderr)
     if {"lost", "whole"} - damaged and options.runs >= 2:

@@ -66,7 +66,7 @@ class Space:
         self.parent, self.parent_pid, self.brk, self.inode, self.segment, self.read_fd = note[8:14]
         self.calls, self.looks, self.users = [], [], [(note[1], note[5])]
         self.acts = {}  # page address: [Act]
-        self.unsure = set()  # pages of calls that had not returned when their thread went down
+        self.unsure = set()  # pages of calls that had not returned when their thread went down, or stopped somewhere
         self.ranges = ((PLAYGROUND, PLAYGROUND_END), (self.brk, self.brk + BRK_PAGES * PAGE))
 
     def is_shared_page(self, page):
@@ -218,8 +218,12 @@ class Model:
                     raise Wrong("no hole was expected at %#x: %s" % (page, call))
                 break
             writable = standing[1].writable
-            if writable is None: # a segment that a fork has inherited
-                writable = call.result != -13
+            if writable is None: # what a fork has inherited
+                if call.result == -13 and protection & WRITE:
+                    # Which of those pages refused is not known, nor how far the call came.
+                    self.space.unsure.update(pages_of(page, start + length - page))
+                    break
+                writable = True
             if protection & WRITE and not writable:
                 if call.result != -13:
                     raise Wrong("a refusal was expected at %#x: %s" % (page, call))
@@ -316,6 +320,10 @@ class Model:
             if begins:
                 if found:
                     self.state[page] = found
+            elif page in self.space.unsure:
+                self.state.pop(page, None)
+                if found:
+                    self.state[page] = found
             elif not self.space.is_shared_page(page) and not fits(known, found):
                 if is_whole or not call or not call.failed or call.number not in (MMAP, MREMAP):
                     raise Wrong("space %d, page %#x: %s is there at %d, not %s, after %s" % (
@@ -331,7 +339,8 @@ class Model:
         if inode == 0:
             return Content("anon", 0, True)
         if inode == self.space.inode:
-            return Content("file", offset, offset // PAGE // 16 not in self.read_only)
+            is_known = self.space.origin != BY_FORK and offset // PAGE // 16 not in self.read_only
+            return Content("file", offset, True if is_known else None)
         return Content("shm", offset, None) if inode == self.space.segment else Content("zero", offset, True)
 
 
