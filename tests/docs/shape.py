@@ -14,6 +14,7 @@ PROGRAMS = "/usr/bin"  # and that of the programs
 SHELL_SAYS = re.compile(r"^(?:/\S+|bash|environment): line \d+:\s+\d+ (.*\S)\s{2,}.*$|^(?:\S+): line \d+: ")
 RULES = (
     (re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b"), "DAY"),
+    (re.compile(r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b(?= +[0-9])"), "MONTH"),
     (re.compile(r"\b[0-9]+\.[0-9]+(?![0-9])"), "N"),
     (re.compile(r"\b(?:0x)?(?=[0-9a-f]*[0-9])[0-9a-f]{8,}\b"), "N"),
     (re.compile(r"\b0x[0-9a-fA-F]+\b"), "N"),
