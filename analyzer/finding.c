@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/link.h"
 #include "common/vector.h"
 
 /* One row a class. A specific class says more than a general one that the same facts also fit. */
@@ -68,13 +69,37 @@ const char *finding_confidence_name(enum finding_confidence confidence)
 
 const char *evidence_kind_name(enum evidence_kind kind)
 {
-	static const char *const names[] = {"event", "signal", "memory", "frame", "heap"};
+	static const char *const names[] = {"event",	"signal",   "memory",	"frame", "heap", "register",
+					    "mapping", "coverage", "instance", "file",	"note"};
 
 	return names[kind];
 }
 
+const char *culprit_kind_name(enum culprit_kind kind)
+{
+	static const char *const names[] = {"none", "code", "process", "probe", "limit"};
+
+	return names[kind];
+}
+
+static void culprit_deinit(struct culprit *culprit)
+{
+	free(culprit->name);
+	free(culprit->module);
+	free(culprit->function);
+	free(culprit->file);
+	free(culprit->comm);
+}
+
 static void finding_deinit(struct finding *finding)
 {
+	for (size_t i = 0; i < finding->link_count; i++)
+		link_deinit(&finding->links[i]);
+	free(finding->links);
+	culprit_deinit(&finding->culprit);
+	culprit_deinit(&finding->suspect);
+	free(finding->lost_at);
+	free(finding->would_show);
 	free(finding->summary);
 	for (size_t i = 0; i < finding->evidence_count; i++)
 		free(finding->evidence[i].text);
@@ -94,6 +119,7 @@ void finding_list_deinit(struct finding_list *list)
 	for (size_t i = 0; i < list->count; i++)
 		finding_deinit(&list->findings[i]);
 	free(list->findings);
+	free(list->end.text);
 	*list = (struct finding_list){0};
 }
 
@@ -176,11 +202,41 @@ struct error *finding_add_evidence(struct finding *finding, enum evidence_kind k
 	if (array_resize(finding->evidence, finding->evidence_count + 1))
 		return &error_no_memory;
 	evidence = &finding->evidence[finding->evidence_count];
-	*evidence = (struct evidence){.kind = kind, .id = id, .address = address};
+	*evidence = (struct evidence){
+		.kind = kind,
+		.id = id,
+		.address = address,
+		.link = finding->in_background || !finding->link_count ? LINK_NONE : finding->link_count - 1,
+	};
 	err = WITH_ARGUMENTS(set_text(&evidence->text, format, args));
 	if (!err)
 		finding->evidence_count++;
 	return err;
+}
+
+bool finding_class_is_end(enum finding_class class)
+{
+	switch (class) {
+	case FINDING_UNKNOWN:
+	case FINDING_HEAP_CORRUPTION:
+	case FINDING_NULL_CALL:
+	case FINDING_WILD_JUMP:
+	case FINDING_NX_EXECUTION:
+	case FINDING_NULL_DEREFERENCE:
+	case FINDING_NON_CANONICAL_POINTER:
+	case FINDING_WILD_POINTER:
+	case FINDING_DIVIDE_BY_ZERO:
+	case FINDING_ILLEGAL_INSTRUCTION:
+	case FINDING_SNAPSHOT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+const struct finding *finding_cause(const struct finding_list *list)
+{
+	return list->count && !finding_class_is_end(list->findings[0].class) ? &list->findings[0] : NULL;
 }
 
 /* Classes that say what was wrong with an address, not how it came to be so. That much is easily proven; a cause that
@@ -234,6 +290,10 @@ static int compare_findings(const void *a, const void *b)
 
 void finding_rank(struct finding_list *list)
 {
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->findings[i].link_count)
+			list->findings[i].confidence = link_chain_confidence(&list->findings[i]);
+	}
 	if (list->count)
 		qsort(list->findings, list->count, sizeof(*list->findings), compare_findings);
 }

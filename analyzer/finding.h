@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a detector says: a class, how sure it is, a sentence, and on what it stands. Findings are data; who prints them
- * and in which order is not decided here.
+ * What an end or a cause says: a class, how sure it is, a sentence, and what it rests on. A cause is a chain of links
+ * (link.h) back to an act; an end has none. Findings are data; who prints them is not decided here.
  */
 #ifndef ANALYZER_FINDING_H
 #define ANALYZER_FINDING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,6 +64,9 @@ enum finding_class {
 /* "double-munmap" and so on: stable, part of the JSON. */
 const char *finding_class_name(enum finding_class class);
 
+/* A class that says how the process ended, not by whose act: never a cause. */
+bool finding_class_is_end(enum finding_class class);
+
 enum finding_confidence {
 	CONFIDENCE_NONE = 0, /* only for unknown */
 	CONFIDENCE_POSSIBLE, /* fits, but so do other causes */
@@ -78,6 +82,12 @@ enum evidence_kind {
 	EVIDENCE_MEMORY, /* memory of the dead process at `address` */
 	EVIDENCE_FRAME,	 /* a frame of the crashed thread: `id` is its number */
 	EVIDENCE_HEAP,	 /* a recorded call of an allocator: `id` is its row in the table heap */
+	EVIDENCE_REGISTER, /* of the crashed thread: `id` is its number (core.h), `address` its value */
+	EVIDENCE_MAPPING,  /* a mapping of the core (PT_LOAD) that starts at `address`, or none that holds it */
+	EVIDENCE_COVERAGE, /* the record of this process from its start, or from `id` (CLOCK_BOOTTIME ns), without a gap */
+	EVIDENCE_INSTANCE, /* a pending return that the kernel had recorded: `id` is its row in return_instance */
+	EVIDENCE_FILE,	   /* a file of the host, looked at now: `address` is an offset or 0 */
+	EVIDENCE_NOTE,	   /* a note of the core: `id` is its type (NT_SIGINFO and so on) */
 };
 
 const char *evidence_kind_name(enum evidence_kind kind);
@@ -86,13 +96,45 @@ struct evidence {
 	enum evidence_kind kind;
 	int64_t id;
 	uint64_t address;
-	char *text; /* one line for a person */
+	char *text;  /* one line for a person */
+	size_t link; /* the link that it belongs to; LINK_NONE: background, or of an end */
 };
+
+#define LINK_NONE SIZE_MAX
+
+enum culprit_kind {
+	CULPRIT_NONE = 0,
+	CULPRIT_CODE,	 /* module, function, file and line as far as known */
+	CULPRIT_PROCESS, /* pid, comm */
+	CULPRIT_PROBE,	 /* the probed function; pid and comm of its holder where seen */
+	CULPRIT_LIMIT,	 /* name */
+};
+
+const char *culprit_kind_name(enum culprit_kind kind);
+
+/* Who did the act, as it was seen doing it (a culprit), or whom a computation or an inference points to (a suspect).
+ * Strings are owned, or NULL where not known. */
+struct culprit {
+	enum culprit_kind kind;
+	char *name; /* "libwalker.so walker_close": nothing in it changes from run to run; never NULL but for none */
+	char *module, *function, *file; /* module: a path; function: not demangled */
+	int line;			/* 0: not known */
+	uint32_t pid;			/* 0: not known */
+	char *comm;
+	enum evidence_kind act; /* the citation of the act */
+	int64_t act_id;
+	uint64_t act_address;
+};
+
+struct link;
 
 struct finding {
 	enum finding_class class;
-	enum finding_confidence confidence;
-	char *summary;		   /* one sentence */
+	enum finding_confidence confidence; /* of a chain: what finding_rank() computes of its links */
+	char *summary;			    /* one sentence */
+	struct link *links;		    /* from the end to the act; 0 for an end */
+	size_t link_count;
+	bool in_background; /* evidence added now is of no link */
 	struct evidence *evidence; /* what it stands on */
 	size_t evidence_count;
 	char **counter; /* what speaks against it */
@@ -101,11 +143,23 @@ struct finding {
 	size_t missing_count;
 	char *next_step; /* what to measure next; may be NULL */
 	char *offender;	 /* the code that did it, for the signature: module and function or offset; NULL: not known */
+	struct culprit culprit; /* only for an act that was seen */
+	struct culprit suspect;
+	char *lost_at;	  /* where the trail ends before an act: "s->peer was set to NULL, or never set"; or NULL */
+	char *would_show; /* what would show it; or NULL */
+};
+
+/* How the process ended: what the processor or the kernel did, which claims nothing about why. */
+struct ending_clause {
+	enum finding_class class; /* of the end; FINDING_UNKNOWN: it has no class of its own */
+	enum finding_confidence confidence;
+	char *text; /* one clause */
 };
 
 struct finding_list {
 	struct finding *findings;
 	size_t count;
+	struct ending_clause end;
 };
 
 void finding_list_deinit(struct finding_list *list);
@@ -128,7 +182,10 @@ struct error *finding_add_counter(struct finding *, const char *format, ...)
 struct error *finding_add_missing(struct finding *, const char *format, ...)
 	__attribute__((format(printf, 2, 3))) must_check;
 
-/* Orders findings: the verdict first. The one place that weighs them: confidence (where a cause that is likely stands
+/* The cause: findings[0] when it is one; NULL where the cause is not known. */
+const struct finding *finding_cause(const struct finding_list *list);
+
+/* Computes each chain's confidence, and orders findings: the verdict first. The one place that weighs them: confidence (where a cause that is likely stands
  * beside the proven symptom of a bad pointer), then how specific the class is, then the amount of evidence. */
 void finding_rank(struct finding_list *list);
 

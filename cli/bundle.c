@@ -9,7 +9,7 @@
 
 #include "analyzer/elf/elf_file.h"
 #include "analyzer/elf/elf_host.h"
-#include "analyzer/detect.h"
+#include "analyzer/causes.h"
 #include "bundle/bundle.h"
 #include "cli/cli.h"
 #include "cli/limits.h"
@@ -119,7 +119,7 @@ static struct error *explain(struct bundling *bundling)
 		.core_name = found->file.name,
 	};
 	struct error *err =
-		assemble_crash(&request, &bundling->crash) ?: detect_all(&bundling->crash, &bundling->findings);
+		assemble_crash(&request, &bundling->crash) ?: causes_judge(&bundling->crash, &bundling->findings);
 
 	if (err)
 		return err;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "analyzer/detect.h"
+#include "analyzer/causes.h"
 #include "bundle/bundle.h"
 #include "cli/bundle_crash.h"
 #include "cli/cli.h"
@@ -282,7 +282,7 @@ struct error *cli_explain_crash(const struct cli_options *options, char **names,
 		err = crash_add_note(&ret->crash.notes, "the core that was kept cannot be used: %s",
 				     ret->found.core_problem);
 	if (!err)
-		err = detect_all(&ret->crash, &ret->findings);
+		err = causes_judge(&ret->crash, &ret->findings);
 	progress_end();
 	/* What is done with the answer may wait for a reader, or for a debugger. */
 	limits_end();

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "analyzer/detect.h"
+#include "analyzer/causes.h"
 #include "cli/json.h"
 #include "cli/limits.h"
 #include "cli/progress.h"
@@ -153,7 +153,7 @@ static struct error *explain_one(void *context, FILE *out)
 	request.core_name = file.name;
 	if (request.core)
 		err = core_find_modules(request.core, NULL);
-	err = err ?: assemble_crash(&request, &crash) ?: detect_all(&crash, &findings);
+	err = err ?: assemble_crash(&request, &crash) ?: causes_judge(&crash, &findings);
 	if (err)
 		return err;
 	report_init(&report, &crash, &findings);

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "analyzer/elf/elf_host.h"
-#include "analyzer/detect.h"
+#include "analyzer/causes.h"
 #include "analyzer/assemble/assemble.h"
 #include "analyzer/report/report.h"
 #include "cli/privilege.h"
@@ -191,7 +191,7 @@ static struct error *explain(const struct publish_task *task, struct store_reade
 	if (!err && task->entry->crash.note)
 		err = crash_add_note(&crash.notes, "%s", task->entry->crash.note);
 	if (!err)
-		err = detect_all(&crash, &findings);
+		err = causes_judge(&crash, &findings);
 	limits_end();
 	/* The process ends: nothing is freed. */
 	if (err)

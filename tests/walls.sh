@@ -21,7 +21,7 @@ forbid 'libbpf outside collector/ and bpf/' '#include *<(bpf|linux/bpf)' analyze
 forbid 'sqlite3 outside schema/' '#include *<sqlite3\.h>' analyzer/**/*.[ch] collector/**/*.[ch] cli/**/*.[ch] bpf/*.[ch] common/*.[ch]
 # What schema/ shares among its own files; the tests of the store look inside.
 internals='#include *"schema/(connection|open|open_lock|open_owner|index_[a-z]+|[a-z]+_internal|reader_lineage|row|slice|sql_embedded|sql_functions|sql_replay)\.h"'
-forbid 'the inside of schema/ seen from outside' "$internals" analyzer/**/*.[ch] collector/**/*.[ch] cli/**/*.[ch] replay/*.[ch] vault/*.[ch] bundle/*.[ch] common/*.[ch] bpf/*.[ch] bench/*.[ch] tests/cli/*.[ch] tests/detect/*.[ch] tests/live/*.[ch]
+forbid 'the inside of schema/ seen from outside' "$internals" analyzer/**/*.[ch] collector/**/*.[ch] cli/**/*.[ch] replay/*.[ch] vault/*.[ch] bundle/*.[ch] common/*.[ch] bpf/*.[ch] bench/*.[ch] tests/cli/*.[ch] tests/causes/*.[ch] tests/live/*.[ch]
 # Benchmarks and tests make databases of their own.
 forbid 'SQL outside schema/' '"[^"]*\b(SELECT [a-z*(]|INSERT (OR IGNORE )?INTO|UPDATE [a-z_]+ SET|DELETE FROM|PRAGMA [a-z_]|CREATE (TEMP )?(TABLE|VIEW|INDEX))' analyzer/**/*.[ch] collector/**/*.[ch] cli/**/*.[ch] replay/*.[ch] vault/*.[ch] bundle/*.[ch] common/*.[ch] bpf/*.[ch]
 forbid 'a parameter without a name' '"[^"]*([=<>(,] *\?[0-9 ,)"]|\?[0-9])' schema/*.[ch]
@@ -55,16 +55,16 @@ for file in analyzer/**/*.[ch] tests/unit/*.[ch]; do
 done
 forbid 'Zydis outside code_x86.c' '#include *<Zydis/' "${decoders[@]}" collector/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch] bundle/*.[ch]
 forbid 'the collector sees the analyzer' '#include *"analyzer/' collector/**/*.[ch] schema/**/*.[ch] common/*.[ch]
-forbid 'a bundle knows of packing alone' '#include *("(collector|bpf|cli|schema|vault|analyzer/(assemble|facts|detect|report|evidence))/|<(sqlite3|bpf))' bundle/*.[ch]
+forbid 'a bundle knows of packing alone' '#include *("(collector|bpf|cli|schema|vault|analyzer/(assemble|facts|causes|ends|report|evidence))/|<(sqlite3|bpf))' bundle/*.[ch]
 forbid 'the analyzer sees the collector or bpf' '#include *"(collector|bpf)/' analyzer/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch]
-pure=(replay/*.[ch] analyzer/timeline.[ch] analyzer/evidence/*.[ch] analyzer/finding.[ch] analyzer/detect.[ch] analyzer/detect/*.c analyzer/words.[ch])
+pure=(replay/*.[ch] analyzer/timeline.[ch] analyzer/evidence/*.[ch] analyzer/finding.[ch] analyzer/causes.[ch] analyzer/link.[ch] analyzer/causes/*.[ch] analyzer/ends/*.[ch] analyzer/words.[ch])
 forbid 'I/O in a pure module' '\b(fopen|open|printf|fprintf|fputs|puts|getenv|store_reader_[a-z_]+|core_open|fork|time|localtime|gmtime)\(' "${pure[@]}"
 # Deadlines are by the monotonic clock (common/deadline.h); the date is for dates.
 forbid 'a deadline by the date' 'time\(NULL\) *[-+<>]|[<>] *time\(NULL\)|\balarm\(|setitimer\(|CLOCK_REALTIME, (&next|&end|&deadline)' cli/*.c vault/*.c bundle/*.c collector/*.c common/*.[ch] schema/*.c
 # One place forks and reaps.
 forbid 'a child process by hand, not of common/child' '(^|[^_[:alnum:]])(fork|vfork|waitpid|waitid|wait4|posix_spawnp?)\(' analyzer/**/*.c schema/*.c replay/*.c cli/*.c vault/*.c bundle/*.c collector/*.c
 forbid 'exit below main' '\b(exit|abort)\(.*\);' analyzer/**/*.[ch] schema/**/*.[ch] replay/*.[ch] common/*.[ch]
-forbid 'what is known of a crash rests on what is said of it' '#include *"analyzer/(evidence/|detect|report|finding|signature|unknown)' analyzer/{elf,core,code,unwind,repair,facts,assemble,probe}/*.[ch] analyzer/crash*.[ch] analyzer/timeline.[ch] analyzer/chronicle.[ch]
+forbid 'what is known of a crash rests on what is said of it' '#include *"analyzer/(evidence/|causes|ends/|link|report|finding|signature)' analyzer/{elf,core,code,unwind,repair,facts,assemble,probe}/*.[ch] analyzer/crash*.[ch] analyzer/timeline.[ch] analyzer/chronicle.[ch]
 # A crash is built by the steps of assemble/; everybody else has it const, and nobody has a copy.
 made=()
 for file in analyzer/**/*.[ch]; do
@@ -72,7 +72,7 @@ for file in analyzer/**/*.[ch]; do
 done
 forbid 'a crash that is not const, outside assemble/' '(^|[(,])[[:space:]]*struct (crash|crash_from_core|crash_from_record|crash_facts) (\*|[a-z_]+( =|;))' "${made[@]}"
 forbid 'a copy of a crash' 'struct crash [a-z_]+ = \*|= \*crash;' analyzer/**/*.[ch]
-forbid 'a static in a detector' '^[[:space:]]+static (const )?[a-z_ ]+(\*)? *[a-z_]+(\[[^]]*\])? *;|^[[:space:]]+static [^c(][^(]*[;=]' analyzer/detect/*.c
+forbid 'a static in a cause or an end' '^[[:space:]]+static (const )?[a-z_ ]+(\*)? *[a-z_]+(\[[^]]*\])? *;|^[[:space:]]+static [^c(][^(]*[;=]' analyzer/causes/*.c analyzer/ends/*.c
 
 for header in common/*.h replay/*.h schema/*.h vault/*.h analyzer/**/*.h cli/*.h bundle/*.h collector/*.h bpf/event.h include/corelate/*.h; do
 	if ! cc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-function -I. -fsyntax-only -x c "$header" 2>/tmp/walls.$$; then

@@ -12,7 +12,7 @@
 #include "analyzer/crash.h"
 #include "analyzer/finding.h"
 
-#define REPORT_SCHEMA_VERSION 1
+#define REPORT_SCHEMA_VERSION 2
 
 struct report {
 	const struct crash *crash;

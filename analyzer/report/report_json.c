@@ -9,6 +9,7 @@
 #include "analyzer/report/report.h"
 #include "analyzer/report/report_registers.h"
 #include "analyzer/report/report_stack.h"
+#include "analyzer/report/report_verdict.h"
 #include "analyzer/words.h"
 #include "common/array.h"
 #include "common/cleanup.h"
@@ -216,52 +217,6 @@ static json_t *probes_json(const struct repair *repair)
 	return array;
 }
 
-static json_t *lines_json(char *const *lines, size_t count)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(array, report_text_json(lines[i]));
-	return array;
-}
-
-static json_t *evidence_json(const struct crash *crash, const struct evidence *evidence)
-{
-	const struct event_stack *stack = report_evidence_stack(crash, evidence);
-	json_t *object = json_object();
-
-	json_object_set_new(object, "kind", json_string(evidence_kind_name(evidence->kind)));
-	json_object_set_new(object, "id", integer_or_null(evidence->id != 0, evidence->id));
-	json_object_set_new(object, "address", evidence->address ? hex(evidence->address) : json_null());
-	json_object_set_new(object, "text", report_text_json(evidence->text));
-	json_object_set_new(object, "stack", report_event_stack_json(stack));
-	json_object_set_new(object, "stack_end", report_text_json(stack ? stack->end_reason : NULL));
-	return object;
-}
-
-static json_t *findings_json(const struct crash *crash, const struct finding_list *findings)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < findings->count; i++) {
-		const struct finding *finding = &findings->findings[i];
-		json_t *object = json_object();
-		json_t *evidence = json_array();
-
-		json_object_set_new(object, "class", json_string(finding_class_name(finding->class)));
-		json_object_set_new(object, "confidence", json_string(finding_confidence_name(finding->confidence)));
-		json_object_set_new(object, "summary", report_text_json(finding->summary));
-		for (size_t j = 0; j < finding->evidence_count; j++)
-			json_array_append_new(evidence, evidence_json(crash, &finding->evidence[j]));
-		json_object_set_new(object, "evidence", evidence);
-		json_object_set_new(object, "counter_evidence", lines_json(finding->counter, finding->counter_count));
-		json_object_set_new(object, "missing", lines_json(finding->missing, finding->missing_count));
-		json_object_set_new(object, "next_step", report_text_json(finding->next_step));
-		json_array_append_new(array, object);
-	}
-	return array;
-}
-
 static json_t *coverage_json(const struct crash *crash)
 {
 	json_t *object = json_object();
@@ -286,7 +241,7 @@ static json_t *coverage_json(const struct crash *crash)
 	json_object_set_new(object, "events", json_integer((json_int_t)crash->record.event_count));
 	json_object_set_new(object, "lost", json_integer((json_int_t)lost));
 	json_object_set_new(object, "gaps", gaps);
-	json_object_set_new(object, "notes", lines_json(crash->notes.lines, crash->notes.count));
+	json_object_set_new(object, "notes", report_lines_json(crash->notes.lines, crash->notes.count));
 	return object;
 }
 
@@ -305,7 +260,11 @@ struct error *report_write_json(const struct report *report, FILE *out)
 	json_object_set_new(root, "stack_words", report_stack_words_json(report->crash));
 	json_object_set_new(root, "threads", threads_json(&report->crash->facts.stacks));
 	json_object_set_new(root, "probes", probes_json(&report->crash->facts.repair));
-	json_object_set_new(root, "findings", findings_json(report->crash, report->findings));
+	json_object_set_new(root, "end", report_end_json(report));
+	json_object_set_new(root, "cause", report_cause_json(report));
+	json_object_set_new(root, "culprit", report_culprit_json(report));
+	json_object_set_new(root, "suspect", report_suspect_json(report));
+	json_object_set_new(root, "findings", report_findings_json(report));
 	json_object_set_new(root, "coverage", coverage_json(report->crash));
 	failed = json_dump_callback(root, inert_json_write, out, report->one_line ? JSON_COMPACT : JSON_INDENT(2));
 	json_decref(root);

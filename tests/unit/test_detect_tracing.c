@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "analyzer/detect.h"
+#include "analyzer/causes.h"
 
 #define TRAMPOLINE 0x7fffffffe000ULL
 #define PROBED 0x401000ULL
@@ -80,7 +80,7 @@ static enum finding_class verdict(const struct scene *scene, enum finding_confid
 	struct finding_list findings;
 	enum finding_class class;
 
-	assert_null(detect_all(&scene->crash, &findings));
+	assert_null(causes_judge(&scene->crash, &findings));
 	class = findings.findings[0].class;
 	*ret_confidence = findings.findings[0].confidence;
 	assert_non_null(findings.findings[0].summary);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/causes.h"
+
+#include "analyzer/ends/end.h"
+#include "analyzer/ends/unknown.h"
+#include "analyzer/evidence/link_mapping.h"
+#include "common/array.h"
+
+/* clang-format off */
+const struct cause causes[] = {
+	{"assertion-failure", cause_assertion_failure, {NULL}},
+	{"bit-flip", cause_bit_flip, {NULL}},
+	{"deliberate-abort", cause_deliberate_abort, {NULL}},
+	{"discarded-pages", cause_discarded_pages, {NULL}},
+	{"double-free", cause_double_free, {NULL}},
+	{"double-munmap", cause_double_munmap, {&link_ended_mapping, &link_second_munmap}},
+	{"forwarded-signal", cause_forwarded_signal, {NULL}},
+	{"heap-overflow", cause_heap_overflow, {NULL}},
+	{"invalid-free", cause_invalid_free, {NULL}},
+	{"killed-by-process", cause_killed_by_process, {NULL}},
+	{"map-fixed-clobber", cause_map_fixed_clobber, {NULL}},
+	{"protection-violation", cause_protection_violation, {NULL}},
+	{"seccomp-kill", cause_seccomp_kill, {NULL}},
+	{"smashed-return", cause_smashed_return, {NULL}},
+	{"stack-overflow", cause_stack_overflow, {NULL}},
+	{"stack-smash", cause_stack_smash, {NULL}},
+	{"stray-breakpoint", cause_stray_breakpoint, {NULL}},
+	{"truncated-file", cause_truncated_file, {NULL}},
+	{"uncaught-exception", cause_uncaught_exception, {NULL}},
+	{"unloaded-code", cause_unloaded_code, {NULL}},
+	{"unloaded-data", cause_unloaded_data, {NULL}},
+	{"uretprobe-seccomp", cause_uretprobe_seccomp, {NULL}},
+	{"uretprobe-sigill", cause_uretprobe_sigill, {NULL}},
+	{"uretprobe-unwind", cause_uretprobe_unwind, {NULL}},
+	{"uretprobe-wrong-return", cause_uretprobe_wrong_return, {NULL}},
+	{"use-after-free", cause_use_after_free, {NULL}},
+	{"use-after-munmap", cause_use_after_munmap, {&link_ended_mapping, &link_unmapped_before_use}},
+	{"divide-by-zero", end_divide_by_zero, {NULL}},
+	{"heap-corruption", end_heap_corruption, {NULL}},
+	{"illegal-instruction", end_illegal_instruction, {NULL}},
+	{"non-canonical-pointer", end_non_canonical_pointer, {NULL}},
+	{"null-call", end_null_call, {NULL}},
+	{"null-dereference", end_null_dereference, {NULL}},
+	{"nx-execution", end_nx_execution, {NULL}},
+	{"snapshot", end_snapshot, {NULL}},
+	{"wild-jump", end_wild_jump, {NULL}},
+	{"wild-pointer", end_wild_pointer, {NULL}},
+};
+/* clang-format on */
+
+const size_t cause_count = array_size(causes);
+
+struct error *causes_judge(const struct crash *crash, struct finding_list *ret_findings)
+{
+	struct error *err = NULL;
+
+	*ret_findings = (struct finding_list){0};
+	for (size_t i = 0; i < cause_count && !err; i++)
+		err = causes[i].run(crash, ret_findings);
+	if (!err && !ret_findings->count)
+		err = unknown_append(crash, ret_findings);
+	if (!err) {
+		finding_rank(ret_findings);
+		err = end_describe(crash, ret_findings);
+	}
+	if (err)
+		finding_list_deinit(ret_findings);
+	return err;
+}

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stack-overflow: the thread ran off the low end of its stack.
+ *
+ * What is seen: the stack pointer at or below the lowest usable byte of the thread's stack, and the instruction touched
+ * memory between the two: the guard, what lies below it when a large frame jumped over it, or, for the first thread,
+ * the place where the kernel would not let the stack grow. An instruction touches its own frame from 136 bytes below
+ * the stack pointer on (the red zone, and the word that a call or a push stores; System V ABI, AMD64 supplement).
+ *
+ * The signal may hide it. A handler without an alternate stack cannot be run, since the kernel finds no room for its
+ * frame: then siginfo is SI_KERNEL with zeros. A handler that sends the signal again leaves a code that says so. In
+ * both cases the registers are those of the instruction, and its operands tell. A handler that aborts (Rust's) leaves
+ * its own frames; what it interrupted is in the frame that the kernel had pushed for it.
+ *
+ * Near misses: a wild pointer into a guard while the stack pointer is well inside (a negative index); any other fault
+ * deep in a recursion; a stack pointer that was itself overwritten, which leads to no stack and whose frames do not
+ * join one; a fiber's stack, whose bounds are a guess (`likely` at most).
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzer/causes.h"
+#include "analyzer/facts/ending.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/facts/stack_usage.h"
+#include "analyzer/words.h"
+
+/* The red zone, and the word of a call. */
+#define BELOW_SP_BYTES (128 + 8)
+#define SHOWN_CYCLE 6
+#define SHOWN_CONSUMERS 4
+
+struct overflow {
+	const struct crash *crash;
+	const struct thread_stack *stack;
+	const struct stack_use *use;
+	struct stack_usage usage;
+	uint64_t lowest; /* that was touched or is needed */
+	bool no_room;	 /* known only by the kernel's failure to push a signal frame */
+};
+
+static bool touched_below(const struct stack_use *use)
+{
+	return use->touched_source != TOUCHED_UNKNOWN && use->touched < use->area.start &&
+	       use->touched + BELOW_SP_BYTES >= use->sp && use->sp < use->area.start + BELOW_SP_BYTES;
+}
+
+static bool is_memory_signal(int number)
+{
+	return number == SIGSEGV || number == SIGBUS;
+}
+
+/* SIGSEGV by the kernel, nothing in siginfo, no operand that explains it, and no room for a signal frame. */
+static bool no_room_for_handler(const struct stack_use *use)
+{
+	return use->number == SIGSEGV && use->code == SI_KERNEL && !use->sp_writable &&
+	       use->touched_source == TOUCHED_UNKNOWN && use->sp < use->area.end;
+}
+
+static const struct stack_use *find_use(const struct crash *crash, bool *ret_no_room)
+{
+	*ret_no_room = false;
+	for (size_t i = 0; i < crash->facts.stack_use_count; i++) {
+		const struct stack_use *use = &crash->facts.stack_uses[i];
+
+		if (use->area.kind == STACK_UNKNOWN || (use->number && !is_memory_signal(use->number)))
+			continue;
+		if (touched_below(use))
+			return use;
+		if (i == 0 && no_room_for_handler(use)) {
+			*ret_no_room = true;
+			return use;
+		}
+	}
+	return NULL;
+}
+
+/* Go's runtime gave up in the function that makes a goroutine's stack larger. */
+static bool runtime_threw(const struct thread_stack *stack)
+{
+	for (size_t i = 0; i + 1 < stack->frame_count; i++) {
+		if (ending_is_function(&stack->frames[i], "runtime.throw") &&
+		    ending_is_function(&stack->frames[i + 1], "runtime.newstack"))
+			return true;
+	}
+	return false;
+}
+
+/* ---- words ---- */
+
+static const char *function_name(struct words *words, const struct frame *frame)
+{
+	if (frame->symbol.function)
+		return words_function(words, &frame->symbol);
+	if (frame->symbol.module)
+		return words_symbol(words, &frame->symbol);
+	snprintf(words->text, sizeof(words->text), "0x%" PRIx64, frame->pc);
+	return words->text;
+}
+
+static void append(struct words *words, const char *text)
+{
+	size_t length = strlen(words->text);
+
+	snprintf(words->text + length, sizeof(words->text) - length, "%s", text);
+}
+
+/* "parse -> item -> parse" */
+static const char *cycle_words(struct words *words, const struct overflow *overflow)
+{
+	const struct stack_usage *usage = &overflow->usage;
+	size_t shown = usage->period < SHOWN_CYCLE ? usage->period : SHOWN_CYCLE;
+	struct words name;
+
+	words->text[0] = 0;
+	/* Frames go from the callee to the caller: the order of calls is the other way round. */
+	for (size_t i = 0; i < shown; i++) {
+		append(words, function_name(&name, &overflow->stack->frames[usage->first + usage->period - 1 - i]));
+		append(words, " -> ");
+	}
+	if (shown < usage->period)
+		append(words, "... -> ");
+	append(words, function_name(&name, &overflow->stack->frames[usage->first + usage->period - 1]));
+	return words->text;
+}
+
+/* "big3 takes 1.0 MiB, big2 683.6 KiB, big1 488.3 KiB" */
+static const char *consumer_words(struct words *words, const struct overflow *overflow)
+{
+	const struct stack_usage *usage = &overflow->usage;
+	struct words name, bytes;
+	char text[800];
+
+	words->text[0] = 0;
+	for (size_t i = 0; i < usage->consumer_count && i < SHOWN_CONSUMERS; i++) {
+		const struct stack_consumer *consumer = &usage->consumers[i];
+
+		/* What takes less than a sixteenth explains nothing. */
+		if (i && consumer->bytes < usage->bytes / 16)
+			break;
+		function_name(&name, &overflow->stack->frames[consumer->frame]);
+		words_bytes(&bytes, consumer->bytes);
+		if (consumer->count > 1)
+			snprintf(text, sizeof(text), "%s%.200s%s %s in %zu frames", i ? ", " : "", name.text,
+				 i ? "" : " takes", bytes.text, consumer->count);
+		else
+			snprintf(text, sizeof(text), "%s%.200s%s %s", i ? ", " : "", name.text, i ? "" : " takes",
+				 bytes.text);
+		append(words, text);
+	}
+	return words->text;
+}
+
+/* "Thread 12 (worker)": the function that the thread began in, where the stack could be followed so far. */
+static const char *thread_words(struct words *words, const struct overflow *overflow)
+{
+	const struct thread_stack *stack = overflow->stack;
+	const struct frame *outer = NULL;
+
+	snprintf(words->text, sizeof(words->text), "Thread %" PRIu32, evidence_dead_thread(overflow->crash));
+	if (overflow->use->area.kind != STACK_THREAD || stack->end_reason)
+		return words->text;
+	/* Beyond the runtime's own frames: libc's, and what Rust's std puts around a closure. */
+	for (size_t i = stack->frame_count; i-- > 0 && !outer;) {
+		const struct frame *frame = &stack->frames[i];
+
+		if (frame->symbol.function && !strstr(frame->symbol.function, "clone") &&
+		    !strstr(frame->symbol.function, "start_thread") && !ending_is_runtime(frame) &&
+		    !strstr(frame->symbol.function, "core..ops..function"))
+			outer = frame;
+	}
+	if (outer) {
+		struct words name;
+
+		snprintf(words->text, sizeof(words->text), "Thread %" PRIu32 " (%.200s)",
+			 evidence_dead_thread(overflow->crash), function_name(&name, outer));
+	}
+	return words->text;
+}
+
+/* A round size above what was needed. */
+static uint64_t ample_bytes(uint64_t needed)
+{
+	uint64_t size = 1 << 16;
+
+	while (size < needed + needed / 4 && size < 1ULL << 40)
+		size *= 2;
+	return size;
+}
+
+static uint64_t needed_bytes(const struct overflow *overflow)
+{
+	return (overflow->use->area.end - overflow->lowest + 4095) & ~4095ULL;
+}
+
+/* ---- the finding ---- */
+
+/* "of 8 MiB", or for a stack that grows by itself, where it was not near its limit yet, "which had grown to 132 KiB,".
+ */
+static void size_words(struct words *words, const struct overflow *overflow)
+{
+	const struct stack_area *area = &overflow->use->area;
+	uint64_t size = area->end - area->start;
+	struct words bytes;
+
+	words_bytes(&bytes, size);
+	if (area->kind == STACK_MAIN && area->start > overflow->lowest && area->start - overflow->lowest > size / 8)
+		snprintf(words->text, sizeof(words->text), ", which had grown to %.60s,", bytes.text);
+	else
+		snprintf(words->text, sizeof(words->text), " of %.60s", bytes.text);
+}
+
+static struct error *set_summary(const struct overflow *overflow, struct finding *finding)
+{
+	const struct stack_area *area = &overflow->use->area;
+	const struct stack_usage *usage = &overflow->usage;
+	struct words thread, size, list, needed, round, ample;
+
+	thread_words(&thread, overflow);
+	size_words(&size, overflow);
+	if (usage->period) {
+		words_bytes(&round, usage->round_bytes);
+		return finding_set_summary(finding, "%s overflowed %s%s by recursion: %s, %s%" PRIu64 " rounds of %s.",
+					   thread.text, stack_kind_name(area->kind), size.text,
+					   cycle_words(&list, overflow), usage->cut_off ? "about " : "", usage->depth,
+					   round.text);
+	}
+	if (usage->irregular)
+		return finding_set_summary(
+			finding, "%s overflowed %s%s by recursion without a fixed round: %s, of the %zu frames %s.",
+			thread.text, stack_kind_name(area->kind), size.text, consumer_words(&list, overflow),
+			usage->frames, usage->cut_off ? "that were followed" : "on it");
+	words_bytes(&needed, needed_bytes(overflow));
+	words_bytes(&ample, ample_bytes(needed_bytes(overflow)));
+	if (!usage->consumer_count)
+		return finding_set_summary(finding, "%s overflowed %s%s: at least %s would be needed.", thread.text,
+					   stack_kind_name(area->kind), size.text, needed.text);
+	return finding_set_summary(finding,
+				   "%s overflowed %s%s without recursion: %s, of %zu frames; at least %s would be "
+				   "needed to come this far, and %s leaves room.",
+				   thread.text, stack_kind_name(area->kind), size.text, consumer_words(&list, overflow),
+				   usage->frames, needed.text, ample.text);
+}
+
+static struct error *add_touch(const struct overflow *overflow, struct finding *finding)
+{
+	const struct stack_use *use = overflow->use;
+	bool in_guard = use->touched >= use->area.guard_start && use->touched < use->area.start;
+	struct words below, guard;
+
+	if (use->area.kind == STACK_GOROUTINE)
+		return finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)use->frame, use->sp,
+					    "Go's runtime ended the program in runtime.newstack, which had to make the "
+					    "stack larger than it may be");
+	if (overflow->no_room)
+		return finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, use->sp,
+					    "the kernel sent SIGSEGV by itself, with nothing in siginfo, and below the "
+					    "stack pointer is no room for a signal frame");
+	words_bytes(&below, use->area.start - use->touched);
+	words_bytes(&guard, use->area.start - use->area.guard_start);
+	return finding_add_evidence(finding, use->touched_source == TOUCHED_SIGNAL ? EVIDENCE_SIGNAL : EVIDENCE_MEMORY,
+				    0, use->touched, "%s 0x%" PRIx64 ", %s below the lowest byte of the stack%s%s%s",
+				    use->touched_source == TOUCHED_SIGNAL ? "the fault is at"
+									  : "the instruction touches",
+				    use->touched, below.text,
+				    in_guard				      ? ", in its guard of "
+				    : use->area.guard_start < use->area.start ? ", past its guard of "
+									      : "",
+				    use->area.guard_start < use->area.start ? guard.text : "",
+				    use->area.kind == STACK_MAIN ? ", where the kernel did not let it grow" : "");
+}
+
+static struct error *add_bounds(const struct overflow *overflow, struct finding *finding)
+{
+	const struct stack_use *use = overflow->use;
+	bool below = use->sp < use->area.start;
+	struct words distance;
+
+	words_bytes(&distance, below ? use->area.start - use->sp : use->sp - use->area.start);
+	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, use->sp,
+				    "the stack pointer 0x%" PRIx64 " is %s %s the start of %s, 0x%" PRIx64
+				    "-0x%" PRIx64,
+				    use->sp, distance.text, below ? "below" : "above", stack_kind_name(use->area.kind),
+				    use->area.start, use->area.end);
+}
+
+static struct error *add_frames(const struct overflow *overflow, struct finding *finding)
+{
+	const struct stack_usage *usage = &overflow->usage;
+	struct error *err = NULL;
+	struct words symbol, bytes, each;
+
+	for (size_t i = 0; i < usage->consumer_count && !err; i++) {
+		const struct stack_consumer *consumer = &usage->consumers[i];
+		const struct frame *frame = &overflow->stack->frames[consumer->frame];
+
+		if (i && consumer->bytes < usage->bytes / 64)
+			break;
+		words_bytes(&bytes, consumer->bytes);
+		words_bytes(&each, consumer->largest);
+		if (consumer->count == 1)
+			err = finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)consumer->frame, frame->pc,
+						   "frame %zu takes %s: %s", consumer->frame, bytes.text,
+						   words_symbol(&symbol, &frame->symbol));
+		else
+			err = finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)consumer->frame, frame->pc,
+						   "%zu frames take %s, the largest %s: %s", consumer->count,
+						   bytes.text, each.text, words_symbol(&symbol, &frame->symbol));
+	}
+	return err;
+}
+
+static struct error *weigh(const struct overflow *overflow, struct finding *finding)
+{
+	const struct stack_use *use = overflow->use;
+	struct error *err = NULL;
+
+	finding->confidence = overflow->usage.joined && !overflow->no_room && use->area.kind != STACK_OTHER
+				      ? CONFIDENCE_PROVEN
+				      : CONFIDENCE_LIKELY;
+	if (!overflow->usage.joined && use->area.kind != STACK_GOROUTINE) {
+		finding->confidence = use->area.start - use->sp > 1 << 20 ? CONFIDENCE_POSSIBLE : CONFIDENCE_LIKELY;
+		err = finding_add_missing(finding, "frames that lead from the stack pointer back into the stack: it "
+						   "may have been overwritten");
+	}
+	if (!err && use->area.kind == STACK_GOROUTINE) {
+		/* It has other reasons to throw, which leave room on the stack. */
+		if (use->sp - use->area.start > (use->area.end - use->area.start) / 4)
+			finding->confidence = CONFIDENCE_POSSIBLE;
+		err = finding_add_missing(finding, "the runtime's words, which go to standard error");
+	}
+	if (!err && overflow->no_room)
+		err = finding_add_missing(finding, "which signal the kernel could not deliver: its number is lost");
+	if (!err && use->area.kind == STACK_OTHER)
+		err = finding_add_missing(finding,
+					  "who made this stack: its bounds are those of the mapping around it");
+	if (!err && use->area.kind == STACK_MAIN)
+		err = finding_add_missing(finding,
+					  "the limit (ulimit -s) is not in a core: the stack's size is how far "
+					  "it had grown");
+	if (!err && use->frame == 0 && use->code == SI_KERNEL && !overflow->no_room)
+		err = finding_add_missing(finding,
+					  "the signal's own address: the kernel leaves it out when it finds no room "
+					  "to run a handler; it was worked out from the instruction");
+	if (!err && use->frame == 0 && use->code <= 0)
+		err = finding_add_missing(finding, "the first signal: a handler sent it again; the address was worked "
+						   "out from the instruction");
+	return err;
+}
+
+static const struct frame *worst_frame(const struct overflow *overflow)
+{
+	const struct stack_usage *usage = &overflow->usage;
+	const struct frame *worst = NULL;
+
+	if (!usage->period)
+		return usage->consumer_count ? &overflow->stack->frames[usage->consumers[0].frame] : NULL;
+	/* Of a round, the same function whatever frame was the last: the first by name. */
+	for (size_t i = usage->first; i < usage->first + usage->period; i++) {
+		const struct frame *frame = &overflow->stack->frames[i];
+
+		if (frame->symbol.function && (!worst || strcmp(frame->symbol.function, worst->symbol.function) < 0))
+			worst = frame;
+	}
+	return worst ?: &overflow->stack->frames[usage->first];
+}
+
+static struct error *set_offender(const struct overflow *overflow, struct finding *finding)
+{
+	const struct frame *worst = worst_frame(overflow);
+	struct words words;
+
+	if (!worst || !worst->symbol.module)
+		return NULL;
+	return finding_set_offender(finding, "%s", words_code(&words, &worst->symbol));
+}
+
+static struct error *set_next_step(const struct overflow *overflow, struct finding *finding)
+{
+	struct words name, ample;
+
+	if (overflow->usage.period || overflow->usage.irregular)
+		return finding_set_next_step(finding,
+					     "find what should have ended the recursion (corelate stack shows the "
+					     "frames): if nothing does, no size of stack is enough");
+	words_bytes(&ample, ample_bytes(needed_bytes(overflow)));
+	if (overflow->use->area.kind == STACK_MAIN)
+		return finding_set_next_step(finding, "raise ulimit -s, or take the large locals off the stack");
+	if (overflow->use->area.kind == STACK_SIGNAL)
+		return finding_set_next_step(finding, "register a larger stack with sigaltstack(), or do less in the "
+						      "handler");
+	return finding_set_next_step(
+		finding,
+		"give the thread a stack of %s (pthread_attr_setstacksize, Rust's "
+		"thread::Builder::stack_size or RUST_MIN_STACK), or take the locals of %s off it",
+		ample.text, worst_frame(overflow) ? function_name(&name, worst_frame(overflow)) : "its frames");
+}
+
+static struct error *add_death(const struct overflow *overflow, struct finding *finding)
+{
+	const struct crash *crash = overflow->crash;
+	struct words signal, first;
+
+	if (overflow->use->frame == 0 || overflow->use->area.kind == STACK_GOROUTINE)
+		return NULL;
+	return finding_add_evidence(
+		finding, EVIDENCE_FRAME, (int64_t)overflow->use->frame, overflow->use->sp,
+		"a signal handler ran on top of it, for %s, and the process ended with %s: frame %zu is what it "
+		"interrupted",
+		overflow->use->number ? words_signal(&first, overflow->use->number) : "a fault",
+		words_signal(&signal, crash->facts.signal.number), overflow->use->frame);
+}
+
+/* Without a core nobody knows the stack, but what is touched right below the stack pointer, where nothing is, was the
+ * stack's next byte. */
+static struct error *report_without_core(const struct crash *crash, struct finding_list *findings)
+{
+	uint64_t sp = crash->facts.registers[CORE_RSP], touched = crash->facts.signal.address;
+	struct finding *finding;
+	struct error *err;
+
+	if (!crash->facts.has_registers || !sp || crash->facts.signal.number != SIGSEGV ||
+	    !crash->facts.signal.trustworthy || !crash->facts.signal.has_address || touched + BELOW_SP_BYTES < sp ||
+	    touched >= sp + 8)
+		return NULL;
+	err = finding_append(findings, FINDING_STACK_OVERFLOW, &finding);
+	if (err)
+		return err;
+	finding->confidence = CONFIDENCE_POSSIBLE;
+	return finding_set_summary(finding,
+				   "Thread %" PRIu32 " touched 0x%" PRIx64
+				   ", right at its stack pointer, where no memory "
+				   "can be used: it may have run off its stack.",
+				   evidence_dead_thread(crash), touched)
+		?: finding_add_evidence(
+			finding, EVIDENCE_SIGNAL, crash->record.has_signal_event ? crash->record.signal_event.id : 0,
+			touched, "the fault is at 0x%" PRIx64 ", and the stack pointer was 0x%" PRIx64, touched, sp)
+		?: finding_add_missing(finding, "the core, which would show the stack's bounds and its frames");
+}
+
+struct error *cause_stack_overflow(const struct crash *crash, struct finding_list *findings)
+{
+	struct overflow overflow = {.crash = crash};
+	struct finding *finding;
+
+	if (!crash->core.image && !crash->facts.stacks.thread_count)
+		return report_without_core(crash, findings);
+	if (!crash->facts.stacks.thread_count)
+		return NULL;
+	overflow.stack = &crash->facts.stacks.threads[0];
+	overflow.use = find_use(crash, &overflow.no_room);
+	if (!overflow.use && crash->facts.goroutine.area.kind == STACK_GOROUTINE && runtime_threw(overflow.stack))
+		overflow.use = &crash->facts.goroutine;
+	if (!overflow.use)
+		return NULL;
+	overflow.lowest =
+		overflow.no_room || overflow.use->sp < overflow.use->touched ? overflow.use->sp : overflow.use->touched;
+	return stack_usage_measure(overflow.stack, overflow.use->frame, &overflow.use->area, &overflow.usage)
+		?: finding_append(findings, FINDING_STACK_OVERFLOW, &finding)
+		?: weigh(&overflow, finding)
+		?: set_summary(&overflow, finding)
+		?: add_touch(&overflow, finding)
+		?: add_bounds(&overflow, finding)
+		?: add_death(&overflow, finding)
+		?: add_frames(&overflow, finding)
+		?: set_offender(&overflow, finding)
+		?: set_next_step(&overflow, finding);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uretprobe-unwind: a runtime unwound the stack, met the kernel's trampoline where a return address should be, and gave
+ * up.
+ *
+ * Two shapes are known. An exception: the unwinder that looks for a handler stops at the trampoline, finds none and the
+ * runtime calls terminate or abort, although a frame above the trampoline would have caught it. And Go, whose own
+ * unwinder checks every return address when it grows or scans a stack, and throws "unexpected return pc".
+ *
+ * The third leaves no core: Crystal's raise finds no handler past the trampoline, prints "Failed to raise an exception:
+ * END_OF_STACK" and exits with status 5. The recorder keeps the exits of processes that are inside probed functions.
+ *
+ * A trampoline on the stack is not enough. For an exception the handler must lie above the hijacked frame: with the
+ * handler below it, or with no handler at all, the exception was uncaught or caught without the probe mattering. For Go
+ * the throw must come from its unwinder.
+ *
+ * Heuristic: a handler for some types is taken for one that would have caught, and clang writes noexcept as a handler
+ * for every exception; so an exception's verdict is at most `likely`.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "analyzer/causes.h"
+#include "analyzer/evidence/evidence_probe.h"
+#include "common/array.h"
+
+/* The first frame above the throw whose return address a uretprobe had taken, or SIZE_MAX. */
+static size_t first_hijacked(const struct crash *crash, const struct thread_stack *stack)
+{
+	for (size_t i = crash->facts.exception.thrown_at + 1; i < stack->frame_count; i++) {
+		if (evidence_return_taken(crash, i))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+static struct error *add_frame(struct finding *finding, const struct thread_stack *stack, size_t index,
+			       const char *what)
+{
+	struct words words;
+
+	return finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)index, stack->frames[index].pc,
+				    "%s: frame %zu, %s", what, index,
+				    words_symbol(&words, &stack->frames[index].symbol));
+}
+
+static struct error *blame_exception(const struct crash *crash, struct finding_list *findings)
+{
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
+	const struct exception_path *exception = &crash->facts.exception;
+	size_t hijacked = first_hijacked(crash, stack);
+	const struct probe *probe;
+	struct words thrower, catcher, words, function;
+	struct finding *finding;
+	bool handler_known;
+	struct error *err;
+
+	/* Where no exception may pass, the runtime ends the program by rule. */
+	if (exception->caught_at != SIZE_MAX && exception->handler == HANDLER_TERMINATE)
+		return NULL;
+	if (hijacked == SIZE_MAX || exception->thrown_at + 1 >= stack->frame_count)
+		return NULL;
+	/* A stack that is lost at the trampoline may have its handler in the part that is not seen. */
+	handler_known = exception->caught_at != SIZE_MAX;
+	if (handler_known ? exception->caught_at < hijacked : stack->frames[hijacked].trust != FRAME_LOST)
+		return NULL;
+	probe = evidence_probe_of_slot(crash, evidence_slot_of_frame(crash, hijacked));
+	err = finding_append(findings, FINDING_URETPROBE_UNWIND, &finding);
+	if (err)
+		return err;
+	finding->confidence = handler_known ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+	err = finding_set_summary(
+		finding,
+		"An exception thrown in %s was not caught%s%s, because the unwinder stopped at %s: the kernel had put "
+		"its trampoline "
+		"in the place of the return address.",
+		words_symbol(&thrower, &stack->frames[exception->thrown_at + 1].symbol), handler_known ? " in " : "",
+		handler_known ? words_symbol(&catcher, &stack->frames[exception->caught_at].symbol) : "",
+		words_probe(&words, probe));
+	if (!err && probe)
+		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
+	if (!err)
+		err = add_frame(finding, stack, exception->thrown_at, "the exception was raised")
+			      ?: add_frame(finding, stack, hijacked,
+					   "the return address that the trampoline had replaced");
+	if (!err && handler_known)
+		err = add_frame(finding, stack, exception->caught_at,
+				exception->handler == HANDLER_ALL ? "a handler for every exception" : "a handler");
+	if (!err)
+		err = evidence_add_probes(crash, finding, probe);
+	if (!err && exception->handler == HANDLER_TYPED && handler_known)
+		err = finding_add_missing(finding,
+					  "whether the handler takes an exception of the type that was thrown");
+	if (!err && exception->handler == HANDLER_ALL && handler_known)
+		err = finding_add_missing(finding,
+					  "whether that handler takes the exception, or is a noexcept that ends "
+					  "the program: clang writes both alike");
+	if (!err && !handler_known)
+		err = finding_add_missing(finding, "the frames above the trampoline, where a handler would be");
+	return err ?: evidence_set_advice(finding, probe);
+}
+
+static bool is_function(const struct frame *frame, const char *name)
+{
+	return frame->symbol.function && strcmp(frame->symbol.function, name) == 0;
+}
+
+/* Where Go's unwinder threw: runtime.throw, called by what walks a stack. */
+static size_t go_unwinder_threw(const struct thread_stack *stack)
+{
+	static const char *const walkers[] = {"runtime.gentraceback",	    "runtime.copystack",
+					      "runtime.adjustframe",	    "runtime.(*unwinder).next",
+					      "runtime.(*unwinder).initAt", "runtime.unwindm"};
+
+	for (size_t i = 0; i + 1 < stack->frame_count; i++) {
+		if (!is_function(&stack->frames[i], "runtime.throw"))
+			continue;
+		for (size_t j = 0; j < array_size(walkers); j++) {
+			if (is_function(&stack->frames[i + 1], walkers[j]))
+				return i;
+		}
+	}
+	return SIZE_MAX;
+}
+
+/* The function whose return address the trampoline replaced that the runtime's walk has met: the first one on the stack
+ * of the goroutine that the thread was at, else, where the collector scans another, the only one that is known. 0: none
+ * is, or several are. */
+static uint64_t go_function(const struct crash *crash, const struct thread_stack *stack, size_t threw)
+{
+	uint64_t found = 0;
+
+	for (size_t i = threw + 1; i < stack->frame_count; i++) {
+		uint64_t slot = stack->frames[i].sp - 8;
+
+		if (evidence_slot_at(crash, slot) || stack->frames[i].pc == crash->facts.repair.trampoline)
+			return evidence_function_of_word(crash, slot);
+	}
+	for (size_t i = 0; i < crash->facts.repair.word_count; i++) {
+		uint64_t function = evidence_function_of_word(crash, crash->facts.repair.words[i].address);
+
+		if (!function || function == found)
+			continue;
+		if (found)
+			return 0;
+		found = function;
+	}
+	return found;
+}
+
+static struct error *blame_go(const struct crash *crash, const struct thread_stack *stack, size_t threw,
+			      struct finding_list *findings)
+{
+	uint64_t replaced = go_function(crash, stack, threw);
+	const struct probe *probe = evidence_return_probe_at(crash, replaced);
+	struct words words, function;
+	struct finding *finding;
+	struct error *err = finding_append(findings, FINDING_URETPROBE_UNWIND, &finding);
+
+	if (err)
+		return err;
+	finding->confidence = replaced ? CONFIDENCE_PROVEN : CONFIDENCE_LIKELY;
+	err = finding_set_summary(
+		finding,
+		"Go's runtime walked a goroutine's stack, met the kernel's trampoline where a return address should be "
+		"(\"unexpected return pc\"), and ended the process. It was put there by %s.",
+		words_probe(&words, probe));
+	if (!err && probe)
+		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
+	if (!err)
+		err = add_frame(finding, stack, threw + 1, "Go's unwinder threw");
+	for (size_t i = 0; i < crash->facts.repair.word_count && i < 4 && !err; i++)
+		err = finding_add_evidence(
+			finding, EVIDENCE_MEMORY, 0, crash->facts.repair.words[i].address,
+			"the trampoline's address lies at 0x%" PRIx64 "%s", crash->facts.repair.words[i].address,
+			crash->facts.repair.words[i].thread == SIZE_MAX ? ", on no thread's own stack: a goroutine's"
+									: "");
+	if (!err && !replaced)
+		err = finding_add_missing(
+			finding,
+			"whose return address the trampoline had replaced on the stack that the runtime walked");
+	return err ?: evidence_add_probes(crash, finding, probe) ?: evidence_set_advice(finding, probe);
+}
+
+#define CRYSTAL_FAILED_RAISE 5 /* Crystal, src/raise.cr: __crystal_raise ends in exit 5 */
+
+/* The uretprobe that an unwinder of the thread that exited meets first. */
+static const struct return_instance *innermost_instance(const struct crash *crash)
+{
+	const struct return_instance *found = NULL;
+
+	for (size_t i = 0; i < crash->record.instance_count; i++) {
+		const struct return_instance *instance = &crash->record.instances[i];
+
+		if (instance->tid == crash->record.exit_state.tid && (!found || instance->depth < found->depth))
+			found = instance;
+	}
+	return found;
+}
+
+/* An exit from within a probed function. For Crystal with that status there is one reason; any other program may exit
+ * from wherever it likes. */
+static struct error *blame_exit(const struct crash *crash, struct finding_list *findings)
+{
+	const struct return_instance *innermost = innermost_instance(crash);
+	const struct probe *probe = innermost ? evidence_return_probe_at(crash, innermost->function) : NULL;
+	int status = crash->record.exit_state.status >> 8 & 0xff;
+	bool failed_raise = crash->facts.is_crystal && status == CRYSTAL_FAILED_RAISE;
+	struct words words, function;
+	struct finding *finding;
+	struct error *err = finding_append(findings, FINDING_URETPROBE_UNWIND, &finding);
+
+	if (err)
+		return err;
+	finding->confidence = failed_raise ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+	err = finding_set_summary(
+		finding,
+		failed_raise ? "A Crystal exception could not be raised past %s: the unwinder met the kernel's "
+			       "trampoline in "
+			       "the place of the return address (END_OF_STACK), and the runtime exited with status %d."
+			     : "The process exited inside a function under %s, with status %d: a runtime whose "
+			       "unwinder meets "
+			       "the kernel's trampoline may end so.",
+		words_probe(&words, probe), status);
+	if (!err && probe)
+		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
+	if (!err)
+		err = finding_add_evidence(
+			finding, EVIDENCE_MEMORY, 0, 0,
+			"exit_group with status %d while %zu uretprobe%s of the process had not returned", status,
+			crash->record.instance_count, crash->record.instance_count == 1 ? "" : "s");
+	if (!err && failed_raise)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0,
+					   "the executable is a Crystal program (__crystal_main)");
+	if (!err)
+		err = evidence_add_probes(crash, finding, probe)
+			      ?: finding_add_missing(finding, "the stack and the words of the process: it left no "
+							      "core; its standard error may tell more");
+	if (!err && !failed_raise)
+		err = finding_add_counter(finding, "nothing shows that it did not mean to exit");
+	return err ?: evidence_set_advice(finding, probe);
+}
+
+struct error *cause_uretprobe_unwind(const struct crash *crash, struct finding_list *findings)
+{
+	if (crash->record.has_exit_state)
+		return crash->record.instance_count ? blame_exit(crash, findings) : NULL;
+	if (!crash->facts.repair.trampoline || !crash->facts.stacks.thread_count || !crash->facts.repair.word_count)
+		return NULL;
+	for (size_t i = 0; i < crash->facts.stacks.thread_count; i++) {
+		size_t threw = go_unwinder_threw(&crash->facts.stacks.threads[i]);
+
+		if (threw != SIZE_MAX)
+			return blame_go(crash, &crash->facts.stacks.threads[i], threw, findings);
+	}
+	if (crash->facts.signal.number != SIGABRT || crash->facts.exception.thrown_at == SIZE_MAX)
+		return NULL;
+	return blame_exception(crash, findings);
+}

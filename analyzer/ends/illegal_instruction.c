@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * illegal-instruction: the processor would not execute what stands at the instruction pointer.
+ *
+ * What is seen: SIGILL from the processor, and the bytes. ud2 is there to trap: compilers put it where they know that
+ * nothing can go on (__builtin_trap, unreachable code, a missing return value in C++). An instruction that is well
+ * formed and was refused all the same belongs to an extension that this processor, or its operating system, does not
+ * offer: the refusal is what proves that, no list of features. Bytes that are no instruction mean that the instruction
+ * pointer is not where it should be, or that the code was overwritten.
+ *
+ * Also an instruction for the kernel alone, which comes as SIGSEGV without an address: hlt is how musl and, as a last
+ * resort, glibc stop a program (deliberate-abort), others mean that the instruction pointer is astray.
+ *
+ * What it could be mistaken for: a uretprobe's SIGILL, which has the code SI_KERNEL; a SIGILL that somebody sent; the
+ * kernel's SIGILL for a register state that it could not restore, which comes without such an instruction.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzer/causes.h"
+#include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/facts/fault.h"
+
+/* How far a function is decoded to see whether the instruction pointer stands on one of its instructions. */
+#define FUNCTION_BYTES_MAX 65536
+
+static bool is_made_to_trap(const struct fault *fault)
+{
+	return strcmp(fault->mnemonic, "ud2") == 0 || strcmp(fault->mnemonic, "ud1") == 0 ||
+	       strcmp(fault->mnemonic, "ud0") == 0;
+}
+
+/* The instruction pointer is inside of an instruction of the function that holds it. */
+static bool is_misaligned(const struct crash *crash)
+{
+	const struct frame *frame = fault_frame_of(crash);
+	uint64_t pc = crash->facts.fault.registers[CORE_RIP];
+
+	if (!crash->core.image || !frame || !frame->symbol.function ||
+	    frame->symbol.function_offset > FUNCTION_BYTES_MAX)
+		return false;
+	return fault_is_inside_instruction(crash->core.image, pc - frame->symbol.function_offset, pc);
+}
+
+static void write_bytes(const struct fault *fault, char *text, size_t size)
+{
+	text[0] = '\0';
+	for (size_t i = 0; i < fault->byte_count && i < 8; i++)
+		snprintf(text + 3 * i, size - 3 * i, "%02x ", fault->bytes[i]);
+	if (text[0])
+		text[strlen(text) - 1] = '\0';
+}
+
+static struct error *judge(const struct crash *crash, struct finding *finding)
+{
+	const struct fault *fault = &crash->facts.fault;
+	struct words code;
+	char bytes[32];
+
+	finding->confidence = CONFIDENCE_PROVEN;
+	evidence_fault_code(&code, crash);
+	write_bytes(fault, bytes, sizeof(bytes));
+	if (!fault->byte_count) {
+		finding->confidence = CONFIDENCE_LIKELY;
+		return finding_add_missing(finding, "the bytes of the instruction")
+			       ?: finding_set_summary(finding, "The processor refused an instruction in %s.",
+						      code.text);
+	}
+	if (is_misaligned(crash)) {
+		finding->confidence = CONFIDENCE_LIKELY;
+		return finding_add_missing(finding, "how the instruction pointer came there")
+			       ?: finding_set_summary(finding,
+						      "The instruction pointer stands inside of an instruction, in %s: "
+						      "it went astray, and what it found there (%s) is none.",
+						      code.text, bytes);
+	}
+	if (is_made_to_trap(fault))
+		return finding_set_summary(finding,
+					   "Thread %" PRIu32 " ran into %s in %s: compilers put it where the program "
+					   "cannot go on (__builtin_trap, code that should be unreachable).",
+					   evidence_dead_thread(crash), fault->mnemonic, code.text);
+	if (fault->length && fault->instruction_set[0])
+		return finding_set_summary(
+			finding,
+			"This processor, or its operating system, does not offer %s: it refused %s in "
+			"%s.",
+			fault->instruction_set, fault->instruction, code.text);
+	finding->confidence = CONFIDENCE_LIKELY;
+	return finding_add_missing(finding, "why these bytes stand there")
+		       ?: finding_set_summary(finding, "%s%s at 0x%" PRIx64 " in %s: the processor refused %s.",
+					      fault->length ? "An instruction in a form that is not allowed, "
+							    : "What stands there is no instruction (",
+					      fault->length ? fault->instruction : bytes, fault->registers[CORE_RIP],
+					      code.text, fault->length ? "it" : "it)");
+}
+
+static struct error *judge_privileged(const struct crash *crash, struct finding *finding)
+{
+	struct words code;
+
+	finding->confidence = CONFIDENCE_LIKELY;
+	if (finding->class == FINDING_DELIBERATE_ABORT)
+		return finding_add_missing(finding, "the message, if there was one: a C library stops so without any")
+			       ?: finding_set_summary(finding,
+						      "Thread %" PRIu32
+						      " stopped the process by hlt in %s: that is how "
+						      "a C library gives up on a state that cannot be.",
+						      evidence_dead_thread(crash), evidence_fault_code(&code, crash));
+	return finding_add_missing(finding, "how the instruction pointer came there")
+		       ?: finding_set_summary(finding,
+					      "Thread %" PRIu32 " tried to execute %s, an instruction for the kernel "
+					      "alone, in %s.",
+					      evidence_dead_thread(crash), crash->facts.fault.instruction,
+					      evidence_fault_code(&code, crash));
+}
+
+struct error *end_illegal_instruction(const struct crash *crash, struct finding_list *findings)
+{
+	const struct crash_signal *signal =
+		crash->facts.fault.in_handler ? &crash->facts.fault.signal : &crash->facts.signal;
+	bool privileged = crash->facts.fault.is_fault && crash->facts.fault.cause == FAULT_PRIVILEGED;
+	enum finding_class class = privileged && strcmp(crash->facts.fault.mnemonic, "hlt") == 0
+					   ? FINDING_DELIBERATE_ABORT
+					   : FINDING_ILLEGAL_INSTRUCTION;
+	struct words name, code;
+	struct finding *finding;
+	struct error *err;
+	char bytes[32];
+
+	if (!privileged && (signal->number != SIGILL || !signal->trustworthy))
+		return NULL;
+	err = finding_append(findings, class, &finding);
+	if (err)
+		return err;
+	err = privileged ? judge_privileged(crash, finding) : judge(crash, finding);
+	if (!err)
+		err = evidence_set_fault_offender(crash, finding);
+	write_bytes(&crash->facts.fault, bytes, sizeof(bytes));
+	return err
+		?: finding_add_evidence(
+			finding, EVIDENCE_SIGNAL, crash->record.has_signal_event ? crash->record.signal_event.id : 0,
+			signal->address, "%s, %s; at 0x%" PRIx64 " stand the bytes %s%s%s",
+			words_signal(&name, signal->number), words_signal_code(&code, signal->number, signal->code),
+			crash->facts.fault.registers[CORE_RIP], bytes[0] ? bytes : "(not known)",
+			crash->facts.fault.instruction[0] ? ": " : "", crash->facts.fault.instruction)
+		?: finding_set_next_step(finding, "%s",
+					 is_made_to_trap(&crash->facts.fault)
+						 ? "look at what that place of the source takes for impossible"
+						 : "compare what the program was built for with the processor, and the "
+						   "code there with the file's");
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/evidence/evidence_culprit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/words.h"
+
+static struct error *copy_text(const char *text, char **ret)
+{
+	*ret = text ? strdup(text) : NULL;
+	return text && !*ret ? &error_no_memory : NULL;
+}
+
+static void forget(struct culprit *culprit)
+{
+	free(culprit->name);
+	free(culprit->module);
+	free(culprit->function);
+	free(culprit->file);
+	free(culprit->comm);
+	*culprit = (struct culprit){0};
+}
+
+static struct error *name_code(struct culprit *culprit, const struct symbol *symbol, enum evidence_kind kind,
+			       int64_t id, uint64_t address)
+{
+	struct words name;
+
+	if (!symbol->module)
+		return NULL;
+	forget(culprit);
+	culprit->kind = CULPRIT_CODE;
+	culprit->line = symbol->line;
+	culprit->act = kind;
+	culprit->act_id = id;
+	culprit->act_address = address;
+	return copy_text(words_code(&name, symbol), &culprit->name)
+		?: copy_text(symbol->module, &culprit->module)
+		?: copy_text(symbol->function, &culprit->function)
+		?: copy_text(symbol->file, &culprit->file);
+}
+
+struct error *evidence_accuse_code(struct finding *finding, const struct symbol *symbol, enum evidence_kind kind,
+				   int64_t id, uint64_t address)
+{
+	return name_code(&finding->culprit, symbol, kind, id, address);
+}
+
+struct error *evidence_suspect_code(struct finding *finding, const struct symbol *symbol, enum evidence_kind kind,
+				    int64_t id, uint64_t address)
+{
+	return name_code(&finding->suspect, symbol, kind, id, address);
+}
+
+struct error *evidence_accuse_caller(struct finding *finding, const struct biography *biography, size_t index)
+{
+	const struct event_context *context = &biography->contexts[index];
+	const struct symbol *symbol = context->jumper.module   ? &context->jumper
+				      : context->caller.module ? &context->caller
+							       : &context->at;
+
+	return name_code(&finding->culprit, symbol, EVIDENCE_EVENT, biography->events[index].id, 0);
+}
+
+static struct error *name_holder(struct culprit *culprit, uint32_t pid, const char *comm)
+{
+	culprit->pid = pid;
+	culprit->comm = comm[0] ? strndup(comm, 16) : NULL;
+	return comm[0] && !culprit->comm ? &error_no_memory : NULL;
+}
+
+struct error *evidence_accuse_process(struct finding *finding, uint32_t pid, const char *comm, enum evidence_kind kind,
+				      int64_t id)
+{
+	struct culprit *culprit = &finding->culprit;
+	struct error *err;
+
+	if (!pid && !comm[0])
+		return NULL;
+	forget(culprit);
+	culprit->kind = CULPRIT_PROCESS;
+	culprit->act = kind;
+	culprit->act_id = id;
+	err = name_holder(culprit, pid, comm);
+	return err ?: copy_text(culprit->comm ?: "a process", &culprit->name);
+}
+
+struct error *evidence_accuse_probe(struct finding *finding, const struct probe *probe, enum evidence_kind kind,
+				    int64_t id, uint64_t address)
+{
+	struct culprit *culprit = &finding->culprit;
+	struct error *err = name_code(culprit, &probe->symbol, kind, id, address);
+
+	if (err || culprit->kind == CULPRIT_NONE)
+		return err;
+	culprit->kind = CULPRIT_PROBE;
+	return probe->holder_count == 1 && probe->holders[0].pid
+		       ? name_holder(culprit, (uint32_t)probe->holders[0].pid, probe->holders[0].comm)
+		       : NULL;
+}
