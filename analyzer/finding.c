@@ -239,33 +239,12 @@ const struct finding *finding_cause(const struct finding_list *list)
 	return list->count && !finding_class_is_end(list->findings[0].class) ? &list->findings[0] : NULL;
 }
 
-/* Classes that say what was wrong with an address, not how it came to be so. That much is easily proven; a cause that
- * is likely says more. */
-static bool is_symptom(enum finding_class class)
-{
-	return class == FINDING_NULL_DEREFERENCE || class == FINDING_NULL_CALL || class == FINDING_WILD_JUMP ||
-	       class == FINDING_NON_CANONICAL_POINTER || class == FINDING_WILD_POINTER;
-}
-
-/* Classes that follow the failing pointer back to the memory that it was read from, to the value that it had before a
- * bit of it changed, or to a return into a frame in which nothing is what its code takes it for. */
-static bool traces_pointer(enum finding_class class)
-{
-	return class == FINDING_URETPROBE_WRONG_RETURN || class == FINDING_BIT_FLIP ||
-	       class == FINDING_SMASHED_RETURN || (class >= FINDING_DOUBLE_FREE && class <= FINDING_HEAP_CORRUPTION) ||
-	       class == FINDING_MAP_FIXED_CLOBBER || class == FINDING_DISCARDED_PAGES;
-}
-
-/* As it counts in the ranking: a likely cause of that kind beside the proven symptom of it. */
+/* As it counts in the ranking: a cause that is likely says more than any end; one that is only possible says less. */
 static int weight(const struct finding *finding)
 {
-	int weight = 2 * (int)finding->confidence;
-
-	if (finding->confidence == CONFIDENCE_PROVEN && is_symptom(finding->class))
-		return weight - 1;
-	if (finding->confidence == CONFIDENCE_LIKELY && traces_pointer(finding->class))
-		return weight + 1;
-	return weight;
+	if (finding_class_is_end(finding->class))
+		return finding->confidence >= CONFIDENCE_LIKELY ? 1 : (int)finding->confidence - 1;
+	return finding->confidence >= CONFIDENCE_LIKELY ? 2 * (int)finding->confidence : 0;
 }
 
 static int compare_findings(const void *a, const void *b)
@@ -276,10 +255,10 @@ static int compare_findings(const void *a, const void *b)
 
 	if (weight(left) != weight(right))
 		return weight(left) > weight(right) ? -1 : 1;
-	if (left->confidence != right->confidence) /* the symptom is the proven one */
-		return is_symptom(right->class) ? -1 : 1;
 	if (left_specificity != right_specificity)
 		return left_specificity > right_specificity ? -1 : 1;
+	if (left->confidence != right->confidence)
+		return left->confidence > right->confidence ? -1 : 1;
 	if (left->evidence_count != right->evidence_count)
 		return left->evidence_count > right->evidence_count ? -1 : 1;
 	/* Total, so that the order of the detectors cannot show. */

@@ -251,7 +251,8 @@ struct error *cause_deliberate_abort(const struct crash *crash, struct finding_l
 			return NULL;
 		break;
 	case ENDING_NONE:
-		if (ending.sends)
+		/* A handler's abort after a fault is the end of that fault. */
+		if (ending.sends || (crash->facts.fault.in_handler && crash->facts.fault.is_fault))
 			return NULL;
 		/* A handler that has sent the signal again and returned leaves the fault's own instruction at hand. */
 		if (is_fault_signal(crash->facts.signal.number) && evidence_instruction_faults(crash))

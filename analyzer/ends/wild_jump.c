@@ -20,7 +20,7 @@ static bool fits(const struct crash *crash)
 {
 	const struct fault *fault = &crash->facts.fault;
 
-	if (!fault->is_fault || fault->access != ACCESS_EXECUTE || evidence_ended_life(crash))
+	if (!fault->is_fault || fault->access != ACCESS_EXECUTE)
 		return false;
 	switch (crash->facts.fault_place.kind) {
 	case PLACE_NULL:

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wild-pointer: memory was used at an address where nothing is mapped, and nothing better is known of it. The class to
- * fall back to, and to be read as such.
+ * wild-pointer: an access to an address where nothing is mapped. The end to fall back to.
  *
- * What is seen: the address, not near zero and with all of its bits in order, is in no mapping of the dead process. An
- * error number or MAP_FAILED that was taken for a pointer is one too, and is named.
- *
- * What it could be mistaken for: without a record, memory that was unmapped before (use-after-munmap and its relatives)
- * looks exactly like this, so that it is possible only; with one that knows the address never to have been mapped, it
- * is likely. Nothing is said where the record knows of a mapping there, ended or not; near the stack pointer
- * (stack-overflow); and when the address is the stack pointer itself.
+ * It claims what the processor did: the address, not near zero and canonical, is in no mapping of the dead process.
+ * Whether memory had been mapped there before is for the causes. An error number or MAP_FAILED that was used as a pointer
+ * is named. Certain with the instruction and the core; an address without its instruction may be an offset from a null
+ * pointer. Silent where a record without a core knows of a living mapping there, near the stack pointer
+ * (stack-overflow), and when the address is the stack pointer itself.
  */
 #include <inttypes.h>
 
@@ -51,7 +48,9 @@ static bool fits(const struct crash *crash)
 	int number;
 
 	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN || fault->access == ACCESS_EXECUTE ||
-	    evidence_ended_life(crash) || evidence_life_at_death(crash, &crash->facts.biography) || by_the_stack(crash))
+	    by_the_stack(crash) ||
+	    /* The record contradicts. */
+	    (crash->facts.fault_place.kind == PLACE_UNKNOWN && evidence_life_at_death(crash, &crash->facts.biography)))
 		return false;
 	if (crash->facts.fault_place.kind == PLACE_NULL)
 		return evidence_base_register(crash, &value) >= 0 &&
@@ -61,50 +60,52 @@ static bool fits(const struct crash *crash)
 	return crash->facts.fault_place.kind == PLACE_UNMAPPED || crash->facts.fault_place.kind == PLACE_KERNEL;
 }
 
-static bool never_mapped(const struct crash *crash)
+/* An index times the size of an element seldom leads further than that from a null pointer. */
+#define FAR_FROM_NULL (1ULL << 40)
+
+/* By the whole record nothing is mapped there at the death. */
+static bool record_shows_hole(const struct crash *crash)
 {
 	return crash->facts.has_biography && crash->facts.biography.address == crash->facts.fault.address &&
-	       !timeline_last_life(&crash->facts.biography.timeline, crash->facts.fault.address) &&
 	       !crash_unseen_between(crash, crash->record.known_from_ns, crash->record.time_ns, NULL);
 }
 
+/* Of the end alone: that the address was not mapped. Without the instruction it may be an offset from null. */
 static struct error *weigh(const struct crash *crash, struct finding *finding)
 {
-	struct error *err = NULL;
+	const struct fault *fault = &crash->facts.fault;
 	uint64_t value;
 	int number;
 
-	finding->confidence = CONFIDENCE_POSSIBLE;
-	if (is_error_pointer(crash, &number, &value)) {
-		finding->confidence = CONFIDENCE_LIKELY;
-		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, 0,
-					   "%s is %" PRId64 ", a value with which calls fail",
-					   fault_register_name(number), (int64_t)value)
-			      ?: finding_add_missing(finding, "which call failed, and who did not look");
-	} else if (never_mapped(crash)) {
-		finding->confidence = CONFIDENCE_LIKELY;
-		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, crash->facts.fault.address,
-					   "in all of the recorded time nothing was mapped there");
-		if (!err && crash->record.known_from_ns)
-			err = finding_add_missing(finding, "the time before the recording began");
-		else if (!err)
-			err = finding_add_missing(finding, "where the pointer's value came from");
-	} else {
-		err = finding_add_missing(finding,
-					  "a record that knows this address: without one, memory that was unmapped "
-					  "looks the same");
+	if (is_error_pointer(crash, &number, &value))
+		return finding_add_evidence(finding, EVIDENCE_REGISTER, number, value,
+					    "%s is %" PRId64 ", a value that failed calls return",
+					    fault_register_name(number), (int64_t)value)
+			?: finding_add_missing(finding, "which call failed");
+	if (crash->facts.fault_place.kind == PLACE_UNKNOWN) {
+		finding->confidence = record_shows_hole(crash) ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+		return finding_add_missing(finding, "the core, which would show what was mapped");
 	}
-	if (!err && evidence_is_shifted_pointer(crash))
-		err = finding_add_counter(finding,
-					  "shifted left by 12 bits the pointer leads into memory in use: glibc "
-					  "writes such a value into freed blocks, and this may be the use of one");
-	if (!err && crash->facts.fault.twin.found) {
+	if (crash->facts.fault_place.kind == PLACE_NULL) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
-		err = finding_add_counter(finding,
-					  "the value differs in one bit alone from 0x%" PRIx64 ", which is in use",
-					  crash->facts.fault.twin.value);
+		return finding_add_counter(finding, "a large offset from a null pointer looks the same");
 	}
-	return err;
+	if (fault->operand >= fault->operand_count) {
+		finding->confidence = fault->address >= FAR_FROM_NULL ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+		return finding_add_missing(finding, "the instruction, which would show the pointer: the address may be "
+						    "an offset from a null pointer");
+	}
+	if (evidence_is_shifted_pointer(crash)) {
+		finding->confidence = CONFIDENCE_LIKELY;
+		return finding_add_counter(finding, "shifted left by 12 bits the pointer points into memory in use: glibc "
+						    "writes such values into freed blocks");
+	}
+	if (fault->twin.found) {
+		finding->confidence = CONFIDENCE_LIKELY;
+		return finding_add_counter(finding, "the value differs in one bit from 0x%" PRIx64 ", which is in use",
+					   fault->twin.value);
+	}
+	return NULL;
 }
 
 struct error *end_wild_pointer(const struct crash *crash, struct finding_list *findings)
@@ -119,6 +120,7 @@ struct error *end_wild_pointer(const struct crash *crash, struct finding_list *f
 	err = finding_append(findings, FINDING_WILD_POINTER, &finding);
 	if (err)
 		return err;
+	finding->confidence = CONFIDENCE_PROVEN;
 	err = weigh(crash, finding);
 	evidence_base_register(crash, &value);
 	words_pointer_value(&spelt, value);
