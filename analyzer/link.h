@@ -55,7 +55,7 @@ const char *basis_name(enum basis basis);
 /* One row a kind of link: const, beside the function that appends it, and in the list of causes.c. */
 struct link_kind {
 	const char *name;		 /* "mapping-ended": stable, part of the JSON */
-	enum finding_class class;	 /* that its act gives; FINDING_UNKNOWN for a link on the way */
+	enum finding_class class;	 /* of a cause whose trail ends here; FINDING_UNKNOWN where that is no class */
 	const char *const *alternatives; /* names of what would look the same, up to NULL; NULL for none */
 };
 

@@ -9,7 +9,7 @@
 
 static const char *const ended_alternatives[] = {"unseen-mapping", "page-mapped", "other-address", "other-order", NULL};
 
-const struct link_kind link_ended_mapping = {"ended-mapping", FINDING_UNKNOWN, ended_alternatives};
+const struct link_kind link_ended_mapping = {"ended-mapping", FINDING_USE_AFTER_MUNMAP, ended_alternatives};
 
 struct node link_call_node(const struct biography *biography, size_t index)
 {

@@ -35,7 +35,7 @@ def missing_words(case, finding, recorded):
 
 def accused(document):
     """(functions, processes) that the report names as culprits; both empty where it has none."""
-    culprit = document.get("culprit") or document["findings"][0].get("culprit") or {}
+    culprit = document["culprit"] or {}
     return {culprit["function"]} if culprit.get("function") else set(), {culprit["process"]} if culprit.get("process") else set()
 
 

@@ -2,8 +2,8 @@
 """With less evidence an answer may say less: never something else, never more, never surer. Compares the answers of one crash
 along the states of evidence.
 
-Kinds of violation: `class`, a class that is no node of the answer given with more evidence; `deeper`, a true one that more evidence
-did not give; `surer`, the same class, surer; `surer-end`, a node of that answer, told surer than that answer was; `culprit` and
+Kinds of violation: `class`, a class that is no node of the chain that more evidence gave; `deeper`, a true one that more evidence
+did not give; `surer`, a cause or a link's class, surer than there; `surer-end`, the same end, surer than there; `culprit` and
 `sender`, somebody else is named, or somebody only with less; `frame`, a function of the program has another name at the same place.
 """
 import evidence
@@ -15,9 +15,12 @@ KINDS = ["class", "deeper", "surer", "surer-end", "culprit", "sender", "frame"]
 def facts(document, below):
     """What is compared, of one answer; frames are those whose file lies in the directory `below`."""
     crashed = [frame for thread in document["threads"] if thread["crashed"] for frame in thread["frames"]]
+    cause, end, culprit = document["cause"], document["end"], document["culprit"]
+    nodes = {link["class"]: link["confidence"] for link in cause["links"] if link["class"]} if cause else {}
     return {
-        "classes": [finding["class"] for finding in document["findings"]],
-        "culprit": document.get("culprit") or document["findings"][0].get("culprit"),
+        "nodes": {**nodes, cause["class"]: cause["confidence"]} if cause else {},
+        "end": [end["class"], "proven" if end["confidence"] == "certain" else end["confidence"]],
+        "culprit": culprit and culprit["name"],
         "sender": document["signal"]["sender_pid"],
         "frames": {frame["pc"]: frame["function"] for frame in crashed
                    if frame["function"] and (frame["module"] or "").startswith(below + "/")},
@@ -28,16 +31,21 @@ def rung_of(case, name):
     return next((index for index, rung in enumerate(case.rungs) if name in rung.classes), None)
 
 
+def surer(confidence, than):
+    return CONFIDENCES.index(confidence) > CONFIDENCES.index(than)
+
+
 def compare_class(case, more, less):
     if less["answer"] == "unknown":
         return None
-    above, here = rung_of(case, more["answer"]), rung_of(case, less["answer"])
-    surer = CONFIDENCES.index(less["confidence"]) > CONFIDENCES.index(more["confidence"])
-    if less["answer"] == more["answer"]:
-        return "surer" if surer else None
-    if less["answer"] not in more["facts"]["classes"] and (above is None or here is None or here < above):
-        return "deeper" if here is not None else "class"
-    return "surer-end" if surer else None
+    name, confidence = less["answer"], less["confidence"]
+    nodes, (end, end_confidence) = more["facts"]["nodes"], more["facts"]["end"]
+    if name in nodes:
+        return "surer" if surer(confidence, nodes[name]) else None
+    if name == end:
+        return "surer-end" if surer(confidence, end_confidence) else None
+    above, here = rung_of(case, more["answer"]), rung_of(case, name)
+    return "deeper" if here is not None and (above is None or here < above) else "class"
 
 
 def compare(case, more, less):

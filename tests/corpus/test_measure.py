@@ -32,7 +32,12 @@ def found(of, state, present=DYNAMIC):
     return reach.available(of, present, evidence.STATES[state])
 
 
-def document(name, confidence, recorded=True, text="made-up", sender=None, frames=(), **more):
+def document(name, confidence, recorded=True, text="made-up", sender=None, frames=(), links=(), **more):
+    """A report; the cause's class, or none with `end` alone; `links`: (class, confidence) of those on the way."""
+    more.setdefault("end", {"class": None, "confidence": "certain"})
+    more.setdefault("culprit", None)
+    more["cause"] = None if confidence == "none" else {
+        "class": name, "confidence": confidence, "links": [{"class": one, "confidence": sure} for one, sure in links]}
     return {"findings": [{"class": name, "confidence": confidence, "summary": text, "evidence": []}],
             "coverage": {"recorded": recorded}, "signal": {"sender_pid": sender},
             "threads": [{"crashed": True, "frames": [{"pc": pc, "function": function, "module": "/built/made-up"}
@@ -121,7 +126,7 @@ class Judging(unittest.TestCase):
 
     def test_an_end_without_a_cause(self):
         of = case("double-munmap | wild-pointer")
-        for end, wanted in (({"class": "wild-pointer", "confidence": "certain"}, "right"), (None, "shallower")):
+        for end, wanted in (({"class": "wild-pointer", "confidence": "certain"}, "right"), ({"class": None, "confidence": "certain"}, "shallower")):
             self.assertEqual(self.outcome(of, "no-record", "wild-pointer", "none", end=end), wanted)
 
     def test_the_record_is_used(self):
@@ -132,28 +137,30 @@ class Judging(unittest.TestCase):
 class Monotony(unittest.TestCase):
     def kinds(self, of, more, less):
         def result(state, given):
-            finding = given["findings"][0]
-            return {"case": of.name, "state": state, "outcome": "right", "answer": finding["class"],
-                    "confidence": finding["confidence"], "facts": monotony.facts(given, "/built")}
+            answer, confidence = judge.told(given)
+            return {"case": of.name, "state": state, "outcome": "right", "answer": answer, "confidence": confidence, "facts": monotony.facts(given, "/built")}
 
         found = monotony.violations([of], [result("everything", more), result("no-record", less)])
         return [kind for _, kind, _, _ in found]
 
     def test_kinds(self):
         of = case("double-munmap | use-after-munmap | wild-pointer")
-        more = document("double-munmap", "likely", frames=[("0x10", "use")])
+        wild = {"class": "wild-pointer", "confidence": "likely"}
+        more = document("double-munmap", "likely", frames=[("0x10", "use")], links=[("use-after-munmap", "likely")], end=wild)
         shallow = document("use-after-munmap", "likely")
         for one, other, wanted in (
                 (more, more, []),
                 (more, document("unknown", "none"), []),
-                (more, document("wild-pointer", "possible"), []),
-                (more, document("wild-pointer", "proven"), ["surer-end"]),
+                (more, document("wild-pointer", "none", end=wild), []),
+                (more, document("wild-pointer", "none", end={**wild, "confidence": "certain"}), ["surer-end"]),
                 (more, document("double-munmap", "proven"), ["surer"]),
+                (more, document("use-after-munmap", "likely"), []),
+                (more, document("use-after-munmap", "proven"), ["surer"]),
                 (more, document("bit-flip", "possible"), ["class"]),
                 (shallow, document("double-munmap", "possible"), ["deeper"]),
                 (document("unknown", "none"), document("bit-flip", "possible"), ["class"]),
                 (more, document("unknown", "none", sender=7), ["sender"]),
-                (more, document("unknown", "none", culprit={"function": "use"}), ["culprit"]),
+                (more, document("unknown", "none", culprit={"name": "program use"}), ["culprit"]),
                 (more, document("unknown", "none", frames=[("0x10", "use"), ("0x20", "main")]), []),
                 (more, document("unknown", "none", frames=[("0x10", "other")]), ["frame"])):
             self.assertEqual(self.kinds(of, one, other), wanted, (one["findings"], other["findings"]))
