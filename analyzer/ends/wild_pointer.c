@@ -4,8 +4,7 @@
  *
  * It claims what the processor did: the address, not near zero and canonical, is in no mapping of the dead process.
  * Whether memory had been mapped there before is for the causes. An error number or MAP_FAILED that was used as a pointer
- * is named. Certain with the instruction and the core; an address without its instruction may be an offset from a null
- * pointer. Silent where a record without a core knows of a living mapping there, near the stack pointer
+ * is named. Certain with the instruction and the core; possible only where an offset from a null pointer may lead. Silent where a record without a core knows of a living mapping there, near the stack pointer
  * (stack-overflow), and when the address is the stack pointer itself.
  */
 #include <inttypes.h>
@@ -60,8 +59,8 @@ static bool fits(const struct crash *crash)
 	return crash->facts.fault_place.kind == PLACE_UNMAPPED || crash->facts.fault_place.kind == PLACE_KERNEL;
 }
 
-/* An index times the size of an element seldom leads further than that from a null pointer. */
-#define FAR_FROM_NULL (1ULL << 40)
+/* A 32-bit index times the size of an element leads no further than that from a null pointer. */
+#define FAR_FROM_NULL (1ULL << 36)
 
 /* By the whole record nothing is mapped there at the death. */
 static bool record_shows_hole(const struct crash *crash)
@@ -86,14 +85,13 @@ static struct error *weigh(const struct crash *crash, struct finding *finding)
 		finding->confidence = record_shows_hole(crash) ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
 		return finding_add_missing(finding, "the core, which would show what was mapped");
 	}
-	if (crash->facts.fault_place.kind == PLACE_NULL) {
+	if (fault->address < FAR_FROM_NULL) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		return finding_add_counter(finding, "a large offset from a null pointer looks the same");
 	}
 	if (fault->operand >= fault->operand_count) {
-		finding->confidence = fault->address >= FAR_FROM_NULL ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
-		return finding_add_missing(finding, "the instruction, which would show the pointer: the address may be "
-						    "an offset from a null pointer");
+		finding->confidence = CONFIDENCE_LIKELY;
+		return finding_add_missing(finding, "the instruction, which would show the pointer");
 	}
 	if (evidence_is_shifted_pointer(crash)) {
 		finding->confidence = CONFIDENCE_LIKELY;

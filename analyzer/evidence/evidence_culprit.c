@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/facts/event_stack.h"
 #include "analyzer/words.h"
 
 static struct error *copy_text(const char *text, char **ret)
@@ -59,7 +60,11 @@ struct error *evidence_accuse_caller(struct finding *finding, const struct biogr
 	const struct symbol *symbol = context->jumper.module   ? &context->jumper
 				      : context->caller.module ? &context->caller
 							       : &context->at;
+	const struct frame frame = {.symbol = *symbol};
 
+	/* The C library and allocators do what their callers want. */
+	if (event_stack_is_library(&frame))
+		return NULL;
 	return name_code(&finding->culprit, symbol, EVIDENCE_EVENT, biography->events[index].id, 0);
 }
 
