@@ -20,7 +20,7 @@ def facts(document, below):
     return {
         "nodes": {**nodes, cause["class"]: cause["confidence"]} if cause else {},
         "end": [end["class"], "proven" if end["confidence"] == "certain" else end["confidence"]],
-        "culprit": culprit and culprit["name"],
+        "culprit": culprit and [culprit["kind"], culprit["module"], culprit["function"], culprit["process"]],
         "sender": document["signal"]["sender_pid"],
         "frames": {frame["pc"]: frame["function"] for frame in crashed
                    if frame["function"] and (frame["module"] or "").startswith(below + "/")},
@@ -48,12 +48,18 @@ def compare_class(case, more, less):
     return "deeper" if here is not None and (above is None or here < above) else "class"
 
 
+def same_or_less(more, less):
+    """Is a culprit the same, as far as it is named?"""
+    return more is not None and all(one is None or one == other for one, other in zip(less, more))
+
+
 def compare(case, more, less):
     """The kinds of violation between two results of one crash."""
     kinds = [compare_class(case, more, less)]
-    for what in ("culprit", "sender"):
-        if less["facts"][what] and less["facts"][what] != more["facts"][what]:
-            kinds.append(what)
+    if less["facts"]["culprit"] and not same_or_less(more["facts"]["culprit"], less["facts"]["culprit"]):
+        kinds.append("culprit")
+    if less["facts"]["sender"] and less["facts"]["sender"] != more["facts"]["sender"]:
+        kinds.append("sender")
     frames = more["facts"]["frames"]
     if any(frames.get(pc, name) != name for pc, name in less["facts"]["frames"].items()):
         kinds.append("frame")

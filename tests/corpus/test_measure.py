@@ -19,6 +19,7 @@ import reach  # noqa: E402
 import so_far  # noqa: E402
 import table  # noqa: E402
 
+USE = {"kind": "code", "module": "/built/made-up", "function": "use", "process": None}
 DYNAMIC = frozenset("heap record symbols debug executable libc libraries siginfo files".split())
 STATIC = DYNAMIC - {"heap", "libc", "libraries"}
 
@@ -147,7 +148,7 @@ class Monotony(unittest.TestCase):
         of = case("double-munmap | use-after-munmap | wild-pointer")
         wild = {"class": "wild-pointer", "confidence": "likely"}
         more = document("double-munmap", "likely", frames=[("0x10", "use")], links=[("use-after-munmap", "likely")], end=wild)
-        shallow = document("use-after-munmap", "likely")
+        shallow, accused = document("use-after-munmap", "likely"), document("use-after-munmap", "likely", culprit=USE)
         for one, other, wanted in (
                 (more, more, []),
                 (more, document("unknown", "none"), []),
@@ -160,7 +161,10 @@ class Monotony(unittest.TestCase):
                 (shallow, document("double-munmap", "possible"), ["deeper"]),
                 (document("unknown", "none"), document("bit-flip", "possible"), ["class"]),
                 (more, document("unknown", "none", sender=7), ["sender"]),
-                (more, document("unknown", "none", culprit={"name": "program use"}), ["culprit"]),
+                (more, document("unknown", "none", culprit=USE), ["culprit"]),
+                (accused, document("unknown", "none", culprit=USE), []),
+                (accused, document("unknown", "none", culprit={**USE, "function": None}), []),
+                (accused, document("unknown", "none", culprit={**USE, "function": "main"}), ["culprit"]),
                 (more, document("unknown", "none", frames=[("0x10", "use"), ("0x20", "main")]), []),
                 (more, document("unknown", "none", frames=[("0x10", "other")]), ["frame"])):
             self.assertEqual(self.kinds(of, one, other), wanted, (one["findings"], other["findings"]))
