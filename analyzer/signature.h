@@ -1,35 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The signature of a crash: what groups it with others of the same cause. Pure.
+ * The signatures of a crash: what groups it with others of the same bug. Pure.
  *
- * It is made of the verdict's class and of the code to blame (the finding's offender: module and function), so that one bug
- * has one signature whoever dies of it, in whichever thread, wherever the loader put it, and in builds whose lines have
- * moved. Of a module only the name counts, without directories and version; of a function the name, without what a compiler
- * hangs on to it when it splits or copies one. Beside the offender:
- *   assertion-failure   the expression, because a function may assert many things
- *   killed-by-process   who sent the signal, by command name
- *   no offender known   the signal and the innermost function that is not of a library that everybody uses
- * Code without a symbol is named by its offset in the module, which holds for one build only.
+ * The cause signature is the cause's class and the culprit's code (module and function), so that one bug has one
+ * signature whoever dies of it, in whichever thread, wherever the loader put it, and in builds whose lines have moved.
+ * Beside or instead of the code: assertion-failure   the expression too, because a function may assert many things
+ *   killed-by-process   the signal and who sent it, by command name
+ * Where the cause is not known, or is no surer than possible, or nobody is known to have done it, there is none. What
+ * the processor met at the end (a null pointer, a wild jump) is no cause: the same bug ends in many ways.
+ *
+ * The stack signature is the signal and the innermost functions of the program on the crashed thread's stack
+ * (signature_stack.h). It stands beside the first, for crashes of which less is known. There is none where no function
+ * of the program could be found on the stack.
+ *
+ * A signature is the hash of its text, in which names are normalized (signature_name.h) and SIGNATURE_VERSION is.
+ * Signatures of different versions say nothing about each other.
  */
 #ifndef ANALYZER_SIGNATURE_H
 #define ANALYZER_SIGNATURE_H
 
 #include "analyzer/crash.h"
 #include "analyzer/finding.h"
-#include "analyzer/words.h"
+#include "analyzer/signature_stack.h"
 
-/* "double-munmap libwalker.so walker_close": the text that is hashed. */
-const char *signature_text(struct words *words, const struct crash *crash, const struct finding_list *findings);
+/* Grows when a crash's texts can become others. (1 had no number in its text.) */
+#define SIGNATURE_VERSION 2
 
-/* 16 hexadecimal digits. */
-void signature_hash(const struct crash *crash, const struct finding_list *findings, char ret_signature[17]);
+#define SIGNATURE_HEX 17 /* 16 hexadecimal digits and a NUL */
 
-/* A file's name without directories, " (deleted)" and version: "libz.so" for "/lib/libz.so.1.2.13", "libc.so" for
- * "libc-2.36.so". */
-void signature_module(const char *path, char *out, size_t size);
+struct signatures {
+	char cause[SIGNATURE_HEX], stack[SIGNATURE_HEX]; /* "" for none */
+	/* "cause 2: double-munmap libwalker.so walker_close", "stack 2: SIGSEGV, prog walk, prog main"; "" for none. */
+	char cause_text[640];
+	char stack_text[64 + SIGNATURE_FRAMES * SIGNATURE_CODE];
+	/* One for any crash: the cause's, else the stack's, else of the program's name and the signal, which group
+	 * nothing. */
+	char any[SIGNATURE_HEX];
+};
 
-/* A function's name without what compilers append: ".constprop.0", ".isra.2", ".part.1", ".cold", ".llvm.123", a symbol's
- * version, the hash of Rust's older names. */
-void signature_function(const char *name, char *out, size_t size);
+void signatures_make(const struct crash *crash, const struct finding_list *findings, struct signatures *ret);
 
 #endif

@@ -139,7 +139,7 @@ void cli_close_sources(struct crash_sources *sources);
 struct error *cli_match_query(const struct cli_options *options, char **names, size_t count,
 			      struct match_query *ret) must_check;
 
-/* `corelate list --group`: explains the crashes, newest first, and prints them by signature. */
+/* `corelate list --group`: explains the crashes, newest first, and prints them by bug (signature_group.h). */
 struct error *cli_list_groups(const struct cli_options *options, const struct crash_rows *rows) must_check;
 
 /* Everything from name to findings. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * corelate list --group: recorded crashes by signature. Each crash is explained for it, with its core where that still
- * lies where core_pattern put it; nothing is kept, so that the answer is always that of today's detectors. What could
- * not be explained is said. Each is explained by a process of its own, within --time-limit and --memory-limit.
+ * corelate list --group: recorded crashes by bug (signature_group.h). Each crash is explained for it, with its core
+ * where that still lies where core_pattern put it; nothing is kept, so that the answer is always that of today's
+ * detectors. What could not be explained is said. Each is explained by a process of its own, within --time-limit and
+ * --memory-limit.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,6 +12,8 @@
 #include <time.h>
 
 #include "analyzer/causes.h"
+#include "analyzer/report/report_stack.h"
+#include "analyzer/signature_group.h"
 #include "cli/json.h"
 #include "cli/limits.h"
 #include "cli/progress.h"
@@ -21,66 +24,60 @@
 #define DEFAULT_LIMIT 200
 #define EXAMPLES 3
 
-struct group {
-	char signature[17];
-	enum finding_class class;
-	enum finding_confidence confidence; /* the best of them, to which `summary` belongs */
-	char *summary;
-	size_t count;
-	int64_t first_ns, last_ns;   /* dates; 0 when not known */
-	char examples[EXAMPLES][17]; /* ids of the newest */
-	size_t example_count;
-};
-
-struct grouping {
-	struct group *groups; /* in the order of their newest crash, newest first */
-	size_t count;
-	size_t explained, without_core, failed;
-};
-
-static void grouping_deinit(struct grouping *grouping)
-{
-	for (size_t i = 0; i < grouping->count; i++)
-		free(grouping->groups[i].summary);
-	free(grouping->groups);
-}
-
-static struct error *find_group(struct grouping *grouping, const char *signature, struct group **ret)
-{
-	struct error *err;
-
-	for (size_t i = 0; i < grouping->count; i++) {
-		if (strcmp(grouping->groups[i].signature, signature) == 0) {
-			*ret = &grouping->groups[i];
-			return NULL;
-		}
-	}
-	err = array_push(grouping->groups, grouping->count, (struct group){0});
-	if (err)
-		return err;
-	*ret = &grouping->groups[grouping->count - 1];
-	memcpy((*ret)->signature, signature, sizeof((*ret)->signature));
-	return NULL;
-}
-
 /* What the process that explained a crash says of it; the summary, without its NUL, follows. Both sides are the same
  * program, so the layout is. */
 struct told {
-	char id[17], signature[17];
+	char id[17], signature[SIGNATURE_HEX];
+	struct signature_pair pair;
+	char cause_text[sizeof(((struct signatures *)0)->cause_text)];
+	char stack_text[sizeof(((struct signatures *)0)->stack_text)];
 	enum finding_class class;
 	enum finding_confidence confidence;
 	int64_t when_ns; /* date; 0 when not known */
 	bool without_core;
 };
 
-static struct error *add_crash(struct grouping *grouping, const struct told *told, const char *text)
+struct explained {
+	struct told told;
+	char *summary;
+};
+
+struct group {
+	const struct told
+		*named_by; /* the newest with a cause signature, else the newest: whose signatures are the group's */
+	enum finding_class class;
+	enum finding_confidence confidence; /* the best of them, to which `summary` belongs */
+	const char *summary;
+	size_t count;
+	size_t joined;		     /* how many of them have no cause signature, and are here by their stack */
+	int64_t first_ns, last_ns;   /* dates; 0 when not known */
+	char examples[EXAMPLES][17]; /* ids of the newest */
+	size_t example_count;
+};
+
+struct grouping {
+	struct explained *crashes; /* newest first */
+	size_t explained, without_core, failed;
+	struct group *groups; /* in the order of their newest crash, newest first */
+	size_t count;
+};
+
+static void grouping_deinit(struct grouping *grouping)
 {
-	struct group *group;
-	struct error *err = find_group(grouping, told->signature, &group);
+	for (size_t i = 0; i < grouping->explained; i++)
+		free(grouping->crashes[i].summary);
+	free(grouping->crashes);
+	free(grouping->groups);
+}
+
+static void add_crash(struct group *group, const struct explained *crash)
+{
+	const struct told *told = &crash->told;
 	int64_t when_ns = told->when_ns;
 
-	if (err)
-		return err;
+	if (!group->named_by || (!group->named_by->pair.cause[0] && told->pair.cause[0]))
+		group->named_by = told;
+	group->joined += !told->pair.cause[0];
 	if (!group->count || when_ns < group->first_ns)
 		group->first_ns = when_ns;
 	if (!group->count || when_ns > group->last_ns)
@@ -88,16 +85,31 @@ static struct error *add_crash(struct grouping *grouping, const struct told *tol
 	if (group->example_count < EXAMPLES)
 		memcpy(group->examples[group->example_count++], told->id, sizeof(told->id));
 	if (!group->count++ || told->confidence > group->confidence) {
-		char *summary = strdup(text);
-
-		if (!summary)
-			return &error_no_memory;
-		free(group->summary);
-		group->summary = summary;
+		group->summary = crash->summary;
 		group->class = told->class;
 		group->confidence = told->confidence;
 	}
-	return NULL;
+}
+
+static struct error *make_groups(struct grouping *grouping)
+{
+	size_t count = grouping->explained;
+	cleanup_free struct signature_pair *pairs = calloc(count + 1, sizeof(*pairs));
+	cleanup_free size_t *numbers = calloc(count + 1, sizeof(*numbers));
+	struct error *err;
+
+	grouping->groups = calloc(count + 1, sizeof(*grouping->groups));
+	if (!pairs || !numbers || !grouping->groups)
+		return &error_no_memory;
+	for (size_t i = 0; i < count; i++)
+		pairs[i] = grouping->crashes[i].told.pair;
+	err = signature_group(pairs, count, numbers);
+	for (size_t i = 0; !err && i < count; i++) {
+		add_crash(&grouping->groups[numbers[i]], &grouping->crashes[i]);
+		if (grouping->count <= numbers[i])
+			grouping->count = numbers[i] + 1;
+	}
+	return err;
 }
 
 /* ---- in a process of its own ---- */
@@ -116,6 +128,10 @@ static struct error *write_told(const struct report *report, bool without_core, 
 	memset(&told, 0, sizeof(told));
 	memcpy(told.id, crash->facts.id, sizeof(told.id));
 	memcpy(told.signature, report->signature, sizeof(told.signature));
+	memcpy(told.pair.cause, report->signatures.cause, sizeof(told.pair.cause));
+	memcpy(told.pair.stack, report->signatures.stack, sizeof(told.pair.stack));
+	snprintf(told.cause_text, sizeof(told.cause_text), "%s", report->signatures.cause_text);
+	snprintf(told.stack_text, sizeof(told.stack_text), "%s", report->signatures.stack_text);
 	told.class = verdict->class;
 	told.confidence = verdict->confidence;
 	told.without_core = without_core;
@@ -166,29 +182,36 @@ static struct error *explain_one(void *context, FILE *out)
 static bool is_sane(const struct told *told)
 {
 	return memchr(told->id, 0, sizeof(told->id)) && memchr(told->signature, 0, sizeof(told->signature)) &&
-	       (unsigned)told->class < FINDING_CLASS_COUNT && (unsigned)told->confidence <= CONFIDENCE_PROVEN;
+	       memchr(told->pair.cause, 0, sizeof(told->pair.cause)) &&
+	       memchr(told->pair.stack, 0, sizeof(told->pair.stack)) &&
+	       memchr(told->cause_text, 0, sizeof(told->cause_text)) &&
+	       memchr(told->stack_text, 0, sizeof(told->stack_text)) && (unsigned)told->class < FINDING_CLASS_COUNT &&
+	       (unsigned)told->confidence <= CONFIDENCE_PROVEN;
 }
 
-static struct error *group_one(const struct cli_options *options, const struct crash_row *row,
-			       struct grouping *grouping)
+static struct error *add_explained(const struct cli_options *options, const struct crash_row *row,
+				   struct grouping *grouping)
 {
 	struct task task = {.options = options, .row = row};
 	cleanup_free char *text = NULL;
-	struct told told;
+	struct explained crash;
 	size_t size = 0;
 	struct error *err = cli_limits_apart(options, row->id[0] ? row->id : row->entry ?: "a crash", explain_one, &task,
 					     &text, &size);
 
 	if (err)
 		return err;
-	if (size < sizeof(told))
+	if (size < sizeof(crash.told))
 		return error_format(ERROR_INVALID, "the process that explained it makes no sense");
-	memcpy(&told, text, sizeof(told));
-	if (!is_sane(&told))
+	memcpy(&crash.told, text, sizeof(crash.told));
+	if (!is_sane(&crash.told))
 		return error_format(ERROR_INVALID, "the process that explained it makes no sense");
-	err = add_crash(grouping, &told, text + sizeof(told));
-	grouping->without_core += !err && told.without_core;
-	return err;
+	crash.summary = strdup(text + sizeof(crash.told));
+	if (!crash.summary)
+		return &error_no_memory;
+	grouping->crashes[grouping->explained++] = crash;
+	grouping->without_core += crash.told.without_core;
+	return NULL;
 }
 
 /* One bad crash does not hide the others. */
@@ -222,11 +245,13 @@ static void write_text(const struct grouping *grouping)
 		printf("%zu x  %s", group->count, finding_class_name(group->class));
 		if (group->confidence)
 			printf(", %s", finding_confidence_name(group->confidence));
-		printf("  [%s]\n       %s", group->signature, date(group->first_ns, first, sizeof(first)));
+		printf("  [%s]\n       %s", group->named_by->signature, date(group->first_ns, first, sizeof(first)));
 		if (group->count > 1)
 			printf(" to %s", date(group->last_ns, last, sizeof(last)));
 		fputs("\n       ", stdout);
 		inert_write(group->summary, stdout);
+		if (group->named_by->pair.cause[0] && group->joined)
+			printf("\n       %zu of them by their stack alone", group->joined);
 		fputs("\n       crashes:", stdout);
 		for (size_t j = 0; j < group->example_count; j++)
 			printf(" %s", group->examples[j]);
@@ -234,12 +259,23 @@ static void write_text(const struct grouping *grouping)
 	}
 }
 
+static json_t *text_or_null(const char *text)
+{
+	return text[0] ? report_text_json(text) : json_null();
+}
+
 static json_t *json_group(const struct group *group)
 {
 	json_t *object = json_object(), *examples = json_array();
 	json_t *summary = json_string(group->summary);
 
-	json_object_set_new(object, "signature", json_string(group->signature));
+	json_object_set_new(object, "signature", json_string(group->named_by->signature));
+	json_object_set_new(object, "cause", text_or_null(group->named_by->pair.cause));
+	json_object_set_new(object, "cause_text", text_or_null(group->named_by->cause_text));
+	json_object_set_new(object, "stack", text_or_null(group->named_by->pair.stack));
+	json_object_set_new(object, "stack_text", text_or_null(group->named_by->stack_text));
+	json_object_set_new(object, "joined_by_stack",
+			    json_integer(group->named_by->pair.cause[0] ? (json_int_t)group->joined : 0));
 	json_object_set_new(object, "count", json_integer((json_int_t)group->count));
 	json_object_set_new(object, "first_ns", json_integer(group->first_ns));
 	json_object_set_new(object, "last_ns", json_integer(group->last_ns));
@@ -293,13 +329,16 @@ struct error *cli_list_groups(const struct cli_options *options, const struct cr
 		return err;
 	wanted = rows->count < limit ? rows->count : limit;
 	failures = calloc(wanted + 1, sizeof(*failures));
-	if (!failures)
+	grouping.crashes = calloc(wanted + 1, sizeof(*grouping.crashes));
+	if (!failures || !grouping.crashes) {
+		free(failures);
+		grouping_deinit(&grouping);
 		return &error_no_memory;
+	}
 	progress_begin("explaining", NULL);
 	for (size_t i = 0; i < wanted; i++) { /* newest first */
 		progress_count(i + 1, wanted);
-		failures[i] = group_one(options, &rows->rows[i], &grouping);
-		grouping.explained += !failures[i];
+		failures[i] = add_explained(options, &rows->rows[i], &grouping);
 		grouping.failed += failures[i] != NULL;
 	}
 	progress_end();
@@ -308,10 +347,10 @@ struct error *cli_list_groups(const struct cli_options *options, const struct cr
 			tell_failure(&rows->rows[i], failures[i]);
 	}
 	free(failures);
-	err = NULL;
-	if (options->json) {
+	err = make_groups(&grouping);
+	if (!err && options->json) {
 		err = write_json(options, &grouping, rows->count - wanted);
-	} else {
+	} else if (!err) {
 		write_text(&grouping);
 		if (grouping.without_core || grouping.failed || wanted < rows->count)
 			fprintf(stderr,

@@ -11,17 +11,19 @@
 
 #include "analyzer/crash.h"
 #include "analyzer/finding.h"
+#include "analyzer/signature.h"
 
 #define REPORT_SCHEMA_VERSION 2
 
 struct report {
 	const struct crash *crash;
 	const struct finding_list *findings;
-	char signature[17]; /* 16 hexadecimal digits */
-	bool one_line;	    /* JSON without line breaks and indentation; false unless somebody sets it */
+	char signature[SIGNATURE_HEX]; /* signatures.any */
+	struct signatures signatures;
+	bool one_line; /* JSON without line breaks and indentation; false unless somebody sets it */
 };
 
-/* The signature is that of signature.h. */
+/* The signatures are those of signature.h. */
 void report_init(struct report *report, const struct crash *crash, const struct finding_list *findings);
 
 struct report_style {

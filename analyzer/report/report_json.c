@@ -54,6 +54,18 @@ static json_t *time_or_null(const struct crash *crash, uint64_t time_ns)
 	return json_string(text);
 }
 
+static json_t *signatures_json(const struct signatures *signatures)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "version", json_integer(SIGNATURE_VERSION));
+	json_object_set_new(object, "cause", report_text_json(signatures->cause[0] ? signatures->cause : NULL));
+	json_object_set_new(object, "cause_text", report_text_json(signatures->cause[0] ? signatures->cause_text : NULL));
+	json_object_set_new(object, "stack", report_text_json(signatures->stack[0] ? signatures->stack : NULL));
+	json_object_set_new(object, "stack_text", report_text_json(signatures->stack[0] ? signatures->stack_text : NULL));
+	return object;
+}
+
 static json_t *crash_json(const struct report *report)
 {
 	const struct crash *crash = report->crash;
@@ -69,6 +81,7 @@ static json_t *crash_json(const struct report *report)
 			    report_text_json(crash->record.known ? crash->record.recording.boot_id : NULL));
 	json_object_set_new(object, "core", report_text_json(crash->core.path));
 	json_object_set_new(object, "signature", json_string(report->signature));
+	json_object_set_new(object, "signatures", signatures_json(&report->signatures));
 	json_object_set_new(object, "abort_message", report_text_json(crash->core.abort_message));
 	return object;
 }
