@@ -44,6 +44,8 @@ struct error *cause_discarded_pages(const struct crash *, struct finding_list *)
 struct error *cause_double_free(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_second_munmap;
 struct error *cause_double_munmap(const struct crash *, struct finding_list *) must_check;
+extern const struct link_kind link_error_pointer, link_unchecked_failure;
+struct error *cause_failed_call(const struct crash *, struct finding_list *) must_check;
 struct error *cause_forwarded_signal(const struct crash *, struct finding_list *) must_check;
 struct error *cause_heap_overflow(const struct crash *, struct finding_list *) must_check;
 struct error *cause_invalid_free(const struct crash *, struct finding_list *) must_check;
@@ -70,6 +72,7 @@ struct error *cause_use_after_munmap(const struct crash *, struct finding_list *
 struct error *end_divide_by_zero(const struct crash *, struct finding_list *) must_check;
 struct error *end_heap_corruption(const struct crash *, struct finding_list *) must_check;
 struct error *end_illegal_instruction(const struct crash *, struct finding_list *) must_check;
+struct error *end_misaligned_object(const struct crash *, struct finding_list *) must_check;
 struct error *end_non_canonical_pointer(const struct crash *, struct finding_list *) must_check;
 struct error *end_null_call(const struct crash *, struct finding_list *) must_check;
 struct error *end_null_dereference(const struct crash *, struct finding_list *) must_check;

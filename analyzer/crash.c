@@ -92,6 +92,8 @@ void crash_facts_deinit(struct crash_facts *facts)
 	for (size_t i = 0; i < facts->file_loss_count; i++)
 		file_loss_deinit(&facts->file_losses[i]);
 	free(facts->file_losses);
+	for (size_t i = 0; i < facts->failed_calls.count; i++)
+		event_context_deinit(&facts->failed_calls.contexts[i]);
 	heap_facts_deinit(&facts->heap);
 	*facts = (struct crash_facts){0};
 }

@@ -16,6 +16,7 @@
 #include "analyzer/core/core.h"
 #include "analyzer/facts/biography.h"
 #include "analyzer/facts/crash_signal.h"
+#include "analyzer/facts/failed_call.h"
 #include "analyzer/facts/fault.h"
 #include "analyzer/facts/heap_facts.h"
 #include "analyzer/facts/mapping.h"
@@ -96,6 +97,7 @@ struct crash_facts {
 	/* For a page that its file did not have: what happened to that file, oldest first, until the death. */
 	struct file_loss *file_losses;
 	size_t file_loss_count;
+	struct failed_calls failed_calls; /* `count` 0 without a record of the death */
 	struct pointer_path path; /* PATH_LOST without a core */
 	struct overrun overrun;	  /* TAKEN_NOT without a core */
 	struct memory_view views[CRASH_VIEWS];

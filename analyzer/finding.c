@@ -229,6 +229,7 @@ bool finding_class_is_end(enum finding_class class)
 	switch (class) {
 	case FINDING_UNKNOWN:
 	case FINDING_HEAP_CORRUPTION:
+	case FINDING_MISALIGNED_OBJECT:
 	case FINDING_NULL_CALL:
 	case FINDING_WILD_JUMP:
 	case FINDING_NX_EXECUTION:

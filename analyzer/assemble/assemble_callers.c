@@ -6,7 +6,7 @@
 #include "analyzer/assemble/assemble_parts.h"
 #include "common/cleanup.h"
 
-#define SITE_LIMIT ((size_t)(2 + CRASH_VIEWS) * ASSEMBLE_CONTEXT_LIMIT)
+#define SITE_LIMIT ((size_t)(2 + CRASH_VIEWS) * ASSEMBLE_CONTEXT_LIMIT + FAILED_CALLS)
 
 /* Recorded calls whose callers are wanted. */
 struct sites {
@@ -61,6 +61,20 @@ static void add_file_losses(struct sites *sites, struct crash *crash)
 				 },
 				 &loss->context);
 	}
+}
+
+static void add_failures(struct sites *sites, struct failed_calls *failed)
+{
+	for (size_t i = 0; i < failed->count; i++)
+		add_site(sites,
+			 &(struct event_place){
+				 .ip = failed->events[i].ip,
+				 .sp = failed->events[i].sp,
+				 .top_word = failed->events[i].top_word,
+				 .time_ns = failed->events[i].enter_ns,
+				 .stack_id = failed->events[i].stack_id,
+			 },
+			 &failed->contexts[i]);
 }
 
 static struct error *copy_text(const char *from, char **to)
@@ -120,6 +134,7 @@ struct error *assemble_callers(const struct assemble_request *request, struct as
 	for (size_t i = 0; i < crash->facts.view_count; i++)
 		add_biography(sites, &crash->facts.views[i].biography);
 	add_file_losses(sites, crash);
+	add_failures(sites, &crash->facts.failed_calls);
 	if (!sites->count)
 		return NULL;
 	err = event_stacks_load(request->store, crash, sites->places, sites->count, &crash->notes, stacks);

@@ -39,6 +39,7 @@ enum assemble_part {
 	PART_PLACES,
 	PART_UNLOADED,
 	PART_FILE_LOSSES,
+	PART_FAILURES,
 	PART_PATH,
 	PART_OVERRUN,
 	PART_VIEWS,
@@ -117,6 +118,7 @@ ASSEMBLE_STEP(ended_pages);
 ASSEMBLE_STEP(places);
 ASSEMBLE_STEP(unloaded);
 ASSEMBLE_STEP(file_losses);
+ASSEMBLE_STEP(failures);
 ASSEMBLE_STEP(path);
 ASSEMBLE_STEP(views);
 ASSEMBLE_STEP(callers);

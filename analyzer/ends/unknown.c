@@ -121,15 +121,6 @@ static struct error *describe(const struct crash *crash, struct finding *finding
 	ending_find(crash, &ending);
 	if (crash->record.has_exit_state)
 		return finding_set_summary(finding, "The process exited by itself; no cause can be shown.");
-	if (crash->facts.fault.cause == FAULT_MISALIGNED &&
-	    crash->facts.fault.operand < crash->facts.fault.operand_count)
-		return finding_set_summary(finding,
-					   "The processor refused %s: its operand lies at 0x%" PRIx64
-					   ", which is no multiple of %u, as this "
-					   "instruction demands; no cause can be shown.",
-					   crash->facts.fault.instruction,
-					   crash->facts.fault.operands[crash->facts.fault.operand].address,
-					   crash->facts.fault.operands[crash->facts.fault.operand].alignment);
 	if (ending.own && ending.sends && ending.lost)
 		return describe_lost_way(crash, &ending, finding);
 	if (!ending.own && is_sent(&crash->facts.signal))

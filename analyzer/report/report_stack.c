@@ -25,9 +25,14 @@ static const struct event_stack *heap_stack(const struct heap_facts *heap, int64
 const struct event_stack *report_evidence_stack(const struct crash *crash, const struct evidence *evidence)
 {
 	const struct biography *biography = &crash->facts.biography;
+	const struct failed_calls *failed = &crash->facts.failed_calls;
 
 	if (evidence->kind == EVIDENCE_HEAP)
 		return heap_stack(&crash->facts.heap, evidence->id);
+	for (size_t i = 0; evidence->kind == EVIDENCE_EVENT && i < failed->count; i++) {
+		if (failed->events[i].id == evidence->id && failed->contexts[i].stack.frame_count > 0)
+			return &failed->contexts[i].stack;
+	}
 	if (evidence->kind != EVIDENCE_EVENT || !crash->facts.has_biography || !biography->contexts)
 		return NULL;
 	for (size_t i = 0; i < biography->event_count; i++) {

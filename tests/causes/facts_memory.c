@@ -226,8 +226,31 @@ void facts_drop_unused_contexts(struct parser *parser)
 	}
 }
 
+/* The newest of the thread that died. */
+static void load_failures(struct parser *parser)
+{
+	struct failed_calls *failed = &parser->crash->facts.failed_calls;
+
+	for (size_t i = 0; i < parser->event_count; i++) {
+		const struct memory_event *event = &parser->events[i];
+		struct event_context *context = &failed->contexts[failed->count];
+
+		if (!memory_event_failed(event) || event->tid != parser->crash->record.signal_event.tid ||
+		    (event->kind != MEMORY_MMAP && event->kind != MEMORY_MREMAP && event->kind != MEMORY_SHMAT))
+			continue;
+		if (failed->count == FAILED_CALLS)
+			facts_fail(parser, "too many failed calls");
+		failed->events[failed->count++] = *event;
+		if (parser->contexts[i].caller.module)
+			context->caller.module = facts_copy(parser->contexts[i].caller.module);
+		if (parser->contexts[i].caller.function)
+			context->caller.function = facts_copy(parser->contexts[i].caller.function);
+	}
+}
+
 void facts_finish_memory(struct parser *parser)
 {
+	load_failures(parser);
 	load_views(parser);
 	load_biography(parser);
 }
