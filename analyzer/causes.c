@@ -4,6 +4,7 @@
 #include "analyzer/ends/end.h"
 #include "analyzer/ends/unknown.h"
 #include "analyzer/evidence/link_mapping.h"
+#include "analyzer/evidence/link_page.h"
 #include "common/array.h"
 
 /* clang-format off */
@@ -11,7 +12,8 @@ const struct cause causes[] = {
 	{"assertion-failure", cause_assertion_failure, {NULL}},
 	{"bit-flip", cause_bit_flip, {NULL}},
 	{"deliberate-abort", cause_deliberate_abort, {NULL}},
-	{"discarded-pages", cause_discarded_pages, {NULL}},
+	{"discarded-pages", cause_discarded_pages,
+	 {&link_absent_page, &link_pointer_from_page, &link_guard_installed, &link_guard_inferred, &link_page_emptied}},
 	{"double-free", cause_double_free, {NULL}},
 	{"double-munmap", cause_double_munmap, {&link_ended_mapping, &link_second_munmap}},
 	{"failed-call", cause_failed_call, {&link_error_pointer, &link_unchecked_failure}},
@@ -19,8 +21,11 @@ const struct cause causes[] = {
 	{"heap-overflow", cause_heap_overflow, {NULL}},
 	{"invalid-free", cause_invalid_free, {NULL}},
 	{"killed-by-process", cause_killed_by_process, {NULL}},
-	{"map-fixed-clobber", cause_map_fixed_clobber, {NULL}},
-	{"protection-violation", cause_protection_violation, {NULL}},
+	{"map-fixed-clobber", cause_map_fixed_clobber,
+	 {&link_refused_access, &link_pointer_from_page, &link_code_in_page, &link_mapped_over,
+	  &link_contents_mapped_over}},
+	{"protection-violation", cause_protection_violation,
+	 {&link_refused_access, &link_permission_removed, &link_forbidden_use}},
 	{"seccomp-kill", cause_seccomp_kill, {NULL}},
 	{"smashed-return", cause_smashed_return, {NULL}},
 	{"stack-overflow", cause_stack_overflow, {NULL}},

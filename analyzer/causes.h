@@ -40,6 +40,7 @@ struct error *causes_judge(const struct crash *crash, struct finding_list *ret_f
 struct error *cause_assertion_failure(const struct crash *, struct finding_list *) must_check;
 struct error *cause_bit_flip(const struct crash *, struct finding_list *) must_check;
 struct error *cause_deliberate_abort(const struct crash *, struct finding_list *) must_check;
+extern const struct link_kind link_absent_page, link_guard_installed, link_guard_inferred, link_page_emptied;
 struct error *cause_discarded_pages(const struct crash *, struct finding_list *) must_check;
 struct error *cause_double_free(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_second_munmap;
@@ -50,7 +51,9 @@ struct error *cause_forwarded_signal(const struct crash *, struct finding_list *
 struct error *cause_heap_overflow(const struct crash *, struct finding_list *) must_check;
 struct error *cause_invalid_free(const struct crash *, struct finding_list *) must_check;
 struct error *cause_killed_by_process(const struct crash *, struct finding_list *) must_check;
+extern const struct link_kind link_code_in_page, link_mapped_over, link_contents_mapped_over;
 struct error *cause_map_fixed_clobber(const struct crash *, struct finding_list *) must_check;
+extern const struct link_kind link_permission_removed, link_forbidden_use;
 struct error *cause_protection_violation(const struct crash *, struct finding_list *) must_check;
 struct error *cause_seccomp_kill(const struct crash *, struct finding_list *) must_check;
 struct error *cause_smashed_return(const struct crash *, struct finding_list *) must_check;

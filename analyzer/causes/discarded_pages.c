@@ -1,29 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * discarded-pages: the contents of memory that was in use were thrown away (madvise with MADV_DONTNEED, MADV_FREE or
+ * discarded-pages: the contents of memory that was in use were discarded (madvise with MADV_DONTNEED, MADV_FREE or
  * MADV_REMOVE), or a guard was put over it (MADV_GUARD_INSTALL).
  *
- * What is seen: a guard makes every access fault, although the page's mapping stands (SEGV_MAPERR inside a mapping:
+ * What is seen: a guard makes every access fault, although the page's mapping is there (SEGV_MAPERR inside a mapping:
  * Linux mm/memory.c, VM_FAULT_SIGSEGV). Pages that were discarded read as zero, so the fault comes later: the failing
- * pointer was read, as zero, from a page that is zero from end to end and was discarded by a recorded call after it was
- * mapped.
+ * pointer was loaded, as zero, from a page that is zero from end to end and was discarded by a recorded call after it
+ * was mapped.
  *
- * What it could be mistaken for: an allocator that gives back what was freed, which is what these calls are for. Then a
- * null pointer read from the page was never set: the call comes from within an allocator or the C library (possible at
- * most). A program that empties its own pool or table and forgets to look for null: then something is mostly written to
- * the page since, which must not be so but for what the crashing functions themselves just stored (assemble_path.c); it
- * is likely at most in any case. The guard of a thread's stack: the fault lies by the stack pointer, and the overflowed
- * stack is another's to tell. A mapping of a file is not emptied by it, only read again, so only anonymous memory
- * counts. Without a record a guard can be told only by the fault in a mapping that allows the access; that another
- * thread mapped the page just after the fault looks the same.
+ * What it could be mistaken for: an allocator that gives back what was freed (freed-memory), which is what these calls
+ * are for. Then a null pointer loaded from the page was never set: the call comes from within an allocator or the C
+ * library (possible at most, and nobody is accused). A program that empties its own pool or table and forgets to look
+ * for null: then something is mostly written to the page since, which must not be so but for what the crashing
+ * functions themselves just stored (assemble_path.c); it is likely at most in any case, since what was in the word
+ * before is not recorded (null-before). The guard of a thread's stack: the fault lies by the stack pointer, and the
+ * overflowed stack is another's to tell. A mapping of a file is not emptied by it, only read again, so only anonymous
+ * memory counts. Without a record a guard can be told only by the fault in a mapping that allows the access; another
+ * thread that mapped the page just after the fault looks the same (mapped-since), and so does a signal handler that
+ * mapped it: a fault that was handled before the process ended says nothing without a record.
  */
 #include <inttypes.h>
 #include <signal.h>
 #include <sys/mman.h>
 
 #include "analyzer/causes.h"
+#include "analyzer/evidence/evidence_culprit.h"
 #include "analyzer/evidence/evidence_mapping.h"
+#include "analyzer/evidence/link_mapping.h"
+#include "analyzer/evidence/link_page.h"
 #include "replay/effect.h"
+
+static const char *const absent_alternatives[] = {"mapped-since", "stack-guard", NULL};
+
+/* The access found no page in a mapping that allows it. */
+const struct link_kind link_absent_page = {"absent-page", FINDING_UNKNOWN, absent_alternatives};
+
+static const char *const guard_alternatives[] = {"unseen-change", "partial-call", NULL};
+
+/* A call put a guard over the page. */
+const struct link_kind link_guard_installed = {"guard-installed", FINDING_DISCARDED_PAGES, guard_alternatives};
+
+static const char *const inferred_alternatives[] = {"mapped-since", NULL};
+
+/* Nothing was recorded: what else makes a page fault in such a mapping? */
+const struct link_kind link_guard_inferred = {"guard-inferred", FINDING_DISCARDED_PAGES, inferred_alternatives};
+
+static const char *const emptied_alternatives[] = {"unseen-change", "partial-call", "freed-memory", "null-before",
+						   NULL};
+
+/* A call discarded the page's contents. */
+const struct link_kind link_page_emptied = {"page-emptied", FINDING_DISCARDED_PAGES, emptied_alternatives};
 
 enum { ADVICE_REMOVE = 9, ADVICE_GUARD_INSTALL = 102, ADVICE_GUARD_REMOVE = 103 };
 
@@ -31,10 +57,10 @@ enum { ADVICE_REMOVE = 9, ADVICE_GUARD_INSTALL = 102, ADVICE_GUARD_REMOVE = 103 
 #define FRAME_REACH_BYTES 65536
 
 struct story {
-	const struct life *life;	/* the mapping; NULL when nothing was recorded */
-	size_t call;			/* the madvise, when `life` is set */
+	const struct life *life;	   /* the mapping; NULL when nothing was recorded */
+	size_t call;			   /* the madvise, when `life` is set */
 	const struct biography *biography; /* of the view, or of the fault's own page */
-	const struct memory_view *view; /* NULL: a guard at the fault's own page */
+	const struct memory_view *view;	   /* NULL: a guard at the fault's own page */
 };
 
 /* The last advice about the page since its mapping was made that says something of its contents; SIZE_MAX: none. */
@@ -62,7 +88,7 @@ static bool by_the_stack(const struct crash *crash)
 	       crash->facts.fault.address < sp + FRAME_REACH_BYTES;
 }
 
-/* A fault of an absent page, in a mapping that stands and allows the access. */
+/* A fault of an absent page, in a mapping that is there and allows the access. */
 static bool faults_in_mapping(const struct crash *crash)
 {
 	const struct crash_signal *signal =
@@ -82,8 +108,9 @@ static bool find_guard(const struct crash *crash, struct story *ret)
 	if (!faults_in_mapping(crash))
 		return false;
 	ret->life = evidence_life_at_death(crash, biography);
+	/* What a handler mapped after the fault is no part of its place. */
 	if (!ret->life)
-		return !crash->record.known;
+		return !crash->record.known && !crash->facts.fault.in_handler;
 	ret->call = last_advice(biography, ret->life, true);
 	return ret->call != SIZE_MAX && biography->events[ret->call].args[2] == ADVICE_GUARD_INSTALL;
 }
@@ -116,41 +143,98 @@ static bool may_have_stopped(const struct memory_event *event)
 	return memory_event_failed(event) && effect.touched_start == effect.touched_end;
 }
 
-static struct error *judge(const struct crash *crash, const struct story *story, struct finding *finding)
+/* ---- the links ---- */
+
+static struct error *append_absent_page(const struct crash *crash, const struct story *story, struct finding *finding)
 {
-	enum evidence_parties parties;
+	const struct mapping_facts *mapping = &crash->facts.mapping;
+	struct node node = {.kind = NODE_MAPPING, .start = mapping->start, .end = mapping->end};
+	struct words protection;
 	struct error *err;
 
-	if (!story->life) {
-		finding->confidence = CONFIDENCE_POSSIBLE;
-		return finding_add_missing(finding,
-					   "a record: another thread may have mapped the page just after the fault");
+	err = link_append(finding, &link_absent_page, BASIS_COMPUTED, node,
+			  "no page at 0x%" PRIx64 ", although its mapping (%s) allows the %s",
+			  crash->facts.fault.address, words_protection(&protection, mapping->protection),
+			  words_access(crash->facts.fault.access))
+		      ?: link_add_end(crash, finding)
+		      ?: finding_add_evidence(finding, EVIDENCE_MAPPING, 0, mapping->start,
+					      "the core has 0x%" PRIx64 "-0x%" PRIx64
+					      " mapped %s, and the fault was SEGV_MAPERR",
+					      mapping->start, mapping->end, protection.text)
+		      ?: link_rule_out(finding, "stack-guard", EVIDENCE_REGISTER, CORE_RSP,
+				       crash->facts.registers[CORE_RSP], "the fault is not near the stack pointer");
+	if (err)
+		return err;
+	if (story->life)
+		return link_rule_out(finding, "mapped-since", EVIDENCE_EVENT,
+				     story->biography->events[story->life->born].id, 0,
+				     "the mapping was made before the guard");
+	return finding_add_missing(finding, "a record: another thread may have mapped the page just after the fault")
+		       ?: link_leave_unseen(finding, "mapped-since", "nothing shows when the mapping was made");
+}
+
+static struct error *append_inferred_guard(const struct crash *crash, struct finding *finding)
+{
+	struct node node = {.kind = NODE_MAPPING, .start = crash->facts.fault.address & ~(RECORD_PAGE_BYTES - 1)};
+
+	node.end = node.start + RECORD_PAGE_BYTES;
+	return link_append(finding, &link_guard_inferred, BASIS_INFERRED, node, "a guard on the page makes it fault so")
+		?: finding_add_evidence(finding, EVIDENCE_MEMORY, 0, node.start, "the page at 0x%" PRIx64, node.start)
+		?: link_leave_unseen(finding, "mapped-since", "a page that was mapped after the fault looks the same");
+}
+
+static struct error *examine_failure(const struct story *story, struct finding *finding)
+{
+	const struct memory_event *call = &story->biography->events[story->call];
+
+	if (may_have_stopped(call))
+		return link_leave_open(finding, "partial-call", "the call failed: how much it changed is not known");
+	return link_rule_out(finding, "partial-call", EVIDENCE_EVENT, call->id, 0, "the call reached the page");
+}
+
+static struct error *examine_owner(const struct story *story, struct finding *finding)
+{
+	const struct memory_event *born = &story->biography->events[story->life->born];
+
+	if (by_allocator(story->biography, story->call))
+		return link_leave_as_likely(
+			finding, "freed-memory",
+			"an allocator gave the page back: its blocks were free, and the pointer may "
+			"never have been set since");
+	switch (evidence_parties(story->biography, story->life->born, story->call)) {
+	case PARTIES_STRANGERS:
+		return link_rule_out(finding, "freed-memory", EVIDENCE_EVENT, born->id, 0,
+				     "another module made the mapping");
+	case PARTIES_SAME_FUNCTION:
+		return link_leave_open(
+			finding, "freed-memory",
+			"the same function made the mapping: it may have known the page to be free, and the "
+			"pointer may never have been set since");
+	default:
+		return link_leave_open(finding, "freed-memory", "the memory's owner may have known that it was free");
 	}
-	finding->confidence = story->view ? CONFIDENCE_LIKELY : CONFIDENCE_PROVEN;
-	err = evidence_weigh_gaps(crash, story->biography, finding, story->biography->events[story->call].enter_ns,
-				  "the page may have been changed again unseen");
-	if (!err && may_have_stopped(&story->biography->events[story->call]))
-		err = evidence_doubt(finding, "the call failed: how far it came is not known");
+}
+
+static struct error *append_act(const struct crash *crash, const struct story *story, struct finding *finding)
+{
+	const struct biography *biography = story->biography;
+	const struct memory_event *call = &biography->events[story->call];
+	struct words words;
+	struct error *err;
+
+	err = link_append(finding, story->view ? &link_page_emptied : &link_guard_installed, BASIS_OBSERVED,
+			  link_call_node(biography, story->call), "%s by thread %" PRIu32 " %s",
+			  words_call(&words, call), call->tid,
+			  story->view ? "discarded the page's contents" : "put a guard over the page")
+		      ?: evidence_add_call(crash, biography, finding, story->call, story->view ? "emptied" : "guarded")
+		      ?: link_examine_coverage(crash, biography, finding, "unseen-change", call->enter_ns,
+					       "the page may have been changed again unseen")
+		      ?: examine_failure(story, finding);
 	if (err || !story->view)
 		return err;
-	parties = evidence_parties(story->biography, story->life->born, story->call);
-	err = finding_add_missing(finding, "what stood at 0x%" PRIx64 " before the call", story->view->address);
-	if (!err && by_allocator(story->biography, story->call)) {
-		err = evidence_doubt(finding,
-				     "an allocator gave the page back: its blocks had been freed, and the pointer may "
-				     "never have been set since");
-		finding->confidence = CONFIDENCE_POSSIBLE;
-	} else if (!err && parties == PARTIES_SAME_FUNCTION) {
-		err = evidence_doubt(finding,
-				     "the same function had made the mapping: it may have known the page to be "
-				     "free, and the pointer may never have been set since");
-	} else if (!err && parties != PARTIES_STRANGERS) {
-		err = evidence_doubt(finding, "the owner of the memory may have known that it was free");
-	}
-	if (!err && !story->view->is_exact)
-		err = finding_add_missing(finding, "the way through the code: the text alone says that the pointer was "
-						   "read from there");
-	return err;
+	return examine_owner(story, finding)
+		?: finding_add_missing(finding, "the word at 0x%" PRIx64 " before the call", story->view->address)
+		?: link_leave_unseen(finding, "null-before", "the word before the call is not recorded");
 }
 
 static struct error *summarize(const struct crash *crash, const struct story *story, struct finding *finding)
@@ -162,49 +246,53 @@ static struct error *summarize(const struct crash *crash, const struct story *st
 	if (!call)
 		return finding_set_summary(
 			finding,
-			"The %s of 0x%" PRIx64 " in %s found no page, although the mapping stands and allows it: "
-			"a guard (MADV_GUARD_INSTALL) lies there.",
+			"The %s of 0x%" PRIx64 " in %s found no page, although the mapping allows it: a guard "
+			"(MADV_GUARD_INSTALL) would do this.",
 			words_access(crash->facts.fault.access), crash->facts.fault.address, code.text);
 	words_caller(&caller, story->biography, story->call);
 	words_before_crash(&when, crash, call->exit_ns);
 	if (!story->view)
 		return finding_set_summary(finding,
-					   "The %s of 0x%" PRIx64 " in %s hit a guard that thread %" PRIu32
-					   " had put over that memory in %s, %s.",
+					   "The %s of 0x%" PRIx64
+					   " in %s hit a guard that %s installed, %s (thread %" PRIu32 ").",
 					   words_access(crash->facts.fault.access), crash->facts.fault.address,
-					   code.text, call->tid, caller.text, when.text);
+					   code.text, caller.text, when.text, call->tid);
 	return finding_set_summary(finding,
-				   "%s read a null pointer from 0x%" PRIx64 ", in a page whose contents thread %" PRIu32
-				   " had thrown away in %s, %s.",
-				   code.text, story->view->address, call->tid, caller.text, when.text);
+				   "%s loaded a null pointer from 0x%" PRIx64 ", in a page that %s had discarded, %s "
+				   "(thread %" PRIu32 ").",
+				   code.text, story->view->address, caller.text, when.text, call->tid);
+}
+
+static struct error *append_links(const struct crash *crash, const struct story *story, struct finding *finding)
+{
+	struct error *err = story->view ? link_append_pointer_from_page(crash, finding, story->view)
+					: append_absent_page(crash, story, finding);
+
+	if (err)
+		return err;
+	return story->life ? append_act(crash, story, finding) : append_inferred_guard(crash, finding);
 }
 
 static struct error *tell(const struct crash *crash, const struct story *story, struct finding_list *findings)
 {
 	struct finding *finding;
-	struct words offender;
+	struct words caller;
 	struct error *err = finding_append(findings, FINDING_DISCARDED_PAGES, &finding)
-		?: judge(crash, story, finding)
+		?: append_links(crash, story, finding)
 		?: summarize(crash, story, finding);
 
-	if (!err && story->life)
-		err = evidence_add_call(crash, story->biography, finding, story->life->born, "mapped");
-	if (!err && story->life)
-		err = evidence_add_call(crash, story->biography, finding, story->call,
-					story->view ? "emptied" : "guarded");
-	if (!err && story->view)
-		err = evidence_add_view(finding, story->view);
-	if (!err)
-		err = evidence_add_fault(crash, finding) ?: evidence_add_faulting_frame(crash, finding);
+	if (err || !story->life)
+		return err;
+	/* An allocator may give back what was freed. */
+	if (!story->view || !by_allocator(story->biography, story->call))
+		err = evidence_accuse_caller(finding, story->biography, story->call);
 	if (err)
 		return err;
-	if (story->life ? words_offender(&offender, story->biography, story->call) != NULL
-			: evidence_faulting_function(&offender, crash) != NULL)
-		err = finding_set_offender(finding, "%s", offender.text);
-	if (!err && story->life)
-		err = finding_set_next_step(finding, "ask what %s takes for unused, and why the memory is still in use",
-					    words_caller(&offender, story->biography, story->call));
-	return err;
+	link_begin_background(finding);
+	return evidence_add_call(crash, story->biography, finding, story->life->born, "mapped")
+		       ?: finding_set_next_step(finding,
+						"why does %s take this memory for unused while it is still in use?",
+						words_caller(&caller, story->biography, story->call));
 }
 
 struct error *cause_discarded_pages(const struct crash *crash, struct finding_list *findings)

@@ -3,29 +3,50 @@
  * map-fixed-clobber: a mapping was put over memory that was in use, with MAP_FIXED, MREMAP_FIXED or SHM_REMAP, and the
  * process died of what it found there.
  *
- * What is seen: the page was made by such a call, which took another mapping's life in the same moment; and the death
- * hangs on that page. Either the processor refused an access that the old mapping had allowed; or the pointer that
- * failed was read from there; or the code that ran lies there.
+ * What is seen: the page was made by such a call, which ended another mapping in the same moment; and the death hangs
+ * on that page. Either the processor refused an access that the old mapping had allowed; or the failing pointer was
+ * loaded from there; or the code that ran lies there.
  *
  * What it could be mistaken for: reserving memory without permission and mapping over it piece by piece, which is what
  * MAP_FIXED is for (silent when the old mapping had no permission); the dynamic linker's own layout (silent); an
- * allocator that gives pages back by mapping over them: then the same function, or the same library, made the mapping,
- * and a null pointer read from the fresh page may be one that nobody has set yet. So strangers make it likely, and the
- * same function makes it possible at most. What the overwritten word had been is not recorded: a word that was read
- * from there never makes it proven.
+ * allocator that gives pages back by mapping over them (own-memory): then the same function, or the same library, made
+ * the mapping, and a null pointer loaded from the fresh page may be one that was never set. What the overwritten word
+ * was before is not recorded (same-before), so a word that was loaded from there never makes it proven.
  */
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_culprit.h"
 #include "analyzer/evidence/evidence_mapping.h"
+#include "analyzer/evidence/link_mapping.h"
+#include "analyzer/evidence/link_page.h"
+
+static const char *const code_alternatives[] = {"wild-jump", NULL};
+
+/* The code that ran lies in the new mapping. */
+const struct link_kind link_code_in_page = {"code-in-page", FINDING_UNKNOWN, code_alternatives};
+
+static const char *const refused_alternatives[] = {"unseen-change", "other-order", "own-memory", NULL};
+
+/* The new mapping refuses what the old one allowed. */
+const struct link_kind link_mapped_over = {"mapped-over", FINDING_MAP_FIXED_CLOBBER, refused_alternatives};
+
+static const char *const contents_alternatives[] = {"unseen-change", "other-order",  "own-memory",
+						    "same-before",   "stored-since", NULL};
+
+/* The new mapping replaced the contents of the old one. */
+const struct link_kind link_contents_mapped_over = {"contents-mapped-over", FINDING_MAP_FIXED_CLOBBER,
+						    contents_alternatives};
 
 struct story {
-	const struct life *over;	/* the mapping that stands there now */
-	const struct life *under;	/* the one that it was put over */
+	const struct life *over;	   /* the mapping that is there now */
+	const struct life *under;	   /* the one that it was put over */
 	const struct biography *biography; /* of the view, or of the fault's own page */
-	const struct memory_view *view; /* NULL: the fault's own page */
+	const struct memory_view *view;	   /* NULL: the fault's own page */
 	enum evidence_parties parties;
 };
 
@@ -74,102 +95,173 @@ static bool hangs_on_it(const struct crash *crash, const struct story *story)
 	return true;
 }
 
-static struct error *judge(const struct crash *crash, const struct story *story, struct finding *finding)
+/* ---- the links ---- */
+
+static struct error *append_code(const struct crash *crash, const struct story *story, struct finding *finding)
+{
+	const struct memory_event *under = &story->biography->events[story->under->born];
+	struct node node = {.kind = NODE_CODE, .start = story->view->address, .id = 0};
+	struct error *err = link_append(finding, &link_code_in_page, BASIS_COMPUTED, node,
+					"the code that ran, at 0x%" PRIx64 ", lies in that mapping",
+					story->view->address)
+		?: link_add_end(crash, finding)
+		?: evidence_add_view(finding, story->view);
+
+	if (err)
+		return err;
+	if (story->under->protection >= 0)
+		return link_rule_out(finding, "wild-jump", EVIDENCE_EVENT, under->id, 0,
+				     "executable memory was mapped there before");
+	return link_leave_open(finding, "wild-jump", "whether the old mapping was executable is not recorded");
+}
+
+static struct error *append_end(const struct crash *crash, const struct story *story, struct finding *finding)
+{
+	if (!story->view)
+		return link_append_refused_access(crash, finding, story->over)
+			       ?: evidence_add_faulting_frame(crash, finding);
+	return story->view->role == VIEW_CODE ? append_code(crash, story, finding)
+					      : link_append_pointer_from_page(crash, finding, story->view);
+}
+
+static struct error *examine_owner(const struct story *story, struct finding *finding)
+{
+	const struct memory_event *under = &story->biography->events[story->under->born];
+
+	switch (story->parties) {
+	case PARTIES_STRANGERS:
+		return link_rule_out(finding, "own-memory", EVIDENCE_EVENT, under->id, 0,
+				     "another module made the mapping that was replaced");
+	case PARTIES_SAME_FUNCTION:
+		if (story->view)
+			return link_leave_as_likely(finding, "own-memory",
+						    "the same function made the old mapping: it may replace its own "
+						    "memory on purpose");
+		return link_leave_open(
+			finding, "own-memory",
+			"the same function made the old mapping: it may replace its own memory on purpose");
+	case PARTIES_SAME_MODULE:
+		return link_leave_open(
+			finding, "own-memory",
+			"the same module made both mappings: one part of it may give the other's memory back");
+	default:
+		return link_leave_open(finding, "own-memory",
+				       "the callers of the two calls are not known well enough to tell them apart");
+	}
+}
+
+static struct error *examine_contents(const struct story *story, struct finding *finding)
 {
 	const struct memory_event *over = &story->biography->events[story->over->born];
+	bool is_fresh = over->kind == MEMORY_MREMAP || (over->kind == MEMORY_MMAP && !over->file_id);
+	const struct memory_view *view = story->view;
 	struct error *err;
 
-	finding->confidence = story->view ? CONFIDENCE_LIKELY : CONFIDENCE_PROVEN;
-	err = evidence_weigh_gaps(crash, story->biography, finding, over->enter_ns,
-				  "something else may have been put there unseen")
-		      ?: evidence_doubt_order(story->biography, finding,
-					      story->under->is_open ? story->under : story->over);
-	if (!err && story->view && story->view->role == VIEW_SOURCE) {
-		err = finding_add_missing(finding, "what stood at 0x%" PRIx64 " before the call", story->view->address);
-		if (!err && !story->view->page_is_zero &&
-		    (over->kind == MEMORY_MREMAP || (over->kind == MEMORY_MMAP && !over->file_id))) {
-			finding->confidence = CONFIDENCE_POSSIBLE;
-			err = finding_add_counter(finding,
-						  "the new mapping was written to since: the word may be of that time");
-		}
-	} else if (!err && story->view) {
-		err = finding_add_missing(finding, "what code stood there before the call");
-	}
-	if (!err && story->parties == PARTIES_SAME_FUNCTION) {
-		err = evidence_doubt(finding,
-				     "the same function had made the mapping: it may put new memory over its own on "
-				     "purpose");
-		if (story->view)
-			finding->confidence = CONFIDENCE_POSSIBLE;
-	} else if (!err && story->parties == PARTIES_SAME_MODULE) {
-		err = evidence_doubt(finding,
-				     "both calls come from the same file: one part of it may give the other's memory "
-				     "back in this way");
-	} else if (!err && story->parties == PARTIES_UNKNOWN) {
-		err = evidence_doubt(finding, "who made the two calls is not known well enough to tell them apart");
-	}
+	err = finding_add_missing(finding, "the %s at 0x%" PRIx64 " before the call",
+				  view->role == VIEW_CODE ? "code" : "word", view->address)
+		      ?: link_leave_unseen(finding, "same-before", "the memory before the call is not recorded");
+	if (err)
+		return err;
+	if (view->page_is_zero)
+		return link_rule_out(finding, "stored-since", EVIDENCE_MEMORY, 0, view->address,
+				     "the whole page is zero: nothing was stored in it since");
+	if (view->role == VIEW_SOURCE && is_fresh)
+		return link_leave_as_likely(finding, "stored-since",
+					    "the new mapping was written to since: the word may have been stored then");
+	return link_leave_open(finding, "stored-since", "the page is not empty: its owner may have filled it since");
+}
+
+static struct error *append_act(const struct crash *crash, const struct story *story, struct finding *finding)
+{
+	const struct biography *biography = story->biography;
+	const struct memory_event *over = &biography->events[story->over->born];
+	struct words call;
+	struct error *err;
+
+	err = link_append(finding, story->view ? &link_contents_mapped_over : &link_mapped_over, BASIS_OBSERVED,
+			  link_call_node(biography, story->over->born), "%s by thread %" PRIu32 " replaced a live mapping",
+			  words_call(&call, over), over->tid)
+		      ?: evidence_add_call(crash, biography, finding, story->under->born, "mapped")
+		      ?: evidence_add_call(crash, biography, finding, story->over->born, "mapped over")
+		      ?: link_examine_coverage(crash, biography, finding, "unseen-change", over->enter_ns,
+					       "another mapping may have been put there unseen")
+		      ?: link_examine_order(biography, finding, "other-order",
+					    story->under->is_open ? story->under : story->over)
+		      ?: examine_owner(story, finding);
+	if (!err && story->view)
+		err = examine_contents(story, finding);
 	return err;
+}
+
+/* ---- the sentence ---- */
+
+/* "libdepot.so's live", "a live": whose the replaced mapping was. */
+static const char *owner(struct words *words, const struct story *story)
+{
+	struct words module;
+
+	if (story->parties == PARTIES_STRANGERS && words_caller_module(&module, story->biography, story->under->born))
+		snprintf(words->text, sizeof(words->text), "%.64s's live", module.text);
+	else
+		snprintf(words->text, sizeof(words->text), "a live");
+	return words->text;
 }
 
 static struct error *summarize(const struct crash *crash, const struct story *story, struct finding *finding)
 {
-	const struct memory_event *over = &story->biography->events[story->over->born];
-	const struct memory_event *under = &story->biography->events[story->under->born];
-	struct words over_caller, under_caller, when, code, lived;
+	const struct biography *biography = story->biography;
+	const struct memory_event *over = &biography->events[story->over->born];
+	const struct memory_event *under = &biography->events[story->under->born];
+	struct words caller, whose, when, code, age;
 	uint64_t start, end;
 
 	timeline_added_range(over, &start, &end);
-	words_caller(&over_caller, story->biography, story->over->born);
-	words_caller(&under_caller, story->biography, story->under->born);
+	words_caller(&caller, biography, story->over->born);
 	words_before_crash(&when, crash, over->exit_ns);
+	words_duration(&age, over->exit_ns > under->exit_ns ? over->exit_ns - under->exit_ns : 0);
+	owner(&whose, story);
 	evidence_faulting_code(&code, crash);
-	words_duration(&lived, over->exit_ns > under->exit_ns ? over->exit_ns - under->exit_ns : 0);
 	if (!story->view)
 		return finding_set_summary(
 			finding,
-			"%s put 0x%" PRIx64 "-0x%" PRIx64 " over memory of %s that had lived %s, %s (thread "
-			"%" PRIu32 "); the %s of 0x%" PRIx64 " in %s was refused by the new mapping.",
-			over_caller.text, start, end, under_caller.text, lived.text, when.text, over->tid,
+			"%s mapped 0x%" PRIx64 "-0x%" PRIx64
+			" over %s mapping (%s old), %s; the new one refused the %s of 0x%" PRIx64 " in %s.",
+			caller.text, start, end, whose.text, age.text, when.text,
 			words_access(crash->facts.fault.access), crash->facts.fault.address, code.text);
 	if (story->view->role == VIEW_CODE)
 		return finding_set_summary(finding,
-					   "%s put 0x%" PRIx64 "-0x%" PRIx64
-					   " over code, mapped by %s, %s (thread %" PRIu32 "); thread %" PRIu32
-					   " ran what lies there now.",
-					   over_caller.text, start, end, under_caller.text, when.text, over->tid,
-					   evidence_dead_thread(crash));
+					   "%s mapped 0x%" PRIx64 "-0x%" PRIx64
+					   " over code in %s mapping, %s; thread %" PRIu32 " ran what is there now.",
+					   caller.text, start, end, whose.text, when.text, evidence_dead_thread(crash));
 	return finding_set_summary(finding,
-				   "%s put 0x%" PRIx64 "-0x%" PRIx64
-				   " over memory of %s that had lived %s, %s (thread %" PRIu32
-				   "); %s read its pointer 0x%" PRIx64 " from there.",
-				   over_caller.text, start, end, under_caller.text, lived.text, when.text, over->tid,
-				   code.text, story->view->value);
+				   "%s mapped 0x%" PRIx64 "-0x%" PRIx64
+				   " over %s mapping (%s old), %s; %s then loaded the pointer 0x%" PRIx64 " from it.",
+				   caller.text, start, end, whose.text, age.text, when.text, code.text,
+				   story->view->value);
+}
+
+static bool has_other_end(const struct life *life)
+{
+	return life->has_other_end && life->other_end != TIMELINE_ALIVE;
 }
 
 static struct error *tell(const struct crash *crash, const struct story *story, struct finding_list *findings)
 {
 	struct finding *finding;
-	struct words offender;
+	struct words caller;
 	struct error *err = finding_append(findings, FINDING_MAP_FIXED_CLOBBER, &finding)
-		?: judge(crash, story, finding)
-		?: summarize(crash, story, finding)
-		?: evidence_add_call(crash, story->biography, finding, story->under->born, "mapped")
-		?: evidence_add_call(crash, story->biography, finding, story->over->born, "mapped over");
+		?: append_end(crash, story, finding)
+		?: append_act(crash, story, finding)
+		?: summarize(crash, story, finding);
 
-	if (!err && story->view)
-		err = evidence_add_view(finding, story->view);
-	if (!err && crash->facts.fault.source != ADDRESS_UNKNOWN)
-		err = evidence_add_fault(crash, finding);
-	if (!err)
-		err = evidence_add_faulting_frame(crash, finding);
-	if (!err && words_offender(&offender, story->biography, story->over->born))
-		err = finding_set_offender(finding, "%s", offender.text);
-	if (err)
-		return err;
-	return finding_set_next_step(finding,
-				     "look at where %s has the address from; MAP_FIXED_NOREPLACE fails instead "
-				     "of destroying what is there",
-				     words_caller(&offender, story->biography, story->over->born));
+	/* Where another call may have ended the old mapping, neither is accused. */
+	if (!err && !has_other_end(story->under))
+		err = evidence_accuse_caller(finding, story->biography, story->over->born);
+	return err
+		       ?: finding_set_next_step(finding,
+						"where does %s get that address? MAP_FIXED_NOREPLACE fails instead of "
+						"replacing a mapping",
+						words_caller(&caller, story->biography, story->over->born));
 }
 
 struct error *cause_map_fixed_clobber(const struct crash *crash, struct finding_list *findings)

@@ -3,17 +3,22 @@
  * protection-violation: memory was used in a way that its mapping forbids.
  *
  * What is seen: the processor refused a read, write or execution of a page that is mapped (SEGV_ACCERR, SEGV_PKUERR),
- * or the instruction needs a permission that the core shows the mapping not to have. With a record: the call that took
- * the permission away, or the one that mapped the memory without it.
+ * or the instruction needs a permission that the core shows the mapping not to have. With a record: the call that
+ * removed the permission, or the one that mapped the memory without it.
  *
  * What it could be mistaken for, and is left to others: an overflowed stack (the guard page lies right below the
  * mapping of the stack pointer, and the fault lies by the stack pointer); execution of data, unless the permission to
- * execute was taken away. A wild pointer can hit read-only memory too: it is called proven only where a recorded call
- * took away a permission that the page had had, because without that call the access would have gone through. What the
- * dynamic linker makes read-only after relocation (RELRO) always was meant to be, and is treated as if it had been
- * mapped so. A stale pointer into memory that has become somebody else's read-only mapping: said, and at most possible.
+ * execute was removed. A wild pointer can hit read-only memory too (wild-pointer): it is called proven only where a
+ * recorded call removed a permission that the page had had, because without that call the access would have gone
+ * through; that call's code is then the culprit, else nobody is: the access itself is the end. What the dynamic linker
+ * makes read-only after relocation (RELRO) always was meant to be, and is treated as if it had been mapped so. A stale
+ * pointer into memory that has become somebody else's read-only mapping (earlier-mapping): said, and at most possible.
+ * An overflow of the writable memory right below (overrun-of-neighbour): malloc takes large blocks by mmap, and the
+ * kernel puts them right below the libraries, so a loop that runs past such a block's end dies in the first, read-only
+ * page of a library.
  *
- * What is heuristic: that a read-only section, a string literal, was written to on purpose.
+ * What is heuristic: that a read-only section, a string literal, was written to on purpose; that a loop which
+ * runs out of the memory below stops within OVERRUN_REACH_BYTES of the first byte that refuses it; farther it is open.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -21,18 +26,37 @@
 
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_culprit.h"
 #include "analyzer/evidence/evidence_mapping.h"
+#include "analyzer/evidence/link_mapping.h"
+#include "analyzer/evidence/link_page.h"
+#include "analyzer/facts/place.h"
 #include "replay/effect.h"
 
 /* Without a core that shows what lies by the stack: how far from the stack pointer a fault is still taken for one of
  * its guard page. */
 #define FRAME_REACH_BYTES 65536
 
+static const char *const removed_alternatives[] = {"unseen-change", "other-order", NULL};
+
+/* A call removed a permission that the page had. */
+const struct link_kind link_permission_removed = {"permission-removed", FINDING_PROTECTION_VIOLATION,
+						  removed_alternatives};
+
+static const char *const use_alternatives[] = {"wild-pointer", "earlier-mapping", "overrun-of-neighbour", NULL};
+
+/* The memory was so from its beginning, and was used against it. */
+const struct link_kind link_forbidden_use = {"forbidden-use", FINDING_PROTECTION_VIOLATION, use_alternatives};
+
+/* How far behind the first byte that is refused a loop over the memory below stops: by a vector register or an element.
+ */
+#define OVERRUN_REACH_BYTES 4096
+
 struct story {
 	int needed;		 /* PROT_* */
 	const struct life *life; /* NULL: nothing was recorded there */
 	bool has_taker;
-	size_t taker; /* the call that took the permission away */
+	size_t taker; /* the call that removed the permission */
 };
 
 static int needed_permission(enum access_kind access)
@@ -105,8 +129,7 @@ static bool find_story(const struct crash *crash, struct story *ret)
 	if (ret->life && ret->life->protection >= 0 && ret->needed && (ret->life->protection & ret->needed))
 		ret->life = NULL;
 	if (!ret->life && !crash->facts.mapping.known)
-		return false; /* nobody saw what stood there, and the signal may have been overtaken by another thread
-			       */
+		return false; /* nobody saw what was there, and another thread may have changed it since */
 	if (ret->life && ret->life->protected_by != ret->life->born && ret->needed) {
 		int before = protection_before(biography, ret->life, ret->life->protected_by);
 
@@ -140,21 +163,53 @@ static const char *kind_of_memory(const struct crash *crash)
 	if (!mapping->known)
 		return "memory";
 	if (mapping->protection == PROT_NONE)
-		return "memory without any permission";
+		return "memory without permissions";
 	if (mapping->file.is_relro)
-		return "data that is read-only once it is relocated";
+		return "data that is read-only after relocation";
 	if (mapping->protection & PROT_EXEC)
 		return "code";
 	return "read-only memory";
 }
 
-/* How a pointer comes to where it should not write, when no call took the permission away. */
-static struct error *doubt_pointer(const struct crash *crash, const struct story *story, struct finding *finding)
+/* ---- the links ---- */
+
+static struct error *append_removal(const struct crash *crash, const struct story *story, struct finding *finding)
+{
+	const struct biography *biography = &crash->facts.biography;
+	const struct memory_event *taker = &biography->events[story->taker];
+	struct words call;
+
+	return link_append(finding, &link_permission_removed, BASIS_OBSERVED, link_call_node(biography, story->taker),
+			   "%s by thread %" PRIu32 " removed the permission", words_call(&call, taker), taker->tid)
+		?: evidence_add_call(crash, biography, finding, story->taker, "the permission was removed")
+		?: link_examine_coverage(crash, biography, finding, "unseen-change", taker->enter_ns,
+					 "the permission may have been restored, and removed by another call")
+		?: link_examine_order(biography, finding, "other-order", story->life);
+}
+
+static struct error *examine_pointer(const struct crash *crash, const struct story *story, struct finding *finding)
+{
+	struct error *err = finding_add_missing(
+		finding, "whether the pointer was meant to point here: a wild one can hit %s as well",
+		kind_of_memory(crash));
+
+	if (err)
+		return err;
+	if (crash->facts.mapping.known && (crash->facts.mapping.protection & PROT_EXEC) && story->needed == PROT_WRITE)
+		return link_leave_as_likely(finding, "wild-pointer", "few programs write to their code on purpose");
+	return link_leave_unseen(finding, "wild-pointer", "nothing shows that the pointer was meant to point here");
+}
+
+/* Another mapping was at the address before, which the pointer may have been made for. */
+static struct error *examine_earlier_mapping(const struct crash *crash, const struct story *story,
+					     struct finding *finding)
 {
 	const struct biography *biography = &crash->facts.biography;
 	struct words caller, when;
 
-	for (size_t i = 0; story->life && i < biography->timeline.life_count; i++) {
+	if (!story->life)
+		return link_leave_unseen(finding, "earlier-mapping", "what was mapped here before is not recorded");
+	for (size_t i = 0; i < biography->timeline.life_count; i++) {
 		const struct life *life = &biography->timeline.lives[i];
 		const struct memory_event *ended;
 
@@ -162,45 +217,78 @@ static struct error *doubt_pointer(const struct crash *crash, const struct story
 		    biography->address < life->start || biography->address >= life->end)
 			continue;
 		ended = &biography->events[life->died];
-		if (biography_is_scratch(&crash->facts.biography, life) || life->died == story->life->born ||
-		    ended->kind == MEMORY_MMAP ||
-		    evidence_same_party(&crash->facts.biography, life->born, story->life->born))
+		if (biography_is_scratch(biography, life) || life->died == story->life->born ||
+		    ended->kind == MEMORY_MMAP || evidence_same_party(biography, life->born, story->life->born))
 			continue;
-		finding->confidence = CONFIDENCE_POSSIBLE;
-		return evidence_doubt(
-			finding,
-			"another mapping stood at the address before, and was taken away in %s, %s: the pointer "
-			"may be of that time",
-			words_caller(&caller, &crash->facts.biography, life->died),
-			words_before_crash(&when, crash, ended->exit_ns));
+		return link_leave_as_likely(finding, "earlier-mapping",
+					    "%s unmapped another mapping at the address, %s: the pointer may belong to "
+					    "that one",
+					    words_caller(&caller, biography, life->died),
+					    words_before_crash(&when, crash, ended->exit_ns));
 	}
-	return finding_add_missing(finding,
-				   "whether the pointer was meant to point here: a wild one can hit %s as well",
-				   kind_of_memory(crash));
+	return link_rule_out(finding, "earlier-mapping", EVIDENCE_EVENT, biography->events[story->life->born].id, 0,
+			     "no recorded mapping of another module was at the address before");
 }
 
-static struct error *judge(const struct crash *crash, const struct story *story, struct finding *finding)
+/* The address is a constant of the instruction: no pointer and no index led there. */
+static bool is_constant_address(const struct crash *crash)
 {
+	const struct fault *fault = &crash->facts.fault;
+	const struct fault_operand *operand =
+		&fault->operands[fault->operand < FAULT_MAX_OPERANDS ? fault->operand : 0];
+
+	return fault->operand < fault->operand_count && operand->index < 0 &&
+	       (operand->base < 0 || operand->base == CORE_RIP);
+}
+
+/* Did a loop run past the end of the writable memory below, into this mapping's first bytes? */
+static struct error *examine_overrun(const struct crash *crash, struct finding *finding)
+{
+	const struct mapping_facts *mapping = &crash->facts.mapping;
+	struct place below;
+	struct words size;
+
+	if (!mapping->known)
+		return link_leave_unseen(finding, "overrun-of-neighbour", "no core shows what is mapped right below");
+	if (is_constant_address(crash))
+		return link_rule_out(finding, "overrun-of-neighbour", EVIDENCE_FRAME, 0,
+				     crash->facts.fault.registers[CORE_RIP],
+				     "the address is a constant of the instruction");
+	place_of(crash, mapping->start - 1, &below);
+	if (below.kind == PLACE_UNKNOWN)
+		return link_leave_unseen(finding, "overrun-of-neighbour", "what is mapped right below is not known");
+	if (!below.mapped || (below.protection >= 0 && !(below.protection & PROT_WRITE)))
+		return link_rule_out(finding, "overrun-of-neighbour", EVIDENCE_MAPPING, 0,
+				     below.mapped ? below.start : mapping->start,
+				     "nothing writable is mapped right below");
+	words_bytes(&size, below.end - below.start);
+	if (crash->facts.fault.address - mapping->start >= OVERRUN_REACH_BYTES)
+		return link_leave_open(finding, "overrun-of-neighbour",
+				       "a writable mapping (%s) ends at 0x%" PRIx64
+				       ", below: an index may have run past its end",
+				       size.text, mapping->start);
+	return link_leave_as_likely(finding, "overrun-of-neighbour",
+				    "a writable mapping (%s) ends at 0x%" PRIx64
+				    ", right below: a loop may have run past its "
+				    "end",
+				    size.text, mapping->start);
+}
+
+static struct error *append_use(const struct crash *crash, const struct story *story, struct finding *finding)
+{
+	struct node node = {.kind = NODE_CODE, .start = crash->facts.fault.registers[CORE_RIP]};
+	struct words code;
 	struct error *err;
 
-	if (!story->has_taker) {
-		finding->confidence = CONFIDENCE_LIKELY;
-		if (crash->facts.mapping.known && (crash->facts.mapping.protection & PROT_EXEC) &&
-		    story->needed == PROT_WRITE)
-			finding->confidence = CONFIDENCE_POSSIBLE;
-		err = doubt_pointer(crash, story, finding);
-		if (!err && !crash->record.known)
-			err = finding_add_missing(finding, "who made this memory so: nobody recorded it");
-		return err;
-	}
-	finding->confidence = CONFIDENCE_PROVEN;
-	err = evidence_weigh_gaps(crash, &crash->facts.biography, finding,
-				  crash->facts.biography.events[story->taker].enter_ns,
-				  "the permission may have been given back and taken by somebody else");
-	if (!err && story->life)
-		err = evidence_doubt_order(&crash->facts.biography, finding, story->life);
-	if (!err && !crash->facts.mapping.known)
-		err = evidence_doubt(finding, "no core shows what permissions the page had in the end");
+	err = link_append(finding, &link_forbidden_use, BASIS_COMPUTED, node, "%s made the %s, with that address",
+			  evidence_faulting_code(&code, crash), words_access(crash->facts.fault.access))
+		      ?: (crash->facts.stacks.thread_count ? evidence_add_faulting_frame(crash, finding)
+							   : evidence_add_fault(crash, finding))
+		      ?: examine_earlier_mapping(crash, story, finding)
+		      ?: examine_pointer(crash, story, finding)
+		      ?: examine_overrun(crash, finding);
+	if (!err && !crash->record.known)
+		err = finding_add_missing(finding, "who mapped or protected this memory: nobody recorded it");
 	return err;
 }
 
@@ -209,74 +297,76 @@ static struct error *summarize(const struct crash *crash, const struct story *st
 	struct words caller, when, before, after, spot, code;
 	const char *access = words_access(crash->facts.fault.access);
 
+	evidence_faulting_code(&code, crash);
 	if (story->has_taker) {
-		const struct memory_event *taker = &crash->facts.biography.events[story->taker];
+		const struct biography *biography = &crash->facts.biography;
+		const struct memory_event *taker = &biography->events[story->taker];
 
-		return finding_set_summary(finding,
-					   "A %s of 0x%" PRIx64 " in %s was refused, because thread %" PRIu32
-					   " had taken that permission away in %s, %s (%s became %s).",
-					   access, crash->facts.fault.address, evidence_faulting_code(&code, crash),
-					   taker->tid, words_caller(&caller, &crash->facts.biography, story->taker),
-					   words_before_crash(&when, crash, taker->exit_ns),
-					   words_protection(&before, protection_before(&crash->facts.biography,
-										       story->life, story->taker)),
-					   words_protection(&after, (int)taker->args[2]));
+		return finding_set_summary(
+			finding,
+			"The %s of 0x%" PRIx64 " in %s was refused: %s changed its pages from %s to %s, %s (thread "
+			"%" PRIu32 ").",
+			access, crash->facts.fault.address, code.text, words_caller(&caller, biography, story->taker),
+			words_protection(&before, protection_before(biography, story->life, story->taker)),
+			words_protection(&after, (int)taker->args[2]), words_before_crash(&when, crash, taker->exit_ns),
+			taker->tid);
 	}
 	if (crash->facts.mapping.known)
-		return finding_set_summary(finding, "%s attempted a %s of 0x%" PRIx64 ", which is %s: %s (%s).",
-					   evidence_faulting_code(&code, crash), access, crash->facts.fault.address,
-					   kind_of_memory(crash), evidence_spot(&spot, &crash->facts.mapping.file),
-					   words_protection(&after, crash->facts.mapping.protection));
-	return finding_set_summary(finding,
-				   "%s attempted a %s of 0x%" PRIx64 ", which the mapping there does not allow (%s).",
-				   evidence_faulting_code(&code, crash), access, crash->facts.fault.address,
-				   words_protection(&after, story->life ? story->life->protection : -1));
+		return finding_set_summary(finding, "The %s of 0x%" PRIx64 " in %s was refused: it is %s (%s, %s).",
+					   access, crash->facts.fault.address, code.text, kind_of_memory(crash),
+					   words_protection(&after, crash->facts.mapping.protection),
+					   evidence_spot(&spot, &crash->facts.mapping.file));
+	return finding_set_summary(
+		finding, "The %s of 0x%" PRIx64 " in %s was refused: the mapping there does not allow it (%s).", access,
+		crash->facts.fault.address, code.text,
+		words_protection(&after, story->life ? story->life->protection : -1));
 }
 
-static struct error *add_mapping(const struct crash *crash, struct finding *finding)
+/* The call that mapped it. */
+static struct error *add_background(const struct crash *crash, const struct story *story, struct finding *finding)
 {
-	const struct mapping_facts *mapping = &crash->facts.mapping;
-	struct words protection, spot;
+	link_begin_background(finding);
+	return story->life ? evidence_add_call(crash, &crash->facts.biography, finding, story->life->born, "mapped")
+			   : NULL;
+}
 
-	if (!mapping->known)
-		return NULL;
-	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.fault.address,
-				    "the core has 0x%" PRIx64 "-0x%" PRIx64 " mapped %s: %s", mapping->start,
-				    mapping->end, words_protection(&protection, mapping->protection),
-				    evidence_spot(&spot, &mapping->file));
+static bool has_other_protector(const struct life *life)
+{
+	return life->is_open && life->other_protector != TIMELINE_ALIVE;
+}
+
+static struct error *tell_removal(const struct crash *crash, const struct story *story, struct finding *finding)
+{
+	struct words caller;
+	struct error *err = evidence_add_faulting_frame(crash, finding) ?: append_removal(crash, story, finding);
+
+	/* Where another call may have removed it, neither is accused. */
+	if (!err && !has_other_protector(story->life))
+		err = evidence_accuse_caller(finding, &crash->facts.biography, story->taker);
+	return err
+		       ?: finding_set_next_step(finding, "may %s protect this memory while it is still in use?",
+						words_caller(&caller, &crash->facts.biography, story->taker));
+}
+
+static struct error *tell_use(const struct crash *crash, const struct story *story, struct finding *finding)
+{
+	struct words code;
+
+	return append_use(crash, story, finding)
+		       ?: finding_set_next_step(finding, "where does %s get its pointer?",
+						evidence_faulting_code(&code, crash));
 }
 
 struct error *cause_protection_violation(const struct crash *crash, struct finding_list *findings)
 {
 	struct finding *finding;
-	struct words offender;
 	struct story story;
-	struct error *err;
 
 	if (!find_story(crash, &story))
 		return NULL;
-	err = finding_append(findings, FINDING_PROTECTION_VIOLATION, &finding)
-		?: judge(crash, &story, finding)
-		?: summarize(crash, &story, finding);
-	if (!err && story.life)
-		err = evidence_add_call(crash, &crash->facts.biography, finding, story.life->born, "mapped");
-	if (!err && story.has_taker)
-		err = evidence_add_call(crash, &crash->facts.biography, finding, story.taker,
-					"the permission was taken away");
-	if (!err)
-		err = add_mapping(crash, finding)
-			?: evidence_add_fault(crash, finding)
-			?: evidence_add_faulting_frame(crash, finding);
-	if (err)
-		return err;
-	if (story.has_taker ? words_offender(&offender, &crash->facts.biography, story.taker) != NULL
-			    : evidence_faulting_function(&offender, crash) != NULL)
-		err = finding_set_offender(finding, "%s", offender.text);
-	if (!err && story.has_taker)
-		err = finding_set_next_step(finding, "ask whether %s may protect this memory while it is still used",
-					    words_caller(&offender, &crash->facts.biography, story.taker));
-	else if (!err)
-		err = finding_set_next_step(finding, "look at where %s has its pointer from",
-					    evidence_faulting_code(&offender, crash));
-	return err;
+	return finding_append(findings, FINDING_PROTECTION_VIOLATION, &finding)
+		?: link_append_refused_access(crash, finding, story.life)
+		?: (story.has_taker ? tell_removal(crash, &story, finding) : tell_use(crash, &story, finding))
+		?: summarize(crash, &story, finding)
+		?: add_background(crash, &story, finding);
 }

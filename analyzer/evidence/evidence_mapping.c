@@ -83,7 +83,7 @@ const char *evidence_faulting_code(struct words *words, const struct crash *cras
 	if (crash->facts.has_registers)
 		snprintf(words->text, sizeof(words->text), "code at 0x%" PRIx64, crash->facts.registers[CORE_RIP]);
 	else
-		snprintf(words->text, sizeof(words->text), "code that is not known");
+		snprintf(words->text, sizeof(words->text), "unknown code");
 	return words->text;
 }
 
@@ -108,7 +108,7 @@ struct error *evidence_add_faulting_frame(const struct crash *crash, struct find
 
 	if (!stack || !stack->frame_count)
 		return NULL;
-	return finding_add_evidence(finding, EVIDENCE_FRAME, 0, stack->frames[0].pc, "it was done by %s",
+	return finding_add_evidence(finding, EVIDENCE_FRAME, 0, stack->frames[0].pc, "the faulting code: %s",
 				    evidence_faulting_code(&words, crash));
 }
 
@@ -195,10 +195,10 @@ struct error *evidence_add_view(struct finding *finding, const struct memory_vie
 {
 	if (view->role == VIEW_CODE)
 		return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, view->address,
-					    "the code that ran stands at 0x%" PRIx64 ", in no file%s", view->address,
+					    "the code that ran is at 0x%" PRIx64 ", in no file%s", view->address,
 					    view->page_is_zero ? "; its page is all zero" : "");
 	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, view->address,
-				    "%s%sthe pointer was read from 0x%" PRIx64 ", which holds 0x%" PRIx64 "%s",
+				    "%s%sthe pointer was loaded from 0x%" PRIx64 ", which holds 0x%" PRIx64 "%s",
 				    view->pointer, view->pointer[0] ? ": " : "", view->address, view->value,
 				    view->page_is_zero ? "; its whole page is zero" : "");
 }

@@ -96,13 +96,13 @@ static struct error *examine_page(const struct crash *crash, struct finding *fin
 		?: link_leave_unseen(finding, "page-mapped", "no core shows that the page was unmapped");
 }
 
-static struct error *examine_address(const struct crash *crash, struct finding *finding)
+struct error *link_examine_address(const struct crash *crash, struct finding *finding, const char *name)
 {
 	if (crash->facts.signal.trustworthy || crash->facts.fault.in_handler)
-		return link_rule_out(finding, "other-address", EVIDENCE_SIGNAL,
+		return link_rule_out(finding, name, EVIDENCE_SIGNAL,
 				     crash->record.has_signal_event ? crash->record.signal_event.id : 0,
 				     crash->facts.fault.address, "the kernel gave the fault address");
-	return link_leave_open(finding, "other-address",
+	return link_leave_open(finding, name,
 			       "the fault address was computed from the instruction: the signal's own cannot be trusted");
 }
 
@@ -120,6 +120,6 @@ struct error *link_append_ended_mapping(const struct crash *crash, struct findin
 		?: evidence_add_call(crash, biography, finding, life->born, "mapped")
 		?: link_examine_coverage(crash, biography, finding, "unseen-mapping", from_ns, consequence)
 		?: examine_page(crash, finding)
-		?: examine_address(crash, finding)
+		?: link_examine_address(crash, finding, "other-address")
 		?: link_examine_order(biography, finding, "other-order", life);
 }

@@ -32,4 +32,7 @@ struct error *link_examine_coverage(const struct crash *crash, const struct biog
 struct error *link_examine_order(const struct biography *biography, struct finding *finding, const char *name,
 				 const struct life *life) must_check;
 
+/* Rules out the last link's alternative `name`, or leaves it open, by whether the kernel gave the fault address. */
+struct error *link_examine_address(const struct crash *crash, struct finding *finding, const char *name) must_check;
+
 #endif
