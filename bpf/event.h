@@ -220,9 +220,9 @@ struct event_exit_key {
 	u32 padding;
 };
 
-/* From header.time_ns on calls of probed functions are seen in the process header.pid, or (0) in every one. Made by the
- * recorder, whose thread that attaches knows nothing of the ring: it can come before the process's announcement and
- * after its end. */
+/* From header.time_ns on calls of probed functions are seen in the process header.pid, or (0) in every one; INT64_MAX:
+ * never. Made by the recorder, whose thread that attaches knows nothing of the ring: it can come before the process's
+ * announcement and after its end. */
 struct event_coverage {
 	struct event_header header;
 	u64 start_ns; /* of the process; 0 when it was chosen by its pid and not announced yet */

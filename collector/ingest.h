@@ -80,6 +80,9 @@ void ingest_complete(struct ingest *ingest);
 /* Events stored and lost so far. After everything was drained their sum equals what was emitted. */
 void ingest_books(const struct ingest *ingest, uint64_t *ret_stored, uint64_t *ret_lost);
 
+/* Processes that had ended before the calls of probed functions were seen in them. */
+uint64_t ingest_uncovered(const struct ingest *ingest);
+
 /* Why storing failed for the first time since the last call, or NULL. The caller owns it. */
 struct error *ingest_failure(struct ingest *ingest);
 

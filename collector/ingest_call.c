@@ -90,22 +90,27 @@ static void drop_coverage(struct waiting_coverage **at)
 	free(coverage);
 }
 
-/* Sets the process; false for one that must wait, *ret_over for one that began after its process had ended. */
-static bool find_covered(struct ingest *ingest, struct waiting_coverage *coverage, bool *ret_over)
+/* Sets the process; false for one that must wait, *ret_nobody for one whose process is not known any more. One that
+ * began after the end of its process says that no call of it was seen. */
+static bool find_covered(struct ingest *ingest, struct waiting_coverage *coverage, bool *ret_nobody)
 {
 	struct tenant *tenant;
 
-	*ret_over = false;
+	*ret_nobody = false;
 	if (!coverage->pid)
 		return true;
-	tenant = ingest_find_process(ingest, coverage->pid, coverage->start_ns);
-	/* The announcement of one that has a start is in front of it: what is not there is gone. */
-	*ret_over =
-		tenant ? tenant->ended && tenant->process.exit_ns <= coverage->row.from_ns : coverage->start_ns != 0;
-	if (!tenant || !tenant->process.id || *ret_over)
+	tenant = ingest_find_process(ingest, coverage->pid, coverage->start_ns)
+			 ?: ingest_find_ended(ingest, coverage->pid, coverage->start_ns);
+	/* The announcement of one that has a start is in front of it: what is not there is gone. One without is known
+	 * by its pid alone, and did not begin after the end of who had that. */
+	*ret_nobody = tenant ? !coverage->start_ns && tenant->ended && tenant->process.exit_ns <= coverage->row.from_ns
+			     : coverage->start_ns != 0;
+	if (!tenant || !tenant->process.id || *ret_nobody)
 		return false;
 	coverage->start_ns = tenant->process.start_ns;
 	coverage->row.process_id = tenant->process.id;
+	coverage->is_empty = coverage->row.from_ns == INT64_MAX ||
+			     (tenant->process.exit_ns && tenant->process.exit_ns <= coverage->row.from_ns);
 	return true;
 }
 
@@ -116,11 +121,11 @@ struct error *ingest_store_coverage(struct ingest *ingest)
 
 	while (*at && !err) {
 		struct waiting_coverage *coverage = *at;
-		bool over = false;
+		bool nobody = false;
 
-		if (!coverage->row.id && find_covered(ingest, coverage, &over))
+		if (!coverage->row.id && find_covered(ingest, coverage, &nobody))
 			err = store_writer_add_probe_coverage(ingest->writer, &coverage->row, &coverage->row.id);
-		if (over)
+		if (nobody)
 			drop_coverage(at);
 		else
 			at = &coverage->next;
@@ -149,12 +154,18 @@ void ingest_settle_coverage(struct ingest *ingest, bool kept)
 
 	while (*at) {
 		if (kept && (*at)->row.id) {
+			ingest->uncovered += (*at)->is_empty;
 			drop_coverage(at);
 			continue;
 		}
 		(*at)->row.id = 0;
 		at = &(*at)->next;
 	}
+}
+
+uint64_t ingest_uncovered(const struct ingest *ingest)
+{
+	return ingest->uncovered;
 }
 
 void ingest_free_coverage(struct ingest *ingest)

@@ -46,6 +46,7 @@ struct waiting_coverage {
 	uint32_t pid;
 	uint64_t start_ns;
 	struct probe_coverage row; /* id 0: not stored yet */
+	bool is_empty;		   /* the process ended before it */
 };
 
 struct file_entry {
@@ -85,6 +86,7 @@ struct ingest {
 	bool rolled_back;  /* at least once */
 	bool unsettled;	   /* something may have been added since the last commit */
 	struct waiting_coverage *coverage;
+	uint64_t uncovered;	/* rows of coverage in the store that began after the process's end */
 	uint32_t unmapped[64]; /* pids of processes whose mappings were not told; what is too many stays so */
 	size_t unmapped_count;
 	void *ledger; /* tsearch tree */
@@ -129,6 +131,8 @@ struct error *ingest_tenant_of(struct ingest *ingest, const struct event_header 
 			       struct tenant **ret_tenant) must_check;
 /* The process of that pid and start (0: of whatever start), also one that has just ended; NULL when there is none. */
 struct tenant *ingest_find_process(struct ingest *ingest, uint32_t pid, uint64_t start_ns);
+/* One that has ended, also when its pid has had another owner since; NULL when there is none. */
+struct tenant *ingest_find_ended(struct ingest *ingest, uint32_t pid, uint64_t start_ns);
 /* The user that a process runs as now. */
 struct error *ingest_note_user(struct ingest *ingest, struct tenant *tenant, uint32_t uid) must_check;
 struct error *ingest_take_process(struct ingest *ingest, const struct event_process *record) must_check;

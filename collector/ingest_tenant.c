@@ -9,8 +9,8 @@
  *
  * - Coverage and announcement: the thread that attaches probes knows nothing of the ring, so coverage waits for the
  *   announcement (ingest_call.c).
- * - Coverage and exit: likewise. A short process has ended when its coverage comes; what began after the end is
- * dropped.
+ * - Coverage and exit: likewise. A short process has ended when its coverage comes; what began after the end says that
+ *   no call of it was seen.
  * - Child and parent: the announcement of the parent may be owed while the child's finds room. The child's space is
  * tied to its parent's when that comes.
  * - Exit and calls that are given up, by threads that end at the same time: a process is known for a while after its
@@ -396,12 +396,11 @@ struct error *ingest_note_user(struct ingest *ingest, struct tenant *tenant, uin
 	return store_tenant(ingest, tenant);
 }
 
-/* One whose pid has had another owner since. */
-static struct tenant *find_replaced(struct ingest *ingest, const struct event_exit *record)
+struct tenant *ingest_find_ended(struct ingest *ingest, uint32_t pid, uint64_t start_ns)
 {
 	struct tenant *tenant = ingest->ended;
 
-	while (tenant && (tenant->process.pid != record->header.pid || tenant->process.start_ns != record->start_ns))
+	while (tenant && (tenant->process.pid != pid || tenant->process.start_ns != start_ns))
 		tenant = tenant->next_ended;
 	return tenant;
 }
@@ -411,7 +410,7 @@ struct error *ingest_take_exit(struct ingest *ingest, const struct event_exit *r
 	struct tenant *tenant = ingest_find_process(ingest, record->header.pid, record->start_ns);
 
 	if (!tenant)
-		tenant = find_replaced(ingest, record);
+		tenant = ingest_find_ended(ingest, record->header.pid, record->start_ns);
 	if (!tenant)
 		return error_format(ERROR_NOT_FOUND, "the end of process %u, which was not announced",
 				    record->header.pid);

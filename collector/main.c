@@ -355,6 +355,15 @@ static struct error *end_recording(struct recorder *recorder)
 	return store_writer_end_recording(recorder->writer, recording);
 }
 
+/* Calls that were not recorded at all are no events that were lost. */
+static void tell_uncovered(uint64_t processes)
+{
+	if (processes)
+		fprintf(stderr, "corelate: no calls recorded of %llu %s that ended before %s probed\n",
+			(unsigned long long)processes, processes == 1 ? "process" : "processes",
+			processes == 1 ? "it was" : "they were");
+}
+
 static struct error *record(struct recorder *recorder, int *ret_status)
 {
 	struct child_status status;
@@ -393,6 +402,8 @@ static struct error *record(struct recorder *recorder, int *ret_status)
 	if (!err)
 		fprintf(stderr, "corelate: %llu events stored, %llu lost\n",
 			(unsigned long long)recorder->recording.stored, (unsigned long long)recorder->recording.lost);
+	if (!err)
+		tell_uncovered(ingest_uncovered(recorder->ingest));
 	if (recorder->options.command)
 		*ret_status = status.signal ? 128 + status.signal : status.exit_code;
 	return err;

@@ -231,6 +231,12 @@ static struct error *attach(struct probes *probes, pid_t pid, uint64_t start_ns)
 	return NULL;
 }
 
+/* What the record then says of it is that none of its calls were seen. */
+static void add_uncovered(struct probes *probes, const struct request *request)
+{
+	add_covered(probes, (uint32_t)request->pid, request->start_ns, PROBES_NEVER_NS);
+}
+
 struct error *probes_attach(struct probes *probes, pid_t pid)
 {
 	return attach(probes, pid, 0);
@@ -291,7 +297,9 @@ static void serve(struct probes *probes, const struct request *request)
 	if (target) /* a former owner of the pid, whose end was lost */
 		detach(probes, target);
 	err = attach(probes, request->pid, request->start_ns);
-	/* One that is gone already needs none. */
+	if (err)
+		add_uncovered(probes, request);
+	/* That one is gone already is no failure. */
 	if (err && err->code != ERROR_NOT_FOUND)
 		keep_failure(probes, err);
 	else
@@ -380,7 +388,7 @@ struct error *probes_failure(struct probes *probes)
 	return err;
 }
 
-void probes_stop(struct probes *probes)
+void probes_unfollow(struct probes *probes)
 {
 	bool running;
 
@@ -392,6 +400,21 @@ void probes_stop(struct probes *probes)
 	pthread_mutex_unlock(&probes->lock);
 	if (running)
 		pthread_join(probes->thread, NULL);
+	while (probes->requests) {
+		struct request *request = probes->requests;
+		struct target wanted = {.pid = request->pid};
+		struct target **found = tfind(&wanted, &probes->targets, compare_targets);
+
+		if (!request->ended && !(found && (*found)->start_ns == request->start_ns))
+			add_uncovered(probes, request);
+		probes->requests = request->next;
+		free(request);
+	}
+}
+
+void probes_stop(struct probes *probes)
+{
+	probes_unfollow(probes);
 	tdestroy(probes->targets, free_target);
 	probes->targets = NULL;
 }
@@ -404,12 +427,6 @@ void probes_destroy(struct probes *probes)
 	if (!probes)
 		return;
 	probes_stop(probes);
-	while (probes->requests) {
-		struct request *next = probes->requests->next;
-
-		free(probes->requests);
-		probes->requests = next;
-	}
 	while (probes_take_coverage(probes, &pid, &start_ns, &from_ns))
 		;
 	for (size_t i = 0; probes->files && i < probes->plan->file_count; i++)

@@ -79,6 +79,9 @@ void *recorder_drain(void *context)
 		struct error *err = kernel_drain(recorder->kernel, drain_record, &pass, &emptied);
 
 		error_destroy(err); /* the books show what did not come through */
+		/* Nobody is announced any more: what has no probes by now never gets any. */
+		if (finishing && emptied && recorder->probes)
+			probes_unfollow(recorder->probes);
 		pass.bytes += tell_coverage(recorder);
 		kernel_pause_stacks(recorder->kernel, queue_is_filling(recorder->queue));
 		/* A record whose room was reserved before `started` may still be being written; it ends the pass, so

@@ -39,13 +39,13 @@ struct probed_function {
 };
 
 /* From this moment on the calls of the recording's functions are seen in a process. A block that is older is not
- * unknown to its program, only to us. */
+ * unknown to its program, only to us. The process may have ended before that moment: then no call of it was seen. */
 struct probe_coverage {
 	int64_t id;
 	int64_t recording_id;
 	int64_t process_id; /* 0: in every process */
-	uint64_t from_ns;
-	bool heap; /* heap functions are among them */
+	uint64_t from_ns; /* INT64_MAX: it never could be probed */
+	bool heap;	  /* heap functions are among them */
 };
 
 /* One call of a heap function, complete or (exit_ns 0) one that never came back. */

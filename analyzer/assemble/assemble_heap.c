@@ -17,7 +17,7 @@ struct error *assemble_heap(const struct assemble_request *request, struct assem
 			       heap_sign_of(crash->core.abort_message) != HEAP_SIGN_NONE,
 		       &heap->call);
 	if (crash->record.known)
-		err = assemble_heap_pointer(request->store, crash, heap);
+		err = assemble_heap_pointer(request->store, crash, &assembly->crash.notes, heap);
 	if (!err && crash->core.image)
 		err = assemble_heap_of_core(crash, heap);
 	if (!err && crash->record.known)

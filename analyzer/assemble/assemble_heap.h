@@ -19,7 +19,7 @@ bool assemble_heap_holds(const struct crash *crash, const struct heap_facts *hea
 			 struct heap_subject *subject);
 
 /* assemble_heap_record.c: coverage and the recorded pointer; then the subjects' lives and stacks. */
-struct error *assemble_heap_pointer(struct store_reader *store, const struct crash *crash,
+struct error *assemble_heap_pointer(struct store_reader *store, const struct crash *crash, struct crash_notes *notes,
 				    struct heap_facts *heap) must_check;
 struct error *assemble_heap_lives(struct store_reader *store, const struct crash *crash, struct crash_notes *notes,
 				  struct heap_facts *heap) must_check;

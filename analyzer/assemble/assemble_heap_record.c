@@ -66,7 +66,8 @@ static struct error *load_hole(struct store_reader *store, const struct crash *c
 	return err;
 }
 
-static struct error *load_coverage(struct store_reader *store, const struct crash *crash, struct heap_facts *heap)
+static struct error *load_coverage(struct store_reader *store, const struct crash *crash, struct crash_notes *notes,
+				   struct heap_facts *heap)
 {
 	struct probe_coverage coverage;
 	struct error *err =
@@ -76,6 +77,8 @@ static struct error *load_coverage(struct store_reader *store, const struct cras
 		return NULL;
 	if (err || !coverage.heap)
 		return err;
+	if (crash->record.time_ns && coverage.from_ns >= crash->record.time_ns)
+		return crash_add_note(notes, "no heap calls recorded: the process died before it was probed");
 	heap->recorded = true;
 	heap->covered_from_ns = coverage.from_ns;
 	return judge_coverage(store, &crash->record.space, heap) ?: load_hole(store, crash, heap);
@@ -90,7 +93,8 @@ static bool is_dying_call(const struct crash *crash, const struct heap_call *cal
 	       stack->frames[call->caller].sp == event->sp + 8 && stack->frames[call->caller].pc == event->top_word;
 }
 
-struct error *assemble_heap_pointer(struct store_reader *store, const struct crash *crash, struct heap_facts *heap)
+struct error *assemble_heap_pointer(struct store_reader *store, const struct crash *crash, struct crash_notes *notes,
+				    struct heap_facts *heap)
 {
 	struct history_query query = {.space_id = crash->record.space.id,
 				      .end = UINT64_MAX,
@@ -99,7 +103,7 @@ struct error *assemble_heap_pointer(struct store_reader *store, const struct cra
 	cleanup_free struct heap_event *events = NULL;
 	size_t count = 0;
 	bool truncated;
-	struct error *err = load_coverage(store, crash, heap);
+	struct error *err = load_coverage(store, crash, notes, heap);
 
 	if (err || !heap->recorded || heap->call.kind == HEAP_CALL_NONE || !crash->record.has_signal_event)
 		return err;

@@ -30,6 +30,8 @@ sqlite3 whole.db "
 		1001400000000, 1001500000000, 1001600000000);
 	INSERT INTO truncation VALUES (1, 1, 1, '', 1, 50, 50, 0, 'cp', 1001400000000, 1001400000000, 9, 0, 0, 0, 0, 0, 0);
 	UPDATE probe_coverage SET process_id = 1;
+	-- two of the child, so that a plant can damage one of them alone
+	INSERT INTO probe_coverage VALUES (NULL, 1, 2, 9223372036854775807, 1), (NULL, 1, 2, 9223372036854775807, 1);
 	INSERT INTO process SELECT 2, 1, 4300, 43, 4242, 1000, 1001500000000, 1001500000000, 1002000000000, 0, 77, 'child', 1000;
 	INSERT INTO space SELECT 2, 2, 1, 2, 1001500000000, 1001600000000, auxv_sysinfo_ehdr, auxv_random, auxv_entry, auxv_base,
 		'child', 1 FROM space;
@@ -95,6 +97,7 @@ plant complete-process 'UPDATE process SET last_uid = NULL WHERE id = 2'
 plant complete-space 'UPDATE space SET auxv_random = 0 WHERE id = 3'
 plant complete-space 'UPDATE space SET executable_file_id = 0 WHERE id = 3'
 plant complete-end 'UPDATE space SET to_ns = 0 WHERE id = 3'
+plant complete-coverage 'DELETE FROM probe_coverage WHERE process_id = 2'
 plant complete-file "INSERT INTO file VALUES (900, 8, 1, 900, '')"
 
 # ---- order ----

@@ -133,6 +133,26 @@ equal "no call before" "$(query "SELECT count(*) FROM heap JOIN space ON space.i
 	JOIN probe_coverage ON probe_coverage.process_id = process.id WHERE pid = $child AND enter_ns < probe_coverage.from_ns - 50000000")" 0
 check_books
 
+# ---- one that dies before it is probed ----
+
+DB=$TMP/short.db
+# shellcheck disable=SC2016 # the shell that is recorded expands it
+record_with --heap -- sh -c 'for i in 1 2 3 4 5 6 7 8; do "$0" double-free; done; true' "$HEAP"
+equal "status of the parent" "$STATUS" 0
+equal "short processes" "$(query "SELECT count(*) FROM process WHERE comm = 'heap_calls' AND exit_status & 127 = 6")" 8
+equal "whose calls nothing says anything of" "$(query "SELECT count(*) FROM process WHERE NOT EXISTS
+	(SELECT 1 FROM probe_coverage WHERE process_id = process.id)")" 0
+equal "calls before it is said that they are seen" "$(query "SELECT count(*) FROM heap JOIN space ON space.id = space_id
+	JOIN probe_coverage ON probe_coverage.process_id = space.process_id WHERE enter_ns < probe_coverage.from_ns - 50000000")" 0
+# As many as were too short for their probes (on most machines all of them), and whoever asks for their deaths is told.
+unseen=$(query "SELECT count(*) FROM process JOIN probe_coverage ON process_id = process.id WHERE from_ns >= exit_ns")
+holds "processes that were too short" "$unseen" -ge 1
+contains "what the recorder says of them" "$(cat "$RECORDER_LOG")" "no calls recorded of $unseen process"
+pid=$(query "SELECT pid FROM process JOIN probe_coverage ON process_id = process.id WHERE from_ns >= exit_ns ORDER BY process.id LIMIT 1")
+explain "$pid"
+contains "the note" "$(json "$EXPLAINED" 'd["coverage"]["notes"]')" "no heap calls recorded: the process died before it was probed"
+check_books
+
 # ---- a function that is left by longjmp, and one that returns ----
 
 DB=$TMP/leave.db
