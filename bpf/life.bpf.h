@@ -69,8 +69,9 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	return 0;
 }
 
-/* False when there was no room. Not static: the verifier then reads it once, and not once a mapping of its callers. */
-__noinline int mapping_emit(u32 pid, const struct vma_found *vma, u32 reason)
+/* False when there was no room. `seen_ns`: when it was there for certain; 0: now. Not static: the verifier then reads
+ * it once, and not once a mapping of its callers. */
+__noinline int mapping_emit(u32 pid, const struct vma_found *vma, u32 reason, u64 seen_ns)
 {
 	struct event_file_id id = {};
 	struct event_mapping *record;
@@ -84,6 +85,8 @@ __noinline int mapping_emit(u32 pid, const struct vma_found *vma, u32 reason)
 		return false;
 	record->header.pid = pid;
 	record->header.tid = pid;
+	if (seen_ns)
+		record->header.time_ns = seen_ns;
 	record->start = vma->start;
 	record->end = vma->end;
 	record->vm_flags = vma->flags;
@@ -114,12 +117,12 @@ static __noinline u64 exec_mappings_around(struct task_struct *task, u64 address
 			break;
 		first = vma;
 	}
-	if (!mapping_emit(pid, &first, EVENT_MAPPING_EXEC))
+	if (!mapping_emit(pid, &first, EVENT_MAPPING_EXEC, 0))
 		return 0;
 	for (int i = 0; i < EXEC_NEIGHBOURS; i++) {
 		if (bpf_find_vma(task, first.end, vma_read, &vma, 0))
 			break;
-		if (!mapping_emit(pid, &vma, EVENT_MAPPING_EXEC))
+		if (!mapping_emit(pid, &vma, EVENT_MAPPING_EXEC, 0))
 			return 0;
 		first = vma;
 	}
@@ -266,6 +269,22 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	return 0;
 }
 
+/* A moment at which the mapping stood in the address space that its process is known to have; 0 when there is none,
+ * because the process has ended or begun another program meanwhile. Its end and its exec are stamped after the state
+ * has changed, so that they come later. */
+static __always_inline u64 mapping_seen_ns(struct task_struct *task, struct vm_area_struct *vma)
+{
+	u32 pid = BPF_CORE_READ(task, tgid);
+	u64 now = bpf_ktime_get_boot_ns();
+	struct process_state *state = bpf_map_lookup_elem(&processes, &pid);
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+
+	if (!state || state->start_ns != leader_start(task) || state->since_ns > now)
+		return 0;
+	/* exec takes the new address space before it tells. One that exits has none any more before it tells. */
+	return mm && mm != BPF_CORE_READ(vma, vm_mm) ? 0 : now;
+}
+
 /* Returns 1 to be called again for the same mapping when the ring is full: the reader of the iterator then waits. */
 SEC("iter/task_vma")
 int snapshot(struct bpf_iter__task_vma *ctx)
@@ -273,6 +292,7 @@ int snapshot(struct bpf_iter__task_vma *ctx)
 	struct task_struct *task = ctx->task;
 	struct vm_area_struct *vma = ctx->vma;
 	struct vma_found found = {};
+	u64 seen_ns;
 	u32 verdict;
 
 	if (!task || !vma)
@@ -282,8 +302,11 @@ int snapshot(struct bpf_iter__task_vma *ctx)
 		return 1;
 	if (verdict != VERDICT_RECORD)
 		return 0;
+	seen_ns = mapping_seen_ns(task, vma);
+	if (!seen_ns)
+		return 0;
 	vma_read(task, vma, &found);
-	return mapping_emit(task->tgid, &found, EVENT_MAPPING_SNAPSHOT) ? 0 : 1;
+	return mapping_emit(task->tgid, &found, EVENT_MAPPING_SNAPSHOT, seen_ns) ? 0 : 1;
 }
 
 #endif

@@ -126,11 +126,11 @@ struct error *ingest_take_mapping(struct ingest *ingest, const struct event_mapp
 		err = ingest_file_row(ingest, &record->file, &event.file_id);
 	if (err)
 		return err;
+	/* The process began another program meanwhile, whose announcement came first: what it had is no part of that.
+	 */
+	if (event.exit_ns < tenant->space.from_ns)
+		return NULL;
 	event.space_id = tenant->space.id;
-	/* The first look at a process may find its memory between its end, which is told first, and the moment at which
-	 * the kernel takes the memory away: it was there at the end. */
-	if (tenant->space.to_ns && event.exit_ns > tenant->space.to_ns)
-		event.enter_ns = event.exit_ns = tenant->space.to_ns;
 	event.args[0] = record->start;
 	event.args[1] = record->end - record->start;
 	event.args[2] = (record->vm_flags & VM_READ ? PROT_READ : 0) | (record->vm_flags & VM_WRITE ? PROT_WRITE : 0) |

@@ -7,8 +7,7 @@ FROM event
 JOIN space ON space.id = space_id
 JOIN process ON process.id = process_id
 JOIN recording ON recording.id = recording_id
--- the first look at a process (kind 1) may hold its memory beyond its end;
 -- a space with a sharer is in use after the end of the process that it was made for
 WHERE duration_ns < 0 OR enter_ns = 0 OR enter_ns + duration_ns < from_ns
-	OR (to_ns > 0 AND kind <> 1 AND enter_ns + duration_ns > to_ns AND space.id NOT IN (SELECT space_id FROM space_sharer))
+	OR (to_ns > 0 AND enter_ns + duration_ns > to_ns AND space.id NOT IN (SELECT space_id FROM space_sharer))
 	OR (recording.ended_ns > 0 AND enter_ns + duration_ns > recording.ended_ns)

@@ -109,6 +109,7 @@ plant order-space 'UPDATE space SET from_ns = 1001499999999, origin = 4 WHERE id
 plant order-space 'UPDATE space SET from_ns = 1 WHERE id = 2'
 plant 'life-space order-space' 'UPDATE space SET to_ns = 1002000000001 WHERE id = 2'
 plant order-event 'UPDATE event SET enter_ns = 1002346678902 WHERE id = 1'
+plant order-event 'UPDATE event SET kind = 1, enter_ns = 1002346678902 WHERE id = 1'
 plant order-event 'UPDATE event SET enter_ns = 1000000000001, duration_ns = 5 WHERE id = 1'
 plant order-heap 'UPDATE heap SET enter_ns = 1002346678902 WHERE id = 1'
 plant order-call 'UPDATE call SET duration_ns = -5 WHERE id = 1'

@@ -320,6 +320,32 @@ static void an_announcement_that_is_told_twice_is_one(void **state)
 	assert_rows(*state, spaces, "1|0|2|1|2\n1|0|1|2|0\n");
 }
 
+static void tell_mapping(struct desk *desk, uint32_t pid, uint64_t now)
+{
+	const struct event_mapping record = {.header = header(EVENT_MAPPING, sizeof(record), pid, now),
+					     .start = 0x10000,
+					     .end = 0x11000,
+					     .reason = EVENT_MAPPING_SNAPSHOT};
+
+	ingest_record(desk->ingest, &record.header);
+}
+
+/* The recorder looks at a process while that begins another program. */
+static void a_mapping_of_the_old_program_is_not_the_new_ones(void **state)
+{
+	struct desk desk;
+
+	desk_open(&desk, ((struct place *)*state)->path);
+	tell_process(&desk, process(EVENT_PROCESS_SNAPSHOT, 100, 1, 2));
+	tell_mapping(&desk, 100, 3);
+	tell_process(&desk, process(EVENT_PROCESS_EXEC, 100, 1, 5));
+	tell_mapping(&desk, 100, 4);
+	tell_mapping(&desk, 100, 6);
+	assert_lost(&desk, 0);
+	desk_close(&desk);
+	assert_rows(*state, "SELECT space_id, enter_ns / 1000000000 FROM event", "1|3\n2|6\n");
+}
+
 static void users_are_those_of_birth_and_of_death(void **state)
 {
 	struct event_process program = process(EVENT_PROCESS_EXEC, 100, 1, 3);
@@ -461,6 +487,8 @@ int main(void)
 						place_teardown),
 		cmocka_unit_test_setup_teardown(a_pid_is_used_again, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(an_announcement_that_is_told_twice_is_one, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(a_mapping_of_the_old_program_is_not_the_new_ones, place_setup,
+						place_teardown),
 		cmocka_unit_test_setup_teardown(users_are_those_of_birth_and_of_death, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(deaths_of_two_processes_mix, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(a_path_comes_after_what_names_the_file, place_setup, place_teardown),
