@@ -69,7 +69,7 @@ static int compare_lives(const void *a, const void *b)
 }
 
 struct error *timeline_build_among(const struct memory_event *events, size_t event_count,
-				   const struct memory_event *around, size_t around_count, uint64_t start, uint64_t end,
+				   const struct timeline_around *around, uint64_t start, uint64_t end,
 				   struct timeline *ret_timeline)
 {
 	struct builder builder = {.timeline = ret_timeline};
@@ -80,9 +80,10 @@ struct error *timeline_build_among(const struct memory_event *events, size_t eve
 
 	*ret_timeline = (struct timeline){.events = events, .event_count = event_count, .start = start, .end = end};
 	replay_init(&replay, &sink);
+	replay.is_lossy = around->is_lossy;
 	for (size_t i = 0; i < event_count && !err; i++) {
-		for (; next < around_count && around[next].id < events[i].id && !err; next++)
-			err = take_event(&replay, &around[next], AROUND_FIRST + (int64_t)next, NULL);
+		for (; next < around->count && around->events[next].id < events[i].id && !err; next++)
+			err = take_event(&replay, &around->events[next], AROUND_FIRST + (int64_t)next, NULL);
 		if (!err)
 			err = take_event(&replay, &events[i], (int64_t)i, NULL);
 	}
@@ -99,7 +100,7 @@ struct error *timeline_build_among(const struct memory_event *events, size_t eve
 struct error *timeline_build(const struct memory_event *events, size_t event_count, uint64_t start, uint64_t end,
 			     struct timeline *ret_timeline)
 {
-	return timeline_build_among(events, event_count, NULL, 0, start, end, ret_timeline);
+	return timeline_build_among(events, event_count, &(struct timeline_around){0}, start, end, ret_timeline);
 }
 
 static struct error *drop_life(void *context, const struct replay_life *life)

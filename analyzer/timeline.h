@@ -53,10 +53,17 @@ struct error *timeline_sort(struct memory_event *events, size_t event_count) mus
 /* Replays `events` over the window. The events must outlive the timeline. */
 struct error *timeline_build(const struct memory_event *events, size_t event_count, uint64_t start, uint64_t end,
 			     struct timeline *ret_timeline) must_check;
-/* The same with events that touch the window through others alone, by rising id: they tell what mremap brought in, and
- * how far a call came that failed. */
+/* Events that touch a window through others alone, by rising id: they tell what mremap brought in, and how far a call
+ * came that failed. */
+struct timeline_around {
+	const struct memory_event *events;
+	size_t count;
+	bool is_lossy; /* not all events of the address space were recorded */
+};
+
+/* The same among those. */
 struct error *timeline_build_among(const struct memory_event *events, size_t event_count,
-				   const struct memory_event *around, size_t around_count, uint64_t start, uint64_t end,
+				   const struct timeline_around *around, uint64_t start, uint64_t end,
 				   struct timeline *ret_timeline) must_check;
 /* The dead process shows whether the address is mapped, and how: of what is open about its last life, that is taken
  * which agrees. It stays open. `protection`: PROT_* when it is mapped. */

@@ -210,7 +210,8 @@ static uint64_t first_hole(const struct replay *replay, int64_t space_id, uint64
 		if (!piece)
 			break;
 		now = history_now(&piece->history);
-		if (piece->history.has_orders || now.kind == PIECE_UNKNOWN || now.is_open || now.is_clouded)
+		if (piece->history.has_orders || now.kind == PIECE_UNKNOWN || now.is_open || now.is_clouded ||
+		    (now.kind == PIECE_FREE && replay->is_lossy))
 			*ret_known = false;
 		else if (now.kind == PIECE_FREE)
 			return piece->start > start ? piece->start : start;

@@ -13,10 +13,10 @@
  * Ranges are half-open and of whole pages; addresses are those of the recorded processes. Several spaces are kept apart
  * by their ids. Memory grows with the number of addresses that were ever used.
  *
- * What it does not know: whether a record was lost. A mapping with MAP_GROWSDOWN, as the stack, grows by faults, not by
- * calls: its start is the highest that it can have, and what is said of the addresses right below it need not hold. The
- * page size of a hugetlbfs file. Memory that a driver keeps out of every child (a perf event's ring). What is locked
- * (mlock) and so refuses some advice.
+ * What it does not know: which records were lost; that some were, it can be told (is_lossy). A mapping with
+ * MAP_GROWSDOWN, as the stack, grows by faults, not by calls: its start is the highest that it can have, and what is
+ * said of the addresses right below it need not hold. The page size of a hugetlbfs file. Memory that a driver keeps out
+ * of every child (a perf event's ring). What is locked (mlock) and so refuses some advice.
  */
 #ifndef REPLAY_SPACE_H
 #define REPLAY_SPACE_H
@@ -79,6 +79,9 @@ struct replay {
 	 * bit stays a few pieces. Lives then say only one of these calls. */
 	bool joins;
 	enum replay_advice follows;
+	/* Some records are missing: where nothing was seen to come since an munmap, something may have come, so that a
+	 * call that failed may have reached beyond. */
+	bool is_lossy;
 	/* Not the caller's. */
 	struct pieces_block **blocks; /* pieces.c's */
 	size_t block_count, block_room, piece_count;

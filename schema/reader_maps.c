@@ -68,6 +68,7 @@ struct places {
 	size_t count, capacity;
 	struct memory_event *events; /* newest first */
 	size_t event_count, event_capacity;
+	bool is_lossy; /* there is a gap in the space's history */
 };
 
 static struct error *add_place(struct places *places, uint64_t start, uint64_t end)
@@ -198,6 +199,8 @@ static struct error *load_events(struct store_reader *reader, int64_t space_id, 
 				 struct places *places)
 {
 	cleanup_free struct lineage_step *steps = NULL;
+	cleanup_free struct gap *gaps = NULL;
+	size_t gap_count = 0;
 	struct error *err;
 	bool is_cut;
 
@@ -206,7 +209,9 @@ static struct error *load_events(struct store_reader *reader, int64_t space_id, 
 					   .runs_table = "event_block",
 					   .granule_shift = INDEX_RUN_PAGE_SHIFT,
 					   .take_row = take_event};
-	err = store_lineage(reader, space_id, until_ns, &steps, &places->scan.step_count, &is_cut);
+	err = store_lineage(reader, space_id, until_ns, &steps, &places->scan.step_count, &is_cut)
+		      ?: store_gaps_between(reader, space_id, 0, store_time(until_ns), &gaps, &gap_count);
+	places->is_lossy = gap_count > 0;
 	places->scan.steps = steps;
 	for (size_t i = 0; !err && i < places->scan.step_count; i++)
 		err = find_places(places, &steps[i]);
@@ -231,8 +236,9 @@ static int compare_starts(const void *a, const void *b)
 }
 
 /* `events` newest first. */
-static struct error *replay_events(const struct memory_event *events, size_t count, int64_t space_id, struct maps *maps)
+static struct error *replay_events(const struct places *places, int64_t space_id, struct maps *maps)
 {
+	const struct memory_event *events = places->events;
 	const struct replay_sink sink = {.take_life = take_life, .context = maps};
 	struct replay_descent descent = {.space_id = space_id};
 	struct replay replay;
@@ -240,7 +246,8 @@ static struct error *replay_events(const struct memory_event *events, size_t cou
 
 	replay_init(&replay, &sink);
 	replay.follows = REPLAY_FORK_ADVICE;
-	for (size_t i = count; !err && i-- > 0;)
+	replay.is_lossy = places->is_lossy;
+	for (size_t i = places->event_count; !err && i-- > 0;)
 		err = replay_take_inherited(&replay, &descent, &events[i], (int64_t)i, NULL);
 	if (!err)
 		err = replay_descend(&replay, &descent);
@@ -259,7 +266,7 @@ struct error *store_reader_maps_at(struct store_reader *reader, int64_t space_id
 
 	maps.events = places.events;
 	if (!err)
-		err = replay_events(places.events, places.event_count, space_id, &maps);
+		err = replay_events(&places, space_id, &maps);
 	free(places.events);
 	if (err) {
 		free(maps.pieces);

@@ -217,6 +217,23 @@ static int next_row(sqlite3_vtab_cursor *base)
 	return SQLITE_OK;
 }
 
+/* Of all spaces together: any loss may be of any. */
+static struct error *find_losses(struct replay_cursor *cursor)
+{
+	struct store_reader *reader = cursor->module->reader;
+	cleanup_free struct gap *gaps = NULL;
+	size_t count = 0;
+	int64_t any = 0;
+	struct error *err;
+
+	if (cursor->space_id)
+		err = store_gaps_between(reader, cursor->space_id, 0, INT64_MAX, &gaps, &count);
+	else
+		err = store_connection_get(&reader->connection, "SELECT EXISTS (SELECT 1 FROM main.gap)", &any);
+	cursor->mappings.replay.is_lossy = count || any;
+	return err;
+}
+
 static int begin_reading(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int count, sqlite3_value **values)
 {
 	struct replay_cursor *cursor = (struct replay_cursor *)base;
@@ -234,6 +251,8 @@ static int begin_reading(sqlite3_vtab_cursor *base, int plan, const char *plan_t
 	if (cursor->space_id)
 		err = store_lineage(module->reader, cursor->space_id, INT64_MAX, &cursor->steps, &cursor->step_count,
 				    &is_cut);
+	if (!err && !module->kind->of_heap)
+		err = find_losses(cursor);
 	if (!err)
 		err = row_select(&module->reader->connection, module->kind->of_heap ? &row_heap : &row_event,
 				 "ORDER BY id", NO_PARAMETERS, &cursor->statement);

@@ -11,7 +11,9 @@
 #include "common/cleanup.h"
 #include "common/vector.h"
 #include "replay/effect.h"
+#include "schema/reader_gaps.h"
 #include "schema/reader_history.h"
+#include "schema/record_recording.h"
 
 /* Ranges that are looked at besides the one that was asked for; what was moved again and again is followed so far. */
 #define RANGES_MAX 64
@@ -125,12 +127,23 @@ static struct error *drop_known(struct around *around, const struct memory_event
 	return NULL;
 }
 
+static struct error *has_losses(struct store_reader *store, const struct history_query *query, bool *ret_is_lossy)
+{
+	cleanup_free struct gap *gaps = NULL;
+	size_t count = 0;
+	struct error *err = store_reader_space_gaps(store, query->space_id, query->until_ns, &gaps, &count);
+
+	*ret_is_lossy = count > 0;
+	return err;
+}
+
 struct error *assemble_read_lives(struct store_reader *store, const struct history_query *query,
 				  struct memory_event **ret_events, size_t *ret_count, bool *ret_truncated,
 				  struct timeline *ret_timeline)
 {
 	cleanup_free struct memory_event *events = NULL;
 	struct around around = {0};
+	bool is_lossy = false;
 	size_t count = 0;
 	struct error *err = store_reader_history(store, query, &events, &count, ret_truncated);
 
@@ -143,9 +156,11 @@ struct error *assemble_read_lives(struct store_reader *store, const struct histo
 	if (!err && around.count)
 		err = drop_known(&around, events, count);
 	if (!err)
-		err = timeline_sort(events, count)
-			      ?: timeline_build_among(events, count, around.events, around.count, query->start,
-						      query->end, ret_timeline);
+		err = has_losses(store, query, &is_lossy)
+			?: timeline_sort(events, count)
+			?: timeline_build_among(events, count,
+						&(struct timeline_around){around.events, around.count, is_lossy},
+						query->start, query->end, ret_timeline);
 	free(around.events);
 	if (err)
 		return err;

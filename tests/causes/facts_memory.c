@@ -149,8 +149,10 @@ static void load_window(struct parser *parser, uint64_t start, uint64_t end, str
 		if (in_window(&biography->events[i], page, page + RECORD_PAGE_BYTES))
 			biography->contexts[i] = parser->contexts[biography->events[i].id - 1];
 	if (!err)
-		err = timeline_build_among(biography->events, biography->event_count, around, around_count, start, end,
-					   &biography->timeline);
+		err = timeline_build_among(
+			biography->events, biography->event_count,
+			&(struct timeline_around){around, around_count, parser->crash->record.gap_count > 0}, start,
+			end, &biography->timeline);
 	if (err)
 		facts_fail(parser, "timeline_build: %s", err->message);
 	if (parser->crash->facts.fault.mapping_known)
