@@ -31,6 +31,7 @@ const struct cause causes[] = {
 	{"stack-overflow", cause_stack_overflow, {NULL}},
 	{"stack-smash", cause_stack_smash, {NULL}},
 	{"stray-breakpoint", cause_stray_breakpoint, {NULL}},
+	{"allocation-failure", cause_thrown_for_memory, {&link_uncaught_bad_alloc, &link_refused_memory}},
 	{"truncated-file", cause_truncated_file, {NULL}},
 	{"uncaught-exception", cause_uncaught_exception, {NULL}},
 	{"unloaded-code", cause_unloaded_code, {NULL}},

@@ -278,12 +278,35 @@ static int compare_findings(const void *a, const void *b)
 	return strcmp(left->summary ? left->summary : "", right->summary ? right->summary : "");
 }
 
+/* Does the chain go on from where `shallower` ends? */
+static bool is_deeper(const struct finding *finding, const struct finding *shallower)
+{
+	for (size_t i = 0; finding->confidence >= CONFIDENCE_LIKELY && i + 1 < finding->link_count; i++) {
+		if (finding->links[i].kind->class == shallower->class && finding->class != shallower->class)
+			return true;
+	}
+	return false;
+}
+
+static void put_first(struct finding_list *list, size_t index)
+{
+	struct finding first = list->findings[index];
+
+	memmove(&list->findings[1], &list->findings[0], index * sizeof(first));
+	list->findings[0] = first;
+}
+
 void finding_rank(struct finding_list *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		if (list->findings[i].link_count)
 			list->findings[i].confidence = link_chain_confidence(&list->findings[i]);
 	}
-	if (list->count)
-		qsort(list->findings, list->count, sizeof(*list->findings), compare_findings);
+	if (!list->count)
+		return;
+	qsort(list->findings, list->count, sizeof(*list->findings), compare_findings);
+	for (size_t i = 1; i < list->count; i++) {
+		if (is_deeper(&list->findings[i], &list->findings[0]))
+			put_first(list, i);
+	}
 }

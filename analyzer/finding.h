@@ -196,8 +196,10 @@ struct error *finding_add_missing(struct finding *, const char *format, ...)
 /* The cause: findings[0] when it is one; NULL where the cause is not known. */
 const struct finding *finding_cause(const struct finding_list *list);
 
-/* Computes each chain's confidence, and orders findings: the verdict first. The one place that weighs them: confidence (where a cause that is likely stands
- * beside the proven symptom of a bad pointer), then how specific the class is, then the amount of evidence. */
+/* Computes each chain's confidence, and orders findings: the verdict first. A likely chain that goes on from where
+ * another ends is before it. The one place that weighs them: a cause that is at least likely is
+ * before any end, and that before a cause that is only possible; then confidence, then how specific the class is, then
+ * the amount of evidence. */
 void finding_rank(struct finding_list *list);
 
 #endif
