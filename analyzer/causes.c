@@ -42,6 +42,7 @@ const struct cause causes[] = {
 	{"uretprobe-wrong-return", cause_uretprobe_wrong_return, {NULL}},
 	{"use-after-free", cause_use_after_free, {NULL}},
 	{"use-after-munmap", cause_use_after_munmap, {&link_ended_mapping, &link_unmapped_before_use}},
+	{"use-after-return", cause_use_after_return, {&link_ended_mapping, &link_dead_stack}},
 	{"divide-by-zero", end_divide_by_zero, {NULL}},
 	{"heap-corruption", end_heap_corruption, {NULL}},
 	{"illegal-instruction", end_illegal_instruction, {NULL}},

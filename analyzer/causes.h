@@ -73,6 +73,8 @@ struct error *cause_uretprobe_wrong_return(const struct crash *, struct finding_
 struct error *cause_use_after_free(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_unmapped_before_use;
 struct error *cause_use_after_munmap(const struct crash *, struct finding_list *) must_check;
+extern const struct link_kind link_dead_stack;
+struct error *cause_use_after_return(const struct crash *, struct finding_list *) must_check;
 
 struct error *end_divide_by_zero(const struct crash *, struct finding_list *) must_check;
 struct error *end_heap_corruption(const struct crash *, struct finding_list *) must_check;

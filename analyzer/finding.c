@@ -41,6 +41,7 @@ static const struct class_row {
 	[FINDING_STACK_OVERFLOW] = {"stack-overflow", 2},
 	[FINDING_STACK_SMASH] = {"stack-smash", 2},
 	[FINDING_SMASHED_RETURN] = {"smashed-return", 3},
+	[FINDING_USE_AFTER_RETURN] = {"use-after-return", 2},
 	[FINDING_NULL_CALL] = {"null-call", 2},
 	[FINDING_WILD_JUMP] = {"wild-jump", 1},
 	[FINDING_NX_EXECUTION] = {"nx-execution", 2},

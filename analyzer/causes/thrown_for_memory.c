@@ -19,6 +19,7 @@
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence_process.h"
 #include "analyzer/evidence/link_failure.h"
+#include "analyzer/evidence/link_mapping.h"
 
 /* Recorded calls between two attempts of one malloc. */
 #define SAME_ATTEMPT 4
@@ -41,17 +42,6 @@ static bool is_one_failure(const struct failed_calls *failed)
 			return false;
 	}
 	return true;
-}
-
-/* The call was made inside the C library, not by code of the program that called mmap itself. */
-static bool by_allocator(const struct event_context *context)
-{
-	const struct frame at = {.symbol = context->at}, caller = {.symbol = context->caller};
-
-	if (context->stack.frame_count)
-		return context->stack.caller > 1;
-	return context->caller.module ? event_stack_is_library(&caller)
-				      : context->at.module && event_stack_is_library(&at);
 }
 
 static struct error *append_links(const struct crash *crash, struct finding *finding)
@@ -77,7 +67,7 @@ static struct error *append_links(const struct crash *crash, struct finding *fin
 		err = link_append_failure(crash, finding, &link_refused_memory, failed->count - 1);
 	if (err)
 		return err;
-	err = by_allocator(&failed->contexts[failed->count - 1])
+	err = link_made_by_library(&failed->contexts[failed->count - 1])
 		      ? link_rule_out(finding, "own-reason", EVIDENCE_EVENT, event->id, 0,
 				      "the call that failed was made inside the allocator")
 		      : link_leave_open(finding, "own-reason",

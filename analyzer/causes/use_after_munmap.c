@@ -14,6 +14,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
@@ -31,36 +32,6 @@ static bool takes_away(const struct memory_event *event)
 {
 	return event->kind == MEMORY_MUNMAP || event->kind == MEMORY_MREMAP || event->kind == MEMORY_SHMDT ||
 	       event->kind == MEMORY_BRK || memory_event_failed(event);
-}
-
-/* Did the pointer belong to an earlier mapping at the address than the one that ended last? */
-static struct error *examine_earlier_lives(const struct crash *crash, const struct life *last, struct finding *finding)
-{
-	const struct biography *biography = &crash->facts.biography;
-	struct words caller, when;
-
-	for (size_t i = 0; i < biography->timeline.life_count; i++) {
-		const struct life *life = &biography->timeline.lives[i];
-		const struct memory_event *ended;
-
-		if (life == last || life->born >= last->born || life->died == TIMELINE_ALIVE ||
-		    biography->address < life->start || biography->address >= life->end)
-			continue;
-		if (biography_is_scratch(&crash->facts.biography, life))
-			continue;
-		/* Memory that is reserved first and then mapped over by the same party stays the same memory. */
-		ended = &biography->events[life->died];
-		if (ended->kind == MEMORY_MMAP && evidence_same_party(&crash->facts.biography, life->born, life->died))
-			continue;
-		return link_leave_open(finding, "earlier-mapping",
-				       "thread %" PRIu32 " %s an earlier mapping at the address in %s, %s: the pointer may "
-				       "belong to that one, or this munmap was its second (a double munmap)",
-				       ended->tid, ended->kind == MEMORY_MUNMAP ? "unmapped" : "ended",
-				       words_caller(&caller, &crash->facts.biography, life->died),
-				       words_before_crash(&when, crash, ended->exit_ns));
-	}
-	return link_rule_out(finding, "earlier-mapping", EVIDENCE_EVENT, biography->events[last->born].id, 0,
-			     "no other recorded mapping held the address before");
 }
 
 /* Was the call meant for more than this mapping? */
@@ -122,7 +93,7 @@ static struct error *append_links(const struct crash *crash, const struct life *
 			       "%s by thread %" PRIu32 " unmapped it before the use", words_call(&call, died), died->tid)
 		?: evidence_add_call(crash, biography, finding, life->died, "unmapped")
 		?: examine_range(crash, life, finding)
-		?: examine_earlier_lives(crash, life, finding)
+		?: link_examine_earlier_lives(crash, finding, "earlier-mapping", life)
 		?: examine_block(crash, life, finding);
 }
 
@@ -160,6 +131,12 @@ static struct error *summarize(const struct crash *crash, const struct life *lif
 		words_before_crash(&when, crash, died->exit_ns));
 }
 
+/* The act is then in the function that let a pointer to its local escape (use_after_return.c), or not known. */
+static bool was_stack(const struct memory_event *born)
+{
+	return born->kind == MEMORY_MMAP && born->args[3] & MAP_STACK;
+}
+
 struct error *cause_use_after_munmap(const struct crash *crash, struct finding_list *findings)
 {
 	const struct biography *biography = &crash->facts.biography;
@@ -176,8 +153,8 @@ struct error *cause_use_after_munmap(const struct crash *crash, struct finding_l
 	err = finding_append(findings, FINDING_USE_AFTER_MUNMAP, &finding)
 		?: append_links(crash, life, finding)
 		?: summarize(crash, life, finding);
-	/* Where another call may have been the end, neither is accused. */
-	if (!err && is_one)
+	/* Where another call may have been the end, neither is accused; nor is whoever gave back a stack rightly. */
+	if (!err && is_one && !was_stack(&biography->events[life->born]))
 		err = evidence_accuse_caller(finding, biography, life->died);
 	return err
 		?: finding_set_next_step(finding, "who still holds 0x%" PRIx64 " after %s unmapped it?",

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "analyzer/evidence/evidence.h"
+#include "analyzer/facts/event_stack.h"
 #include "analyzer/words.h"
 #include "replay/effect.h"
 
@@ -85,6 +86,46 @@ struct error *link_examine_order(const struct biography *biography, struct findi
 			       words_call(&call, &events[other]), events[other].tid,
 			       words_caller(&caller, biography, other),
 			       memory_event_failed(&events[other]) ? " or failed, and may have acted" : "");
+}
+
+bool link_made_by_library(const struct event_context *context)
+{
+	const struct frame at = {.symbol = context->at}, caller = {.symbol = context->caller};
+
+	if (context->stack.frame_count)
+		return context->stack.caller > 1;
+	return context->caller.module ? event_stack_is_library(&caller)
+				      : context->at.module && event_stack_is_library(&at);
+}
+
+struct error *link_examine_earlier_lives(const struct crash *crash, struct finding *finding, const char *name,
+					 const struct life *last)
+{
+	const struct biography *biography = &crash->facts.biography;
+	struct words caller, when;
+
+	for (size_t i = 0; i < biography->timeline.life_count; i++) {
+		const struct life *life = &biography->timeline.lives[i];
+		const struct memory_event *ended;
+
+		if (life == last || life->born >= last->born || life->died == TIMELINE_ALIVE ||
+		    biography->address < life->start || biography->address >= life->end)
+			continue;
+		if (biography_is_scratch(&crash->facts.biography, life))
+			continue;
+		/* Memory that is reserved first and then mapped over by the same party stays the same memory. */
+		ended = &biography->events[life->died];
+		if (ended->kind == MEMORY_MMAP && evidence_same_party(&crash->facts.biography, life->born, life->died))
+			continue;
+		return link_leave_open(finding, name,
+				       "thread %" PRIu32 " %s an earlier mapping at the address in %s, %s: the pointer may "
+				       "belong to that one, or this munmap was its second (a double munmap)",
+				       ended->tid, ended->kind == MEMORY_MUNMAP ? "unmapped" : "ended",
+				       words_caller(&caller, &crash->facts.biography, life->died),
+				       words_before_crash(&when, crash, ended->exit_ns));
+	}
+	return link_rule_out(finding, name, EVIDENCE_EVENT, biography->events[last->born].id, 0,
+			     "no other recorded mapping held the address before");
 }
 
 static struct error *examine_page(const struct crash *crash, struct finding *finding)

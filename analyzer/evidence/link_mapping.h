@@ -35,4 +35,13 @@ struct error *link_examine_order(const struct biography *biography, struct findi
 /* Rules out the last link's alternative `name`, or leaves it open, by whether the kernel gave the fault address. */
 struct error *link_examine_address(const struct crash *crash, struct finding *finding, const char *name) must_check;
 
+/* The call was made inside the C library (by malloc, pthread_create), not by code of the program that called the
+ * wrapper itself; false where that is not known. */
+bool link_made_by_library(const struct event_context *context);
+
+/* Rules out the last link's alternative `name`, or leaves it open, by whether another mapping than `last` had held the
+ * address before: the pointer may then be of that one's life. */
+struct error *link_examine_earlier_lives(const struct crash *crash, struct finding *finding, const char *name,
+					 const struct life *last) must_check;
+
 #endif

@@ -19,6 +19,7 @@ static const struct named_value constants[] = {
 	{"EXEC", PROT_EXEC},
 	{"PRIVATE", MAP_PRIVATE},
 	{"ANONYMOUS", MAP_ANONYMOUS},
+	{"STACK", MAP_STACK},
 	{"FIXED", MAP_FIXED},
 	{"FIXED_NOREPLACE", MAP_FIXED_NOREPLACE},
 	{"MREMAP_MAYMOVE", MREMAP_MAYMOVE},
