@@ -60,6 +60,7 @@ struct error *cause_smashed_return(const struct crash *, struct finding_list *) 
 struct error *cause_stack_overflow(const struct crash *, struct finding_list *) must_check;
 struct error *cause_stack_smash(const struct crash *, struct finding_list *) must_check;
 struct error *cause_stray_breakpoint(const struct crash *, struct finding_list *) must_check;
+extern const struct link_kind link_page_behind_end, link_file_truncated, link_short_file;
 extern const struct link_kind link_uncaught_bad_alloc, link_refused_memory;
 struct error *cause_thrown_for_memory(const struct crash *, struct finding_list *) must_check;
 struct error *cause_truncated_file(const struct crash *, struct finding_list *) must_check;

@@ -81,7 +81,7 @@ const char *finding_confidence_name(enum finding_confidence confidence)
 const char *evidence_kind_name(enum evidence_kind kind)
 {
 	static const char *const names[] = {"event",	"signal",   "memory",	"frame", "heap", "register",
-					    "mapping", "coverage", "instance", "file",	"note"};
+					    "mapping", "coverage", "instance", "file",	"note",	    "truncation"};
 
 	return names[kind];
 }

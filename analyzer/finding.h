@@ -100,6 +100,7 @@ enum evidence_kind {
 	EVIDENCE_INSTANCE, /* a pending return that the kernel had recorded: `id` is its row in return_instance */
 	EVIDENCE_FILE,	   /* a file of the host, looked at now: `address` is an offset or 0 */
 	EVIDENCE_NOTE,	   /* a note of the core: `id` is its type (NT_SIGINFO and so on) */
+	EVIDENCE_TRUNCATION, /* a recorded call that made a file shorter: `id` is its row in the table truncation */
 };
 
 const char *evidence_kind_name(enum evidence_kind kind);
