@@ -4,47 +4,55 @@
  * a static variable, a virtual function table.
  *
  * What is seen: the read or write hit a page where nothing is mapped, and the last thing recorded of it is a library's
- * mapping that the dynamic linker unmapped. The file's section and symbol are told from the offset.
+ * mapping that the dynamic linker unmapped. The file's section and symbol are told from the offset. The culprit is who
+ * called dlclose, never the library.
  *
  * What it could be mistaken for: a file that the program itself mapped and unmapped (use-after-munmap: it was not the
  * dynamic linker that unmapped it); another mapping that came and went at the place later (then that one is the last
- * life). The zero-initialized end of a library's data is anonymous memory: there the library is known, its symbol is
- * not.
+ * life); a wild address that hits an old library by chance (wild-address: open where the file does not say what was
+ * there). The zero-initialized end of a library's data is anonymous memory: there the library is known, its symbol may
+ * not be.
  */
 #include <inttypes.h>
 
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence_mapping.h"
+#include "analyzer/evidence/link_unloaded.h"
+
+const struct link_kind link_data_unloaded = {"data-unloaded", FINDING_UNLOADED_DATA, link_unloaded_alternatives};
+const struct link_kind link_data_remains = {"unloaded-data-remains", FINDING_UNLOADED_DATA, link_remains_alternatives};
+
+static bool is_data_access(const struct fault *fault)
+{
+	return fault->is_fault && (fault->access == ACCESS_READ || fault->access == ACCESS_WRITE);
+}
+
+static struct error *summarize(const struct crash *crash, const struct life *life, struct finding *finding)
+{
+	const struct biography *biography = &crash->facts.biography;
+	const struct memory_event *died = &biography->events[life->died];
+	struct words name, when, code, caller;
+
+	return finding_set_summary(
+		finding, "%s accessed 0x%" PRIx64 ", data of %s, which thread %" PRIu32 " had unloaded in %s, %s.",
+		evidence_faulting_code(&code, crash), crash->facts.fault.address, words_unloaded(&name, crash),
+		died->tid, words_caller(&caller, biography, life->died),
+		words_before_crash(&when, crash, died->exit_ns));
+}
 
 struct error *cause_unloaded_data(const struct crash *crash, struct finding_list *findings)
 {
-	const struct life *life = evidence_unloaded_life(crash);
-	const struct memory_event *died;
-	struct words spot, when, offender, code;
+	const struct life *life = link_unloaded_life(crash);
 	struct finding *finding;
-	struct error *err;
 
-	if (crash->facts.remains.found && crash->facts.fault.is_fault &&
-	    (crash->facts.fault.access == ACCESS_READ || crash->facts.fault.access == ACCESS_WRITE))
-		return evidence_tell_remains(crash, findings, FINDING_UNLOADED_DATA, "used", "data");
+	if (crash->facts.remains.found && is_data_access(&crash->facts.fault))
+		return link_tell_remains(crash, findings, &link_data_remains, "accessed", "data");
 	if (!life || crash->facts.fault.access == ACCESS_EXECUTE ||
 	    !evidence_by_dynamic_linker(&crash->facts.biography, life->died))
 		return NULL;
-	died = &crash->facts.biography.events[life->died];
-	err = finding_append(findings, FINDING_UNLOADED_DATA, &finding);
-	if (err)
-		return err;
-	finding->confidence = CONFIDENCE_PROVEN;
-	return evidence_weigh_unloading(crash, finding, life)
-		?: finding_set_summary(
-			finding,
-			"%s used 0x%" PRIx64 ", data of a library that thread %" PRIu32 " had unloaded %s: %s.",
-			evidence_faulting_code(&code, crash), crash->facts.fault.address, died->tid,
-			words_before_crash(&when, crash, died->exit_ns), evidence_spot(&spot, &crash->facts.unloaded))
-		?: evidence_add_unloading(crash, finding, life)
-		?: evidence_add_fault(crash, finding)
-		?: evidence_add_faulting_frame(crash, finding)
-		?: finding_set_offender(finding, "%s", evidence_unloaded_function(&offender, crash))
-		?: finding_set_next_step(finding, "look for pointers into %s that outlive its dlclose",
+	return finding_append(findings, FINDING_UNLOADED_DATA, &finding)
+		?: link_append_unloading(crash, finding, &link_data_unloaded, life)
+		?: summarize(crash, life, finding)
+		?: finding_set_next_step(finding, "which pointers into %s outlive its dlclose?",
 					 words_base_name(crash->facts.unloaded.path));
 }

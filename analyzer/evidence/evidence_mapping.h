@@ -43,29 +43,6 @@ struct error *evidence_add_view(struct finding *finding, const struct memory_vie
 /* The call of biography event `index` was made by the dynamic linker itself, not by the program through it. */
 bool evidence_by_dynamic_linker(const struct biography *biography, size_t index);
 
-/* The life that ended at the fault's address, when it was a part of a file that the dynamic linker unmapped or that
- * held code, and crash->facts.unloaded says which; else NULL. A file that a program mapped and unmapped by itself is no
- * library. */
-const struct life *evidence_unloaded_life(const struct crash *crash);
-
-/* How the end of an unloaded library came, one line of evidence each: its mapping, its unmapping, the place in it. */
-struct error *evidence_add_unloading(const struct crash *crash, struct finding *finding,
-				     const struct life *life) must_check;
-
-/* What speaks for another reading of a place that was unloaded: an unmapping of more or less than a library, calls at
- * the same time, gaps. */
-struct error *evidence_weigh_unloading(const struct crash *crash, struct finding *finding,
-				       const struct life *life) must_check;
-
-/* The whole finding from the core alone, by what glibc left of the library (crash->facts.remains.found): the thread
- * `did`
- * ("ran into") the fault's address, which was the library's `what` ("code"). */
-struct error *evidence_tell_remains(const struct crash *crash, struct finding_list *findings, enum finding_class class,
-				    const char *did, const char *what) must_check;
-
-/* Module and function (or offset) of a place in an unloaded file, for a signature. */
-const char *evidence_unloaded_function(struct words *words, const struct crash *crash);
-
 /* The code that faulted: "victim write_it+0x12 (x.c:10)", or "code at 0x…". */
 const char *evidence_faulting_code(struct words *words, const struct crash *crash);
 

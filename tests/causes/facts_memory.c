@@ -203,6 +203,8 @@ static void load_views(struct parser *parser)
 			context->caller.module = context->caller.module ? facts_copy(context->caller.module) : NULL;
 			context->caller.function =
 				context->caller.function ? facts_copy(context->caller.function) : NULL;
+			context->at.module = context->at.module ? facts_copy(context->at.module) : NULL;
+			context->at.function = context->at.function ? facts_copy(context->at.function) : NULL;
 			context->file = context->file ? facts_copy(context->file) : NULL;
 		}
 	}
@@ -224,6 +226,7 @@ void facts_drop_unused_contexts(struct parser *parser)
 		if (used)
 			continue;
 		symbol_deinit(&parser->contexts[i].caller);
+		symbol_deinit(&parser->contexts[i].at);
 		free(parser->contexts[i].file);
 	}
 }

@@ -98,7 +98,8 @@ static void read_call(struct parser *parser, struct memory_event *event)
 		facts_fail(parser, "the times of %s are the wrong way round", name);
 }
 
-/* event ENTER EXIT THREAD CALL(ARGUMENTS) = RESULT [by MODULE [FUNCTION+OFFSET]] [after-marker N] [before-marker N] */
+/* event ENTER EXIT THREAD CALL(ARGUMENTS) = RESULT [by MODULE [FUNCTION+OFFSET]] [through MODULE FUNCTION+OFFSET]
+ * [after-marker N] [before-marker N] */
 static void read_event(struct parser *parser, bool seen)
 {
 	struct memory_event *event = &parser->events[parser->event_count];
@@ -124,6 +125,8 @@ static void read_event(struct parser *parser, bool seen)
 	}
 	if (facts_accept(parser, "by"))
 		facts_read_caller(parser, &context->caller);
+	if (facts_accept(parser, "through"))
+		facts_read_caller(parser, &context->at);
 	if (facts_accept(parser, "after-marker"))
 		context->before = (struct marker){
 			.id = ++marker_id, .option = MARKER_OPTION_GET_DUMPABLE, .args = {facts_read_number(parser)}};
@@ -135,6 +138,7 @@ static void read_event(struct parser *parser, bool seen)
 	parser->newest_exit_ns = event->exit_ns;
 	if (!seen) {
 		symbol_deinit(&context->caller);
+		symbol_deinit(&context->at);
 		return;
 	}
 	if (!parser->crash->record.known || event->exit_ns < parser->crash->record.recording.started_ns)

@@ -211,7 +211,7 @@ void facts_read_caller(struct parser *parser, struct symbol *symbol)
 	facts_read_word(parser, module, sizeof(module));
 	symbol->module = facts_copy(module);
 	if (facts_at_end(parser) || strncmp(parser->at, "after-marker", 12) == 0 ||
-	    strncmp(parser->at, "before-marker", 13) == 0)
+	    strncmp(parser->at, "before-marker", 13) == 0 || strncmp(parser->at, "through", 7) == 0)
 		return;
 	facts_read_word(parser, function, sizeof(function));
 	plus = strchr(function, '+');
