@@ -95,8 +95,9 @@ static struct error *move_part(struct act act, const struct part *part, bool is_
 		err = beside_cloud_range(act.replay, act.event, part->start + shift, part->end + shift);
 	if (err)
 		return err;
+	/* What may have come along is told, as open, rather than passed over. */
 	act.step.failed = !is_first && !part->is_sure;
-	act.step.is_probable = part->state.kind == PIECE_MAPPED;
+	act.step.is_probable = true;
 	source = act;
 	act.step.act = ACT_MAP;
 	act.step.wants_free = !(act.event->args[3] & FLAG_MREMAP_FIXED);

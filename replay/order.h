@@ -81,7 +81,7 @@ struct history_step {
 	bool is_probable;  /* to have acted all the same */
 	bool is_munmap;	   /* of ACT_UNMAP: a call whose repetition is worth reporting */
 	struct history_content content;
-	bool is_clouded; /* the life that it makes is open for good */
+	bool is_clouded; /* the life that it makes is open for good, as is the hole that it leaves */
 	/* Not the caller's. */
 	bool acted;
 	bool is_open;		 /* the life that it made is, as the orders have it */

@@ -34,26 +34,36 @@ static struct error *take_call(struct act act, const struct memory_effect *reach
 
 /* mm/mremap.c: sizes of huge pages round up to them, which the call's own arguments do not show. An old size in the
  * last page of all numbers rounds to 0. */
-static struct memory_event rounded(const struct replay *replay, const struct memory_event *event)
+static void round_up(const struct replay *replay, struct memory_event *event)
 {
 	const struct piece *piece = pieces_find_lowest(replay, event->space_id, event->args[0], event->args[0] + 1);
 	struct history_state now = piece ? history_now(&piece->history) : (struct history_state){0};
-	struct memory_event own = *event;
 
-	own.args[1] = kernel_page_up(own.args[1]);
-	if (now.kind == PIECE_MAPPED && (now.content.flags & FLAG_MAP_HUGETLB) && own.args[1] < KERNEL_RANGE_LIMIT &&
-	    own.args[2] < KERNEL_RANGE_LIMIT) {
+	event->args[1] = kernel_page_up(event->args[1]);
+	if (now.kind == PIECE_MAPPED && (now.content.flags & FLAG_MAP_HUGETLB) && event->args[1] < KERNEL_RANGE_LIMIT &&
+	    event->args[2] < KERNEL_RANGE_LIMIT) {
 		uint64_t unit_bytes = memory_page_bytes(now.content.flags);
 
-		own.args[1] = kernel_align_up(own.args[1], unit_bytes);
-		own.args[2] = kernel_align_up(own.args[2], unit_bytes);
+		event->args[1] = kernel_align_up(event->args[1], unit_bytes);
+		event->args[2] = kernel_align_up(event->args[2], unit_bytes);
 	}
-	return own;
+}
+
+static struct memory_event adapted(const struct replay *replay, const struct memory_event *given)
+{
+	struct memory_event event = *given;
+
+	if (event.kind == MEMORY_MREMAP)
+		round_up(replay, &event);
+	/* What it did later than the copy was made is no part of that. */
+	if (event.is_doubtful && event.exit_ns > event.copied_ns)
+		event.exit_ns = event.copied_ns > event.enter_ns ? event.copied_ns : event.enter_ns;
+	return event;
 }
 
 struct error *replay_take(struct replay *replay, const struct memory_event *given, int64_t call, int64_t *ret_before)
 {
-	const struct memory_event own = given->kind == MEMORY_MREMAP ? rounded(replay, given) : *given;
+	const struct memory_event own = adapted(replay, given);
 	const struct memory_event *event = &own;
 	const struct memory_effect reach = memory_event_reach(event);
 	const struct act act = {

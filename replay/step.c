@@ -69,7 +69,7 @@ unsigned history_advance(struct history_state *state, const struct history_step 
 		return step->act == ACT_FIND ? was_free : was_mapped && step->wants_free;
 	case ACT_UNMAP:
 		*ret_ended = was_mapped;
-		*state = (struct history_state){.kind = PIECE_FREE, .call = step->call};
+		*state = (struct history_state){.kind = PIECE_FREE, .is_clouded = step->is_clouded, .call = step->call};
 		return was_free && step->wants_mapped;
 	case ACT_PROTECT:
 		if (was_mapped) {

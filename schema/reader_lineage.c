@@ -83,6 +83,7 @@ bool store_lineage_takes(const struct lineage_step *steps, size_t count, struct 
 		if (steps[i].space_id != event->space_id)
 			continue;
 		event->is_doubtful = event->exit_ns > steps[i].sure_ns;
+		event->copied_ns = event->is_doubtful ? steps[i].until_ns : 0;
 		return event->enter_ns < steps[i].until_ns;
 	}
 	return false;

@@ -29,7 +29,7 @@ struct error *store_lineage(struct store_reader *reader, int64_t space_id, uint6
 
 bool store_lineage_holds(const struct lineage_step *steps, size_t count, int64_t space_id, uint64_t enter_ns);
 
-/* The same for a memory event, whose is_doubtful it sets. */
+/* The same for a memory event, whose is_doubtful and copied_ns it sets. */
 bool store_lineage_takes(const struct lineage_step *steps, size_t count, struct memory_event *event);
 
 #endif

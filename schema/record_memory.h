@@ -42,8 +42,10 @@ struct memory_event {
 	uint64_t args[6];
 	int64_t file_id;  /* the mapped file; 0 for anonymous memory */
 	int64_t stack_id; /* recorded_stack.id; 0: none was taken */
-	/* Not in the store: an ancestor's, in the history of a fork, that may have come after the memory was copied. */
+	/* Not in the store: an ancestor's, in the history of a fork, that may have come after the memory was copied,
+	 * which was done by copied_ns. */
 	bool is_doubtful;
+	uint64_t copied_ns;
 };
 
 /* A name such as "munmap" for a kind; "unknown" for others. */

@@ -9,9 +9,9 @@
 #include "schema/sql_functions.h"
 
 /* The columns of main.v_mapping (schema/migrations/006-dictionary.sql), and is_open: 1 when another call may have ended
- * it, or none; so where mremap did (4) in a space that is followed here without what it inherited, holes and all. Not
- * made of that view: SQLite would look for the end that it tells even where nobody asks, and reads on to the last event
- * for every mapping that has none. */
+ * it, or none; so where mremap made or ended it (4) in a space that is followed here without what it inherited, holes
+ * and all. Not made of that view: SQLite would look for the end that it tells even where nobody asks, and reads on to
+ * the last event for every mapping that has none. */
 static const char mapping_view[] =
 	"CREATE TEMP VIEW v_mapping AS "
 	"SELECT made.id AS event, made.space_id AS space_id, process.pid AS pid, space.comm AS comm, "
@@ -34,7 +34,7 @@ static const char mapping_view[] =
 	"THEN date_of(coalesce(gone.enter_ns, space.to_ns), process.recording_id) END AS gone_date, "
 	"CASE WHEN gone.id IS NOT NULL OR space.to_ns > 0 "
 	"THEN coalesce(gone.enter_ns, space.to_ns) / 1e9 END AS gone_seconds, "
-	"CASE WHEN gone.kind = 4 AND space.origin <> 1 THEN 1 ELSE life.is_open END AS is_open "
+	"CASE WHEN 4 IN (made.kind, gone.kind) AND space.origin <> 1 THEN 1 ELSE life.is_open END AS is_open "
 	"FROM main.v_effect AS effect "
 	"JOIN main.event AS made ON made.id = effect.id "
 	"LEFT JOIN (SELECT made_event, min(gone_event) AS gone_event, max(is_open) AS is_open FROM mapping_life "

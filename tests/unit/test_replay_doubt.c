@@ -91,6 +91,7 @@ static void doubtful_calls_leave_lives_open(void **state)
 
 	(void)state;
 	events[2].is_doubtful = events[3].is_doubtful = true;
+	events[2].copied_ns = events[3].copied_ns = 1000;
 	replay_few(events, 4, &lives);
 	assert_false(life_of(&lives, PLACE, 1)->is_open);
 	assert_true(life_of(&lives, PLACE + PAGE, 1)->is_open);
@@ -128,9 +129,58 @@ static void how_far_a_call_came_is_open_among_losses(void **state)
 	assert_false(life_of(&lives, PLACE + PAGE, 1)->is_open);
 }
 
+/* What a child moves that may have been unmapped before it got its copy came along, perhaps. */
+static void what_may_have_been_unmapped_may_be_moved(void **state)
+{
+	static struct lives lives;
+	struct memory_event events[] = {
+		plain(MEMORY_MMAP, 100, PLACE, 3),
+		plain(MEMORY_MUNMAP, 200, PLACE + PAGE, 1),
+		{.kind = MEMORY_MREMAP,
+		 .tid = 2,
+		 .enter_ns = 400,
+		 .exit_ns = 410,
+		 .result = (int64_t)TARGET,
+		 .args = {PLACE, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, TARGET}},
+	};
+
+	(void)state;
+	replay_few(events, 3, &lives);
+	for (size_t i = 0; i < lives.count; i++)
+		assert_false(lives.lives[i].made == 3 && lives.lives[i].start == TARGET + PAGE);
+	events[1].is_doubtful = true;
+	events[1].copied_ns = 205;
+	replay_few(events, 3, &lives);
+	assert_false(life_of(&lives, TARGET, 3)->is_open);
+	assert_true(life_of(&lives, TARGET + PAGE, 3)->is_open);
+	assert_false(life_of(&lives, TARGET + 2 * PAGE, 3)->is_open);
+}
+
+/* It came before whatever the child did, although it returned later. */
+static void a_doubtful_call_is_older_than_the_child(void **state)
+{
+	static struct lives lives;
+	struct memory_event events[] = {
+		plain(MEMORY_MMAP, 300, PLACE, 1),
+		plain(MEMORY_MUNMAP, 200, PLACE, 1),
+	};
+
+	(void)state;
+	events[1].tid = 2;
+	events[1].exit_ns = 900;
+	replay_few(events, 2, &lives);
+	assert_int_equal(life_of(&lives, PLACE, 1)->gone, 2);
+	events[1].is_doubtful = true;
+	events[1].copied_ns = 250;
+	replay_few(events, 2, &lives);
+	assert_int_equal(life_of(&lives, PLACE, 1)->gone, REPLAY_STANDING);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_may_have_been_unmapped_may_be_moved),
+		cmocka_unit_test(a_doubtful_call_is_older_than_the_child),
 		cmocka_unit_test(how_far_a_call_came_is_open_among_losses),
 		cmocka_unit_test(unseen_parts_are_open),
 		cmocka_unit_test(doubtful_calls_leave_lives_open),

@@ -143,7 +143,10 @@ static void compare_history(struct store_reader *reader, const struct life *life
 	assert_int_equal(truncated, skipped > 0);
 	for (size_t i = 0; i < count; i++) {
 		assert_int_equal(events[i].is_doubtful, is_doubtful(life, space, &events[i]));
+		assert_int_equal(events[i].copied_ns != 0, events[i].is_doubtful);
+		assert_true(!events[i].is_doubtful || events[i].copied_ns > events[i].enter_ns);
 		events[i].is_doubtful = false;
+		events[i].copied_ns = 0;
 		assert_memory_equal(&events[i], expected[skipped + i], sizeof(events[i]));
 	}
 	free(events);
