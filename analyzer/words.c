@@ -67,37 +67,6 @@ const char *words_before_crash(struct words *words, const struct crash *crash, u
 	return put(words, "%s before the crash", words_duration(&duration, crash->record.time_ns - time_ns));
 }
 
-const char *words_call(struct words *words, const struct memory_event *event)
-{
-	const uint64_t *a = event->args;
-	const char *name = memory_kind_name(event->kind);
-
-	switch (event->kind) {
-	case MEMORY_SEEN:
-		return put(words, "found in place: 0x%" PRIx64 "-0x%" PRIx64, a[0], a[0] + a[1]);
-	case MEMORY_MMAP:
-		return put(words, "mmap(0x%" PRIx64 ", %" PRIu64 ", prot %d, flags 0x%x) = 0x%" PRIx64, a[0], a[1],
-			   (int)a[2], (unsigned)a[3], (uint64_t)event->result);
-	case MEMORY_MREMAP:
-		return put(words, "mremap(0x%" PRIx64 ", %" PRIu64 ", %" PRIu64 ", flags 0x%x) = 0x%" PRIx64, a[0],
-			   a[1], a[2], (unsigned)a[3], (uint64_t)event->result);
-	case MEMORY_BRK:
-		return put(words, "brk(0x%" PRIx64 ") from 0x%" PRIx64, a[0], a[1]);
-	case MEMORY_SHMAT:
-		return put(words, "shmat(%d) = 0x%" PRIx64 ", %" PRIu64 " bytes", (int)a[0], (uint64_t)event->result,
-			   a[3]);
-	case MEMORY_SHMDT:
-		return put(words, "shmdt(0x%" PRIx64 "), %" PRIu64 " bytes", a[0], a[1]);
-	case MEMORY_MPROTECT:
-	case MEMORY_PKEY_MPROTECT:
-		return put(words, "%s(0x%" PRIx64 ", %" PRIu64 ", prot %d)", name, a[0], a[1], (int)a[2]);
-	case MEMORY_MADVISE:
-		return put(words, "madvise(0x%" PRIx64 ", %" PRIu64 ", %d)", a[0], a[1], (int)a[2]);
-	default:
-		return put(words, "%s(0x%" PRIx64 ", %" PRIu64 ")", name, a[0], a[1]);
-	}
-}
-
 const char *words_base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');

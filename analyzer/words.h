@@ -21,7 +21,7 @@ const char *words_bytes(struct words *words, uint64_t bytes);
 /* "203.1 ms before the crash". */
 const char *words_before_crash(struct words *words, const struct crash *crash, uint64_t time_ns);
 
-/* "munmap(0x7f…, 578560)": the call as its caller wrote it. */
+/* "munmap(0x7f…, 578560) = 0", "mmap(NULL, …) = -1 ENOMEM": the call as strace writes it. words_call.c. */
 const char *words_call(struct words *words, const struct memory_event *event);
 
 /* Who made the call of biography event `index`: "libwalker.so walker_step+0x12 (walker.c:31)", as far as it is known;

@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -13,6 +14,16 @@
 #include "cli/pager.h"
 #include "common/inert.h"
 
+/* Of the terminal; 0 where it is none. Narrower than a page of a telephone nothing can be read. */
+static unsigned terminal_columns(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_col < 20)
+		return 0;
+	return size.ws_col;
+}
+
 struct report_style cli_style(const struct cli_options *options)
 {
 	const char *no_colour = getenv("NO_COLOR");
@@ -20,6 +31,7 @@ struct report_style cli_style(const struct cli_options *options)
 	return (struct report_style){
 		.colour = (pager_is_on() || isatty(STDOUT_FILENO)) && !(no_colour && no_colour[0]),
 		.all = options->all,
+		.columns = terminal_columns(),
 	};
 }
 

@@ -14,6 +14,7 @@
 
 #include "common/array.h"
 #include "common/cleanup.h"
+#include "common/flag_words.h"
 #include "schema/connection.h"
 #include "schema/reader_internal.h"
 #include "schema/record_recording.h"
@@ -168,45 +169,14 @@ static void run_protection(sqlite3_context *context, int count, sqlite3_value **
 	sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
 }
 
-/* Flags of mmap(2) in words; what has no name comes last, in hexadecimal. */
 static void run_map_flags(sqlite3_context *context, int count, sqlite3_value **values)
 {
-	static const struct {
-		int64_t flag;
-		const char *name;
-	} names[] = {
-		{MAP_FIXED, "MAP_FIXED"},
-		{MAP_ANONYMOUS, "MAP_ANONYMOUS"},
-		{MAP_GROWSDOWN, "MAP_GROWSDOWN"},
-		{MAP_DENYWRITE, "MAP_DENYWRITE"},
-		{MAP_EXECUTABLE, "MAP_EXECUTABLE"},
-		{MAP_LOCKED, "MAP_LOCKED"},
-		{MAP_NORESERVE, "MAP_NORESERVE"},
-		{MAP_POPULATE, "MAP_POPULATE"},
-		{MAP_NONBLOCK, "MAP_NONBLOCK"},
-		{MAP_STACK, "MAP_STACK"},
-		{MAP_HUGETLB, "MAP_HUGETLB"},
-		{MAP_SYNC, "MAP_SYNC"},
-		{MAP_FIXED_NOREPLACE, "MAP_FIXED_NOREPLACE"},
-	};
-	static const char *const types[] = {"", "MAP_SHARED", "MAP_PRIVATE", "MAP_SHARED_VALIDATE"};
+	struct flag_words words;
 	int64_t number;
-	char text[400], *end = text;
 
 	(void)count;
-	if (!take_number(context, values[0], &number))
-		return;
-	end += snprintf(end, 32, "%s", types[number & MAP_TYPE & 3]);
-	number &= ~(int64_t)3;
-	for (size_t i = 0; i < array_size(names); i++) {
-		if (!(number & names[i].flag))
-			continue;
-		end += snprintf(end, 32, "%s%s", end > text ? "|" : "", names[i].name);
-		number &= ~names[i].flag;
-	}
-	if (number || end == text)
-		snprintf(end, 32, "%s0x%" PRIx64, end > text ? "|" : "", (uint64_t)number);
-	sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
+	if (take_number(context, values[0], &number))
+		sqlite3_result_text(context, flag_words_map(&words, (uint64_t)number), -1, SQLITE_TRANSIENT);
 }
 
 /* ---- dates ---- */

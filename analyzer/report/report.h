@@ -26,12 +26,16 @@ struct report {
 /* The signatures are those of signature.h. */
 void report_init(struct report *report, const struct crash *crash, const struct finding_list *findings);
 
+/* The width of lines where nobody says another. */
+#define REPORT_COLUMNS 80
+
 struct report_style {
 	bool colour;
-	bool all; /* every thread and every event, not the first few */
+	bool all;	  /* every thread and every event, not the first few */
+	unsigned columns; /* lines are wrapped to this width where they can be; 0: REPORT_COLUMNS */
 };
 
-/* For a person: the verdict first, then the time around the fault address, then the evidence. */
+/* For a person: the verdict first, then its story in the order of time, the stack, who it was, the chain. */
 void report_write_text(const struct report *report, const struct report_style *style, FILE *out);
 
 /* Only who died, when and how; no judgement. */

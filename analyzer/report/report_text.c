@@ -1,358 +1,179 @@
 /* SPDX-License-Identifier: MIT */
-/* The report for a person who is tired: what happened, then when, then why that is believed. */
+/*
+ * The report for a person who is tired: the verdict, then what happened when, then the stack, then who it was, then why
+ * that is believed.
+ */
 #include <inttypes.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "analyzer/evidence/evidence_probe.h"
-#include "analyzer/report/report.h"
-#include "analyzer/report/report_chronicle.h"
+#include "analyzer/link.h"
+#include "analyzer/report/report_paint.h"
 #include "analyzer/report/report_registers.h"
-#include "analyzer/report/report_lines.h"
-#include "analyzer/report/report_stack.h"
+#include "analyzer/report/report_story.h"
 #include "analyzer/words.h"
 #include "common/inert.h"
-#include "replay/effect.h"
 
-#define SHOWN_EVENTS 12
-#define SHOWN_FRAMES 24
-#define STACK_INDENT 20
+#define TIME_WIDTH 11
+#define STORY_INDENT (TIME_WIDTH + 2)
 
-enum colour { PLAIN, BOLD, RED, YELLOW, GREEN, DIM };
-
-static void paint(const struct report_style *style, enum colour colour, FILE *out)
-{
-	static const char *const codes[] = {"\033[0m", "\033[1m", "\033[1;31m", "\033[1;33m", "\033[1;32m", "\033[2m"};
-
-	if (style->colour)
-		fputs(codes[colour], out);
-}
-
-static void painted(const struct report_style *style, enum colour colour, const char *text, FILE *out)
-{
-	paint(style, colour, out);
-	inert_write(text, out);
-	paint(style, PLAIN, out);
-}
-
-static void heading(const struct report_style *style, const char *text, FILE *out)
-{
-	fputc('\n', out);
-	painted(style, BOLD, text, out);
-	fputc('\n', out);
-}
-
-static void write_time(const struct crash *crash, FILE *out)
-{
-	int64_t real_ns;
-	time_t seconds;
-	struct tm when;
-	char text[64];
-
-	if (!crash->record.known || !crash->record.time_ns ||
-	    !crash_realtime_ns(&crash->record.recording, crash->record.time_ns, &real_ns))
-		return;
-	seconds = real_ns / 1000000000;
-	if (!localtime_r(&seconds, &when))
-		return;
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &when);
-	fprintf(out, "  time     %s.%03d\n", text, (int)(real_ns / 1000000 % 1000));
-}
+/* ---- the verdict ---- */
 
 static void write_verdict(const struct report *report, const struct report_style *style, FILE *out)
 {
 	const struct finding *verdict = &report->findings->findings[0];
-	enum colour colour = verdict->confidence == CONFIDENCE_PROVEN ? RED
-			     : verdict->confidence == CONFIDENCE_NONE ? DIM
-								      : YELLOW;
+	const char *name = finding_class_name(verdict->class), *sure = "";
+	enum colour colour = verdict->confidence == CONFIDENCE_PROVEN ? RED : YELLOW;
+	unsigned column = (unsigned)strlen(name);
 
-	painted(style, colour, finding_class_name(verdict->class), out);
-	if (verdict->confidence != CONFIDENCE_NONE) {
-		fputs(", ", out);
-		painted(style, BOLD, finding_confidence_name(verdict->confidence), out);
+	if (finding_class_is_end(verdict->class))
+		colour = DIM;
+	text_painted(style, colour, name, out);
+	if (verdict->class != FINDING_UNKNOWN) {
+		sure = finding_class_is_end(verdict->class) ? "cause not known"
+							    : finding_confidence_name(verdict->confidence);
+		fputs(" (", out);
+		text_painted(style, BOLD, sure, out);
+		fputc(')', out);
+		column += (unsigned)strlen(sure) + 3;
 	}
 	fputs(": ", out);
-	inert_write(verdict->summary, out);
-	fputc('\n', out);
+	text_wrap(style, verdict->summary ?: "", column + 2, 0, out);
 }
 
-/* Signals that the instruction itself raises. */
-static bool is_synchronous(int number)
-{
-	return number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE || number == SIGTRAP;
-}
-
-void report_write_facts(const struct report *report, FILE *out)
+static void write_story(const struct report *report, const struct report_style *style, FILE *out)
 {
 	const struct crash *crash = report->crash;
-	struct words signal, code;
+	struct story story;
+	struct error *err = story_build(report, &story);
 
-	fputs("\n  process  ", out);
-	inert_write(crash->facts.comm, out);
-	fprintf(out, " (pid %" PRIu32 ", thread %" PRIu32 ")", crash->facts.pid, crash->facts.tid);
-	if (crash->facts.executable) {
-		fputs("  ", out);
-		inert_write(crash->facts.executable, out);
-	}
-	fputc('\n', out);
-	write_time(crash, out);
-	if (crash->core.snapshot == SNAPSHOT_NO_SIGNAL)
-		fputs("  signal   none", out);
-	else
-		fprintf(out, "  %-8s %s, %s", crash->record.has_exit_state ? "end" : "signal",
-			words_signal(&signal, crash->facts.signal.number),
-			words_signal_origin(&code, &crash->facts.signal));
-	if (crash->facts.signal.has_address)
-		fprintf(out, " at 0x%" PRIx64, crash->facts.signal.address);
-	if (crash->facts.signal.sender_pid)
-		fprintf(out, ", sent by pid %" PRIu32, crash->facts.signal.sender_pid);
-	if (crash->facts.signal.sender_comm[0]) {
-		fputs(" (", out);
-		inert_write(crash->facts.signal.sender_comm, out);
-		fputc(')', out);
-	}
-	fputc('\n', out);
-	if (crash->core.snapshot)
-		fputs("           a snapshot: the process lived on when this core was written\n", out);
-	if (words_signal_trust(&signal, crash)[0])
-		fprintf(out, "           %s\n", signal.text);
-	if (crash->facts.fault.instruction[0] &&
-	    (is_synchronous(crash->facts.signal.number) || crash->facts.fault.in_handler))
-		fprintf(out, "  fault    %s%s%s\n", crash->facts.fault.instruction,
-			crash->facts.fault.access ? "  : " : "",
-			crash->facts.fault.access ? words_access(crash->facts.fault.access) : "");
-	if (crash->facts.fault.member.expression[0])
-		fprintf(out, "  member   %s, at offset 0x%" PRIx64 " in %s\n", crash->facts.fault.member.expression,
-			crash->facts.fault.member.offset, crash->facts.fault.member.type);
-	if (crash->facts.fault.source != ADDRESS_UNKNOWN && crash->facts.fault_place.kind != PLACE_UNKNOWN) {
-		fprintf(out, "  address  0x%" PRIx64 ": ", crash->facts.fault.address);
-		inert_write(words_place(&signal, crash, &crash->facts.fault_place), out);
+	if (!err && story.count > 0)
 		fputc('\n', out);
-	}
-	if (crash->core.abort_message) {
-		fputs("  said     ", out);
-		inert_write(crash->core.abort_message, out);
-		fputc('\n', out);
-	}
-	if (crash->core.path) {
-		fputs("  core     ", out);
-		inert_write(crash->core.path, out);
-		fputc('\n', out);
-	}
-	if (crash->record.known) {
-		uint64_t lost = 0;
+	for (size_t i = 0; !err && i < story.count; i++) {
+		const struct story_line *line = &story.lines[i];
+		struct words duration;
+		char when[32] = "?";
 
-		for (size_t i = 0; i < crash->record.gap_count; i++)
-			lost += crash->record.gaps[i].lost;
-		fprintf(out, "  record   %" PRIu64 " events of this process", crash->record.event_count);
-		if (crash->record.gap_count)
-			fprintf(out, ", %" PRIu64 " lost in %zu gap%s", lost, crash->record.gap_count,
-				crash->record.gap_count == 1 ? "" : "s");
-		fputc('\n', out);
-	}
-	fprintf(out, "  id       %s   signature %s\n", crash->facts.id, report->signature);
-}
-
-/* ---- the time around the fault address ---- */
-
-static void write_when(const struct crash *crash, uint64_t time_ns, FILE *out)
-{
-	struct words duration;
-
-	if (!crash->record.time_ns || time_ns > crash->record.time_ns)
-		fprintf(out, "  %12s  ", "");
-	else
-		fprintf(out, "  %12s  ", words_duration(&duration, crash->record.time_ns - time_ns));
-}
-
-static const char *marker_text(struct words *words, const struct marker *marker)
-{
-	struct event_context context = {.before = *marker};
-	const char *text = words_markers(words, &context);
-
-	return text + sizeof("after marker ") - 1;
-}
-
-static void write_marker(const struct crash *crash, const struct report_style *style, const struct marker *marker,
-			 FILE *out)
-{
-	struct words words;
-
-	write_when(crash, marker->exit_ns, out);
-	paint(style, DIM, out);
-	fputs("-- marker ", out);
-	inert_write(marker_text(&words, marker), out);
-	fprintf(out, "  (thread %" PRIu32 ")", marker->tid);
-	paint(style, PLAIN, out);
-	fputc('\n', out);
-}
-
-static void write_event(const struct crash *crash, const struct report_style *style, size_t index, FILE *out)
-{
-	const struct memory_event *event = &crash->facts.biography.events[index];
-	const struct event_context *context = &crash->facts.biography.contexts[index];
-	struct memory_effect effect = memory_event_effect(event);
-	bool removes = effect.removed_start < effect.removed_end;
-	struct words call, caller;
-
-	write_when(crash, event->exit_ns, out);
-	painted(style,
-		removes					? YELLOW
-		: effect.added_start < effect.added_end ? GREEN
-							: PLAIN,
-		words_call(&call, event), out);
-	if (context->file) {
-		fputs("  ", out);
-		inert_write(context->file, out);
-	}
-	fprintf(out, "\n  %12s    by thread %" PRIu32 " in ", "", event->tid);
-	inert_write(words_caller(&caller, &crash->facts.biography, index), out);
-	fputc('\n', out);
-	report_write_event_stack(&context->stack, report_named_frame(context), STACK_INDENT, style->all, out);
-}
-
-static void write_told(const struct crash *crash, const struct report_style *style, const struct told_call *told,
-		       FILE *out)
-{
-	bool gives_back = told->is_heap && told->heap.old_block, hands_out = told->is_heap && told->heap.block;
-	struct words words;
-
-	write_when(crash, told_call_time(told), out);
-	painted(style, gives_back ? YELLOW : hands_out ? GREEN : PLAIN, words_told_call(&words, told), out);
-	fprintf(out, "\n  %12s    by thread %" PRIu32 " in ", "", told_call_tid(told));
-	inert_write(words_told_caller(&words, told), out);
-	fputc('\n', out);
-	report_write_event_stack(&told->stack, told_call_caller(told), STACK_INDENT, style->all, out);
-}
-
-void report_write_biography(const struct report *report, const struct report_style *style, FILE *out)
-{
-	const struct crash *crash = report->crash;
-	const struct biography *biography = &crash->facts.biography;
-	size_t touching = 0, skip, count;
-	struct report_line *lines;
-
-	if (!crash->facts.has_biography) {
-		fputs("  nothing was recorded about it\n", out);
-		return;
-	}
-	for (size_t i = 0; i < biography->event_count; i++)
-		touching += timeline_touches_page(&biography->events[i], biography->address);
-	if (!touching && !crash->facts.chronicle.count)
-		fprintf(out, "  no recorded call ever touched the page of 0x%" PRIx64 "\n", biography->address);
-	skip = style->all || touching <= SHOWN_EVENTS ? 0 : touching - SHOWN_EVENTS;
-	if (skip || biography->truncated)
-		fprintf(out, "  (%s%zu earlier calls are not shown)\n", biography->truncated ? "more than " : "", skip);
-	lines = report_lines_collect(crash, skip, touching - skip, &count);
-	for (size_t i = 0; lines && i < count; i++) {
-		if (lines[i].marker)
-			write_marker(crash, style, lines[i].marker, out);
-		else if (lines[i].told)
-			write_told(crash, style, lines[i].told, out);
-		else
-			write_event(crash, style, lines[i].event, out);
-	}
-	free(lines);
-	if (crash->record.time_ns && crash->facts.fault.source != ADDRESS_UNKNOWN &&
-	    crash->facts.fault.address == biography->address) {
-		write_when(crash, crash->record.time_ns, out);
-		painted(style, RED, "the crash", out);
-		fprintf(out, ": %s of 0x%" PRIx64 "\n", words_access(crash->facts.fault.access),
-			crash->facts.fault.address);
-	}
-}
-
-/* ---- stacks ---- */
-
-static void write_frame(const struct report_style *style, size_t number, const struct frame *frame, FILE *out)
-{
-	struct words words;
-	const char *symbol = words_symbol(&words, &frame->symbol);
-
-	fprintf(out, "  #%-3zu 0x%016" PRIx64 "  ", number, frame->pc);
-	inert_write(symbol[0] ? symbol : "?", out);
-	if (frame->trust != FRAME_REGISTERS && frame->trust != FRAME_CFI) {
-		fputs("  ", out);
-		paint(style, DIM, out);
-		fprintf(out, "[%s]", frame_trust_name(frame->trust));
-		paint(style, PLAIN, out);
-	}
-	fputc('\n', out);
-}
-
-static void write_thread(const struct report_style *style, const struct thread_stack *thread, FILE *out)
-{
-	char title[96];
-
-	snprintf(title, sizeof(title), "Thread %" PRIu32 "%s", thread->tid, thread->crashed ? ", crashed" : "");
-	heading(style, title, out);
-	for (size_t i = 0; i < thread->frame_count; i++) {
-		if (!style->all && i == SHOWN_FRAMES && thread->frame_count > SHOWN_FRAMES + 4) {
-			fprintf(out, "  ... %zu more frames\n", thread->frame_count - i);
-			break;
+		if (line->is_end)
+			snprintf(when, sizeof(when), "0");
+		else if (line->has_time)
+			snprintf(when, sizeof(when), "-%.29s",
+				 words_duration(&duration, crash->record.time_ns - line->time_ns));
+		text_paint(style, line->is_act ? YELLOW : line->is_end ? RED : PLAIN, out);
+		fprintf(out, "%c%*s  ", line->is_act ? '>' : ' ', TIME_WIDTH - 1, when);
+		text_wrap(style, line->what, STORY_INDENT, STORY_INDENT, out);
+		text_paint(style, PLAIN, out);
+		if (line->who) {
+			fprintf(out, "%*s", STORY_INDENT + 2, "");
+			text_wrap(style, line->who, STORY_INDENT + 2, STORY_INDENT + 2, out);
 		}
-		write_frame(style, i, &thread->frames[i], out);
 	}
-	if (thread->end_reason) {
-		fputs("  the stack ends here: ", out);
-		inert_write(thread->end_reason, out);
-		fputc('\n', out);
+	error_destroy(err);
+	story_deinit(&story);
+}
+
+static void write_next(const struct finding *verdict, const struct report_style *style, FILE *out)
+{
+	if (verdict->would_show) {
+		fputs("\nto see it: ", out);
+		text_wrap(style, verdict->would_show, 11, 2, out);
+	}
+	if (verdict->next_step) {
+		fputs(verdict->would_show ? "next: " : "\nnext: ", out);
+		text_wrap(style, verdict->next_step, 6, 2, out);
 	}
 }
 
-void report_write_stacks(const struct report *report, const struct report_style *style, FILE *out)
-{
-	const struct unwind_result *stacks = &report->crash->facts.stacks;
-
-	for (size_t i = 0; i < stacks->thread_count; i++)
-		write_thread(style, &stacks->threads[i], out);
-}
-
-void report_write_crashed_stack(const struct report *report, const struct report_style *style, FILE *out)
-{
-	if (report->crash->facts.stacks.thread_count)
-		write_thread(style, &report->crash->facts.stacks.threads[0], out);
-}
-
-/* ---- findings ---- */
+/* ---- why it is believed ---- */
 
 static void write_lines(const char *title, char *const *lines, size_t count, const struct report_style *style,
 			FILE *out)
 {
 	if (!count)
 		return;
-	heading(style, title, out);
+	text_heading(style, title, out);
 	for (size_t i = 0; i < count; i++) {
 		fputs("  - ", out);
-		inert_write(lines[i], out);
-		fputc('\n', out);
+		text_wrap(style, lines[i], 4, 4, out);
 	}
 }
 
-static void write_evidence(const struct finding *finding, const struct report_style *style, FILE *out)
+static void write_alternative(const struct link *link, size_t index, const struct report_style *style, FILE *out)
 {
-	if (finding->evidence_count)
-		heading(style, "Evidence", out);
+	const struct alternative *alternative = &link->alternatives[index];
+	bool is_out = alternative->state == ALTERNATIVE_RULED_OUT;
+	char text[600];
+
+	if (is_out && !style->all)
+		return;
+	snprintf(text, sizeof(text), "%s %s: %s", is_out ? "not" : alternative->state == ALTERNATIVE_AS_LIKELY ? "or, as likely," : "or",
+		 link->kind->alternatives[index], alternative->text ?: "nobody looked");
+	fputs("      ", out);
+	text_wrap(style, text, 6, 8, out);
+}
+
+static void write_citations(const struct finding *finding, size_t link, const struct report_style *style, FILE *out)
+{
 	for (size_t i = 0; i < finding->evidence_count; i++) {
 		const struct evidence *evidence = &finding->evidence[i];
+		char row[40] = "", text[800];
 
-		fputs("  - ", out);
-		inert_write(evidence->text, out);
+		if (evidence->link != link)
+			continue;
 		if (evidence->kind == EVIDENCE_EVENT && evidence->id)
-			fprintf(out, "  [event %" PRId64 "]", evidence->id);
+			snprintf(row, sizeof(row), "  [event %" PRId64 "]", evidence->id);
 		if (evidence->kind == EVIDENCE_HEAP && evidence->id)
-			fprintf(out, "  [heap %" PRId64 "]", evidence->id);
-		fputc('\n', out);
+			snprintf(row, sizeof(row), "  [heap %" PRId64 "]", evidence->id);
+		snprintf(text, sizeof(text), "%s%s", evidence->text, row);
+		fputs("    - ", out);
+		text_wrap(style, text, 6, 6, out);
 	}
-	write_lines("Against it", finding->counter, finding->counter_count, style, out);
-	write_lines("Not seen", finding->missing, finding->missing_count, style, out);
-	if (finding->next_step) {
-		heading(style, "Next", out);
-		fputs("  ", out);
-		inert_write(finding->next_step, out);
-		fputc('\n', out);
+}
+
+/* The chain, from the end to the act; each link with what it cites and what else would look the same. */
+static void write_chain(const struct finding *verdict, const struct report_style *style, FILE *out)
+{
+	if (verdict->evidence_count)
+		text_heading(style, verdict->link_count ? "Why" : "Evidence", out);
+	for (size_t i = 0; i < verdict->link_count; i++) {
+		const struct link *link = &verdict->links[i];
+		char text[600];
+
+		snprintf(text, sizeof(text), "%s (%s, %s%s)", link->text, basis_name(link->basis),
+			 finding_confidence_name(link_confidence(link)), link->over_gap ? ", over a gap" : "");
+		fprintf(out, "  %zu ", i + 1);
+		text_wrap(style, text, 4, 4, out);
+		write_citations(verdict, i, style, out);
+		for (size_t j = 0; j < link->alternative_count; j++)
+			write_alternative(link, j, style, out);
+	}
+	if (verdict->link_count && style->all)
+		fputs("  before that\n", out);
+	if (!verdict->link_count || style->all)
+		write_citations(verdict, LINK_NONE, style, out);
+}
+
+static void write_suspect(const struct finding *verdict, const struct report_style *style, FILE *out)
+{
+	if (verdict->suspect.kind == CULPRIT_NONE)
+		return;
+	fputs("\nsuspect: ", out);
+	text_wrap(style, verdict->suspect.name, 9, 2, out);
+}
+
+static void write_others(const struct report *report, const struct report_style *style, FILE *out)
+{
+	for (size_t i = 1; i < report->findings->count; i++) {
+		const struct finding *other = &report->findings->findings[i];
+		bool is_end = finding_class_is_end(other->class);
+		char text[800];
+
+		if (i == 1)
+			text_heading(style, "Other findings", out);
+		snprintf(text, sizeof(text), "%s (%s): %s", finding_class_name(other->class),
+			 is_end ? "an end" : finding_confidence_name(other->confidence), other->summary ?: "");
+		fputs("  - ", out);
+		text_wrap(style, text, 4, 4, out);
 	}
 }
 
@@ -361,7 +182,7 @@ static void write_probes(const struct crash *crash, const struct report_style *s
 	struct words own;
 
 	if (crash->facts.repair.probe_count)
-		heading(style, "Probes in this process", out);
+		text_heading(style, "Probes in this process", out);
 	for (size_t i = 0; i < crash->facts.repair.probe_count; i++) {
 		struct words words;
 
@@ -381,36 +202,34 @@ static void write_probes(const struct crash *crash, const struct report_style *s
 void report_write_text(const struct report *report, const struct report_style *style, FILE *out)
 {
 	const struct crash *crash = report->crash;
+	const struct finding *verdict = &report->findings->findings[0];
 
 	write_verdict(report, style, out);
-	report_write_facts(report, out);
-	if (crash->facts.has_biography && crash->facts.biography.event_count) {
-		char title[96];
-
-		snprintf(title, sizeof(title), "The page of 0x%" PRIx64 ", times before the crash",
-			 crash->facts.biography.address);
-		heading(style, title, out);
-		report_write_biography(report, style, out);
-	}
+	write_story(report, style, out);
+	write_suspect(verdict, style, out);
+	write_next(verdict, style, out);
 	report_write_crashed_stack(report, style, out);
 	if (crash->facts.stacks.thread_count > 1)
 		fprintf(out, "  (%zu more thread%s: corelate stack)\n", crash->facts.stacks.thread_count - 1,
 			crash->facts.stacks.thread_count == 2 ? "" : "s");
+	report_write_facts(report, out);
+	write_chain(verdict, style, out);
+	write_lines("Not ruled out", verdict->link_count ? NULL : verdict->counter,
+		    verdict->link_count ? 0 : verdict->counter_count, style, out);
+	write_lines("Not seen", verdict->missing, verdict->missing_count, style, out);
+	if (style->all && crash->facts.has_biography && crash->facts.biography.event_count) {
+		char title[96];
+
+		snprintf(title, sizeof(title), "The page of 0x%" PRIx64 ", times before the crash",
+			 crash->facts.biography.address);
+		text_heading(style, title, out);
+		report_write_biography(report, style, out);
+	}
 	if (style->all && crash->facts.pointer_count) {
-		heading(style, crash->facts.fault.in_handler ? "Registers when it faulted" : "Registers", out);
+		text_heading(style, crash->facts.fault.in_handler ? "Registers when it faulted" : "Registers", out);
 		report_write_registers(crash, out);
 	}
 	write_probes(crash, style, out);
-	write_evidence(&report->findings->findings[0], style, out);
-	for (size_t i = 1; i < report->findings->count; i++) {
-		const struct finding *other = &report->findings->findings[i];
-
-		if (i == 1)
-			heading(style, "Other findings", out);
-		fprintf(out, "  - %s, %s: ", finding_class_name(other->class),
-			finding_confidence_name(other->confidence));
-		inert_write(other->summary, out);
-		fputc('\n', out);
-	}
+	write_others(report, style, out);
 	write_lines("Notes", crash->notes.lines, crash->notes.count, style, out);
 }
