@@ -63,6 +63,7 @@ struct error *cause_stray_breakpoint(const struct crash *, struct finding_list *
 extern const struct link_kind link_page_behind_end, link_file_truncated, link_short_file;
 extern const struct link_kind link_uncaught_bad_alloc, link_refused_memory;
 struct error *cause_thrown_for_memory(const struct crash *, struct finding_list *) must_check;
+extern const struct link_kind link_page_behind_end, link_file_truncated, link_short_file;
 struct error *cause_truncated_file(const struct crash *, struct finding_list *) must_check;
 struct error *cause_uncaught_exception(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_code_unloaded, link_code_remains;
