@@ -18,35 +18,44 @@
 
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence_probe.h"
+#include "analyzer/evidence/link_probe.h"
+
+static const char *const alternatives[] = {"own-instruction", NULL};
+
+const struct link_kind link_no_return_instance = {"no-return-instance", FINDING_URETPROBE_SIGILL, alternatives};
+const struct link_kind link_taken_sigill = {"return-taken-sigill", FINDING_URETPROBE_SIGILL, link_taken_alternatives};
+
+static struct error *append_sigill(const struct crash *crash, struct finding *finding)
+{
+	uint64_t pc = crash->facts.registers[CORE_RIP];
+	int64_t signal = crash->record.has_signal_event ? crash->record.signal_event.id : 0;
+	struct node node = {.kind = NODE_CODE, .start = pc};
+
+	return link_append(finding, &link_no_return_instance, BASIS_COMPUTED, node,
+			   "the thread returned into the uretprobe trampoline, and the kernel found no return instance "
+			   "for this stack")
+		?: finding_add_evidence(finding, EVIDENCE_SIGNAL, signal, pc,
+					"SIGILL (SI_KERNEL) at trampoline + 0x%" PRIx64, pc - crash->facts.repair.trampoline)
+		?: link_rule_out(finding, "own-instruction", EVIDENCE_SIGNAL, signal, pc,
+				 "only the kernel's trampoline runs in that page, and the kernel sent the signal itself");
+}
 
 struct error *cause_uretprobe_sigill(const struct crash *crash, struct finding_list *findings)
 {
-	uint64_t pc = crash->facts.registers[CORE_RIP];
-	const struct probe *probe =
-		evidence_probe_of_slot(crash, evidence_slot_at(crash, crash->facts.repair.died_slot));
-	struct words words, function;
+	uint64_t pc = crash->facts.registers[CORE_RIP], slot = crash->facts.repair.died_slot;
+	const struct probe *probe = evidence_probe_of_slot(crash, evidence_slot_at(crash, slot));
 	struct finding *finding;
-	struct error *err;
+	struct words words;
 
 	if (crash->facts.signal.number != SIGILL || crash->facts.signal.code != SI_KERNEL ||
 	    !crash->facts.has_registers || !crash->facts.repair.trampoline ||
 	    pc - crash->facts.repair.trampoline >= RECORD_PAGE_BYTES)
 		return NULL;
-	err = finding_append(findings, FINDING_URETPROBE_SIGILL, &finding);
-	if (err)
-		return err;
-	finding->confidence = CONFIDENCE_PROVEN;
-	err = finding_set_summary(
-		finding,
-		"A probed function returned into the kernel's uretprobe trampoline on a stack that the kernel did not "
-		"know (%s): the stack was switched, moved, or went on in another thread, and the kernel sent SIGILL.",
-		words_probe(&words, probe));
-	if (!err && probe)
-		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
-	return err
-		?: finding_add_evidence(
-			finding, EVIDENCE_SIGNAL, crash->record.has_signal_event ? crash->record.signal_event.id : 0,
-			pc, "SIGILL from the kernel at trampoline + 0x%" PRIx64, pc - crash->facts.repair.trampoline)
-		?: evidence_add_probes(crash, finding, probe)
-		?: evidence_set_advice(finding, probe);
+	return finding_append(findings, FINDING_URETPROBE_SIGILL, &finding)
+		?: append_sigill(crash, finding)
+		?: finding_set_summary(finding,
+				       "A probed function returned into the uretprobe trampoline (%s) on a stack that the "
+				       "kernel has no return instance for: SIGILL.",
+				       words_probe(&words, probe))
+		?: link_append_probes(crash, finding, &link_taken_sigill, slot, probe);
 }

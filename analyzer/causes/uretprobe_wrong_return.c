@@ -11,15 +11,29 @@
  * trampoline's address in a slot that is in no thread's stack and for which the kernel has no entry any more, while the
  * dying thread's own stack does not hold together.
  *
- * What it could be mistaken for: a function left by longjmp or by an exception leaves its entry behind as well, and a
- * smashed stack breaks off in the same way. So the confidence is at most `likely`, and `possible` without the recorded
- * list.
+ * What it could be mistaken for: a function left by longjmp or by an exception leaves its entry behind as well
+ * (left-by-longjmp), and a smashed stack breaks off in the same way (overwritten-stack). So it is at most likely, and
+ * possible without the recorded list.
  */
 #include <inttypes.h>
 #include <signal.h>
 
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence_probe.h"
+#include "analyzer/evidence/link_probe.h"
+
+static const char *const passed_alternatives[] = {"left-by-longjmp", NULL};
+
+const struct link_kind link_pending_passed = {"pending-return-passed", FINDING_URETPROBE_WRONG_RETURN,
+					      passed_alternatives};
+
+static const char *const orphan_alternatives[] = {"overwritten-stack", "still-pending", NULL};
+
+const struct link_kind link_orphaned_trampoline = {"orphaned-trampoline", FINDING_URETPROBE_WRONG_RETURN,
+						   orphan_alternatives};
+
+const struct link_kind link_taken_wrong = {"return-taken-wrong", FINDING_URETPROBE_WRONG_RETURN,
+					   link_taken_alternatives};
 
 /* The code that went on may have called and returned a little before it died. */
 #define NEAR_BYTES 512
@@ -79,39 +93,54 @@ static bool is_fault_signal(int number)
 	return number == SIGSEGV || number == SIGBUS || number == SIGILL;
 }
 
-static struct error *add_passed_over(const struct crash *crash, struct finding *finding,
-				     const struct return_instance *instance)
+static struct error *append_passed_over(const struct crash *crash, struct finding *finding,
+					const struct return_instance *instance)
 {
-	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, instance->stack,
-				    "the return of the function at 0x%" PRIx64
-				    " was still pending in the kernel, with its slot at 0x%" PRIx64
-				    ", though the stack pointer (0x%" PRIx64
-				    ") is past it: it has returned, by another's entry",
-				    instance->function, instance->stack, crash->facts.registers[CORE_RSP])
+	struct node node = {.kind = NODE_WORD, .start = instance->stack, .end = instance->stack + sizeof(uint64_t)};
+
+	return link_append(finding, &link_pending_passed, BASIS_OBSERVED, node,
+			   "the stack pointer is past a return that the kernel still has pending")
+		?: finding_add_evidence(finding, EVIDENCE_INSTANCE, instance->id, instance->stack,
+					"the kernel had the return of 0x%" PRIx64 " pending, with its slot at 0x%" PRIx64
+					"; the stack pointer is 0x%" PRIx64 ": it returned by another function's entry",
+					instance->function, instance->stack, crash->facts.registers[CORE_RSP])
 		?: finding_add_evidence(finding, EVIDENCE_MEMORY, 0, instance->return_address,
 					"it should have returned to 0x%" PRIx64, instance->return_address)
-		?: finding_add_counter(finding, "a function left by longjmp leaves its entry behind too");
+		?: link_leave_open(finding, "left-by-longjmp",
+				   "a function left by longjmp or an exception leaves its entry behind too");
 }
 
-static struct error *add_orphan(const struct crash *crash, struct finding *finding,
-				const struct trampoline_word *orphan)
+static struct error *examine_pending(const struct crash *crash, struct finding *finding)
+{
+	static const char text[] = "a stack that was overwritten breaks off in the same way";
+
+	if (crash->record.has_signal_event)
+		return link_rule_out(finding, "still-pending", EVIDENCE_SIGNAL, crash->record.signal_event.id, 0,
+				     "the kernel had no pending return for that slot")
+			       ?: link_leave_open(finding, "overwritten-stack", text);
+	return finding_add_missing(finding, "the kernel's list of pending returns, which a record has")
+		?: link_leave_unseen(finding, "still-pending", "the kernel's list of pending returns is not recorded")
+		?: link_leave_as_likely(finding, "overwritten-stack", text);
+}
+
+static struct error *append_orphan(const struct crash *crash, struct finding *finding,
+				   const struct trampoline_word *orphan)
 {
 	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
-	struct error *err;
+	struct node node = {.kind = NODE_WORD, .start = orphan->address, .end = orphan->address + sizeof(uint64_t)};
 
-	err = finding_add_evidence(
-		finding, EVIDENCE_MEMORY, 0, orphan->address,
-		"the trampoline's address lies at 0x%" PRIx64 ", in no thread's stack%s", orphan->address,
-		crash->record.has_signal_event ? ", and the kernel had no pending return for it" : "")
+	return link_append(finding, &link_orphaned_trampoline, BASIS_COMPUTED, node,
+			   "a trampoline is left on a stack that no thread is on, and the thread's own stack breaks off")
+		?: finding_add_evidence(finding, EVIDENCE_MEMORY, 0, orphan->address,
+					"the trampoline's address is at 0x%" PRIx64 ", on no thread's stack%s",
+					orphan->address,
+					crash->record.has_signal_event ? ", and the kernel had no pending return for it"
+								       : "")
 		?: finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)stack->frame_count - 1,
 					stack->frames[stack->frame_count - 1].pc,
 					"the stack of the thread that died breaks off after %zu frame%s: %s",
 					stack->frame_count, stack->frame_count == 1 ? "" : "s", stack->end_reason)
-		?: finding_add_counter(finding, "a stack that was overwritten breaks off in the same way");
-	if (!err && !crash->record.has_signal_event)
-		err = finding_add_missing(finding,
-					  "the kernel's list of pending returns, which the recorder would have kept");
-	return err;
+		?: examine_pending(crash, finding);
 }
 
 struct error *cause_uretprobe_wrong_return(const struct crash *crash, struct finding_list *findings)
@@ -119,9 +148,9 @@ struct error *cause_uretprobe_wrong_return(const struct crash *crash, struct fin
 	const struct return_instance *instance;
 	const struct trampoline_word *orphan;
 	const struct probe *probe;
-	struct words words, function;
 	struct finding *finding;
-	struct error *err;
+	struct words words;
+	uint64_t slot;
 
 	if (!crash->facts.repair.trampoline || !crash->facts.has_registers ||
 	    !is_fault_signal(crash->facts.signal.number) || crash->facts.signal.sender_pid)
@@ -133,20 +162,13 @@ struct error *cause_uretprobe_wrong_return(const struct crash *crash, struct fin
 	orphan = !instance && stack_is_broken(crash) ? find_orphan(crash) : NULL;
 	if (!instance && !orphan)
 		return NULL;
-	err = finding_append(findings, FINDING_URETPROBE_WRONG_RETURN, &finding);
-	if (err)
-		return err;
-	probe = instance ? evidence_return_probe_at(crash, instance->function)
-			 : evidence_return_probe_at(crash, orphan->function);
-	finding->confidence = crash->record.has_signal_event ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
-	err = finding_set_summary(
-		finding,
-		"A function under %s returned into another function's caller: the thread runs several stacks, and the "
-		"kernel took a return address that belongs to another of them.",
-		words_probe(&words, probe));
-	if (!err && probe)
-		err = finding_set_offender(finding, "%s", words_probed_function(&function, probe));
-	if (!err)
-		err = instance ? add_passed_over(crash, finding, instance) : add_orphan(crash, finding, orphan);
-	return err ?: evidence_add_probes(crash, finding, probe) ?: evidence_set_advice(finding, probe);
+	probe = evidence_return_probe_at(crash, instance ? instance->function : orphan->function);
+	slot = instance ? instance->stack : orphan->address;
+	return finding_append(findings, FINDING_URETPROBE_WRONG_RETURN, &finding)
+		?: (instance ? append_passed_over(crash, finding, instance) : append_orphan(crash, finding, orphan))
+		?: finding_set_summary(finding,
+				       "A function under %s returned into another function's caller: the kernel took a "
+				       "return address that belongs to another of the thread's stacks.",
+				       words_probe(&words, probe))
+		?: link_append_probes(crash, finding, &link_taken_wrong, slot, probe);
 }

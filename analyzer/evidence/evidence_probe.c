@@ -186,93 +186,16 @@ const char *words_possible_holders(struct words *words, const struct probe *prob
 	return words->text;
 }
 
-static const char *words_probe_sources(struct words *words, const struct probe *probe)
-{
-	static const struct {
-		enum probe_source source;
-		const char *text;
-	} rows[] = {
-		{PROBE_RECORDED, "its return was pending in the kernel when the process died"},
-		{PROBE_IN_TEXT, "its breakpoint is in the dumped text"},
-		{PROBE_ON_STACK, "it had replaced the return address of that function"},
-	};
-	size_t used = 0;
-
-	words->text[0] = 0;
-	for (size_t i = 0; i < array_size(rows); i++) {
-		if (probe->sources & rows[i].source)
-			used += (size_t)snprintf(words->text + used, sizeof(words->text) - used, "%s%s",
-						 used ? ", " : "", rows[i].text);
-	}
-	return words->text;
-}
-
-static struct error *add_probe(struct finding *finding, const struct probe *probe)
-{
-	struct words words, known, holders;
-
-	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, probe->address, "%s: %s%s", words_probe(&words, probe),
-				    words_probe_sources(&known, probe), words_possible_holders(&holders, probe));
-}
-
-/* It may be the one, and nothing says so. */
-static struct error *add_suspect(struct finding *finding, const struct probe *probe)
-{
-	struct words words, holders;
-
-	if (probe->at_return)
-		return finding_add_missing(finding, "whether it was %s%s", words_probe(&words, probe),
-					   words_possible_holders(&holders, probe));
-	return finding_add_missing(
-		finding,
-		"whether %s is a uretprobe: a plain uprobe has the same breakpoint. corelate record, "
-		"or corelate probes while it is attached, tells them apart",
-		words_probe(&words, probe));
-}
-
-struct error *evidence_add_probes(const struct crash *crash, struct finding *finding, const struct probe *accused)
-{
-	const struct repair *repair = &crash->facts.repair;
-	struct error *err = NULL;
-	bool suspected = false;
-
-	if (repair->trampoline)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, repair->trampoline,
-					   "the kernel's trampoline page for uretprobes is at 0x%" PRIx64 "%s",
-					   repair->trampoline,
-					   repair->trampoline_recorded ? ", as recorded" : ", told by its shape");
-	if (!err && accused)
-		err = add_probe(finding, accused);
-	if (!err && accused && accused->holder_count > 1)
-		err = finding_add_missing(finding, "which of those who had attached a uretprobe there");
-	for (size_t i = 0; i < repair->probe_count && !err; i++) {
-		const struct probe *probe = &repair->probes[i];
-
-		if (probe == accused || probe->is_plain || evidence_is_own_probe(probe))
-			continue;
-		if (probe->at_return)
-			err = add_probe(finding, probe);
-		if (!err && !accused) {
-			err = add_suspect(finding, probe);
-			suspected = true;
-		}
-	}
-	if (!err && !accused && !suspected)
-		err = finding_add_missing(finding,
-					  "which function was probed: no breakpoint is left in the dumped text");
-	return err;
-}
-
 struct error *evidence_set_advice(struct finding *finding, const struct probe *probe)
 {
 	struct words function;
 
 	if (!probe || !probe->at_return || !probe->symbol.module || !probe->symbol.function)
 		return finding_set_next_step(
-			finding, "detach uretprobes from this program; plain uprobes at the RET instructions of a "
-				 "function do no harm (corelate check names them)");
+			finding, "detach uretprobes from this program; plain uprobes at a function's RET instructions are "
+				 "safe (corelate check names them)");
 	return finding_set_next_step(
 		finding,
-		"detach the uretprobe from %s; plain uprobes at its RET instructions do no harm: corelate check %s %s",
+		"detach the uretprobe from %s; plain uprobes at its RET instructions are safe: corelate check %s %s",
 		words_probed_function(&function, probe), probe->symbol.module, probe->symbol.function);
 }

@@ -50,11 +50,6 @@ const char *words_possible_holders(struct words *words, const struct probe *prob
 /* "function of module", for the offender; "" for NULL. */
 const char *words_probed_function(struct words *words, const struct probe *probe);
 
-/* Adds the trampoline's page and the uretprobes, `accused` (NULL for none) first, with how each is known. Where none is
- * accused, what may be the one is listed as missing knowledge, with what would show it. */
-struct error *evidence_add_probes(const struct crash *crash, struct finding *finding,
-				  const struct probe *accused) must_check;
-
 /* What to do instead of a uretprobe. */
 struct error *evidence_set_advice(struct finding *finding, const struct probe *probe) must_check;
 
