@@ -65,6 +65,7 @@ static struct error *name_in_room(const struct bundling *bundling, const char *n
 static struct error *find_space(const struct bundling *bundling, int64_t *ret_id)
 {
 	const struct cli_crash *found = &bundling->found;
+	struct process process;
 	struct space space;
 	struct error *err;
 
@@ -73,7 +74,7 @@ static struct error *find_space(const struct bundling *bundling, int64_t *ret_id
 		*ret_id = found->row.has_signal ? found->row.signal_event.space_id : found->row.exit.space_id;
 		return NULL;
 	}
-	err = assemble_match_core(bundling->core, found->sources.store, &space);
+	err = assemble_match_core(bundling->core, found->sources.store, &space, &process);
 	if (!err)
 		*ret_id = space.id;
 	error_catch(&err, ERROR_NOT_FOUND);

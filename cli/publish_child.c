@@ -80,16 +80,20 @@ static bool find_death(struct store_reader *store, const struct vault_crash *cra
 		error_destroy(store_reader_find_spaces(store, crash->auxv_sysinfo_ehdr, crash->auxv_random,
 						       crash->auxv_entry, crash->auxv_base, &spaces, &count));
 	for (size_t i = 0; i < count && !found; i++) {
-		struct process process;
-		struct error *err = store_reader_process(store, spaces[i].process_id, &process);
+		cleanup_free struct process *users = NULL;
+		size_t user_count = 0;
 
-		/* A fork has its parent's auxiliary vector. */
-		if (!err && process.pid == crash->pid)
-			err = store_reader_space_fatal_signal(store, spaces[i].id, ret);
-		else if (!err)
-			continue;
-		found = !err;
-		error_destroy(err);
+		error_destroy(store_reader_space_users(store, spaces[i].id, &users, &user_count));
+		/* A fork has its parent's auxiliary vector, and so has one that shares its space. */
+		for (size_t user = 0; user < user_count && !found; user++) {
+			struct error *err;
+
+			if (users[user].pid != crash->pid)
+				continue;
+			err = store_reader_fatal_signal_in(store, spaces[i].id, users[user].id, ret);
+			found = !err;
+			error_destroy(err);
+		}
 	}
 	return found;
 }

@@ -121,6 +121,15 @@ struct error *store_reader_process(struct store_reader *reader, int64_t id, stru
 	return store_select_one(reader, &row_process, "WHERE id = :id", PARAMETERS({":id", id}), ret);
 }
 
+struct error *store_reader_space_users(struct store_reader *reader, int64_t space_id, struct process **ret_processes,
+				       size_t *ret_count)
+{
+	return store_select_all(reader, &row_process,
+				"WHERE id IN (SELECT process_id FROM space WHERE id = :space_id UNION "
+				"SELECT process_id FROM space_sharer WHERE space_id = :space_id) ORDER BY id",
+				PARAMETERS({":space_id", space_id}), (void **)ret_processes, ret_count);
+}
+
 struct error *store_reader_process_at(struct store_reader *reader, int64_t recording_id, uint32_t pid, uint64_t time_ns,
 				      struct process *ret)
 {

@@ -33,6 +33,10 @@ struct error *store_reader_recording(struct store_reader *, int64_t id, struct r
 /* The last one that was begun; ERROR_NOT_FOUND for none. */
 struct error *store_reader_newest_recording(struct store_reader *, struct recording *ret) must_check;
 struct error *store_reader_process(struct store_reader *, int64_t id, struct process *ret) must_check;
+/* Those that use or used that space: the one that it was made for, and those that shared it (vfork, CLONE_VM). Freed by
+ * the caller. */
+struct error *store_reader_space_users(struct store_reader *, int64_t space_id, struct process **ret_processes,
+				       size_t *ret_count) must_check;
 /* The process of a recording that had this pid of the initial namespace at that moment: the last one to have begun
  * before it, unless its end was seen earlier. */
 struct error *store_reader_process_at(struct store_reader *, int64_t recording_id, uint32_t pid, uint64_t time_ns,

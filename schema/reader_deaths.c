@@ -27,14 +27,13 @@ struct error *store_reader_fatal_signals(struct store_reader *reader, size_t lim
 		PARAMETERS({":limit", store_limit(limit)}), (void **)ret_signals, ret_count);
 }
 
-struct error *store_reader_space_fatal_signal(struct store_reader *reader, int64_t space_id, struct signal_event *ret)
+struct error *store_reader_fatal_signal_in(struct store_reader *reader, int64_t space_id, int64_t process_id,
+					   struct signal_event *ret)
 {
 	return store_select_one(
 		reader, &row_signal,
-		"JOIN space ON space.id = signal.space_id "
-		"WHERE signal.space_id = :space_id AND signal.fatal = 1 AND signal.process_id = space.process_id "
-		"ORDER BY signal.id LIMIT 1",
-		PARAMETERS({":space_id", space_id}), ret);
+		"WHERE space_id = :space_id AND fatal = 1 AND process_id = :process_id ORDER BY id LIMIT 1",
+		PARAMETERS({":space_id", space_id}, {":process_id", process_id}), ret);
 }
 
 struct error *store_reader_return_instances(struct store_reader *reader, int64_t signal_id,

@@ -24,9 +24,9 @@ struct error *store_reader_signal_sender(struct store_reader *, int64_t signal_i
 struct error *store_reader_fatal_signals(struct store_reader *, size_t limit, struct signal_event **ret_signals,
 					 size_t *ret_count) must_check;
 
-/* The signal that the process died of for which the space was made. ERROR_NOT_FOUND when there is none. */
-struct error *store_reader_space_fatal_signal(struct store_reader *, int64_t space_id,
-					      struct signal_event *ret) must_check;
+/* The signal that the process died of while it used that space. ERROR_NOT_FOUND when there is none. */
+struct error *store_reader_fatal_signal_in(struct store_reader *, int64_t space_id, int64_t process_id,
+					   struct signal_event *ret) must_check;
 
 /* Pending uretprobes recorded with a fatal signal, by thread and depth; freed by the caller. */
 struct error *store_reader_return_instances(struct store_reader *, int64_t signal_id, struct return_instance **ret,

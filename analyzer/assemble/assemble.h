@@ -30,10 +30,11 @@ struct assemble_request {
  * nothing sensible can be said (out of memory, a database that cannot be read). */
 struct error *assemble_crash(const struct assemble_request *request, struct crash *ret_crash) must_check;
 
-/* The address space that the core is a picture of: the same auxiliary vector and process id. ERROR_NOT_FOUND when none
- * was recorded. When several fit, the one whose death was recorded, else the newest. */
-struct error *assemble_match_core(const struct core *core, struct store_reader *store,
-				  struct space *ret_space) must_check;
+/* The address space that the core is a picture of, and which of the processes that use it died: the same auxiliary
+ * vector and process id. ERROR_NOT_FOUND when none was recorded. When several fit, the one whose death was recorded,
+ * else the newest. */
+struct error *assemble_match_core(const struct core *core, struct store_reader *store, struct space *ret_space,
+				  struct process *ret_process) must_check;
 
 /* True when the core's thread of the signal's thread id has the registers and the address that were recorded with it.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which recorded address space a core is a picture of. */
+/* Which recorded address space a core is a picture of, and whose death. */
 #include "analyzer/assemble/assemble.h"
 #include "common/cleanup.h"
 #include "schema/reader.h"
@@ -20,10 +20,31 @@ bool assemble_same_death(const struct core *core, const struct signal_event *sig
 	       core->signal.address == signal->address;
 }
 
-struct error *assemble_match_core(const struct core *core, struct store_reader *store, struct space *ret_space)
+/* How well a process fits that has the core's auxiliary vector; -1: not at all. */
+static struct error *score_process(const struct core *core, struct store_reader *store, const struct space *space,
+				   const struct process *process, int *ret_score)
+{
+	struct signal_event signal;
+	struct error *err;
+
+	*ret_score = -1;
+	/* A fork has its parent's auxiliary vector, and so has one that shares its space: the process id tells them
+	 * apart. One that was not learnt is 0. */
+	if (process->namespace_pid && process->namespace_pid != core->pid)
+		return NULL;
+	*ret_score = 0;
+	err = store_reader_fatal_signal_in(store, space->id, process->id, &signal);
+	if (error_catch(&err, ERROR_NOT_FOUND) || err)
+		return err;
+	*ret_score = assemble_same_death(core, &signal) ? 3 : has_thread(core, signal.namespace_tid) ? 2 : 1;
+	signal_event_deinit(&signal);
+	return NULL;
+}
+
+struct error *assemble_match_core(const struct core *core, struct store_reader *store, struct space *ret_space,
+				  struct process *ret_process)
 {
 	cleanup_free struct space *spaces = NULL;
-	const struct space *best = NULL;
 	int best_score = -1;
 	size_t count;
 	struct error *err;
@@ -32,35 +53,21 @@ struct error *assemble_match_core(const struct core *core, struct store_reader *
 		return &error_not_found;
 	err = store_reader_find_spaces(store, core->auxv_sysinfo_ehdr, core->auxv_random, core->auxv_entry,
 				       core->auxv_base, &spaces, &count);
-	if (err)
-		return err;
-	for (size_t i = 0; i < count; i++) {
-		struct signal_event signal;
-		struct process process;
-		int score = 0;
+	for (size_t i = 0; i < count && !err; i++) {
+		cleanup_free struct process *users = NULL;
+		size_t user_count = 0;
 
-		err = store_reader_process(store, spaces[i].process_id, &process);
-		if (err)
-			return err;
-		/* A fork has its parent's auxiliary vector: the process id tells them apart. One that was not learnt is
-		 * 0. */
-		if (process.namespace_pid && process.namespace_pid != core->pid)
-			continue;
-		err = store_reader_space_fatal_signal(store, spaces[i].id, &signal);
-		if (!err) {
-			score = assemble_same_death(core, &signal) ? 3 : has_thread(core, signal.namespace_tid) ? 2 : 1;
-			signal_event_deinit(&signal);
-		} else if (err->code != ERROR_NOT_FOUND) {
-			return err;
-		}
-		error_destroy(err);
-		if (score > best_score) {
-			best = &spaces[i];
+		err = store_reader_space_users(store, spaces[i].id, &users, &user_count);
+		for (size_t user = 0; user < user_count && !err; user++) {
+			int score;
+
+			err = score_process(core, store, &spaces[i], &users[user], &score);
+			if (err || score <= best_score)
+				continue;
 			best_score = score;
+			*ret_space = spaces[i];
+			*ret_process = users[user];
 		}
 	}
-	if (!best)
-		return &error_not_found;
-	*ret_space = *best;
-	return NULL;
+	return err || best_score >= 0 ? err : &error_not_found;
 }

@@ -41,7 +41,7 @@ static struct error *load_death(struct store_reader *store, const struct crash_f
 
 	if (core->snapshot)
 		return NULL;
-	err = store_reader_space_fatal_signal(store, record->space.id, &record->signal_event);
+	err = store_reader_fatal_signal_in(store, record->space.id, record->process.id, &record->signal_event);
 	if (!err && core->image && record->signal_event.number != core->image->signal.number) {
 		struct words words;
 
@@ -77,12 +77,12 @@ static struct error *load_instances(const struct assemble_request *request, stru
 					     &record->instance_count);
 }
 
+/* The space and the process are known. */
 static struct error *load_record(const struct assemble_request *request, const struct crash_from_core *core,
 				 struct crash_notes *notes, struct crash_from_record *record)
 {
 	struct store_reader *store = request->store;
-	struct error *err = store_reader_process(store, record->space.process_id, &record->process)
-				    ?: store_reader_recording(store, record->process.recording_id, &record->recording);
+	struct error *err = store_reader_recording(store, record->process.recording_id, &record->recording);
 
 	if (err)
 		return err;
@@ -126,7 +126,7 @@ static struct error *note_unrecorded(struct store_reader *store, struct crash_no
 static struct error *load_of_core(const struct assemble_request *request, const struct crash_from_core *core,
 				  struct crash_notes *notes, struct crash_from_record *record)
 {
-	struct error *err = assemble_match_core(request->core, request->store, &record->space);
+	struct error *err = assemble_match_core(request->core, request->store, &record->space, &record->process);
 
 	if (!err)
 		return load_record(request, core, notes, record);
@@ -141,7 +141,7 @@ struct error *assemble_record(const struct assemble_request *request, struct ass
 	const struct crash_from_core *core = &assembly->crash.core;
 	struct crash_from_record *record = &assembly->crash.record;
 	struct crash_notes *notes = &assembly->crash.notes;
-	int64_t space_id;
+	int64_t space_id, process_id;
 	struct error *err;
 
 	if (!request->store)
@@ -151,7 +151,10 @@ struct error *assemble_record(const struct assemble_request *request, struct ass
 	if (!request->exit && !request->signal)
 		return NULL;
 	space_id = request->exit ? request->exit->space_id : request->signal->space_id;
-	err = store_reader_space(request->store, space_id, &record->space) ?: load_record(request, core, notes, record);
+	process_id = request->exit ? request->exit->process_id : request->signal->process_id;
+	err = store_reader_space(request->store, space_id, &record->space)
+		?: store_reader_process(request->store, process_id, &record->process)
+		?: load_record(request, core, notes, record);
 	if (!err && !request->exit)
 		err = crash_add_note(notes, "no core: the stacks and the memory at its end cannot be shown");
 	return err;

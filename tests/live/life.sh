@@ -126,4 +126,12 @@ crash_of vfork "use-after-munmap proven"
 agrees vfork "$(fact "$TMP/vfork" parent 4)"
 # The child's markers stand beside its munmap, in the space that both used.
 contains "markers of the vfork child" "$("$CORELATE" explain --db "$DB")" "marker 601"
+
+crash_of vfork-child "use-after-munmap proven"
+agrees vfork-child "$(child "$TMP/vfork-child" user)"
+equal "the parent of the vfork child" "$(query "SELECT count(*) FROM v_process WHERE status = 'exit 0'")" 1
+"$CORELATE" bundle -o "$TMP/vfork-child.corelate" "$CORES/core.$(child "$TMP/vfork-child" user)" --db "$DB" >/dev/null ||
+	fail "a bundle of the vfork child"
+explain "$TMP/vfork-child.corelate"
+equal "verdict of its bundle" "$(verdict)" "use-after-munmap proven"
 live_end

@@ -233,7 +233,7 @@ static void test_same_answers(void **state)
 	assert_no_error(store_reader_maps_at(part, life.child, UINT64_MAX, &maps, &count));
 	assert_true(count > 0);
 	free(maps);
-	assert_no_error(store_reader_space_fatal_signal(part, life.child, &signal));
+	assert_no_error(store_reader_fatal_signal_in(part, life.child, life.child_process, &signal));
 	assert_int_equal(signal.id, life.signal);
 	signal_event_deinit(&signal);
 	/* By inode, whatever its path was; the killer by its pid. */

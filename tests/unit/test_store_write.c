@@ -280,10 +280,14 @@ static void signals_come_back(void **state)
 	assert_int_equal(count, 1);
 	signal_event_deinit(&signals[0]);
 	free(signals);
-	assert_no_error(store_reader_space_fatal_signal(reader, 2, &found));
+	assert_no_error(store_reader_fatal_signal_in(reader, 2, 1, &found));
 	assert_int_equal(found.id, first_id);
 	signal_event_deinit(&found);
-	assert_error(store_reader_space_fatal_signal(reader, 3, &found), ERROR_NOT_FOUND, "not found");
+	/* One that shares the space has an end of its own. */
+	assert_no_error(store_reader_fatal_signal_in(reader, 2, 9, &found));
+	assert_int_equal(found.id, second_id);
+	signal_event_deinit(&found);
+	assert_error(store_reader_fatal_signal_in(reader, 3, 1, &found), ERROR_NOT_FOUND, "not found");
 
 	assert_no_error(store_reader_return_instances(reader, second_id, &instances, &count));
 	assert_int_equal(count, 2);

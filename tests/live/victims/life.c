@@ -13,6 +13,7 @@
  *     life fork-other      the parent maps and forks, and unmaps after that; the child uses the memory, unharmed, and
  *                          then a wild address
  *     life vfork           a vfork child unmaps the memory that it shares with its parent, who uses it then
+ *     life vfork-child     a vfork child uses the memory that its parent had unmapped
  */
 #include <errno.h>
 #include <pthread.h>
@@ -257,6 +258,19 @@ static void vfork_and_use(void)
 	use(block);
 }
 
+/* The other way about: the child dies on what its parent unmapped, in the space of both. The parent lives on. */
+static void vfork_and_die(void)
+{
+	void *block = map_block();
+	pid_t child;
+
+	unmap_block(block);
+	child = vfork();
+	if (child == 0)
+		use(block);
+	told("user", child);
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
@@ -274,6 +288,8 @@ int main(int argc, char **argv)
 		fork_other();
 	else if (strcmp(mode, "vfork") == 0)
 		vfork_and_use();
+	else if (strcmp(mode, "vfork-child") == 0)
+		vfork_and_die();
 	else
 		return 2;
 	return 0;
