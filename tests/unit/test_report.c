@@ -463,7 +463,7 @@ static void json_keeps_good_characters(void **state)
 /* The caller frees it. */
 static char *to_text(const struct crash *crash, const struct finding_list *findings, bool colour)
 {
-	const struct report_style style = {.colour = colour};
+	const struct report_style style = {.colour = colour, .all = true};
 	struct report report;
 	char *text = NULL;
 	size_t size;
@@ -505,12 +505,36 @@ static void text_begins_with_the_verdict(void **state)
 	finding->confidence = CONFIDENCE_LIKELY;
 	assert_no_error(finding_set_summary(finding, "Or it was libdepot."));
 	text = to_text(&crash, &findings, false);
-	assert_memory_equal(text, "double-munmap, proven: It was libwalker.\n", 41);
-	assert_non_null(strstr(text, "second unmap  [event 42]"));
+	assert_memory_equal(text, "double-munmap (proven): It was libwalker.\n", 42);
+	assert_non_null(strstr(text, "second unmap [event 42]"));
 	assert_non_null(strstr(text, "an alibi"));
 	assert_non_null(strstr(text, "a witness"));
 	assert_non_null(strstr(text, "ask libwalker"));
-	assert_non_null(strstr(text, "use-after-munmap, likely: Or it was libdepot."));
+	assert_non_null(strstr(text, "use-after-munmap (likely): Or it was libdepot."));
+	free(text);
+	finding_list_deinit(&findings);
+}
+
+/* An end says that its cause is not known, and where the trail is lost. Lines are no wider than a terminal. */
+static void text_of_an_end(void **state)
+{
+	struct crash crash = one_crash(1);
+	struct finding_list findings = {.end = {.text = strdup("thread 102 read 0x18: SIGSEGV")}};
+	struct finding *finding;
+	char *text;
+
+	(void)state;
+	assert_no_error(finding_append(&findings, FINDING_NULL_DEREFERENCE, &finding));
+	finding->confidence = CONFIDENCE_PROVEN;
+	assert_no_error(finding_set_summary(finding, "session_send() read s->peer->fd, and s->peer was a null pointer, "
+						     "as nobody had set it before the session began."));
+	finding->lost_at = strdup("s->peer was set to NULL, or never set");
+	text = to_text(&crash, &findings, false);
+	assert_memory_equal(text, "null-dereference (cause not known): ", 36);
+	assert_non_null(strstr(text, "         ?  s->peer was set to NULL, or never set\n"));
+	assert_non_null(strstr(text, "         0  thread 102 read 0x18: SIGSEGV\n"));
+	for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+		assert_true(strcspn(line, "\n") <= 80);
 	free(text);
 	finding_list_deinit(&findings);
 }
@@ -590,6 +614,7 @@ int main(void)
 		cmocka_unit_test(json_of_hostile_names),
 		cmocka_unit_test(json_keeps_good_characters),
 		cmocka_unit_test(text_begins_with_the_verdict),
+		cmocka_unit_test(text_of_an_end),
 		cmocka_unit_test(text_obeys_no_name),
 	};
 
