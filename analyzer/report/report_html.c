@@ -12,6 +12,7 @@
 #include "analyzer/report/report_chronicle.h"
 #include "analyzer/report/report_markup.h"
 #include "analyzer/report/report_stack.h"
+#include "analyzer/report/report_story.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
 
@@ -35,11 +36,12 @@ static void write_head(const struct report *report, FILE *out)
 
 static void write_headline(const struct finding *finding, const char *tag, FILE *out)
 {
-	const char *confidence = finding_confidence_name(finding->confidence);
+	const char *style = finding_confidence_name(finding_class_is_end(finding->class) ? CONFIDENCE_NONE
+											  : finding->confidence);
 
-	fprintf(out, "<%s><span class=\"class %s\">%s</span>", tag, confidence, finding_class_name(finding->class));
-	if (finding->confidence != CONFIDENCE_NONE)
-		fprintf(out, ", <span class=\"%s\">%s</span>", confidence, confidence);
+	fprintf(out, "<%s><span class=\"class %s\">%s</span>", tag, style, finding_class_name(finding->class));
+	if (report_sureness(finding)[0])
+		fprintf(out, " (<span class=\"%s\">%s</span>)", style, report_sureness(finding));
 	fputs(": ", out);
 	markup_html(finding->summary, out);
 	fprintf(out, "</%s>\n", tag);
@@ -224,7 +226,7 @@ static void write_evidence(const struct crash *crash, const struct finding *find
 	}
 	if (finding->evidence_count)
 		fputs("</ul>\n", out);
-	write_list("Against it", finding->counter, finding->counter_count, out);
+	write_list("Not ruled out", finding->counter, finding->counter_count, out);
 	write_list("Not seen", finding->missing, finding->missing_count, out);
 	if (finding->next_step) {
 		fputs("<h2>Next</h2>\n<p>", out);
@@ -264,9 +266,10 @@ struct error *report_write_html(const struct report *report, FILE *out)
 
 	write_head(report, out);
 	write_headline(&report->findings->findings[0], "h1", out);
-	err = write_facts(report, out);
+	err = report_html_story(report, out) ?: write_facts(report, out);
 	if (err)
 		return err;
+	report_html_chain(&report->findings->findings[0], out);
 	if (crash->facts.has_biography && crash->facts.biography.event_count)
 		write_biography(crash, out);
 	if (crash->facts.stacks.thread_count)

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "analyzer/report/report.h"
 #include "analyzer/crash.h"
 
 /* The address space around the fault over time, as SVG: lives of mappings as bars, calls and markers in the order of
@@ -21,5 +22,11 @@ void report_html_event_stack(const struct event_stack *stack, FILE *out);
  * computes it again. */
 extern const char report_html_style[];
 extern const char report_html_style_hash[];
+
+/* report_html_chain.c: the story in the order of time as a table; nothing where it has no line. */
+struct error *report_html_story(const struct report *report, FILE *out) must_check;
+
+/* The links from the end to the act, each with what else would look the same, the culprit and the suspect. */
+void report_html_chain(const struct finding *finding, FILE *out);
 
 #endif

@@ -18,7 +18,7 @@ const char report_html_style[] =
 	"code,td.code,pre{font:13px/1.45 ui-monospace,monospace;overflow-wrap:anywhere}"
 	"tr:target{background:var(--wash);outline:2px solid var(--likely)}"
 	"details{margin:.5rem 0}summary{cursor:pointer}.scroll{overflow-x:auto}"
-	"tr.crash td{color:var(--proven);font-weight:600}tr.marker td{color:var(--dim)}"
+	"tr.act td{font-weight:600}tr.crash td{color:var(--proven);font-weight:600}tr.marker td{color:var(--dim)}"
 	".trust{color:var(--likely)}"
 	"svg{max-width:100%;height:auto;font:11px ui-monospace,monospace}svg text{fill:var(--ink)}"
 	"svg .dim{fill:var(--dim)}svg .axis{stroke:var(--line)}svg .alive{fill:var(--alive)}svg "
@@ -26,4 +26,4 @@ const char report_html_style[] =
 	"svg .fatal{fill:var(--fatal)}svg .marker{stroke:var(--dim);stroke-dasharray:3 3}"
 	"svg .crash{fill:var(--proven)}svg .crashline{stroke:var(--proven)}";
 
-const char report_html_style_hash[] = "sha256-VVJvSai9LUNUbscbTye6J2t4LOd3HJmdkBS8C+374hM=";
+const char report_html_style_hash[] = "sha256-xjY3uG1qYXNkC7SsbkZ1gLArfHutplnDIFIB4bHS7ik=";

@@ -3,8 +3,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "analyzer/link.h"
 #include "analyzer/report/report.h"
 #include "analyzer/report/report_markup.h"
+#include "analyzer/report/report_story.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
 
@@ -49,11 +51,62 @@ static void write_list(const char *title, char *const *lines, size_t count, FILE
 static void write_headline(const struct finding *finding, FILE *out)
 {
 	fprintf(out, "**%s**", finding_class_name(finding->class));
-	if (finding->confidence != CONFIDENCE_NONE)
-		fprintf(out, " (%s)", finding_confidence_name(finding->confidence));
+	if (report_sureness(finding)[0])
+		fprintf(out, " (%s)", report_sureness(finding));
 	fputs(": ", out);
 	markup_markdown(finding->summary, out);
 	fputc('\n', out);
+}
+
+static struct error *write_story(const struct report *report, FILE *out)
+{
+	struct story story;
+	struct error *err = story_build(report, &story);
+
+	for (size_t i = 0; !err && i < story.count; i++) {
+		char when[32];
+
+		fprintf(out, "- `%s` ", story_when(when, report->crash, &story.lines[i]));
+		if (story.lines[i].is_act)
+			fputs("**", out);
+		markup_markdown(story.lines[i].what, out);
+		if (story.lines[i].is_act)
+			fputs("**", out);
+		if (story.lines[i].who) {
+			fputs(" in ", out);
+			markup_markdown(story.lines[i].who, out);
+		}
+		fputc('\n', out);
+	}
+	story_deinit(&story);
+	return err;
+}
+
+static void write_alternatives(const struct link *link, FILE *out)
+{
+	for (size_t i = 0; i < link->alternative_count; i++) {
+		const struct alternative *alternative = &link->alternatives[i];
+
+		fprintf(out, "   - %s (%s): ", link->kind->alternatives[i], alternative_state_name(alternative->state));
+		markup_markdown(alternative->text ?: "", out);
+		fputc('\n', out);
+	}
+}
+
+/* The chain, from the end to the act. */
+static void write_chain(const struct finding *finding, FILE *out)
+{
+	if (finding->link_count)
+		fputs("\n**Why**\n\n", out);
+	for (size_t i = 0; i < finding->link_count; i++) {
+		const struct link *link = &finding->links[i];
+
+		fprintf(out, "%zu. ", i + 1);
+		markup_markdown(link->text, out);
+		fprintf(out, " (%s, %s%s)\n", basis_name(link->basis), finding_confidence_name(link_confidence(link)),
+			link->over_gap ? ", over a gap" : "");
+		write_alternatives(link, out);
+	}
 }
 
 static void write_evidence(const struct finding *finding, FILE *out)
@@ -67,7 +120,7 @@ static void write_evidence(const struct finding *finding, FILE *out)
 			fprintf(out, " (event %" PRId64 ")", finding->evidence[i].id);
 		fputc('\n', out);
 	}
-	write_list("Against it", finding->counter, finding->counter_count, out);
+	write_list("Not ruled out", finding->counter, finding->counter_count, out);
 	write_list("Not seen", finding->missing, finding->missing_count, out);
 	if (finding->next_step) {
 		fputs("\n**Next:** ", out);
@@ -86,7 +139,10 @@ struct error *report_write_markdown(const struct report *report, FILE *out)
 	fputs("\n\n", out);
 	write_headline(&report->findings->findings[0], out);
 	fputc('\n', out);
-	err = write_block(report, out, report_write_facts);
+	err = write_story(report, out);
+	fputc('\n', out);
+	if (!err)
+		err = write_block(report, out, report_write_facts);
 	if (!err && crash->facts.has_biography && crash->facts.biography.event_count) {
 		fprintf(out, "\n#### The page of 0x%" PRIx64 ", times before the crash\n\n",
 			crash->facts.biography.address);
@@ -98,6 +154,7 @@ struct error *report_write_markdown(const struct report *report, FILE *out)
 	}
 	if (err)
 		return err;
+	write_chain(&report->findings->findings[0], out);
 	write_evidence(&report->findings->findings[0], out);
 	if (report->findings->count > 1)
 		fputs("\n#### Other findings\n\n", out);

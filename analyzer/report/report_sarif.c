@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "analyzer/report/report.h"
+#include "analyzer/report/report_story.h"
 #include "analyzer/words.h"
 #include "common/cleanup.h"
 #include "common/inert.h"
@@ -117,21 +117,44 @@ static json_t *stacks_of(const struct crash *crash)
 	return json_array_size(frames) ? json_pack("[{s:o}]", "frames", frames) : (json_decref(frames), json_array());
 }
 
+/* The story, step by step (SARIF 2.1.0, 3.36 and 3.38). */
+static json_t *flows_of(const struct report *report)
+{
+	json_t *steps = json_array();
+	struct story story;
+	struct error *err = story_build(report, &story);
+
+	for (size_t i = 0; !err && i < story.count; i++) {
+		const struct story_line *line = &story.lines[i];
+		char when[32], step[1400];
+
+		snprintf(step, sizeof(step), "%s %s%s%s", story_when(when, report->crash, line), line->what,
+			 line->who ? ", in " : "", line->who ?: "");
+		json_array_append_new(steps, json_pack("{s:{s:o}, s:s}", "location", "message", message(step), "importance",
+						       line->is_act || line->is_end ? "essential" : "important"));
+	}
+	error_destroy(err);
+	story_deinit(&story);
+	return json_pack("[{s:[{s:o}]}]", "threadFlows", "locations", steps);
+}
+
 static json_t *result_of(const struct report *report, const struct finding *finding, bool is_verdict)
 {
+	enum finding_confidence sure = finding_class_is_end(finding->class) ? CONFIDENCE_NONE : finding->confidence;
 	json_t *result = json_object();
 
 	json_object_set_new(result, "ruleId", json_string(finding_class_name(finding->class)));
-	json_object_set_new(result, "level", json_string(level_of(finding->confidence)));
+	json_object_set_new(result, "level", json_string(level_of(sure)));
 	json_object_set_new(result, "message", message(finding->summary ? finding->summary : ""));
 	json_object_set_new(result, "locations", locations_of(report->crash));
 	if (is_verdict) {
 		json_object_set_new(result, "stacks", stacks_of(report->crash));
+		json_object_set_new(result, "codeFlows", flows_of(report));
 		json_object_set_new(result, "partialFingerprints",
-				    json_pack("{s:s}", "corelate/v1", report->signature));
+				    json_pack("{s:s}", "corelate/v2", report->signature));
 	}
 	json_object_set_new(result, "properties",
-			    json_pack("{s:s,s:s}", "confidence", finding_confidence_name(finding->confidence), "crash",
+			    json_pack("{s:s,s:s}", "confidence", finding_confidence_name(sure), "crash",
 				      report->crash->facts.id));
 	return result;
 }

@@ -200,3 +200,20 @@ struct error *story_build(const struct report *report, struct story *ret_story)
 		err = add_line(ret_story, (struct story_line){.is_lost = true}, verdict->lost_at, NULL);
 	return err ?: add_end(report, ret_story);
 }
+
+const char *story_when(char text[32], const struct crash *crash, const struct story_line *line)
+{
+	struct words duration;
+
+	snprintf(text, 32, "%s", line->is_end ? "0" : "?");
+	if (!line->is_end && line->has_time)
+		snprintf(text, 32, "-%.29s", words_duration(&duration, crash->record.time_ns - line->time_ns));
+	return text;
+}
+
+const char *report_sureness(const struct finding *finding)
+{
+	if (finding->class == FINDING_UNKNOWN)
+		return "";
+	return finding_class_is_end(finding->class) ? "cause not known" : finding_confidence_name(finding->confidence);
+}

@@ -32,4 +32,10 @@ struct story {
 struct error *story_build(const struct report *report, struct story *ret_story) must_check;
 void story_deinit(struct story *story);
 
+/* "-459.0 ms", "0" for the end, "?" where it is not known: the first column of a line. Returns `text`. */
+const char *story_when(char text[32], const struct crash *crash, const struct story_line *line);
+
+/* How sure the verdict is: "proven", "likely", "possible"; "cause not known" for an end; "" for unknown. */
+const char *report_sureness(const struct finding *finding);
+
 #endif

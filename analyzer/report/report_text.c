@@ -22,16 +22,14 @@
 static void write_verdict(const struct report *report, const struct report_style *style, FILE *out)
 {
 	const struct finding *verdict = &report->findings->findings[0];
-	const char *name = finding_class_name(verdict->class), *sure = "";
+	const char *name = finding_class_name(verdict->class), *sure = report_sureness(verdict);
 	enum colour colour = verdict->confidence == CONFIDENCE_PROVEN ? RED : YELLOW;
 	unsigned column = (unsigned)strlen(name);
 
 	if (finding_class_is_end(verdict->class))
 		colour = DIM;
 	text_painted(style, colour, name, out);
-	if (verdict->class != FINDING_UNKNOWN) {
-		sure = finding_class_is_end(verdict->class) ? "cause not known"
-							    : finding_confidence_name(verdict->confidence);
+	if (sure[0]) {
 		fputs(" (", out);
 		text_painted(style, BOLD, sure, out);
 		fputc(')', out);
@@ -43,7 +41,6 @@ static void write_verdict(const struct report *report, const struct report_style
 
 static void write_story(const struct report *report, const struct report_style *style, FILE *out)
 {
-	const struct crash *crash = report->crash;
 	struct story story;
 	struct error *err = story_build(report, &story);
 
@@ -51,16 +48,11 @@ static void write_story(const struct report *report, const struct report_style *
 		fputc('\n', out);
 	for (size_t i = 0; !err && i < story.count; i++) {
 		const struct story_line *line = &story.lines[i];
-		struct words duration;
-		char when[32] = "?";
+		char when[32];
 
-		if (line->is_end)
-			snprintf(when, sizeof(when), "0");
-		else if (line->has_time)
-			snprintf(when, sizeof(when), "-%.29s",
-				 words_duration(&duration, crash->record.time_ns - line->time_ns));
 		text_paint(style, line->is_act ? YELLOW : line->is_end ? RED : PLAIN, out);
-		fprintf(out, "%c%*s  ", line->is_act ? '>' : ' ', TIME_WIDTH - 1, when);
+		fprintf(out, "%c%*s  ", line->is_act ? '>' : ' ', TIME_WIDTH - 1,
+			story_when(when, report->crash, line));
 		text_wrap(style, line->what, STORY_INDENT, STORY_INDENT, out);
 		text_paint(style, PLAIN, out);
 		if (line->who) {
