@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 #include "common.h"
-struct cell { int *value; };
+struct cell { int *volatile value; };
 static struct cell cell;
 static void *clear(void *at) { usleep(100000); ((struct cell *)at)->value = NULL; return NULL; }
 separate int use(struct cell *at) { for (;;) if (*at->value == 77) return 1; }
