@@ -86,6 +86,7 @@ void crash_facts_deinit(struct crash_facts *facts)
 	biography_deinit(&facts->biography);
 	chronicle_deinit(&facts->chronicle);
 	returned_deinit(&facts->overrun.owner);
+	blame_deinit(&facts->blame);
 	for (size_t i = 0; i < facts->view_count; i++)
 		biography_deinit(&facts->views[i].biography);
 	file_spot_deinit(&facts->unloaded);

@@ -15,6 +15,7 @@
 #include "analyzer/chronicle.h"
 #include "analyzer/core/core.h"
 #include "analyzer/facts/biography.h"
+#include "analyzer/facts/blame.h"
 #include "analyzer/facts/crash_signal.h"
 #include "analyzer/facts/failed_call.h"
 #include "analyzer/facts/fault.h"
@@ -100,6 +101,7 @@ struct crash_facts {
 	struct failed_calls failed_calls; /* `count` 0 without a record of the death */
 	struct pointer_path path; /* PATH_LOST without a core */
 	struct overrun overrun;	  /* TAKEN_NOT without a core */
+	struct blame blame;	  /* BLAME_NOT_KNOWN without a core */
 	struct memory_view views[CRASH_VIEWS];
 	size_t view_count;	    /* 0 without record and core */
 	struct chronicle chronicle; /* what else is told of an address that was asked for by itself; else empty */

@@ -38,6 +38,7 @@ const struct assemble_part_range assemble_parts[PART_COUNT] = {
 	[PART_FAILURES] = FACTS("failures", failed_calls, failed_calls),
 	[PART_PATH] = FACTS("path", path, path),
 	[PART_OVERRUN] = FACTS("overrun", overrun, overrun),
+	[PART_BLAME] = FACTS("blame", blame, blame),
 	[PART_VIEWS] = FACTS("views", views, view_count),
 	/* In the contexts of biography, views, file losses and failures. */
 	[PART_CALLERS] = {"callers", 0, 0},
@@ -89,6 +90,8 @@ const struct assemble_step assemble_steps[] = {
 	 assemble_callers},
 	{"chronicle", TELLS_EVENT, PART(CHRONICLE), 0, assemble_chronicle},
 	{"overrun", PART(CORE) | PART(STACKS) | PART(FAULT) | PART(PATH), PART(OVERRUN), 0, assemble_overrun},
+	{"blame", PART(CORE) | PART(PROCESS) | PART(STACKS) | PART(FAULT) | PART(INTERRUPTIONS) | PART(OVERRUN),
+	 PART(BLAME), 0, assemble_blame},
 	{"heap",
 	 TELLS_WHO | TELLS_PLACE | TELLS_EVENT | PART(STACKS) | PART(FAULT) | PART(PLACES) | PART(PATH) | PART(OVERRUN),
 	 PART(HEAP), 0, assemble_heap},

@@ -31,7 +31,7 @@ static bool find_symbol(const struct core_module *module, uint64_t address, uint
 	return symbol != NULL;
 }
 
-static bool find_function(const struct core *core, uint64_t pc, uint64_t *ret_start, uint64_t *ret_end)
+bool code_text_find_extent(const struct core *core, uint64_t pc, uint64_t *ret_start, uint64_t *ret_end)
 {
 	const struct core_module *module = core_find_module(core, pc);
 	uint64_t address;
@@ -158,7 +158,7 @@ struct code_text *code_text_read(const struct core *core, uint64_t place, bool a
 	text->place = place;
 	text->known = known;
 	memcpy(text->registers, registers, sizeof(text->registers));
-	if (find_function(core, place - after_call, &text->start, &text->end) && text->end > text->start) {
+	if (code_text_find_extent(core, place - after_call, &text->start, &text->end) && text->end > text->start) {
 		size = text->end - text->start < FUNCTION_BYTES_MAX ? text->end - text->start : FUNCTION_BYTES_MAX;
 		bytes = malloc(size);
 		size = bytes ? core_read(core, text->start, bytes, size) : 0;

@@ -50,6 +50,10 @@ struct code_text {
 	bool knows_branches; /* of the whole function, and where each of them leads */
 };
 
+/* The range of code around `pc` that the module's call frame information, else its symbols, have as one: a function, or
+ * one of two parts of it. False: not known, or `pc` is more than 64 KiB behind its start. */
+bool code_text_find_extent(const struct core *core, uint64_t pc, uint64_t *ret_start, uint64_t *ret_end);
+
 /* Decodes the function around `place`; `after_call`: the place is a return address. NULL when it cannot be decoded up
  * to there; free() it. `known` as above. */
 struct code_text *code_text_read(const struct core *core, uint64_t place, bool after_call,

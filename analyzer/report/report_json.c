@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "analyzer/report/report.h"
+#include "analyzer/report/report_blame.h"
 #include "analyzer/report/report_registers.h"
 #include "analyzer/report/report_stack.h"
 #include "analyzer/report/report_verdict.h"
@@ -269,6 +270,7 @@ struct error *report_write_json(const struct report *report, FILE *out)
 	json_object_set_new(root, "signal",
 			    signal_json(&report->crash->facts.signal, !report->crash->facts.signal.only_number));
 	json_object_set_new(root, "fault", fault_json(report->crash));
+	json_object_set_new(root, "blame", report_blame_json(report->crash));
 	json_object_set_new(root, "registers", report_registers_json(report->crash));
 	json_object_set_new(root, "stack_words", report_stack_words_json(report->crash));
 	json_object_set_new(root, "threads", threads_json(&report->crash->facts.stacks));

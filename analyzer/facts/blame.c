@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/facts/blame.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzer/crash.h"
+#include "analyzer/words.h"
+#include "common/array.h"
+
+#define NEAR_BYTES (1u << 20) /* how far into an object a member or an element lies */
+
+void blame_deinit(struct blame *blame)
+{
+	symbol_deinit(&blame->symbol);
+	*blame = (struct blame){0};
+}
+
+/* ---- which value is bad ---- */
+
+static bool is_mapped(const struct crash *crash, uint64_t address)
+{
+	const struct core_segment *segment = core_find_segment(crash->core.image, address);
+
+	return segment && segment->flags;
+}
+
+/* Go and OCaml pass arguments and keep registers by rules of their own. */
+static bool is_of_other_rules(const struct frame *frame)
+{
+	static const char *const starts[] = {"runtime.", "main.main", "caml"};
+
+	for (size_t i = 0; frame->symbol.function && i < array_size(starts); i++) {
+		if (strncmp(frame->symbol.function, starts[i], strlen(starts[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_sound(const struct crash *crash)
+{
+	const struct crash_facts *facts = &crash->facts;
+	const struct thread_stack *stack = facts->stacks.thread_count ? &facts->stacks.threads[0] : NULL;
+
+	if (!crash->core.image || !facts->has_registers || !facts->fault.is_fault || facts->fault.in_handler ||
+	    facts->interruption.found || facts->interruption_count || facts->overrun.by != TAKEN_NOT)
+		return false;
+	for (size_t i = 0; stack && i < stack->frame_count; i++) {
+		if (is_of_other_rules(&stack->frames[i]))
+			return false;
+	}
+	return stack && stack->frame_count && stack->frames[0].trust == FRAME_REGISTERS;
+}
+
+static bool ask_register(const struct crash *crash, int number, bool is_pointer, unsigned bits,
+			 struct code_trail_question *ret)
+{
+	if (number < 0 || number == CORE_RIP || number == CORE_RSP || number > CORE_RDI)
+		return false;
+	ret->number = number;
+	ret->bits = bits;
+	ret->value = code_lowest_bits(crash->facts.fault.registers[number], bits);
+	ret->is_pointer = is_pointer;
+	return true;
+}
+
+/* Base or index: the base where it points nowhere, the index where it leads out of what the base points into. */
+static bool ask_operand(const struct crash *crash, const struct fault_operand *operand, struct code_trail_question *ret)
+{
+	const uint64_t *registers = crash->facts.fault.registers;
+	uint64_t base, span;
+
+	if (operand->has_segment || operand->is_stack)
+		return false;
+	if (operand->base < 0)
+		return operand->scale == 1 && !operand->displacement &&
+		       ask_register(crash, operand->index, true, 64, ret);
+	if (operand->base == CORE_RIP || operand->base == CORE_RSP)
+		return false;
+	base = registers[operand->base];
+	span = operand->index >= 0 ? registers[operand->index] * operand->scale : 0;
+	if (is_mapped(crash, base))
+		return operand->index >= 0 && ask_register(crash, operand->index, false, 64, ret);
+	if (span + NEAR_BYTES > 2 * NEAR_BYTES)
+		return false;
+	return ask_register(crash, operand->base, true, 64, ret);
+}
+
+static bool ask_divisor(const struct crash *crash, struct code_trail_question *ret)
+{
+	const struct fault *fault = &crash->facts.fault;
+	struct code_instruction code;
+
+	if (fault->division.divisor || fault->division.has_slot || fault->division.bits < 32 ||
+	    !code_decode_at(crash->core.image, fault->registers[CORE_RIP], CODE_WHOLE, &code) ||
+	    code.operands[0].kind != CODE_OPERAND_REGISTER)
+		return false;
+	return ask_register(crash, code.operands[0].reg, false, fault->division.bits, ret);
+}
+
+bool blame_ask(const struct crash *crash, struct code_trail_question *ret)
+{
+	const struct fault *fault = &crash->facts.fault;
+
+	if (!is_sound(crash) || !fault->has_registers)
+		return false;
+	if (fault->division.known)
+		return ask_divisor(crash, ret);
+	if ((fault->access != ACCESS_READ && fault->access != ACCESS_WRITE) || fault->operand >= fault->operand_count ||
+	    (fault->cause != FAULT_UNMAPPED && fault->cause != FAULT_NON_CANONICAL))
+		return false;
+	return ask_operand(crash, &fault->operands[fault->operand], ret);
+}
+
+/* ---- the steps ---- */
+
+static const char *place_name(char *text, size_t size, const struct code_trail_step *step)
+{
+	if (step->number >= 0)
+		return fault_register_name(step->number);
+	snprintf(text, size, "[0x%" PRIx64 "]", step->address);
+	return text;
+}
+
+static void write_step(const struct code_trail_step *step, const char *name, struct blame_step *ret)
+{
+	const struct symbol symbol = {.function = (char *)name};
+	struct words words;
+	const char *function = name ? words_function(&words, &symbol) : "a function without a name";
+	char place[32];
+
+	*ret = (struct blame_step){.frame = step->frame, .pc = step->pc};
+	switch (step->kind) {
+	case CODE_TRAIL_COPIED:
+		snprintf(ret->text, sizeof(ret->text), "0x%" PRIx64 " copied from %s in %.80s", step->value,
+			 place_name(place, sizeof(place), step), function);
+		return;
+	case CODE_TRAIL_ADDED:
+		snprintf(ret->text, sizeof(ret->text), "0x%" PRIx64 " computed from %s and a constant in %.80s",
+			 step->value, place_name(place, sizeof(place), step), function);
+		return;
+	case CODE_TRAIL_PASSED:
+		snprintf(ret->text, sizeof(ret->text), "0x%" PRIx64 " passed in %s by %.80s", step->value,
+			 step->number >= 0 ? fault_register_name(step->number) : "the stack", function);
+		return;
+	case CODE_TRAIL_RETURNED:
+		snprintf(ret->text, sizeof(ret->text), "%s = 0x%" PRIx64 " (return value of %.80s)",
+			 fault_register_name(step->number), step->value, function);
+		return;
+	case CODE_TRAIL_CONSTANT:
+		snprintf(ret->text, sizeof(ret->text), "0x%" PRIx64 " is a constant in %.80s", step->value, function);
+		return;
+	case CODE_TRAIL_MOVED:
+		snprintf(ret->text, sizeof(ret->text),
+			 "0x%" PRIx64 " is a mapped address plus a constant that leads out of the mapping, in %.80s",
+			 step->value, function);
+		return;
+	case CODE_TRAIL_WALKED:
+		snprintf(ret->text, sizeof(ret->text), "null at the end of a list that %.80s walked and found",
+			 function);
+		return;
+	}
+}
+
+static enum blame_how how_of(const struct code_trail *trail)
+{
+	if (trail->frame == SIZE_MAX)
+		return BLAME_RETURNED;
+	if (trail->frame == 0)
+		return BLAME_MADE;
+	return trail->is_stored ? BLAME_STORED : BLAME_PASSED;
+}
+
+void blame_conclude(const struct code_trail *trail, const struct symbol *maker, const char *const *functions,
+		    struct blame *ret)
+{
+	*ret = (struct blame){.loss = trail->loss, .lost_at = trail->lost_at};
+	for (size_t i = 0; i < trail->step_count; i++)
+		write_step(&trail->steps[i], functions[i], &ret->steps[ret->step_count++]);
+	if (!trail->known)
+		return;
+	/* Without its name it cannot be told whose language it is. */
+	if (!maker->function) {
+		ret->loss = CODE_TRAIL_NO_CODE;
+		return;
+	}
+	ret->how = how_of(trail);
+	ret->frame = trail->frame == SIZE_MAX ? trail->called_by : trail->frame;
+	ret->pc = trail->pc;
+	ret->value = trail->value;
+	ret->is_exact = trail->is_exact;
+	ret->symbol = *maker;
+}
+
+const char *blame_loss_text(enum code_trail_loss loss)
+{
+	static const char *const texts[] = {
+		[CODE_TRAIL_NOT_LOST] = "",
+		[CODE_TRAIL_NO_CODE] = "the code of a function on the way is not at hand",
+		[CODE_TRAIL_JUMP] = "the code jumps through a table, or was entered by an unwinder or a longjmp",
+		[CODE_TRAIL_CLOBBERED] = "a call may have changed the register",
+		[CODE_TRAIL_CALL] = "which function was called is not known, or it jumped on to the next",
+		[CODE_TRAIL_LIBRARY] = "the C or C++ library returned or made the value",
+		[CODE_TRAIL_WRITTEN] = "a function that has returned may have written the memory",
+		[CODE_TRAIL_STORED] = "a store to an unknown address may have written the memory",
+		[CODE_TRAIL_READ] = "the pointer that the value was read through is not known any more",
+		[CODE_TRAIL_COMPUTED] = "the value was computed from others",
+		[CODE_TRAIL_UNSET] = "no function on the stack stored the word",
+		[CODE_TRAIL_STACK_ENDS] = "the value came from further up than the stack is sure",
+		[CODE_TRAIL_CONTRADICTED] = "memory and registers do not hold what the code says",
+		[CODE_TRAIL_SEVERAL] = "more than one function can have made the value",
+		[CODE_TRAIL_TOO_LONG] = "the code on the way is too long",
+	};
+
+	return loss < array_size(texts) && texts[loss] ? texts[loss] : "";
+}
+
+const char *blame_how_name(enum blame_how how)
+{
+	static const char *const names[] = {NULL, "made", "passed", "returned", "stored"};
+
+	return how < array_size(names) ? names[how] : NULL;
+}
