@@ -204,6 +204,22 @@ struct error *finding_add_missing(struct finding *finding, const char *format, .
 	return WITH_ARGUMENTS(add_text(&finding->missing, &finding->missing_count, format, args));
 }
 
+static struct error *set_plain(char **text, const char *plain)
+{
+	char *copy = strdup(plain);
+
+	if (!copy)
+		return &error_no_memory;
+	free(*text);
+	*text = copy;
+	return NULL;
+}
+
+struct error *finding_set_lost(struct finding *finding, const char *at, const char *would_show)
+{
+	return set_plain(&finding->lost_at, at) ?: set_plain(&finding->would_show, would_show);
+}
+
 struct error *finding_add_evidence(struct finding *finding, enum evidence_kind kind, int64_t id, uint64_t address,
 				   const char *format, ...)
 {

@@ -195,6 +195,9 @@ struct error *finding_add_counter(struct finding *, const char *format, ...)
 struct error *finding_add_missing(struct finding *, const char *format, ...)
 	__attribute__((format(printf, 2, 3))) must_check;
 
+/* Where the trail of an end is lost before an act, and what would show it; copies both. */
+struct error *finding_set_lost(struct finding *, const char *at, const char *would_show) must_check;
+
 /* The cause: findings[0] when it is one; NULL where the cause is not known. */
 const struct finding *finding_cause(const struct finding_list *list);
 

@@ -7,8 +7,9 @@
  * is in ending.c), or the words that glibc keeps of one: "PROGRAM: FILE:LINE: FUNCTION: Assertion `EXPRESSION' failed."
  * (glibc assert/assert.c). GLib's are "FILE:LINE:FUNCTION: assertion failed: (EXPRESSION)".
  *
- * Near misses: abort() after a check of the program's own, which is a deliberate abort; the C library's own complaints
- * about its heap or a canary, whose words are others; a message that has these words but is the heap's.
+ * What it could be mistaken for: abort() after a check of the program's own, which is a deliberate abort; the C
+ * library's complaints about its heap or a canary, whose words are others; a message that has these words but is the
+ * heap's.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,11 @@
 
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence_process.h"
+#include "analyzer/evidence/link_process.h"
+
+static const char *const alternatives[] = {"other-abort", "library-complaint", "guessed-frames", NULL};
+
+const struct link_kind link_failed_assertion = {"failed-assertion", FINDING_ASSERTION_FAILURE, alternatives};
 
 struct assertion {
 	char expression[400];
@@ -103,26 +109,83 @@ static bool parse_glib(const char *message, struct assertion *assertion)
 	return true;
 }
 
-static struct error *set_summary(const struct crash *crash, const struct ending *ending,
-				 const struct assertion *assertion, bool has_text, struct finding *finding)
+/* The program's function that holds the assertion: by its frame, else by the message; "" for neither. */
+static void name_caller(const struct crash *crash, const struct ending *ending, const struct assertion *assertion,
+			struct words *ret)
 {
+	evidence_frame_words(ret, crash, ending->kind == ENDING_ASSERT ? ending->caller : SIZE_MAX);
+	if (!ret->text[0])
+		snprintf(ret->text, sizeof(ret->text), "%s", assertion->function);
+}
+
+static struct error *summarize(const struct crash *crash, const struct ending *ending,
+			       const struct assertion *assertion, bool has_text, struct finding *finding)
+{
+	const char *in = assertion->function[0] ? " in " : "";
+	bool placed = assertion->place[0];
 	struct words caller;
 
-	evidence_frame_words(&caller, crash, ending->kind == ENDING_ASSERT ? ending->caller : SIZE_MAX);
 	if (has_text && assertion->is_errno)
-		return finding_set_summary(finding, "The assertion that there is no error failed%s%s: %s%s%s%s.",
-					   assertion->function[0] ? " in " : "", assertion->function,
-					   assertion->expression, assertion->place[0] ? " (" : "", assertion->place,
-					   assertion->place[0] ? ")" : "");
+		return finding_set_summary(finding, "Assertion failed%s%s: unexpected error: %s%s%s%s.", in,
+					   assertion->function, assertion->expression, placed ? " (" : "",
+					   assertion->place, placed ? ")" : "");
 	if (has_text)
-		return finding_set_summary(finding, "The assertion \"%s\" failed%s%s%s%s%s.", assertion->expression,
-					   assertion->function[0] ? " in " : "", assertion->function,
-					   assertion->place[0] ? " (" : "", assertion->place,
-					   assertion->place[0] ? ")" : "");
-	if (caller.text[0])
-		return finding_set_summary(finding, "An assertion failed in %s; its text is not kept in the core.",
-					   caller.text);
-	return finding_set_summary(finding, "An assertion failed; its text is not kept in the core.");
+		return finding_set_summary(finding, "Assertion \"%s\" failed%s%s%s%s%s.", assertion->expression, in,
+					   assertion->function, placed ? " (" : "", assertion->place,
+					   placed ? ")" : "");
+	name_caller(crash, ending, assertion, &caller);
+	return finding_set_summary(finding, "An assertion failed%s%s; the core does not hold its text.",
+				   caller.text[0] ? " in " : "", caller.text);
+}
+
+/* Did something else abort, with the C library's words of an earlier assertion still in memory? */
+static struct error *examine_abort(const struct crash *crash, const struct ending *ending, struct finding *finding)
+{
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
+
+	if (ending->kind == ENDING_ASSERT)
+		return link_rule_out(finding, "other-abort", EVIDENCE_FRAME, (int64_t)ending->teller,
+				     stack->frames[ending->teller].pc, "the assertion's function called abort");
+	return finding_add_missing(finding, "the frame of the assertion's function: the stack does not show it")
+		       ?: link_leave_unseen(finding, "other-abort", "the stack does not show what called abort");
+}
+
+/* The C library's own assertions are about its heap, and were sorted out by the message. */
+static struct error *examine_library(const struct crash *crash, const struct ending *ending, struct finding *finding)
+{
+	if (crash->core.abort_message)
+		return link_rule_out(finding, "library-complaint", EVIDENCE_MEMORY, 0, 0,
+				     "the C library's message names no file of its own");
+	return link_rule_out(finding, "library-complaint", EVIDENCE_FRAME, (int64_t)ending->teller,
+			     crash->facts.stacks.threads[0].frames[ending->teller].pc,
+			     "the assertion's function is not the C library's own check");
+}
+
+static struct error *append_links(const struct crash *crash, const struct ending *ending, bool has_text,
+				  struct finding *finding)
+{
+	bool shown = ending->kind == ENDING_ASSERT;
+	size_t last = !shown ? ending->first : ending->caller == SIZE_MAX ? ending->teller : ending->caller;
+	struct node node = crash->facts.stacks.thread_count && last < crash->facts.stacks.threads[0].frame_count
+				   ? link_frame_node(crash, last)
+				   : (struct node){.kind = NODE_CODE, .id = -1};
+	struct error *err = NULL;
+
+	if (ending->kind != ENDING_NONE)
+		err = link_append_own_signal(crash, ending, finding);
+	err = err ?: link_append(finding, &link_failed_assertion, BASIS_COMPUTED, node, "a failed assertion aborted");
+	if (!err && ending->kind == ENDING_NONE)
+		err = evidence_add_signal(crash, finding);
+	if (!err && has_text)
+		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "the C library printed: %s",
+					   crash->core.abort_message);
+	if (!err && shown)
+		err = evidence_add_crash_frame(crash, finding, ending->teller, "the assertion's own function")
+			      ?: evidence_add_crash_frame(crash, finding, ending->caller, "called by");
+	err = err ?: examine_abort(crash, ending, finding) ?: examine_library(crash, ending, finding);
+	if (!err && !shown)
+		return link_leave_unseen(finding, "guessed-frames", "the stack does not show the assertion's function");
+	return err ?: link_examine_frames(crash, finding, "guessed-frames", ending->first, last);
 }
 
 struct error *cause_assertion_failure(const struct crash *crash, struct finding_list *findings)
@@ -137,33 +200,17 @@ struct error *cause_assertion_failure(const struct crash *crash, struct finding_
 	ending_find(crash, &ending);
 	if (crash->facts.signal.number != SIGABRT || !ending.own)
 		return NULL;
-	/* The C library's own assertions are about its heap. */
 	if (message && (strstr(message, "malloc.c:") || strstr(message, "arena.c:")))
 		return NULL;
 	has_text = message && (parse_glibc(message, &assertion) || parse_glib(message, &assertion));
 	if (ending.kind != ENDING_ASSERT && !(has_text && ending.kind <= ENDING_LIBRARY))
 		return NULL;
-	err = finding_append(findings, FINDING_ASSERTION_FAILURE, &finding);
-	if (err)
-		return err;
-	finding->confidence = ending.kind == ENDING_ASSERT ? CONFIDENCE_PROVEN : CONFIDENCE_LIKELY;
-	err = set_summary(crash, &ending, &assertion, has_text, finding);
-	if (!err && has_text)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "it said: %s", message);
-	if (!err && ending.kind == ENDING_ASSERT) {
-		err = evidence_add_crash_frame(crash, finding, ending.teller, "the assertion's own function")
-			?: evidence_add_crash_frame(crash, finding, ending.caller, "called by")
-			?: evidence_set_frame_offender(crash, finding, ending.caller);
-	} else if (!err) {
-		err = finding_add_missing(finding, "the frame of the assertion's function: the stack does not show it");
-		if (!err && assertion.function[0])
-			err = finding_set_offender(finding, "%s %s",
-						   crash->facts.executable ? words_base_name(crash->facts.executable)
-									   : crash->facts.comm,
-						   assertion.function);
-	}
+	err = finding_append(findings, FINDING_ASSERTION_FAILURE, &finding)
+		      ?: append_links(crash, &ending, has_text, finding)
+		      ?: summarize(crash, &ending, &assertion, has_text, finding);
+	if (!err && ending.kind == ENDING_ASSERT)
+		err = evidence_accuse_frame(crash, finding, ending.caller);
 	return err
-		?: evidence_add_signal(crash, finding)
-		?: finding_set_next_step(finding, "look at the values that the assertion is about, in the frame of "
-						  "its caller");
+		       ?: finding_set_next_step(finding,
+						"which values did the assertion check, in the frame of its caller?");
 }

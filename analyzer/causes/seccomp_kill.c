@@ -8,8 +8,9 @@
  *
  * A handler that passes it on leaves a signal that the process sent itself; a record has the first one.
  *
- * Near misses: SIGSYS sent by a process; system call 335 from a uretprobe's trampoline, which is uretprobe-seccomp; a
- * system call that does not exist merely fails.
+ * What it could be mistaken for: SIGSYS sent by a process; system call 335 from a uretprobe's trampoline, which is
+ * uretprobe-seccomp, and cannot be told where the call's number is not known; a system call that does not exist merely
+ * fails.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -17,10 +18,15 @@
 
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence_process.h"
+#include "analyzer/evidence/link_process.h"
 #include "analyzer/facts/system_call.h"
 
 #define CODE_SECCOMP 1 /* SYS_SECCOMP, include/uapi/asm-generic/siginfo.h */
 #define URETPROBE_SYSTEM_CALL 335
+
+static const char *const alternatives[] = {"sent-signal", "uretprobe", NULL};
+
+const struct link_kind link_refused_call = {"refused-call", FINDING_SECCOMP_KILL, alternatives};
 
 /* The first frame that is the program's: whoever called the C library for it. */
 static size_t find_caller(const struct crash *crash, const char *name)
@@ -55,29 +61,48 @@ static struct error *report_passed_on(const struct crash *crash, struct finding_
 	const struct signal_sender *sender = &crash->record.sender;
 	struct words name, caller, signal, when;
 	struct finding *finding;
-	struct error *err = finding_append(findings, FINDING_SECCOMP_KILL, &finding);
 	size_t frame;
 
-	if (err)
-		return err;
 	words_system_call(&name, sender->first_system_call);
-	/* Where the handler has returned, the thread stands at the system call still. */
+	/* Where the handler has returned, the thread is still at the system call. */
 	frame = sender->first_tid == crash->record.signal_event.tid ? find_caller(crash, name.text) : SIZE_MAX;
 	evidence_frame_words(&caller, crash, frame);
-	finding->confidence = CONFIDENCE_PROVEN;
-	return finding_set_summary(finding,
-				   "The seccomp filter of the process refused the system call %s%s%s; its handler for "
-				   "that ended it with %s.",
-				   name.text, caller.text[0] ? ", called in " : "", caller.text,
-				   words_signal(&signal, crash->facts.signal.number))
+	return finding_append(findings, FINDING_SECCOMP_KILL, &finding)
+		?: link_append_sent_in_handler(crash, finding)
+		?: link_append(finding, &link_refused_call, BASIS_OBSERVED,
+			       (struct node){.kind = NODE_SIGNAL, .id = SIGSYS},
+			       "the handler was called because the seccomp filter refused %s()", name.text)
 		?: finding_add_evidence(finding, EVIDENCE_SIGNAL, sender->signal_id, sender->first_address,
 					"thread %" PRIu32 " took SIGSYS, SYS_SECCOMP, for system call %d %s, and sent "
-					"the signal that ended the process in that handler",
+					"the last signal in that handler",
 					sender->first_tid, sender->first_system_call,
 					words_before_crash(&when, crash, sender->first_time_ns))
 		?: evidence_add_crash_frame(crash, finding, frame, "called by")
-		?: evidence_add_signal(crash, finding)
-		?: evidence_set_frame_offender(crash, finding, frame);
+		?: link_rule_out(finding, "sent-signal", EVIDENCE_SIGNAL, sender->signal_id, 0,
+				 "only the kernel sends the code SYS_SECCOMP")
+		?: link_rule_out(finding, "uretprobe", EVIDENCE_SIGNAL, sender->signal_id, 0,
+				 "the call is not that of a uretprobe's trampoline (335)")
+		?: finding_set_summary(finding, "The process's seccomp filter refused %s()%s%s; its SIGSYS handler ended the "
+						"process with %s.",
+				       name.text, caller.text[0] ? ", called in " : "", caller.text,
+				       words_signal(&signal, crash->facts.signal.number))
+		?: evidence_suspect_frame(crash, finding, frame)
+		?: finding_set_next_step(finding, "should the filter allow %s(), or the code not call it?", name.text);
+}
+
+static struct error *examine_number(const struct crash *crash, bool known, struct finding *finding)
+{
+	struct evidence siginfo = link_siginfo_citation(crash);
+
+	if (crash->core.image && crash->core.image->signal.system_call >= 0)
+		return link_rule_out(finding, "uretprobe", siginfo.kind, siginfo.id, 0,
+				     "the call is not that of a uretprobe's trampoline (335)");
+	if (known)
+		return link_rule_out(finding, "uretprobe", EVIDENCE_REGISTER, CORE_RAX,
+				     crash->facts.registers[CORE_RAX],
+				     "the call is not that of a uretprobe's trampoline (335)");
+	return finding_add_missing(finding, "the number of the system call: there are no registers")
+		       ?: link_leave_unseen(finding, "uretprobe", "the number of the system call is not known");
 }
 
 struct error *cause_seccomp_kill(const struct crash *crash, struct finding_list *findings)
@@ -85,6 +110,7 @@ struct error *cause_seccomp_kill(const struct crash *crash, struct finding_list 
 	int number = crash->core.image && crash->core.image->signal.system_call >= 0
 			     ? crash->core.image->signal.system_call
 			     : (int)crash->facts.registers[CORE_RAX];
+	struct evidence siginfo = link_siginfo_citation(crash);
 	bool known = crash->facts.has_registers;
 	struct words name, caller;
 	struct finding *finding;
@@ -96,16 +122,16 @@ struct error *cause_seccomp_kill(const struct crash *crash, struct finding_list 
 	if (crash->facts.signal.number != SIGSYS || crash->facts.signal.code != CODE_SECCOMP ||
 	    number == URETPROBE_SYSTEM_CALL)
 		return NULL;
-	err = finding_append(findings, FINDING_SECCOMP_KILL, &finding);
-	if (err)
-		return err;
 	words_system_call(&name, number);
+	if (known)
+		strncat(name.text, "()", sizeof(name.text) - strlen(name.text) - 1);
 	frame = find_caller(crash, known ? name.text : "");
 	evidence_frame_words(&caller, crash, frame);
-	finding->confidence = CONFIDENCE_PROVEN;
-	err = finding_set_summary(finding, "The seccomp filter of the process refused the system call %s%s%s.",
-				  known ? name.text : "that it made", caller.text[0] ? ", called in " : "",
-				  caller.text);
+	err = finding_append(findings, FINDING_SECCOMP_KILL, &finding)
+		      ?: link_append(finding, &link_refused_call, BASIS_COMPUTED,
+				     frame == SIZE_MAX ? (struct node){.kind = NODE_SIGNAL, .id = SIGSYS}
+						       : link_frame_node(crash, frame),
+				     "the seccomp filter refused %s", known ? name.text : "a system call");
 	if (!err && known)
 		err = finding_add_evidence(finding, EVIDENCE_SIGNAL,
 					   crash->record.has_signal_event ? crash->record.signal_event.id : 0,
@@ -116,9 +142,13 @@ struct error *cause_seccomp_kill(const struct crash *crash, struct finding_list 
 		err = evidence_add_signal(crash, finding);
 	return err
 		?: evidence_add_crash_frame(crash, finding, frame, "called by")
-		?: evidence_set_frame_offender(crash, finding, frame)
-		?: finding_set_next_step(finding,
-					 "allow %s in the filter, or keep the code from calling it: a new "
-					 "version of a library may have begun to",
-					 known ? name.text : "it");
+		?: link_rule_out(finding, "sent-signal", siginfo.kind, siginfo.id, 0,
+				 "only the kernel sends the code SYS_SECCOMP")
+		?: examine_number(crash, known, finding)
+		?: evidence_accuse_frame(crash, finding, frame)
+		?: finding_set_summary(finding, "The process's seccomp filter refused %s%s%s.",
+				       known ? name.text : "a system call", caller.text[0] ? ", called in " : "",
+				       caller.text)
+		?: finding_set_next_step(finding, "should the filter allow %s, or the code not call it?",
+					 known ? name.text : "the call");
 }

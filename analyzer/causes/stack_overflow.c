@@ -12,9 +12,11 @@
  * both cases the registers are those of the instruction, and its operands tell. A handler that aborts (Rust's) leaves
  * its own frames; what it interrupted is in the frame that the kernel had pushed for it.
  *
- * Near misses: a wild pointer into a guard while the stack pointer is well inside (a negative index); any other fault
- * deep in a recursion; a stack pointer that was itself overwritten, which leads to no stack and whose frames do not
- * join one; a fiber's stack, whose bounds are a guess (`likely` at most).
+ * What it could be mistaken for: a wild pointer into a guard while the stack pointer is well inside (a negative index);
+ * any other fault deep in a recursion; a stack pointer that was itself overwritten, which leads to no stack and whose
+ * frames do not join one; a fiber's stack, whose bounds are a guess; another fatal error of Go's runtime in the
+ * function that grows stacks. A stack of legitimate frames that is too small looks like frames that are too large:
+ * which of them is wrong is not told.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -22,8 +24,11 @@
 #include <string.h>
 
 #include "analyzer/causes.h"
-#include "analyzer/facts/ending.h"
 #include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_culprit.h"
+#include "analyzer/evidence/evidence_process.h"
+#include "analyzer/evidence/link_process.h"
+#include "analyzer/facts/ending.h"
 #include "analyzer/facts/stack_usage.h"
 #include "analyzer/words.h"
 
@@ -31,6 +36,13 @@
 #define BELOW_SP_BYTES (128 + 8)
 #define SHOWN_CYCLE 6
 #define SHOWN_CONSUMERS 4
+
+static const char *const ran_off_alternatives[] = {
+	"overwritten-stack-pointer", "guessed-bounds", "undelivered-signal", "other-throw", "not-a-stack", NULL};
+static const char *const used_up_alternatives[] = {"unseen-frames", NULL};
+
+const struct link_kind link_ran_off_stack = {"ran-off-stack", FINDING_UNKNOWN, ran_off_alternatives};
+const struct link_kind link_used_up_stack = {"used-up-stack", FINDING_STACK_OVERFLOW, used_up_alternatives};
 
 struct overflow {
 	const struct crash *crash;
@@ -77,7 +89,7 @@ static const struct stack_use *find_use(const struct crash *crash, bool *ret_no_
 	return NULL;
 }
 
-/* Go's runtime gave up in the function that makes a goroutine's stack larger. */
+/* Go's runtime gave up in the function that grows a goroutine's stack. */
 static bool runtime_threw(const struct thread_stack *stack)
 {
 	for (size_t i = 0; i + 1 < stack->frame_count; i++) {
@@ -212,7 +224,7 @@ static void size_words(struct words *words, const struct overflow *overflow)
 		snprintf(words->text, sizeof(words->text), " of %.60s", bytes.text);
 }
 
-static struct error *set_summary(const struct overflow *overflow, struct finding *finding)
+static struct error *summarize(const struct overflow *overflow, struct finding *finding)
 {
 	const struct stack_area *area = &overflow->use->area;
 	const struct stack_usage *usage = &overflow->usage;
@@ -229,17 +241,17 @@ static struct error *set_summary(const struct overflow *overflow, struct finding
 	}
 	if (usage->irregular)
 		return finding_set_summary(
-			finding, "%s overflowed %s%s by recursion without a fixed round: %s, of the %zu frames %s.",
-			thread.text, stack_kind_name(area->kind), size.text, consumer_words(&list, overflow),
-			usage->frames, usage->cut_off ? "that were followed" : "on it");
+			finding, "%s overflowed %s%s by irregular recursion: %s, in the %zu frames %s.", thread.text,
+			stack_kind_name(area->kind), size.text, consumer_words(&list, overflow), usage->frames,
+			usage->cut_off ? "that were unwound" : "on it");
 	words_bytes(&needed, needed_bytes(overflow));
 	words_bytes(&ample, ample_bytes(needed_bytes(overflow)));
 	if (!usage->consumer_count)
-		return finding_set_summary(finding, "%s overflowed %s%s: at least %s would be needed.", thread.text,
+		return finding_set_summary(finding, "%s overflowed %s%s: it needed at least %s.", thread.text,
 					   stack_kind_name(area->kind), size.text, needed.text);
 	return finding_set_summary(finding,
-				   "%s overflowed %s%s without recursion: %s, of %zu frames; at least %s would be "
-				   "needed to come this far, and %s leaves room.",
+				   "%s overflowed %s%s without recursion: %s, in %zu frames. It needed at least %s; %s "
+				   "is enough.",
 				   thread.text, stack_kind_name(area->kind), size.text, consumer_words(&list, overflow),
 				   usage->frames, needed.text, ample.text);
 }
@@ -251,13 +263,15 @@ static struct error *add_touch(const struct overflow *overflow, struct finding *
 	struct words below, guard;
 
 	if (use->area.kind == STACK_GOROUTINE)
-		return finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)use->frame, use->sp,
-					    "Go's runtime ended the program in runtime.newstack, which had to make the "
-					    "stack larger than it may be");
+		return finding_add_evidence(
+			finding, EVIDENCE_FRAME, (int64_t)use->frame, use->sp,
+			"Go's runtime ended the program in runtime.newstack, which could not grow the "
+			"stack any more");
 	if (overflow->no_room)
-		return finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, use->sp,
-					    "the kernel sent SIGSEGV by itself, with nothing in siginfo, and below the "
-					    "stack pointer is no room for a signal frame");
+		return finding_add_evidence(
+			finding, EVIDENCE_SIGNAL, 0, use->sp,
+			"the kernel sent SIGSEGV itself, with an empty siginfo, and there is no room for "
+			"a signal frame below the stack pointer");
 	words_bytes(&below, use->area.start - use->touched);
 	words_bytes(&guard, use->area.start - use->area.guard_start);
 	return finding_add_evidence(finding, use->touched_source == TOUCHED_SIGNAL ? EVIDENCE_SIGNAL : EVIDENCE_MEMORY,
@@ -312,79 +326,165 @@ static struct error *add_frames(const struct overflow *overflow, struct finding 
 	return err;
 }
 
-static struct error *weigh(const struct overflow *overflow, struct finding *finding)
+static struct error *examine_pointer(const struct overflow *overflow, struct finding *finding)
+{
+	const struct stack_use *use = overflow->use;
+
+	if (overflow->usage.joined || use->area.kind == STACK_GOROUTINE)
+		return link_rule_out(finding, "overwritten-stack-pointer", EVIDENCE_MEMORY, 0, use->sp,
+				     "the frames lead from the stack pointer back into the stack");
+	if (use->area.start > use->sp && use->area.start - use->sp > 1 << 20)
+		return finding_add_missing(finding, "frames that lead from the stack pointer back into the stack")
+			       ?: link_leave_as_likely(
+					  finding, "overwritten-stack-pointer",
+					  "the stack pointer is far off the stack: it may have been overwritten");
+	return finding_add_missing(finding,
+				   "frames that lead from the stack pointer back into the stack: it may have been "
+				   "overwritten")
+		       ?: link_leave_unseen(finding, "overwritten-stack-pointer",
+					    "no frames lead from the stack pointer back into the stack");
+}
+
+static struct error *examine_bounds(const struct overflow *overflow, struct finding *finding)
+{
+	const struct stack_use *use = overflow->use;
+
+	if (use->area.kind == STACK_OTHER)
+		return finding_add_missing(finding,
+					   "who made this stack: its bounds are those of the mapping around it")
+			       ?: link_leave_unseen(finding, "guessed-bounds",
+						    "the stack's bounds are those of the mapping around it");
+	return link_rule_out(finding, "guessed-bounds", EVIDENCE_MEMORY, 0, use->area.start,
+			     "the stack's bounds are those that its maker wrote down");
+}
+
+static struct error *examine_signal(const struct overflow *overflow, struct finding *finding)
+{
+	const struct stack_use *use = overflow->use;
+
+	if (overflow->no_room)
+		return finding_add_missing(finding, "which signal the kernel could not deliver: its number is lost")
+			       ?: link_leave_unseen(finding, "undelivered-signal",
+						    "only the missing room for a signal frame shows the overflow");
+	return link_rule_out(finding, "undelivered-signal", EVIDENCE_MEMORY, 0,
+			     use->area.kind == STACK_GOROUTINE ? use->sp : use->touched,
+			     "the access itself was below the stack");
+}
+
+static struct error *examine_throw(const struct overflow *overflow, struct finding *finding)
+{
+	const struct stack_use *use = overflow->use;
+
+	if (use->area.kind != STACK_GOROUTINE)
+		return link_rule_out(finding, "other-throw", EVIDENCE_MEMORY, 0, use->sp, "it is no goroutine's stack");
+	if (use->sp - use->area.start > (use->area.end - use->area.start) / 4)
+		return link_leave_as_likely(finding, "other-throw",
+					    "runtime.newstack has other reasons to throw, and the stack has room left");
+	return link_rule_out(finding, "other-throw", EVIDENCE_MEMORY, 0, use->sp,
+			     "less than a quarter of the goroutine's stack is left");
+}
+
+/* A wild pointer that happens to hit the guard is no overflow: the stack pointer is at the access. */
+static struct error *examine_access(const struct overflow *overflow, struct finding *finding)
+{
+	return link_rule_out(finding, "not-a-stack", EVIDENCE_REGISTER, CORE_RSP, overflow->use->sp,
+			     "the stack pointer itself is at the lower end of the stack");
+}
+
+/* What is not known, and leaves nothing open. */
+static struct error *add_missing(const struct overflow *overflow, struct finding *finding)
 {
 	const struct stack_use *use = overflow->use;
 	struct error *err = NULL;
 
-	finding->confidence = overflow->usage.joined && !overflow->no_room && use->area.kind != STACK_OTHER
-				      ? CONFIDENCE_PROVEN
-				      : CONFIDENCE_LIKELY;
-	if (!overflow->usage.joined && use->area.kind != STACK_GOROUTINE) {
-		finding->confidence = use->area.start - use->sp > 1 << 20 ? CONFIDENCE_POSSIBLE : CONFIDENCE_LIKELY;
-		err = finding_add_missing(finding, "frames that lead from the stack pointer back into the stack: it "
-						   "may have been overwritten");
-	}
-	if (!err && use->area.kind == STACK_GOROUTINE) {
-		/* It has other reasons to throw, which leave room on the stack. */
-		if (use->sp - use->area.start > (use->area.end - use->area.start) / 4)
-			finding->confidence = CONFIDENCE_POSSIBLE;
-		err = finding_add_missing(finding, "the runtime's words, which go to standard error");
-	}
-	if (!err && overflow->no_room)
-		err = finding_add_missing(finding, "which signal the kernel could not deliver: its number is lost");
-	if (!err && use->area.kind == STACK_OTHER)
-		err = finding_add_missing(finding,
-					  "who made this stack: its bounds are those of the mapping around it");
+	if (use->area.kind == STACK_GOROUTINE)
+		err = finding_add_missing(finding, "the runtime's message, which goes to standard error");
 	if (!err && use->area.kind == STACK_MAIN)
 		err = finding_add_missing(finding,
-					  "the limit (ulimit -s) is not in a core: the stack's size is how far "
-					  "it had grown");
+					  "the stack's limit (ulimit -s), which a core does not hold: its size is "
+					  "what it had grown to");
 	if (!err && use->frame == 0 && use->code == SI_KERNEL && !overflow->no_room)
 		err = finding_add_missing(finding,
-					  "the signal's own address: the kernel leaves it out when it finds no room "
-					  "to run a handler; it was worked out from the instruction");
+					  "the kernel's fault address, which it leaves out when it finds no room "
+					  "to run a handler: computed from the instruction");
 	if (!err && use->frame == 0 && use->code <= 0)
-		err = finding_add_missing(finding, "the first signal: a handler sent it again; the address was worked "
-						   "out from the instruction");
+		err = finding_add_missing(finding,
+					  "the first signal: a handler sent it again; the address was computed "
+					  "from the instruction");
 	return err;
 }
 
-static const struct frame *worst_frame(const struct overflow *overflow)
+/* Bytes that the frames of `frame`'s function take in one round. */
+static uint64_t bytes_in_round(const struct overflow *overflow, const struct frame *frame)
 {
 	const struct stack_usage *usage = &overflow->usage;
-	const struct frame *worst = NULL;
+	uint64_t bytes = 0;
 
-	if (!usage->period)
-		return usage->consumer_count ? &overflow->stack->frames[usage->consumers[0].frame] : NULL;
-	/* Of a round, the same function whatever frame was the last: the first by name. */
-	for (size_t i = usage->first; i < usage->first + usage->period; i++) {
-		const struct frame *frame = &overflow->stack->frames[i];
+	for (size_t i = usage->first; i < usage->first + usage->period && i + 1 < overflow->stack->frame_count; i++) {
+		const struct frame *other = &overflow->stack->frames[i];
 
-		if (frame->symbol.function && (!worst || strcmp(frame->symbol.function, worst->symbol.function) < 0))
-			worst = frame;
+		if (other->symbol.function && strcmp(other->symbol.function, frame->symbol.function) == 0 &&
+		    other[1].sp > other->sp)
+			bytes += other[1].sp - other->sp;
 	}
-	return worst ?: &overflow->stack->frames[usage->first];
+	return bytes;
 }
 
-static struct error *set_offender(const struct overflow *overflow, struct finding *finding)
+/* Of the functions of a round, the program's before a library's (qsort calls back), then the one that takes most of the
+ * stack, then the first by name: the same whatever frame was the last. SIZE_MAX: none has a name. */
+static size_t worst_of_round(const struct overflow *overflow)
 {
-	const struct frame *worst = worst_frame(overflow);
-	struct words words;
+	const struct stack_usage *usage = &overflow->usage;
+	size_t worst = SIZE_MAX;
 
-	if (!worst || !worst->symbol.module)
-		return NULL;
-	return finding_set_offender(finding, "%s", words_code(&words, &worst->symbol));
+	for (size_t i = usage->first; i < usage->first + usage->period; i++) {
+		const struct frame *frame = &overflow->stack->frames[i], *best;
+		uint64_t bytes, most;
+
+		if (!frame->symbol.function)
+			continue;
+		if (worst == SIZE_MAX) {
+			worst = i;
+			continue;
+		}
+		best = &overflow->stack->frames[worst];
+		if (ending_is_runtime(frame) != ending_is_runtime(best)) {
+			worst = ending_is_runtime(best) ? i : worst;
+			continue;
+		}
+		bytes = bytes_in_round(overflow, frame);
+		most = bytes_in_round(overflow, best);
+		if (bytes > most || (bytes == most && strcmp(frame->symbol.function, best->symbol.function) < 0))
+			worst = i;
+	}
+	return worst;
+}
+
+/* The frame whose function used most of the stack; SIZE_MAX when no frame is known. */
+static size_t worst_frame(const struct overflow *overflow)
+{
+	const struct stack_usage *usage = &overflow->usage;
+	size_t worst;
+
+	if (usage->period) {
+		worst = worst_of_round(overflow);
+		return worst == SIZE_MAX ? usage->first : worst;
+	}
+	for (size_t i = 0; usage->irregular && i < usage->consumer_count; i++) {
+		if (!ending_is_runtime(&overflow->stack->frames[usage->consumers[i].frame]))
+			return usage->consumers[i].frame;
+	}
+	return usage->consumer_count ? usage->consumers[0].frame : SIZE_MAX;
 }
 
 static struct error *set_next_step(const struct overflow *overflow, struct finding *finding)
 {
+	size_t worst = worst_frame(overflow);
 	struct words name, ample;
 
 	if (overflow->usage.period || overflow->usage.irregular)
-		return finding_set_next_step(finding,
-					     "find what should have ended the recursion (corelate stack shows the "
-					     "frames): if nothing does, no size of stack is enough");
+		return finding_set_next_step(finding, "what should have ended the recursion (corelate stack shows the "
+						      "frames)?");
 	words_bytes(&ample, ample_bytes(needed_bytes(overflow)));
 	if (overflow->use->area.kind == STACK_MAIN)
 		return finding_set_next_step(finding, "raise ulimit -s, or take the large locals off the stack");
@@ -393,9 +493,9 @@ static struct error *set_next_step(const struct overflow *overflow, struct findi
 						      "handler");
 	return finding_set_next_step(
 		finding,
-		"give the thread a stack of %s (pthread_attr_setstacksize, Rust's "
-		"thread::Builder::stack_size or RUST_MIN_STACK), or take the locals of %s off it",
-		ample.text, worst_frame(overflow) ? function_name(&name, worst_frame(overflow)) : "its frames");
+		"give the thread a stack of %s (pthread_attr_setstacksize, Rust's thread::Builder::stack_size or "
+		"RUST_MIN_STACK), or take the locals of %s off it",
+		ample.text, worst != SIZE_MAX ? function_name(&name, &overflow->stack->frames[worst]) : "its frames");
 }
 
 static struct error *add_death(const struct overflow *overflow, struct finding *finding)
@@ -413,11 +513,63 @@ static struct error *add_death(const struct overflow *overflow, struct finding *
 		words_signal(&signal, crash->facts.signal.number), overflow->use->frame);
 }
 
-/* Without a core nobody knows the stack, but what is touched right below the stack pointer, where nothing is, was the
+static struct node stack_node(const struct overflow *overflow)
+{
+	const struct stack_area *area = &overflow->use->area;
+
+	return (struct node){.kind = NODE_STACK, .start = area->start, .end = area->end, .id = -1};
+}
+
+static struct error *append_ran_off(const struct overflow *overflow, struct finding *finding)
+{
+	struct words bytes;
+
+	return link_append(finding, &link_ran_off_stack, BASIS_COMPUTED, stack_node(overflow),
+			   "the thread ran off the lower end of %s (%s)", stack_kind_name(overflow->use->area.kind),
+			   words_bytes(&bytes, overflow->use->area.end - overflow->use->area.start))
+		?: add_touch(overflow, finding)
+		?: add_bounds(overflow, finding)
+		?: add_death(overflow, finding)
+		?: examine_pointer(overflow, finding)
+		?: examine_bounds(overflow, finding)
+		?: examine_signal(overflow, finding)
+		?: examine_throw(overflow, finding)
+		?: examine_access(overflow, finding);
+}
+
+static struct error *append_used_up(const struct overflow *overflow, struct finding *finding)
+{
+	const struct stack_usage *usage = &overflow->usage;
+	size_t worst = worst_frame(overflow);
+	const struct frame *frame = worst == SIZE_MAX ? NULL : &overflow->stack->frames[worst];
+	struct words name;
+	struct error *err;
+
+	err = link_append(finding, &link_used_up_stack, BASIS_COMPUTED,
+			  frame ? (struct node){.kind = NODE_CODE, .start = frame->pc, .id = (int64_t)worst}
+				: stack_node(overflow),
+			  "%s%s%s", usage->period || usage->irregular ? "recursion" : "its frames",
+			  frame ? ", above all of " : "", frame ? function_name(&name, frame) : "");
+	if (!err && !frame)
+		return finding_add_evidence(finding, EVIDENCE_REGISTER, CORE_RSP, overflow->use->sp,
+					    "the stack pointer is 0x%" PRIx64, overflow->use->sp)
+			?: finding_add_missing(finding, "the frames that took the stack")
+			?: link_leave_unseen(finding, "unseen-frames", "no frame of the stack is known");
+	if (!err)
+		err = finding_add_evidence(finding, EVIDENCE_FRAME, (int64_t)worst, frame->pc, "frame %zu: %s", worst,
+					   words_symbol(&name, &frame->symbol));
+	err = err ?: add_frames(overflow, finding)
+		?: link_rule_out(finding, "unseen-frames", EVIDENCE_FRAME, (int64_t)worst, frame->pc,
+				 "the frames that were unwound take the stack");
+	return err ?: evidence_accuse_frame(overflow->crash, finding, worst);
+}
+
+/* Without a core the stack is not known, but what is touched right below the stack pointer, where nothing is, was the
  * stack's next byte. */
 static struct error *report_without_core(const struct crash *crash, struct finding_list *findings)
 {
 	uint64_t sp = crash->facts.registers[CORE_RSP], touched = crash->facts.signal.address;
+	int64_t row = crash->record.has_signal_event ? crash->record.signal_event.id : 0;
 	struct finding *finding;
 	struct error *err;
 
@@ -425,19 +577,31 @@ static struct error *report_without_core(const struct crash *crash, struct findi
 	    !crash->facts.signal.trustworthy || !crash->facts.signal.has_address || touched + BELOW_SP_BYTES < sp ||
 	    touched >= sp + 8)
 		return NULL;
-	err = finding_append(findings, FINDING_STACK_OVERFLOW, &finding);
-	if (err)
-		return err;
-	finding->confidence = CONFIDENCE_POSSIBLE;
-	return finding_set_summary(finding,
-				   "Thread %" PRIu32 " touched 0x%" PRIx64
-				   ", right at its stack pointer, where no memory "
-				   "can be used: it may have run off its stack.",
-				   evidence_dead_thread(crash), touched)
-		?: finding_add_evidence(
-			finding, EVIDENCE_SIGNAL, crash->record.has_signal_event ? crash->record.signal_event.id : 0,
-			touched, "the fault is at 0x%" PRIx64 ", and the stack pointer was 0x%" PRIx64, touched, sp)
-		?: finding_add_missing(finding, "the core, which would show the stack's bounds and its frames");
+	err = finding_append(findings, FINDING_STACK_OVERFLOW, &finding)
+		?: link_append(finding, &link_ran_off_stack, BASIS_INFERRED,
+			       (struct node){.kind = NODE_REGISTER, .start = sp, .id = CORE_RSP},
+			       "thread %" PRIu32 " touched 0x%" PRIx64 ", right at its stack pointer",
+			       evidence_dead_thread(crash), touched)
+		?: finding_add_evidence(finding, EVIDENCE_SIGNAL, row, touched,
+					"the fault is at 0x%" PRIx64 ", and the stack pointer was 0x%" PRIx64, touched, sp)
+		?: finding_add_missing(finding, "the core, which would show the stack's bounds and its frames")
+		?: link_leave_unseen(finding, "overwritten-stack-pointer", "no frames are known")
+		?: link_leave_unseen(finding, "guessed-bounds", "the stack's bounds are not known")
+		?: link_rule_out(finding, "undelivered-signal", EVIDENCE_SIGNAL, row, touched,
+				 "the signal has its fault address")
+		?: link_leave_unseen(finding, "other-throw", "no frames are known")
+		?: link_rule_out(finding, "not-a-stack", EVIDENCE_REGISTER, CORE_RSP, sp,
+				 "the stack pointer itself is at the access");
+	return err
+		?: link_append(finding, &link_used_up_stack, BASIS_INFERRED,
+			       (struct node){.kind = NODE_REGISTER, .start = sp, .id = CORE_RSP},
+			       "its frames took the stack")
+		?: finding_add_evidence(finding, EVIDENCE_REGISTER, CORE_RSP, sp, "the stack pointer was 0x%" PRIx64, sp)
+		?: link_leave_unseen(finding, "unseen-frames", "no frame of the stack is known")
+		?: finding_set_summary(finding,
+				       "Thread %" PRIu32 " touched 0x%" PRIx64 ", right at its stack pointer, where no "
+				       "memory is accessible: it may have overflowed its stack.",
+				       evidence_dead_thread(crash), touched);
 }
 
 struct error *cause_stack_overflow(const struct crash *crash, struct finding_list *findings)
@@ -459,12 +623,9 @@ struct error *cause_stack_overflow(const struct crash *crash, struct finding_lis
 		overflow.no_room || overflow.use->sp < overflow.use->touched ? overflow.use->sp : overflow.use->touched;
 	return stack_usage_measure(overflow.stack, overflow.use->frame, &overflow.use->area, &overflow.usage)
 		?: finding_append(findings, FINDING_STACK_OVERFLOW, &finding)
-		?: weigh(&overflow, finding)
-		?: set_summary(&overflow, finding)
-		?: add_touch(&overflow, finding)
-		?: add_bounds(&overflow, finding)
-		?: add_death(&overflow, finding)
-		?: add_frames(&overflow, finding)
-		?: set_offender(&overflow, finding)
+		?: append_ran_off(&overflow, finding)
+		?: append_used_up(&overflow, finding)
+		?: add_missing(&overflow, finding)
+		?: summarize(&overflow, finding)
 		?: set_next_step(&overflow, finding);
 }

@@ -6,10 +6,10 @@
  * What is seen: the core names no signal, or one for which the kernel writes no core (SIGSTOP, SIGINT), or a trap that
  * is a debugger's own in a core that the kernel did not write (snapshot.h).
  *
- * Near misses: a debugger that holds a process at a fault or at abort() has the crash at hand, and the other classes
- * explain it; a breakpoint in the program's text is nobody's but the program's; a real core of SIGQUIT or SIGTRAP. A
- * tool that a program runs in its own handler for a fault may name no signal either: `possible`, and the fault is
- * explained.
+ * What it could be mistaken for: a debugger that holds a process at a fault or at abort() writes the core of that
+ * crash, and the other classes explain it; a breakpoint in the program's text is the program's own; a real core of
+ * SIGQUIT or SIGTRAP. A tool that a program runs in its own handler for a fault may name no signal either: `possible`,
+ * and the fault is explained.
  */
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence_process.h"
@@ -20,20 +20,19 @@ static struct error *set_summary(const struct crash *crash, struct finding *find
 
 	switch (crash->core.snapshot) {
 	case SNAPSHOT_NO_SIGNAL:
-		return finding_set_summary(finding,
-					   "A snapshot of a live process: the core names no signal, so nothing had "
-					   "ended the process when it was written (gcore and the like).");
-	case SNAPSHOT_STOPPED:
 		return finding_set_summary(
-			finding,
-			"A snapshot of a live process: a debugger (gcore and the like) held it at %s, "
-			"for which the kernel writes no core.",
-			words_signal(&signal, crash->facts.signal.number));
+			finding, "Snapshot of a live process: the core has no signal (written by gcore or the "
+				 "like).");
+	case SNAPSHOT_STOPPED:
+		return finding_set_summary(finding,
+					   "Snapshot of a live process: a debugger (gcore or the like) held it at %s, "
+					   "for which the kernel "
+					   "writes no core.",
+					   words_signal(&signal, crash->facts.signal.number));
 	default:
 		return finding_set_summary(
 			finding,
-			"A snapshot of a live process: a debugger had stopped it at a breakpoint or step "
-			"(SIGTRAP, %s) and wrote the core.",
+			"Snapshot of a live process: a debugger had stopped it at a breakpoint or step (SIGTRAP, %s).",
 			words_signal_origin(&code, &crash->facts.signal));
 	}
 }
@@ -51,15 +50,15 @@ struct error *end_snapshot(const struct crash *crash, struct finding_list *findi
 	finding->confidence = CONFIDENCE_PROVEN;
 	err = set_summary(crash, finding)
 		      ?: finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, crash->facts.registers[CORE_RIP],
-					      "NT_PRSTATUS has the signal %d, NT_SIGINFO %s",
+					      "NT_PRSTATUS has the signal %d; NT_SIGINFO %s",
 					      crash->core.image ? crash->core.image->threads[0].signal
 								: crash->facts.signal.number,
-					      crash->facts.signal.only_number ? "is not there" : "a stop, no death");
+					      crash->facts.signal.only_number ? "is missing" : "has a stop, no death");
 	if (!err && crash->core.snapshot == SNAPSHOT_NO_SIGNAL) {
 		finding->confidence = CONFIDENCE_LIKELY;
-		err = finding_add_missing(finding,
-					  "who wrote the core: tools that write one of a process that has crashed "
-					  "may leave the signal out");
+		err = finding_add_missing(
+			finding, "who wrote the core: a tool that dumps a crashed process may leave the signal "
+				 "out");
 	}
 	if (!err && crash->facts.fault.in_handler) {
 		struct words signal;
@@ -68,5 +67,5 @@ struct error *end_snapshot(const struct crash *crash, struct finding_list *findi
 		err = finding_add_counter(finding, "the thread is in a handler for %s",
 					  words_signal(&signal, crash->facts.fault.signal.number));
 	}
-	return err ?: finding_set_next_step(finding, "corelate stack shows what each thread was doing");
+	return err ?: finding_set_next_step(finding, "see what each thread was doing: corelate stack");
 }

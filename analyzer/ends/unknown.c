@@ -20,7 +20,7 @@ static const char *module_words(struct words *words, const struct symbol *symbol
 	return words->text;
 }
 
-#define OPEN "whether an abort, a failed check or an uncaught exception did so is not known"
+#define OPEN "an abort, a failed check and an uncaught exception look the same"
 
 /* Of the code that led to the system call nothing can be named. */
 static struct error *describe_nameless(const struct crash *crash, const struct frame *frame, const char *what,
@@ -29,8 +29,12 @@ static struct error *describe_nameless(const struct crash *crash, const struct f
 	struct error *err;
 
 	if (!frame)
-		return finding_set_summary(finding, "%s; the stack does not show what for.", what);
-	err = finding_set_summary(finding, "%s, called from code of no file that the core names: " OPEN ".", what);
+		return finding_set_summary(finding, "%s; the backtrace does not show why.", what)
+			       ?: finding_set_lost(finding, "the caller of the system call is not known",
+						   "the files of the program and its libraries");
+	err = finding_set_summary(finding, "%s, called from code of no known file: " OPEN ".", what)
+		      ?: finding_set_lost(finding, "the code that sent the signal is in no known file",
+					  "the list of mapped files (NT_FILE), or a recording");
 	if (err)
 		return err;
 	return finding_add_missing(finding, "the file of the code at 0x%" PRIx64 "%s", frame->pc,
@@ -44,30 +48,34 @@ static struct error *describe_lost_way(const struct crash *crash, const struct e
 {
 	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 	const struct frame *frame = ending->lost_frame == SIZE_MAX ? NULL : &stack->frames[ending->lost_frame];
-	const char *reason = ending->lost == LOST_GONE ? "is not there any more" : "has no symbols";
+	const char *reason = ending->lost == LOST_GONE ? "is missing" : "has no symbols";
 	struct words signal, call, module;
-	char what[700];
+	char what[700], at[400], would_show[400];
 	struct error *err;
 
 	if (ending->teller != SIZE_MAX)
 		words_function(&call, &stack->frames[ending->teller].symbol);
 	else
 		words_system_call(&call, crash->facts.sending.crashed);
-	snprintf(what, sizeof(what), "Thread %" PRIu32 " sent %s to its own process (%s)", crash->facts.tid,
+	snprintf(what, sizeof(what), "Thread %" PRIu32 " sent %s to its own process by %s()", crash->facts.tid,
 		 words_signal(&signal, crash->facts.signal.number), call.text);
 	if (!frame || !frame->symbol.module)
 		return describe_nameless(crash, frame, what, finding);
 	module_words(&module, &frame->symbol);
+	snprintf(at, sizeof(at), "the function of %.300s that sent the signal has no name", module.text);
+	snprintf(would_show, sizeof(would_show), "%.300s%s", module.text,
+		 ending->lost == LOST_GONE ? ", the file of that build" : "'s symbols");
 	err = finding_set_summary(finding, "%s, called from %s, which %s: " OPEN ".", what, module.text, reason)
 		      ?: finding_add_missing(finding, "the names of %s's functions: %s %s", module.text,
-					     frame->symbol.module, reason);
+					     frame->symbol.module, reason)
+		      ?: finding_set_lost(finding, at, would_show);
 	if (err)
 		return err;
 	if (ending->lost == LOST_GONE)
 		return finding_set_next_step(
 			finding,
-			"put %s, as it was then, back to %s and explain again: the package of that "
-			"build has it, and debuginfod serves it by the build-id",
+			"put %s of that build back at %s and explain again (its package has it, or debuginfod by the "
+			"build-id)",
 			module.text, frame->symbol.module);
 	return finding_set_next_step(
 		finding, "install the debug file of %s (/usr/lib/debug/.build-id) and explain again", module.text);
@@ -81,8 +89,10 @@ static struct error *describe_sent(const struct crash *crash, struct finding *fi
 	struct error *err;
 
 	words_signal(&name, signal->number);
-	err = finding_set_summary(finding, "%s (%s) ended the process; who sent it is not known.", name.text,
-				  words_signal_origin(&code, signal));
+	err = finding_set_summary(finding, "%s (%s) ended the process; its sender is not known.", name.text,
+				  words_signal_origin(&code, signal))
+		      ?: finding_set_lost(finding, "the sender of the signal is not known",
+					  "a recording of the host (corelate record), which sees who sends signals");
 	if (err)
 		return err;
 	if (signal->only_number)
@@ -94,13 +104,13 @@ static struct error *describe_sent(const struct crash *crash, struct finding *fi
 						    "sends signals, too");
 	else
 		err = finding_add_missing(finding,
-					  "the sender of %s: a process id of 0 is that of a process outside the pid "
-					  "namespace, or of none, where the kernel had no room for a siginfo",
+					  "the sender of %s: pid 0 is a process outside the pid namespace, or none, "
+					  "where the kernel had no room for a siginfo",
 					  name.text);
 	if (!err && signal->number == SIGKILL)
-		err = finding_set_next_step(finding,
-					    "look at the kernel's log (dmesg) for the OOM killer, and at who may "
-					    "have sent it: a service manager, a container runtime");
+		err = finding_set_next_step(
+			finding, "does the kernel's log (dmesg) show the OOM killer? Else ask the service manager "
+				 "or container runtime");
 	return err;
 }
 
@@ -120,12 +130,12 @@ static struct error *describe(const struct crash *crash, struct finding *finding
 
 	ending_find(crash, &ending);
 	if (crash->record.has_exit_state)
-		return finding_set_summary(finding, "The process exited by itself; no cause can be shown.");
+		return finding_set_summary(finding, "The process exited by itself; the cause is not known.");
 	if (ending.own && ending.sends && ending.lost)
 		return describe_lost_way(crash, &ending, finding);
 	if (!ending.own && is_sent(&crash->facts.signal))
 		return describe_sent(crash, finding);
-	return finding_set_summary(finding, "Signal %s (%s) ended the process; no cause can be shown.",
+	return finding_set_summary(finding, "Signal %s (%s) ended the process; the cause is not known.",
 				   words_signal(&signal, crash->facts.signal.number),
 				   words_signal_origin(&code, &crash->facts.signal));
 }
@@ -136,15 +146,13 @@ struct error *unknown_append(const struct crash *crash, struct finding_list *lis
 	struct error *err = finding_append(list, FINDING_UNKNOWN, &finding) ?: describe(crash, finding);
 
 	if (!err && !crash->record.known)
-		err = finding_add_missing(finding, "a record of the process's life: nobody recorded it");
+		err = finding_add_missing(finding, "a record of the process: it was not recorded");
 	if (!err && !crash->core.image)
 		err = finding_add_missing(finding, "the core of the process");
 	if (!err && !finding->next_step)
 		err = finding_set_next_step(
 			finding, "%s",
-			crash->record.known ? "look at the stack of the crashed thread and at corelate why ADDRESS for "
-					      "the pointers in it"
-					    : "run the program under corelate record, so that the next crash has a "
-					      "history");
+			crash->record.known ? "see corelate stack, and corelate why ADDRESS for the pointers in it"
+					    : "run the program under corelate record: the next crash has a history");
 	return err;
 }

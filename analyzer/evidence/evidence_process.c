@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 
+#include "analyzer/evidence/evidence_culprit.h"
+
 static const struct frame *frame_at(const struct crash *crash, size_t frame)
 {
 	return crash->facts.stacks.thread_count && frame < crash->facts.stacks.threads[0].frame_count
@@ -108,14 +110,20 @@ const char *evidence_frame_words(struct words *words, const struct crash *crash,
 	return words->text;
 }
 
-struct error *evidence_set_frame_offender(const struct crash *crash, struct finding *finding, size_t frame)
+struct error *evidence_accuse_frame(const struct crash *crash, struct finding *finding, size_t frame)
 {
 	const struct frame *at = frame_at(crash, frame);
-	struct words words;
 
-	if (!at || !at->symbol.module)
-		return NULL;
-	return finding_set_offender(finding, "%s", words_code(&words, &at->symbol));
+	if (!at || at->trust == FRAME_SCAN || at->trust == FRAME_INFERRED)
+		return evidence_suspect_frame(crash, finding, frame);
+	return evidence_accuse_code(finding, &at->symbol, EVIDENCE_FRAME, (int64_t)frame, at->pc);
+}
+
+struct error *evidence_suspect_frame(const struct crash *crash, struct finding *finding, size_t frame)
+{
+	const struct frame *at = frame_at(crash, frame);
+
+	return at ? evidence_suspect_code(finding, &at->symbol, EVIDENCE_FRAME, (int64_t)frame, at->pc) : NULL;
 }
 
 bool evidence_instruction_faults(const struct crash *crash)

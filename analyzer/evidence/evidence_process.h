@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the detectors of how a process ended share: evidence about frames and the signal, in one wording. Pure. */
+/* What the causes of a process's end by a signal share: evidence about frames and the signal, in one wording. Pure. */
 #ifndef ANALYZER_EVIDENCE_PROCESS_H
 #define ANALYZER_EVIDENCE_PROCESS_H
 
@@ -22,8 +22,12 @@ bool evidence_is_passed_on(const struct crash *crash);
 /* "close_books (prog.c:11)" for a frame of the crashed thread; "" for SIZE_MAX. */
 const char *evidence_frame_words(struct words *words, const struct crash *crash, size_t frame);
 
-/* Sets the offender to the code of that frame; nothing for SIZE_MAX. */
-struct error *evidence_set_frame_offender(const struct crash *crash, struct finding *finding, size_t frame) must_check;
+/* Accuses the code of that frame, which is on the stack doing the act; where the frame is only a guess, as a suspect.
+ * Nothing for SIZE_MAX. The frame must be evidence of a link. */
+struct error *evidence_accuse_frame(const struct crash *crash, struct finding *finding, size_t frame) must_check;
+
+/* Suspects the code of that frame, which is to blame by inference alone; nothing for SIZE_MAX. */
+struct error *evidence_suspect_frame(const struct crash *crash, struct finding *finding, size_t frame) must_check;
 
 /* Did the kernel send SIGPIPE or SIGXFSZ to the thread itself, from within a call that writes? It does so in the
  * process's own name (send_sig(…, current, 0): Linux fs/pipe.c, net/core/stream.c, fs/read_write.c, fs/attr.c), and
@@ -35,7 +39,7 @@ enum kernel_own {
 };
 enum kernel_own evidence_kernels_own(const struct crash *crash);
 
-/* Would the instruction that the crashed thread stands at fault, by its registers? Tells a signal that a handler has
+/* Would the current instruction of the crashed thread fault, by its registers? Distinguishes a signal that a handler
  * sent again before it returned from one that came from elsewhere. */
 bool evidence_instruction_faults(const struct crash *crash);
 

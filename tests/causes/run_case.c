@@ -332,7 +332,8 @@ static bool names_culprit(const struct culprit *culprit, const char *text)
 
 static bool check_text(struct run *run, const char *keyword, const char *text, const char *place)
 {
-	static const char *const fields[] = {"summary", "evidence", "counter", "missing", "offender", "culprit", "suspect"};
+	static const char *const fields[] = {"summary", "evidence", "counter", "missing", "offender", "culprit", "suspect",
+					     "lost",	"would-show"};
 	const struct finding *verdict = &run->findings.findings[0];
 	const char *holds = "holds";
 	bool negated = false, found = false;
@@ -366,8 +367,14 @@ static bool check_text(struct run *run, const char *keyword, const char *text, c
 		case 5:
 			found = names_culprit(&verdict->culprit, text);
 			break;
-		default:
+		case 6:
 			found = names_culprit(&verdict->suspect, text);
+			break;
+		case 7:
+			found = verdict->lost_at && strstr(verdict->lost_at, text);
+			break;
+		default:
+			found = verdict->would_show && strstr(verdict->would_show, text);
 		}
 		if (found == negated)
 			fail(run, "%s: expected: %s of the verdict %s \"%s\"", place, fields[i], holds, text);

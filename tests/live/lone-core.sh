@@ -97,7 +97,7 @@ lost() {
 	judge "$1"
 	equal "verdict without $3" "$(verdict)" "unknown none"
 	contains "summary without $3" "$SUMMARY" "$(basename "$2")"
-	contains "summary without $3" "$SUMMARY" "is not there any more"
+	contains "summary without $3" "$SUMMARY" "is missing"
 	contains "build-id of $3" "$SUMMARY" "$BUILD_ID"
 	contains "what to do without $3" "$(json "$EXPLAINED" 'd["findings"][0]["next_step"]')" "$2"
 }

@@ -113,7 +113,7 @@ killed_by() {
 unseen() {
 	judge "$1"
 	equal "verdict of $1" "$(verdict)" "unknown none"
-	contains "summary of $1" "$summary" "who sent it is not known"
+	contains "summary of $1" "$summary" "its sender is not known"
 	equal "the code of $1" "$(json "$EXPLAINED" 'd["signal"]["code"]')" null
 	equal "accusations of $1" "$(json "$EXPLAINED" '[f["class"] for f in d["findings"] if "killed" in f["class"]]')" "[]"
 }
