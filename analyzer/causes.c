@@ -2,6 +2,7 @@
 #include "analyzer/causes.h"
 
 #include "analyzer/ends/end.h"
+#include "analyzer/ends/suspect.h"
 #include "analyzer/ends/unknown.h"
 #include "analyzer/evidence/link_mapping.h"
 #include "analyzer/evidence/link_page.h"
@@ -82,7 +83,7 @@ struct error *causes_judge(const struct crash *crash, struct finding_list *ret_f
 		err = unknown_append(crash, ret_findings);
 	if (!err) {
 		finding_rank(ret_findings);
-		err = end_describe(crash, ret_findings);
+		err = end_describe(crash, ret_findings) ?: suspect_add(crash, ret_findings);
 	}
 	if (err)
 		finding_list_deinit(ret_findings);

@@ -52,6 +52,10 @@ const char *words_function(struct words *words, const struct symbol *symbol);
  * run. "" when it has no module. */
 const char *words_code(struct words *words, const struct symbol *symbol);
 
+/* "session_find returned 0x0 to session_send": how the function to blame made the bad value (facts/blame.h); "" where
+ * that is not known. words_blame.c. */
+const char *words_blame(struct words *words, const struct crash *crash);
+
 /* The last component of a path. */
 const char *words_base_name(const char *path);
 

@@ -33,39 +33,11 @@ static json_t *steps_json(const struct blame *blame)
 	return steps;
 }
 
-static json_t *text_json(const struct crash *crash)
-{
-	const struct blame *blame = &crash->facts.blame;
-	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
-	const struct symbol *other = &stack->frames[blame->how == BLAME_RETURNED ? blame->frame : 0].symbol;
-	struct words maker, user;
-	const char *name = words_function(&maker, &blame->symbol), *user_name = words_function(&user, other);
-	char text[256] = "";
-
-	switch (blame->how) {
-	case BLAME_MADE:
-		snprintf(text, sizeof(text), "%.80s made 0x%" PRIx64 " itself", name, blame->value);
-		break;
-	case BLAME_PASSED:
-		snprintf(text, sizeof(text), "%.80s passed 0x%" PRIx64 " down to %.80s", name, blame->value, user_name);
-		break;
-	case BLAME_RETURNED:
-		snprintf(text, sizeof(text), "%.80s returned 0x%" PRIx64 " to %.80s", name, blame->value, user_name);
-		break;
-	case BLAME_STORED:
-		snprintf(text, sizeof(text), "%.80s stored 0x%" PRIx64 ", which %.80s loaded", name, blame->value,
-			 user_name);
-		break;
-	case BLAME_NOT_KNOWN:
-		break;
-	}
-	return report_text_json(text);
-}
-
 json_t *report_blame_json(const struct crash *crash)
 {
 	const struct blame *blame = &crash->facts.blame;
 	const struct symbol *symbol = &blame->symbol;
+	struct words text;
 	json_t *object;
 
 	if (blame->how == BLAME_NOT_KNOWN)
@@ -81,7 +53,7 @@ json_t *report_blame_json(const struct crash *crash)
 	json_object_set_new(object, "pc", blame->pc ? hex(blame->pc) : json_null());
 	json_object_set_new(object, "value", hex(blame->value));
 	json_object_set_new(object, "exact", json_boolean(blame->is_exact));
-	json_object_set_new(object, "text", text_json(crash));
+	json_object_set_new(object, "text", report_text_json(words_blame(&text, crash)));
 	json_object_set_new(object, "steps", steps_json(blame));
 	return object;
 }

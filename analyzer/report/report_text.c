@@ -145,12 +145,17 @@ static void write_chain(const struct finding *verdict, const struct report_style
 		write_citations(verdict, LINK_NONE, style, out);
 }
 
-static void write_suspect(const struct finding *verdict, const struct report_style *style, FILE *out)
+static void write_suspect(const struct crash *crash, const struct finding *verdict, const struct report_style *style,
+			  FILE *out)
 {
+	struct words blame;
+
 	if (verdict->suspect.kind == CULPRIT_NONE)
 		return;
 	fputs("\nsuspect: ", out);
-	text_wrap(style, verdict->suspect.name, 9, 2, out);
+	text_wrap(style,
+		  finding_class_is_end(verdict->class) && words_blame(&blame, crash)[0] ? blame.text : verdict->suspect.name,
+		  9, 2, out);
 }
 
 static void write_others(const struct report *report, const struct report_style *style, FILE *out)
@@ -198,7 +203,7 @@ void report_write_text(const struct report *report, const struct report_style *s
 
 	write_verdict(report, style, out);
 	write_story(report, style, out);
-	write_suspect(verdict, style, out);
+	write_suspect(crash, verdict, style, out);
 	write_next(verdict, style, out);
 	report_write_crashed_stack(report, style, out);
 	if (crash->facts.stacks.thread_count > 1)
