@@ -206,9 +206,9 @@ struct error *finding_add_missing(struct finding *finding, const char *format, .
 
 static struct error *set_plain(char **text, const char *plain)
 {
-	char *copy = strdup(plain);
+	char *copy = plain ? strdup(plain) : NULL;
 
-	if (!copy)
+	if (plain && !copy)
 		return &error_no_memory;
 	free(*text);
 	*text = copy;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/facts/ending.h"
 #include "analyzer/facts/event_stack.h"
 #include "analyzer/words.h"
 
@@ -23,12 +24,22 @@ static void forget(struct culprit *culprit)
 	*culprit = (struct culprit){0};
 }
 
+/* The C library, allocators and runtimes do what their callers want; names with two underscores are the compiler's and
+ * the library's own, in a static program, too. */
+static bool is_implementation(const struct symbol *symbol)
+{
+	const struct frame frame = {.symbol = *symbol};
+
+	return event_stack_is_library(&frame) || ending_is_runtime(&frame) ||
+	       (symbol->function && strncmp(symbol->function, "__", 2) == 0);
+}
+
 static struct error *name_code(struct culprit *culprit, const struct symbol *symbol, enum evidence_kind kind,
 			       int64_t id, uint64_t address)
 {
 	struct words name;
 
-	if (!symbol->module)
+	if (!symbol->module || is_implementation(symbol))
 		return NULL;
 	forget(culprit);
 	culprit->kind = CULPRIT_CODE;
@@ -60,11 +71,6 @@ struct error *evidence_accuse_caller(struct finding *finding, const struct biogr
 	const struct symbol *symbol = context->jumper.module   ? &context->jumper
 				      : context->caller.module ? &context->caller
 							       : &context->at;
-	const struct frame frame = {.symbol = *symbol};
-
-	/* The C library and allocators do what their callers want. */
-	if (event_stack_is_library(&frame))
-		return NULL;
 	return name_code(&finding->culprit, symbol, EVIDENCE_EVENT, biography->events[index].id, 0);
 }
 

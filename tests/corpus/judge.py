@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Compares what corelate says in one state of evidence with what is true and can be reached there, and counts."""
+import functools
+import re
+import subprocess
+
 import reach
 from reach import CONFIDENCES
 
@@ -33,10 +37,19 @@ def missing_words(case, finding, recorded):
     return absent + [f"says '{word}'" for word in case.lacks if word.lower() in summary.lower()]
 
 
+@functools.lru_cache(maxsize=None)
+def readable(name):
+    """A function's name as its program's text has it: not mangled, without parameters and what compilers hang on to it."""
+    plain = subprocess.run(["c++filt", "-p", name], capture_output=True, text=True, check=True).stdout.strip() \
+        if name.startswith("_") else name
+    plain = re.sub(r"\.(constprop|isra|part|cold|lto_priv|llvm)(\.\d+)*|\[clone [^]]*\]|::h[0-9a-f]{16}$", "", plain).strip()
+    return re.sub(r"\$LT\$|\$GT\$|\$u20\$", " ", plain).strip()
+
+
 def accused(document):
     """(functions, processes) that the report names as culprits; both empty where it has none."""
     culprit = document["culprit"] or {}
-    return {culprit["function"]} if culprit.get("function") else set(), {culprit["process"]} if culprit.get("process") else set()
+    return {readable(culprit["function"])} if culprit.get("function") else set(), {culprit["process"]} if culprit.get("process") else set()
 
 
 def wrongly_accused(case, found, document):
