@@ -77,27 +77,31 @@ const char *words_base_name(const char *path)
 #define FUNCTION_BYTES 256
 
 /* The function's name as people write it; the end of a long one, mostly arguments of templates, is left out. */
-static const char *readable(const struct symbol *symbol, char *name)
+static const char *readable(const char *function, char *name)
 {
 	static const char cut[] = "...";
-	cleanup_free char *demangled = elf_demangle(symbol->function, false);
+	cleanup_free char *demangled = elf_demangle(function, false);
 
-	if (snprintf(name, FUNCTION_BYTES, "%s", demangled ?: symbol->function) >= FUNCTION_BYTES)
+	if (snprintf(name, FUNCTION_BYTES, "%s", demangled ?: function) >= FUNCTION_BYTES)
 		memcpy(name + FUNCTION_BYTES - sizeof(cut), cut, sizeof(cut));
 	return name;
 }
 
 const char *words_symbol(struct words *words, const struct symbol *symbol)
 {
-	char place[256] = "", name[FUNCTION_BYTES];
+	char place[256] = "", name[FUNCTION_BYTES], inlined[FUNCTION_BYTES];
 
 	if (!symbol->module)
 		return put(words, "%s", "");
 	if (symbol->file && symbol->line) /* line 0: the compiler's own code */
 		snprintf(place, sizeof(place), " (%s:%d)", words_base_name(symbol->file), symbol->line);
+	if (symbol->inlined && symbol->function)
+		return put(words, "%s %s%s, inlined in %s+0x%" PRIx64, words_base_name(symbol->module),
+			   readable(symbol->inlined, inlined), place, readable(symbol->function, name),
+			   symbol->function_offset);
 	if (symbol->function)
-		return put(words, "%s %s+0x%" PRIx64 "%s", words_base_name(symbol->module), readable(symbol, name),
-			   symbol->function_offset, place);
+		return put(words, "%s %s+0x%" PRIx64 "%s", words_base_name(symbol->module),
+			   readable(symbol->function, name), symbol->function_offset, place);
 	return put(words, "%s+0x%" PRIx64, words_base_name(symbol->module), symbol->module_offset);
 }
 
@@ -105,7 +109,9 @@ const char *words_function(struct words *words, const struct symbol *symbol)
 {
 	char name[FUNCTION_BYTES];
 
-	return put(words, "%s", symbol->function ? readable(symbol, name) : "");
+	return put(words, "%s", symbol->inlined	   ? readable(symbol->inlined, name)
+			       : symbol->function ? readable(symbol->function, name)
+						  : "");
 }
 
 const char *words_code(struct words *words, const struct symbol *symbol)

@@ -88,9 +88,9 @@ static struct error *name_on_stack(const struct crash *crash, size_t frame, stru
 	const struct symbol *symbol = &crash->facts.stacks.threads[0].frames[frame].symbol;
 
 	*ret = *symbol;
-	ret->module = ret->function = ret->file = NULL;
+	ret->module = ret->function = ret->inlined = ret->file = NULL;
 	return copy_text(&ret->module, symbol->module) && copy_text(&ret->function, symbol->function) &&
-			       copy_text(&ret->file, symbol->file)
+			       copy_text(&ret->inlined, symbol->inlined) && copy_text(&ret->file, symbol->file)
 		       ? NULL
 		       : &error_no_memory;
 }

@@ -86,9 +86,10 @@ static struct error *copy_text(const char *from, char **to)
 static struct error *copy_symbol(const struct symbol *from, struct symbol *to)
 {
 	*to = *from;
-	to->module = to->function = to->file = NULL;
+	to->module = to->function = to->inlined = to->file = NULL;
 	return copy_text(from->module, &to->module)
 		?: copy_text(from->function, &to->function)
+		?: copy_text(from->inlined, &to->inlined)
 		?: copy_text(from->file, &to->file);
 }
 

@@ -49,7 +49,7 @@ static struct error *name_code(struct culprit *culprit, const struct symbol *sym
 	culprit->act_address = address;
 	return copy_text(words_code(&name, symbol), &culprit->name)
 		?: copy_text(symbol->module, &culprit->module)
-		?: copy_text(symbol->function, &culprit->function)
+		?: copy_text(symbol->inlined ?: symbol->function, &culprit->function)
 		?: copy_text(symbol->file, &culprit->file);
 }
 

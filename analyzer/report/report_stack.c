@@ -119,6 +119,7 @@ static json_t *frame_json(const struct frame *frame)
 	json_object_set_new(object, "pc", hex(frame->pc));
 	json_object_set_new(object, "sp", frame->sp ? hex(frame->sp) : json_null());
 	json_object_set_new(object, "function", report_text_json(symbol->function));
+	json_object_set_new(object, "inlined", report_text_json(symbol->inlined));
 	json_object_set_new(object, "offset",
 			    symbol->function ? json_integer((json_int_t)symbol->function_offset) : json_null());
 	json_object_set_new(object, "module", report_text_json(symbol->module));

@@ -50,6 +50,7 @@ void symbol_deinit(struct symbol *symbol)
 		return;
 	free(symbol->module);
 	free(symbol->function);
+	free(symbol->inlined);
 	free(symbol->file);
 	*symbol = (struct symbol){0};
 }
@@ -139,7 +140,8 @@ bool unwind_fill_symbol(const struct unwind_reader *reader, const struct core *c
 		return true;
 	symbol->function_offset = name->function_offset;
 	symbol->line = name->line <= INT32_MAX ? (int)name->line : 0;
-	return copy_string(name->function, &symbol->function) && copy_string(name->file, &symbol->file);
+	return copy_string(name->function, &symbol->function) && copy_string(name->inlined, &symbol->inlined) &&
+	       copy_string(name->file, &symbol->file);
 }
 
 bool unwind_fill_frame(const struct unwind_reader *reader, const struct core *core, uint32_t picture,

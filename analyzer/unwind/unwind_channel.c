@@ -127,13 +127,14 @@ void unwind_write_kept(struct unwind_writer *writer, const struct kept_registers
 void unwind_write_name(struct unwind_writer *writer, const struct unwind_name *name)
 {
 	write_header(writer, MESSAGE_NAME,
-		     2 * sizeof(uint64_t) + 4 * sizeof(uint32_t) + string_length(name->function) +
-			     string_length(name->file));
+		     2 * sizeof(uint64_t) + 5 * sizeof(uint32_t) + string_length(name->function) +
+			     string_length(name->inlined) + string_length(name->file));
 	write_u32(writer, name->picture);
 	write_u64(writer, name->address);
 	write_u64(writer, name->function_offset);
 	write_u32(writer, name->line);
 	write_string(writer, name->function);
+	write_string(writer, name->inlined);
 	write_string(writer, name->file);
 }
 
@@ -271,6 +272,7 @@ static bool receive_name(struct unwind_reader *reader, struct cursor *cursor)
 	name->function_offset = read_u64(cursor);
 	name->line = read_u32(cursor);
 	name->function = read_string(cursor);
+	name->inlined = read_string(cursor);
 	name->file = read_string(cursor);
 	return !cursor->bad;
 }
@@ -438,6 +440,7 @@ void unwind_reader_deinit(struct unwind_reader *reader)
 	}
 	for (size_t i = 0; i < reader->name_count; i++) {
 		free(reader->names[i].function);
+		free(reader->names[i].inlined);
 		free(reader->names[i].file);
 	}
 	free(reader->stacks);

@@ -50,6 +50,7 @@ struct unwind_name {
 	uint64_t address;
 	char *function; /* NULL when not known */
 	uint64_t function_offset;
+	char *inlined; /* as in struct symbol */
 	char *file;
 	uint32_t line;
 };

@@ -41,6 +41,51 @@ static void find_source(Dwfl_Module *module, uint64_t address, struct unwind_nam
 	name->line = file && line > 0 ? (uint32_t)line : 0;
 }
 
+/* Whose debug information names the code: with it the line belongs to the innermost function that was inlined. */
+static const char *name_of(Dwarf_Die *function)
+{
+	Dwarf_Attribute attribute;
+	const char *name = dwarf_formstring(dwarf_attr_integrate(function, DW_AT_linkage_name, &attribute)) ?:
+			   dwarf_formstring(dwarf_attr_integrate(function, DW_AT_MIPS_linkage_name, &attribute));
+
+	return name ?: dwarf_diename(function);
+}
+
+static Dwarf_Die *find_unit(Dwfl_Module *module, uint64_t address, Dwarf_Addr *ret_bias)
+{
+	Dwarf_Die *unit = dwfl_module_addrdie(module, address, ret_bias);
+
+	if (unit)
+		return unit;
+	while ((unit = dwfl_module_nextcu(module, unit, ret_bias))) {
+		if (dwarf_haspc(unit, address - *ret_bias) == 1)
+			break;
+	}
+	return unit;
+}
+
+/* The scopes are the innermost first; one that was inlined comes before the function that it was inlined into. */
+static void find_inlined(Dwfl_Module *module, uint64_t address, struct unwind_name *name)
+{
+	Dwarf_Addr bias;
+	Dwarf_Die *unit = find_unit(module, address, &bias), *scopes = NULL;
+	int count = unit ? dwarf_getscopes(unit, address - bias, &scopes) : 0;
+
+	for (int i = 0; i < count; i++) {
+		int tag = dwarf_tag(&scopes[i]);
+		const char *found;
+
+		if (tag == DW_TAG_subprogram)
+			break;
+		if (tag != DW_TAG_inlined_subroutine)
+			continue;
+		found = name_of(&scopes[i]);
+		name->inlined = found ? strdup(found) : NULL;
+		break;
+	}
+	free(scopes);
+}
+
 void unwind_write_name_of(Dwfl *dwfl, uint32_t picture, uint64_t address, struct unwind_writer *writer)
 {
 	Dwfl_Module *module = dwfl_addrmodule(dwfl, address);
@@ -59,9 +104,12 @@ void unwind_write_name_of(Dwfl *dwfl, uint32_t picture, uint64_t address, struct
 	}
 	if (!unwind_is_c_library(module))
 		find_source(module, address, &name);
+	if (name.file && name.line)
+		find_inlined(module, address, &name);
 	if (name.function || name.file)
 		unwind_write_name(writer, &name);
 	free(name.function);
+	free(name.inlined);
 }
 
 uint64_t unwind_function_entry(Dwfl *dwfl, uint64_t address)

@@ -29,7 +29,7 @@ static void test_channel(void **state)
 {
 	const struct unwind_frame frames[3] = {
 		{.pc = 1, .sp = 2, .trust = FRAME_CFI, .exact = true}, {.pc = 3}, {.pc = 4}};
-	struct unwind_name name = {.address = 7, .function = (char *)"f", .file = (char *)"f.c", .line = 9};
+	struct unwind_name name = {.address = 7, .function = (char *)"f", .inlined = (char *)"g", .file = (char *)"f.c", .line = 9};
 	const struct accessed_member member = {.expression = "a->b", .type = "struct a", .offset = 8};
 	struct unwind_writer writer = {.fd = -1};
 	struct unwind_reader reader;
@@ -57,6 +57,7 @@ static void test_channel(void **state)
 		assert_true(reader.stacks[1].frames[0].exact);
 		assert_string_equal(reader.stacks[1].end_reason, "why");
 		assert_string_equal(reader.names[0].file, "f.c");
+		assert_string_equal(reader.names[0].inlined, "g");
 		assert_int_equal(reader.slots[0], 24);
 		assert_string_equal(reader.member.expression, "a->b");
 		assert_string_equal(reader.member.type, "struct a");
