@@ -39,11 +39,13 @@ struct error *causes_judge(const struct crash *crash, struct finding_list *ret_f
 /* Each with the kinds of links that its own file has; those of evidence/link_*.h are shared. */
 extern const struct link_kind link_failed_assertion;
 struct error *cause_assertion_failure(const struct crash *, struct finding_list *) must_check;
+extern const struct link_kind link_wrong_bit;
 struct error *cause_bit_flip(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_called_abort, link_own_process_signal, link_own_timer, link_stop_instruction;
 struct error *cause_deliberate_abort(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_absent_page, link_guard_installed, link_guard_inferred, link_page_emptied;
 struct error *cause_discarded_pages(const struct crash *, struct finding_list *) must_check;
+extern const struct link_kind link_freed_again, link_freed_first, link_found_free, link_unmapped_by_first_free;
 struct error *cause_double_free(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_second_munmap;
 struct error *cause_double_munmap(const struct crash *, struct finding_list *) must_check;
@@ -51,7 +53,9 @@ extern const struct link_kind link_error_pointer, link_unchecked_failure;
 struct error *cause_failed_call(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_handled_signal, link_resent_signal;
 struct error *cause_forwarded_signal(const struct crash *, struct finding_list *) must_check;
+extern const struct link_kind link_past_block, link_past_mapping, link_damaged_header, link_behind_block;
 struct error *cause_heap_overflow(const struct crash *, struct finding_list *) must_check;
+extern const struct link_kind link_freed_pointer, link_not_a_block;
 struct error *cause_invalid_free(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_sent_by_process, link_sent_by_kernel;
 struct error *cause_killed_by_process(const struct crash *, struct finding_list *) must_check;
@@ -90,6 +94,8 @@ extern const struct link_kind link_unwinder_stopped, link_runtime_threw, link_ex
 struct error *cause_uretprobe_unwind(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_pending_passed, link_orphaned_trampoline, link_taken_wrong;
 struct error *cause_uretprobe_wrong_return(const struct crash *, struct finding_list *) must_check;
+extern const struct link_kind link_in_freed_block, link_loaded_from_block, link_word_in_freed_block, link_freed_before_use,
+	link_unmapped_by_free;
 struct error *cause_use_after_free(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_unmapped_before_use;
 struct error *cause_use_after_munmap(const struct crash *, struct finding_list *) must_check;

@@ -6,11 +6,15 @@
  * What is seen: the pointer (by the record of that call, else as the one pair of a block and its chunk in the
  * allocator's own frames), where it lies, and, with a record of heap calls, that no call ever handed it out. Memory of
  * the stack or of a file is never malloc's, whatever was recorded; memory of the heap may be a block that is older than
- * the recording.
+ * the recording (older-block) or whose allocation was missed (handed-out-unseen).
  *
- * What it could be mistaken for: a block whose own header was overwritten gives the same words ("free(): invalid
- * pointer", "invalid size"); there the pointer is a block's start. A block that is unmapped when it is freed twice
- * faults in free(): the record tells; without it, it stays possible.
+ * What it could be mistaken for: a block whose own header was overwritten gives the same messages ("free(): invalid
+ * pointer", "invalid size"); there the pointer is a block's start (damaged-header). A block of another allocator of the
+ * program's is unknown to the record (other-allocator). A block that is unmapped when it is freed twice faults in
+ * free(): the record shows it; without one it stays possible.
+ *
+ * The culprit is who called free, where that call was recorded. Without a record the pointer is worked out from the
+ * allocator's frames, so that its caller is a suspect.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,6 +23,14 @@
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_heap.h"
+#include "common/array.h"
+
+static const char *const pointer_alternatives[] = {"other-pointer", NULL};
+static const char *const block_alternatives[] = {"older-block", "handed-out-unseen", "damaged-header",
+						 "other-allocator", NULL};
+
+const struct link_kind link_freed_pointer = {"freed-pointer", FINDING_INVALID_FREE, pointer_alternatives};
+const struct link_kind link_not_a_block = {"not-a-block", FINDING_INVALID_FREE, block_alternatives};
 
 /* What operator new[] puts before an array, and wrappers before a block. */
 #define COOKIE_BYTES_MAX 64
@@ -94,7 +106,7 @@ static void look_around(const struct crash *crash, struct wrong *wrong)
 	wrong->mismatch = wrong->wrapper != SIZE_MAX;
 }
 
-/* Its words are about the pointer; "(out)" is said of a chunk that reaches beyond the heap. */
+/* Its message is about the pointer; "(out)" is said of a chunk that reaches beyond the heap. */
 static bool complains_of_pointer(const struct crash *crash)
 {
 	return heap_sign_of(crash->core.abort_message) == HEAP_SIGN_BAD_POINTER ||
@@ -125,42 +137,131 @@ static bool is_wrong(const struct crash *crash, const struct wrong *wrong)
 	return crash->facts.fault.is_fault && given->address != 0 && !(given->spot.known && given->spot.is_block);
 }
 
-static struct error *judge(const struct crash *crash, const struct wrong *wrong, struct finding *finding)
+static struct error *examine_unrecorded(const struct crash *crash, const struct wrong *wrong, struct finding *finding)
 {
 	const struct heap_subject *given = wrong->given;
-	bool recorded = wrong->dying != SIZE_MAX;
+	uint64_t chunk = given->spot.chunk.address;
+
+	(void)crash;
+	if (!given->spot.known)
+		return link_leave_as_likely(finding, "older-block", "a block may have started at the pointer")
+			?: link_leave_unseen(finding, "handed-out-unseen", "heap calls were not recorded")
+			?: link_leave_open(finding, "damaged-header",
+					   "a block whose header was overwritten gives the same message")
+			?: link_leave_unseen(finding, "other-allocator", "heap calls were not recorded");
+	return link_rule_out(finding, "older-block", EVIDENCE_MEMORY, 0, chunk,
+			     "the heap's chunk headers lead past the pointer")
+		?: link_rule_out(finding, "handed-out-unseen", EVIDENCE_MEMORY, 0, chunk,
+				 "the heap's chunk headers lead past the pointer")
+		?: link_rule_out(finding, "damaged-header", EVIDENCE_MEMORY, 0, chunk,
+				 "the header of the chunk around the pointer makes sense")
+		?: link_rule_out(finding, "other-allocator", EVIDENCE_MEMORY, 0, chunk, "glibc's heap holds the pointer");
+}
+
+/* A place where malloc's blocks never are. */
+static struct error *examine_place(const struct wrong *wrong, struct finding *finding)
+{
+	static const char *const names[] = {"older-block", "handed-out-unseen", "damaged-header", "other-allocator"};
 	struct error *err = NULL;
 
-	finding->confidence = CONFIDENCE_PROVEN;
-	if (!recorded) {
-		evidence_lower(finding, CONFIDENCE_LIKELY);
-		err = finding_add_missing(finding, "the call itself: the pointer was found in the allocator's frames");
-		if (!err && !wrong->never && !given->spot.known) {
-			evidence_lower(finding, CONFIDENCE_POSSIBLE);
-			err = finding_add_counter(finding, "where the pointer lies there may have been a block");
-		}
-		return err;
-	}
-	if (wrong->never)
-		return NULL;
+	for (size_t i = 0; i < array_size(names) && !err; i++)
+		err = link_rule_out(finding, names[i], EVIDENCE_MAPPING, 0, wrong->place.start,
+				    "allocators never hand out memory there");
+	return err;
+}
+
+static struct error *examine_inside(const struct crash *crash, const struct wrong *wrong, struct finding *finding)
+{
+	const struct heap_subject *given = wrong->given;
+	const struct heap_event *born =
+		wrong->inside->born < given->event_count ? &given->events[wrong->inside->born] : NULL;
+	bool is_apart = wrong->distance < -(int64_t)GLIBC_CHUNK_HEADER_BYTES;
+	int64_t id = born ? born->id : given->events[wrong->dying].id;
+	struct error *err = NULL;
+
+	/* So far in front of the block there is room for another one. */
+	if (is_apart && !crash->facts.heap.covered_whole)
+		err = link_leave_open(finding, "older-block",
+				      "a block from before the recording may have started there");
+	return err
+		?: link_rule_out(finding, "older-block", EVIDENCE_HEAP, id, 0, "the live block leaves no room for another")
+		?: link_examine_heap_record(crash, finding, "handed-out-unseen", born ? born->enter_ns : 0,
+					    "the block around it may have been freed, and others handed out there")
+		?: link_rule_out(finding, "damaged-header", EVIDENCE_HEAP, id, 0, "the pointer is not the block's start")
+		?: link_rule_out(finding, "other-allocator", EVIDENCE_HEAP, id, 0, "the recorded allocator owns the memory");
+}
+
+static struct error *examine_mismatch(const struct crash *crash, const struct wrong *wrong, struct finding *finding)
+{
+	const struct heap_subject *given = wrong->given;
+	const struct heap_life *life = &given->heap.lives[given->heap.ended[wrong->wrapper]];
+	const struct heap_event *born = &given->events[life->born];
+
+	return link_rule_out(finding, "older-block", EVIDENCE_HEAP, born->id, 0, "the block's allocation was recorded")
+		?: link_examine_heap_record(crash, finding, "handed-out-unseen", born->enter_ns,
+					    "the block may have been freed and handed out again unseen")
+		?: link_rule_out(finding, "damaged-header", EVIDENCE_HEAP, born->id, 0,
+				 "another family's function allocated the block")
+		?: link_leave_open(finding, "other-allocator",
+				   "where operator new and malloc share one heap, the mismatch is harmless");
+}
+
+static struct error *examine_never(const struct crash *crash, const struct wrong *wrong, struct finding *finding)
+{
+	const struct heap_subject *given = wrong->given;
+	struct error *err;
+
+	if (!crash->facts.heap.covered_whole || given->truncated)
+		err = finding_add_missing(finding, "allocator calls from before the recording: the block may be older")
+			      ?: link_leave_as_likely(finding, "older-block",
+						      "the block may be older than the recording");
+	else
+		err = link_rule_out(finding, "older-block", EVIDENCE_COVERAGE,
+				    (int64_t)crash->facts.heap.covered_from_ns, 0,
+				    "allocator calls were recorded from the program's start");
+	return err
+		?: link_examine_heap_record(crash, finding, "handed-out-unseen", crash->facts.heap.covered_from_ns,
+					    "a call may have handed it out unseen")
+		?: link_rule_out(finding, "damaged-header", EVIDENCE_HEAP, given->events[wrong->dying].id, 0,
+				 "no recorded block starts at the pointer")
+		?: finding_add_missing(finding, "the calls of other allocators in the program: only one is recorded")
+		?: link_leave_unseen(finding, "other-allocator", "another allocator may have handed it out");
+}
+
+static struct error *append_call(const struct crash *crash, const struct wrong *wrong, struct finding *finding)
+{
+	const struct heap_subject *given = wrong->given;
+	int64_t frame = (int64_t)crash->facts.heap.call.frame;
+	struct error *err;
+
+	if (wrong->dying != SIZE_MAX)
+		return link_append(finding, &link_freed_pointer, BASIS_OBSERVED, link_heap_node(given, wrong->dying),
+				   "thread %" PRIu32 " freed 0x%" PRIx64, given->events[wrong->dying].tid, given->address)
+			?: evidence_add_heap_call(crash, finding, given, wrong->dying, "freed")
+			?: evidence_add_abort_message(crash, finding)
+			?: link_rule_out(finding, "other-pointer", EVIDENCE_HEAP, given->events[wrong->dying].id, 0,
+					 "the call was recorded with its argument");
+	err = link_append(finding, &link_freed_pointer, BASIS_INFERRED, link_site_node(crash),
+			  "the allocator's frames hold 0x%" PRIx64, given->address)
+		      ?: evidence_add_crash_site(crash, finding, "freed")
+		      ?: evidence_add_abort_message(crash, finding);
+	if (!err && !finding->evidence_count)
+		err = evidence_add_fault(crash, finding);
+	return err
+		?: finding_add_missing(finding, "the call itself: the pointer was found in the allocator's frames")
+		?: link_rule_out(finding, "other-pointer", EVIDENCE_FRAME, frame, 0,
+				 "no other value in the allocator's frames fits a block and its chunk");
+}
+
+static struct node wrong_node(const struct wrong *wrong)
+{
+	const struct heap_subject *given = wrong->given;
+
 	if (wrong->inside)
-		return evidence_heap_weigh(
-			crash, finding, given,
-			wrong->inside->born < given->event_count ? given->events[wrong->inside->born].enter_ns : 0,
-			"the block around it may have been freed, and others handed out there");
-	if (!crash->facts.heap.covered_whole || given->truncated) {
-		evidence_lower(finding, CONFIDENCE_POSSIBLE);
-		return finding_add_missing(finding, "calls of the allocator from before the recording: the block may "
-						    "be older");
-	}
-	evidence_lower(finding, CONFIDENCE_LIKELY);
-	err = finding_add_missing(finding,
-				  "other allocators that the program may have: only the recorded one's calls are "
-				  "known");
-	if (err)
-		return err;
-	return evidence_heap_weigh(crash, finding, given, crash->facts.heap.covered_from_ns,
-				   "a call may have handed it out unseen");
+		return link_block_node(given, wrong->inside);
+	if (wrong->mismatch)
+		return link_block_node(given, &given->heap.lives[given->heap.ended[wrong->wrapper]]);
+	return (struct node){.kind = NODE_MAPPING, .start = wrong->place.start, .end = wrong->place.end};
 }
 
 static void describe(struct words *words, const struct crash *crash, const struct wrong *wrong)
@@ -172,10 +273,10 @@ static void describe(struct words *words, const struct crash *crash, const struc
 			 wrong->distance, words_heap_block(&block, wrong->inside),
 			 words_heap_caller(&born, wrong->given, wrong->inside->born),
 			 wrong->distance == 8 && wrong->given->events[wrong->inside->born].role == FUNCTION_NEW
-				 ? ": an array of new[], whose elements begin there"
+				 ? ", the first element of an array of new[]"
 				 : "");
 	else if (wrong->inside)
-		snprintf(words->text, sizeof(words->text), "%" PRId64 " bytes in front of %s", -wrong->distance,
+		snprintf(words->text, sizeof(words->text), "%" PRId64 " bytes before %s", -wrong->distance,
 			 words_heap_block(&block, wrong->inside));
 	else if (!wrong->never && wrong->given->spot.known && !wrong->given->spot.is_block)
 		snprintf(words->text, sizeof(words->text), "%" PRIu64 " bytes inside the block at 0x%" PRIx64,
@@ -194,7 +295,7 @@ static struct error *summarize(const struct crash *crash, const struct wrong *wr
 		const struct heap_life *life = &given->heap.lives[given->heap.ended[wrong->wrapper]];
 
 		return finding_set_summary(
-			finding, "Thread %" PRIu32 " gave %s, of %s in %s, to %s in %s: another allocator's.",
+			finding, "Thread %" PRIu32 " gave %s, from %s in %s, to %s in %s: a mismatch.",
 			evidence_dead_thread(crash), words_heap_block(&block, life),
 			given->events[life->born].role == FUNCTION_NEW ? "operator new" : "malloc",
 			words_heap_caller(&born, given, life->born),
@@ -206,11 +307,9 @@ static struct error *summarize(const struct crash *crash, const struct wrong *wr
 		words_heap_caller(&caller, given, wrong->dying);
 	else
 		words_crash_site(&caller, crash);
-	return finding_set_summary(finding,
-				   "Thread %" PRIu32 " freed 0x%" PRIx64 "%s%s, which the allocator never handed out: "
-				   "it is %s.",
-				   evidence_dead_thread(crash), given->address, caller.text[0] ? " in " : "",
-				   caller.text, what.text);
+	return finding_set_summary(
+		finding, "Thread %" PRIu32 " freed 0x%" PRIx64 "%s%s, which is no block of the allocator's: %s.",
+		evidence_dead_thread(crash), given->address, caller.text[0] ? " in " : "", caller.text, what.text);
 }
 
 static struct error *add_evidence(const struct crash *crash, const struct wrong *wrong, struct finding *finding)
@@ -228,18 +327,45 @@ static struct error *add_evidence(const struct crash *crash, const struct wrong 
 	} else if (wrong->inside) {
 		err = evidence_add_heap_call(crash, finding, given, wrong->inside->born, "the block was allocated");
 	}
-	if (!err && wrong->dying != SIZE_MAX)
-		err = evidence_add_heap_call(crash, finding, given, wrong->dying, "freed");
-	else if (!err)
-		err = evidence_add_crash_site(crash, finding, "freed");
-	if (!err)
-		err = evidence_add_abort_message(crash, finding);
 	if (!err && crash->facts.fault.is_fault)
 		err = evidence_add_fault(crash, finding);
-	if (!err && crash->core.image)
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, given->address, "0x%" PRIx64 " is %s",
-					   given->address, words_place(&place, crash, &wrong->place));
-	return err;
+	if (err)
+		return err;
+	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, given->address, "0x%" PRIx64 " is %s", given->address,
+				    words_place(&place, crash, &wrong->place));
+}
+
+static struct error *append_place(const struct crash *crash, const struct wrong *wrong, struct finding *finding)
+{
+	bool recorded = wrong->dying != SIZE_MAX;
+	bool observed = recorded && !wrong->never;
+	struct words what;
+	struct error *err;
+
+	describe(&what, crash, wrong);
+	err = link_append(finding, &link_not_a_block, observed ? BASIS_OBSERVED : BASIS_COMPUTED, wrong_node(wrong),
+			  "that is %s, which the allocator never handed out",
+			  wrong->mismatch ? "another family's block" : what.text)
+		      ?: add_evidence(crash, wrong, finding);
+	if (err)
+		return err;
+	if (wrong->never)
+		return examine_place(wrong, finding);
+	if (!recorded)
+		return examine_unrecorded(crash, wrong, finding);
+	if (wrong->inside)
+		return examine_inside(crash, wrong, finding);
+	return wrong->mismatch ? examine_mismatch(crash, wrong, finding) : examine_never(crash, wrong, finding);
+}
+
+/* Who freed it; where the block may be an older one, nobody. */
+static struct error *accuse(const struct crash *crash, const struct wrong *wrong, struct finding *finding)
+{
+	if (wrong->dying == SIZE_MAX)
+		return evidence_suspect_crash_site(crash, finding);
+	if (link_confidence(&finding->links[finding->link_count - 1]) < CONFIDENCE_LIKELY)
+		return NULL;
+	return evidence_accuse_heap_caller(finding, wrong->given, wrong->mismatch ? wrong->wrapper : wrong->dying);
 }
 
 /* free() looks a chunk with the flag "other arena" up at the multiple of 64 MiB below it (glibc's heap_for_ptr): a
@@ -253,40 +379,49 @@ static bool faulted_on_header(const struct crash *crash)
 
 /* The allocator complained of what it was given, and each of its own blocks has a sensible header: so it was none of
  * them. Which pointer it was is not known. */
-static struct error *tell_unknown(const struct crash *crash, struct finding_list *findings)
+static struct error *append_unknown(const struct crash *crash, struct finding *finding)
 {
-	struct finding *finding;
-	struct words site;
-	struct error *err = finding_append(findings, FINDING_INVALID_FREE, &finding);
+	static const char *const names[] = {"older-block", "handed-out-unseen", "damaged-header", "other-allocator"};
+	int64_t frame = (int64_t)crash->facts.heap.call.frame;
+	struct error *err = link_append(finding, &link_not_a_block, BASIS_INFERRED, link_site_node(crash),
+					"the freed pointer was no block of the allocator's");
 
-	if (err)
-		return err;
-	finding->confidence = crash->facts.heap.walk_complete ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
-	words_crash_site(&site, crash);
-	err = finding_set_summary(finding, "Thread %" PRIu32 " freed what is no block of the allocator%s%s.",
-				  evidence_dead_thread(crash), site.text[0] ? ", in " : "", site.text)
-		      ?: evidence_blame_crash_site(crash, finding);
 	if (!err)
 		err = crash->core.abort_message ? evidence_add_abort_message(crash, finding)
 						: evidence_add_fault(crash, finding);
 	if (!err)
 		err = evidence_add_crash_site(crash, finding, "freed");
-	if (!err && crash->facts.heap.walk_complete)
-		err = finding_add_evidence(
-			finding, EVIDENCE_MEMORY, 0, 0,
-			"every chunk header of the heap makes sense, so the bad one is none of them");
-	else if (!err)
-		err = finding_add_counter(finding, "an overflow into the block's own header gives the same words");
-	return err
-		?: finding_add_missing(finding, "the pointer itself: it is in no frame of the allocator any more")
-		?: finding_set_next_step(finding, "run the program under corelate record --heap: it tells the pointer, "
-						  "and the block around it");
+	if (!err && !crash->facts.heap.walk_complete)
+		err = link_leave_as_likely(finding, "damaged-header",
+					   "an overflow into the block's own header gives the same message");
+	for (size_t i = 0; i < array_size(names) && !err; i++)
+		err = link_rule_out(finding, names[i], EVIDENCE_FRAME, frame, 0,
+				    "free() failed on a header, and every header of the heap's own chunks makes sense");
+	return err;
+}
+
+static struct error *tell_unknown(const struct crash *crash, struct finding_list *findings)
+{
+	struct finding *finding;
+	struct words site;
+
+	words_crash_site(&site, crash);
+	return finding_append(findings, FINDING_INVALID_FREE, &finding)
+		?: append_unknown(crash, finding)
+		?: finding_set_summary(finding,
+				       "Thread %" PRIu32 " freed a pointer that is no block of the allocator's%s%s.",
+				       evidence_dead_thread(crash), site.text[0] ? ", in " : "", site.text)
+		?: evidence_suspect_crash_site(crash, finding)
+		?: finding_add_missing(finding, "the pointer: the allocator's frames no longer hold it")
+		?: finding_set_next_step(finding, "record the program with corelate record --heap: it shows the pointer and "
+						  "the block around it.");
 }
 
 struct error *cause_invalid_free(const struct crash *crash, struct finding_list *findings)
 {
 	struct wrong wrong = {.given = heap_facts_find(&crash->facts.heap, HEAP_SUBJECT_GIVEN), .dying = SIZE_MAX};
 	struct finding *finding;
+	struct words caller;
 	struct error *err;
 
 	if (crash->facts.heap.call.kind == HEAP_CALL_NONE || crash->facts.heap.call.kind == HEAP_CALL_ALLOCATE)
@@ -313,14 +448,17 @@ struct error *cause_invalid_free(const struct crash *crash, struct finding_list 
 	if (!is_wrong(crash, &wrong))
 		return NULL;
 	err = finding_append(findings, FINDING_INVALID_FREE, &finding)
-		?: judge(crash, &wrong, finding)
+		?: append_call(crash, &wrong, finding)
+		?: append_place(crash, &wrong, finding)
 		?: summarize(crash, &wrong, finding)
-		?: add_evidence(crash, &wrong, finding);
-	if (!err)
-		err = wrong.dying != SIZE_MAX ? evidence_heap_blame(finding, wrong.given, wrong.dying)
-					      : evidence_blame_crash_site(crash, finding);
-	if (!err && !crash->facts.heap.recorded)
-		err = finding_set_next_step(finding, "run the program under corelate record --heap: it names the block "
-						     "around the pointer and who allocated it");
-	return err;
+		?: accuse(crash, &wrong, finding);
+	if (err || crash->facts.heap.recorded)
+		return err
+			       ?: finding_set_next_step(finding, "where does %s get the pointer from?",
+							wrong.dying != SIZE_MAX
+								? words_heap_caller(&caller, wrong.given, wrong.dying)
+								: "the caller");
+	return finding_set_next_step(finding,
+				     "record the program with corelate record --heap: it shows the block around "
+				     "the pointer and who allocated it.");
 }

@@ -24,13 +24,13 @@ static void forget(struct culprit *culprit)
 	*culprit = (struct culprit){0};
 }
 
-/* The C library, allocators and runtimes do what their callers want; names with two underscores are the compiler's and
+/* Standard libraries, allocators and runtimes do what their callers want; names with two underscores are the compiler's and
  * the library's own, in a static program, too. */
 static bool is_implementation(const struct symbol *symbol)
 {
 	const struct frame frame = {.symbol = *symbol};
 
-	return event_stack_is_library(&frame) || ending_is_runtime(&frame) ||
+	return event_stack_is_standard(&frame) || ending_is_runtime(&frame) ||
 	       (symbol->function && strncmp(symbol->function, "__", 2) == 0);
 }
 
@@ -71,6 +71,12 @@ struct error *evidence_accuse_caller(struct finding *finding, const struct biogr
 	const struct symbol *symbol = context->jumper.module   ? &context->jumper
 				      : context->caller.module ? &context->caller
 							       : &context->at;
+	const struct event_stack *stack = &context->stack;
+
+	for (size_t i = stack->caller; is_implementation(symbol) && i < stack->frame_count; i++) {
+		if (stack->frames[i].symbol.module)
+			symbol = &stack->frames[i].symbol;
+	}
 	return name_code(&finding->culprit, symbol, EVIDENCE_EVENT, biography->events[index].id, 0);
 }
 

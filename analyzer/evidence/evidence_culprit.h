@@ -15,8 +15,8 @@
 struct error *evidence_accuse_code(struct finding *finding, const struct symbol *symbol, enum evidence_kind kind,
 				   int64_t id, uint64_t address) must_check;
 
-/* The caller of biography event `index`, of which the call is the act; nobody where only the C library or an allocator
- * (event_stack_is_library) is known to have called. */
+/* The caller of biography event `index`, of which the call is the act; its innermost frame outside of standard
+ * libraries (event_stack_is_standard), nobody where there is none. */
 struct error *evidence_accuse_caller(struct finding *finding, const struct biography *biography,
 				     size_t index) must_check;
 

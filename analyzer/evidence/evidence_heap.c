@@ -7,17 +7,12 @@
 #include <string.h>
 
 #include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_culprit.h"
 #include "analyzer/facts/heap_call.h"
 #include "common/array.h"
 
 /* How many callers of a call are named. */
 #define CALLERS_NAMED 4
-
-void evidence_lower(struct finding *finding, enum finding_confidence most)
-{
-	if (finding->confidence > most)
-		finding->confidence = most;
-}
 
 bool evidence_fault_unmapped(const struct crash *crash)
 {
@@ -82,10 +77,15 @@ size_t evidence_heap_dying(const struct crash *crash, const struct heap_subject 
 
 /* ---- words ---- */
 
+/* The program's own code that wanted the call; where the standard library is all that is known, its innermost frame. */
 static const struct frame *caller_of(const struct heap_subject *subject, size_t event)
 {
 	const struct event_stack *stack = heap_subject_stack(subject, event);
 
+	for (size_t i = stack ? stack->caller : 0; stack && i < stack->frame_count; i++) {
+		if (stack->frames[i].symbol.module && !event_stack_is_standard(&stack->frames[i]))
+			return &stack->frames[i];
+	}
 	return stack && stack->caller < stack->frame_count ? &stack->frames[stack->caller] : NULL;
 }
 
@@ -98,16 +98,21 @@ const char *words_heap_caller(struct words *words, const struct heap_subject *su
 	if (event < subject->event_count && subject->events[event].top_word)
 		snprintf(words->text, sizeof(words->text), "code at 0x%" PRIx64, subject->events[event].top_word);
 	else
-		snprintf(words->text, sizeof(words->text), "code that is not known");
+		snprintf(words->text, sizeof(words->text), "unknown code");
 	return words->text;
 }
 
 const char *words_heap_block(struct words *words, const struct heap_life *life)
 {
+	struct words size;
+
 	if (life->born == HEAP_UNSEEN)
 		snprintf(words->text, sizeof(words->text), "the block at 0x%" PRIx64, life->start);
+	else if (life->size < 10240)
+		snprintf(words->text, sizeof(words->text), "the %" PRIu64 "-byte block at 0x%" PRIx64, life->size,
+			 life->start);
 	else
-		snprintf(words->text, sizeof(words->text), "the block of %" PRIu64 " bytes at 0x%" PRIx64, life->size,
+		snprintf(words->text, sizeof(words->text), "the %s block at 0x%" PRIx64, words_bytes(&size, life->size),
 			 life->start);
 	return words->text;
 }
@@ -151,7 +156,7 @@ static size_t crash_site(const struct crash *crash)
 
 	for (size_t i = crash->facts.heap.call.kind != HEAP_CALL_NONE ? crash->facts.heap.call.caller : 0;
 	     stack && i < stack->frame_count; i++) {
-		if (stack->frames[i].symbol.module && !event_stack_is_library(&stack->frames[i]))
+		if (stack->frames[i].symbol.module && !event_stack_is_standard(&stack->frames[i]))
 			return i;
 	}
 	return SIZE_MAX;
@@ -205,7 +210,7 @@ struct error *evidence_add_abort_message(const struct crash *crash, struct findi
 {
 	if (!crash->core.abort_message)
 		return NULL;
-	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "the allocator's last words: \"%s\"",
+	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, 0, "the allocator aborted with \"%s\"",
 				    crash->core.abort_message);
 }
 
@@ -221,58 +226,107 @@ struct error *evidence_add_crash_site(const struct crash *crash, struct finding 
 				    words_crash_site(&words, crash));
 }
 
-struct error *evidence_heap_weigh(const struct crash *crash, struct finding *finding,
-				  const struct heap_subject *subject, uint64_t from_ns, const char *consequence)
+struct node link_heap_node(const struct heap_subject *subject, size_t event)
 {
-	const struct gap *gap = NULL;
-	struct error *err = NULL;
-
-	(void)subject;
-	if (crash_unseen_between(crash, from_ns, crash->record.time_ns, &gap)) {
-		evidence_lower(finding, CONFIDENCE_LIKELY);
-		err = finding_add_missing(
-			finding, "not all of the time before the crash was recorded (%s): %s",
-			gap ? gap_cause_name(gap->cause) : "the recording began later or ended earlier", consequence);
-	}
-	/* A child's own calls are seen a moment after its birth, its parent's from before. */
-	if (!err && crash->facts.heap.covered_from_ns > from_ns && !crash->facts.heap.covered_whole) {
-		evidence_lower(finding, heap_sign_of(crash->core.abort_message) == HEAP_SIGN_FREED_TWICE
-						? CONFIDENCE_LIKELY
-						: CONFIDENCE_POSSIBLE);
-		err = finding_add_missing(finding,
-					  "calls between the fork and the moment from which the child's were "
-					  "seen: %s",
-					  consequence);
-	}
-	if (!err && crash->facts.heap.hole) {
-		evidence_lower(finding, CONFIDENCE_LIKELY);
-		err = finding_add_missing(finding, "some calls of the allocator cannot be seen (%s): %s",
-					  crash->facts.heap.hole, consequence);
-	}
-	return err;
+	return (struct node){.kind = NODE_HEAP, .id = subject->events[event].id};
 }
 
-static struct error *blame(struct finding *finding, const struct symbol *symbol)
+struct node link_block_node(const struct heap_subject *subject, const struct heap_life *life)
 {
-	if (!symbol->module)
-		return NULL;
-	if (symbol->function)
-		return finding_set_offender(finding, "%s %s", words_base_name(symbol->module), symbol->function);
-	return finding_set_offender(finding, "%s+0x%" PRIx64, words_base_name(symbol->module), symbol->module_offset);
+	return (struct node){.kind = NODE_BLOCK,
+			     .start = life->start,
+			     .end = life->start + life->size,
+			     .id = life->born < subject->event_count ? subject->events[life->born].id : 0};
 }
 
-struct error *evidence_heap_blame(struct finding *finding, const struct heap_subject *subject, size_t event)
-{
-	const struct frame *frame = caller_of(subject, event);
-
-	return frame ? blame(finding, &frame->symbol) : NULL;
-}
-
-struct error *evidence_blame_crash_site(const struct crash *crash, struct finding *finding)
+struct node link_site_node(const struct crash *crash)
 {
 	size_t site = crash_site(crash);
 
-	return site == SIZE_MAX ? NULL : blame(finding, &crash->facts.stacks.threads[0].frames[site].symbol);
+	if (site == SIZE_MAX)
+		return (struct node){.kind = NODE_CODE, .start = crash->facts.registers[CORE_RIP], .id = -1};
+	return (struct node){
+		.kind = NODE_CODE, .start = crash->facts.stacks.threads[0].frames[site].pc, .id = (int64_t)site};
+}
+
+struct error *link_examine_heap_record(const struct crash *crash, struct finding *finding, const char *name,
+				       uint64_t from_ns, const char *consequence)
+{
+	const struct heap_facts *heap = &crash->facts.heap;
+	const struct gap *gap = NULL;
+	struct error *err = NULL;
+
+	if (crash_unseen_between(crash, from_ns, crash->record.time_ns, &gap)) {
+		link_mark_gap(finding);
+		err = finding_add_missing(finding, "not all of the time before the crash was recorded (%s): %s",
+					  gap ? gap_cause_name(gap->cause)
+					      : "the recording began later or ended earlier",
+					  consequence)
+			      ?: link_leave_unseen(finding, name, "the record has a gap: %s", consequence);
+	}
+	/* A child's own calls are seen a moment after its birth, its parent's from before. */
+	if (!err && heap->covered_from_ns > from_ns && !heap->covered_whole) {
+		bool is_sure = heap_sign_of(crash->core.abort_message) == HEAP_SIGN_FREED_TWICE;
+
+		link_mark_gap(finding);
+		err = finding_add_missing(finding,
+					  "allocator calls between the fork and the start of the child's record: %s",
+					  consequence);
+		if (!err)
+			err = (is_sure ? link_leave_unseen : link_leave_as_likely)(
+				finding, name, "the child's first calls were not recorded: %s", consequence);
+	}
+	if (!err && heap->hole)
+		err = finding_add_missing(finding, "some allocator calls cannot be seen (%s): %s", heap->hole,
+					  consequence)
+			      ?: link_leave_unseen(finding, name, "some allocator calls cannot be seen: %s",
+						   consequence);
+	return err
+		       ?: link_rule_out(finding, name, EVIDENCE_COVERAGE, (int64_t)from_ns, 0,
+					"every allocator call from then to the crash was recorded");
+}
+
+const struct heap_life *evidence_other_life(const struct heap_subject *subject, const struct heap_life *last,
+					    uint64_t address)
+{
+	for (size_t i = subject->heap.life_count; i-- > 0;) {
+		const struct heap_life *life = &subject->heap.lives[i];
+		bool holds = address == life->start || address - life->start < life->size;
+
+		if (life == last || !holds || life->died >= subject->event_count ||
+		    heap_life_resized(&subject->heap, life))
+			continue;
+		if (last->died < subject->event_count &&
+		    subject->events[life->died].top_word == subject->events[last->died].top_word)
+			continue;
+		return life;
+	}
+	return NULL;
+}
+
+struct error *evidence_accuse_heap_caller(struct finding *finding, const struct heap_subject *subject, size_t event)
+{
+	const struct frame *frame = caller_of(subject, event);
+
+	if (!frame || event_stack_is_standard(frame))
+		return NULL;
+	return evidence_accuse_code(finding, &frame->symbol, EVIDENCE_HEAP, subject->events[event].id, 0);
+}
+
+struct error *evidence_accuse_crash_site(const struct crash *crash, struct finding *finding)
+{
+	size_t site = crash_site(crash);
+	const struct frame *frame = site == SIZE_MAX ? NULL : &crash->facts.stacks.threads[0].frames[site];
+
+	return frame ? evidence_accuse_code(finding, &frame->symbol, EVIDENCE_FRAME, (int64_t)site, frame->pc) : NULL;
+}
+
+struct error *evidence_suspect_crash_site(const struct crash *crash, struct finding *finding)
+{
+	size_t site = crash_site(crash);
+	const struct frame *frame = site == SIZE_MAX ? NULL : &crash->facts.stacks.threads[0].frames[site];
+
+	return frame ? evidence_suspect_code(finding, &frame->symbol, EVIDENCE_FRAME, (int64_t)site, frame->pc) : NULL;
 }
 
 bool evidence_heap_fault_inside(const struct crash *crash)

@@ -50,4 +50,9 @@ struct error *event_stacks_load(struct store_reader *store, const struct crash *
  * runtime parts of Go and Rust that do the same. Pure. */
 bool event_stack_is_library(const struct frame *frame);
 
+/* The same, and for the code of a language's standard library wherever it was compiled into: what C++ instantiates of
+ * namespaces std and __gnu_cxx, Rust's alloc, core and std, and C++'s deleting destructors (Itanium C++ ABI, 2.6: D0),
+ * which do nothing but what `delete` asks for. They do what their callers want, too. Pure. */
+bool event_stack_is_standard(const struct frame *frame);
+
 #endif

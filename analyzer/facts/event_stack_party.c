@@ -117,3 +117,33 @@ bool event_stack_is_library(const struct frame *frame)
 	return (symbol->module && is_library_module(symbol->module)) ||
 	       (symbol->function && is_library_function(symbol->function));
 }
+
+/* "_ZN63_$LT$alloc..alloc..Global$u20$as$u20$..." and the like: a trait that Rust's own library implements. */
+static bool is_rust_trait(const char *name)
+{
+	static const char *const traits[] = {"_$LT$alloc..", "_$LT$core..", "_$LT$std.."};
+
+	if (strncmp(name, "_ZN", 3) != 0)
+		return false;
+	name += 3 + strspn(name + 3, "0123456789");
+	return HAS_PREFIX(name, traits);
+}
+
+bool event_stack_is_standard(const struct frame *frame)
+{
+	static const char *const prefixes[] = {
+		"_ZNSt",	 "_ZNKSt",	   "_ZSt",	"_ZNSa",    "_ZNSs",
+		"_ZN9__gnu_cxx", "_ZNK9__gnu_cxx", "_ZN5alloc", "_ZN4core", "_ZN3std",
+	};
+	static const char deleting[] = "D0Ev";
+	const char *name = frame->symbol.function;
+	size_t length = name ? strlen(name) : 0;
+
+	if (event_stack_is_library(frame))
+		return true;
+	if (!name)
+		return false;
+	return HAS_PREFIX(name, prefixes) || is_rust_trait(name) ||
+	       (strncmp(name, "_Z", 2) == 0 && length > strlen(deleting) &&
+		strcmp(name + length - strlen(deleting), deleting) == 0);
+}

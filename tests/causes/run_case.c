@@ -430,6 +430,20 @@ static bool check_chain_line(struct run *run, const char *keyword, const char *t
 	return false;
 }
 
+/* "heap-overflow possible": some finding is that, and as sure. */
+static void check_also(struct run *run, const char *text, const char *place)
+{
+	char line[128];
+
+	for (size_t i = 0; i < run->findings.count; i++) {
+		snprintf(line, sizeof(line), "%s %s", finding_class_name(run->findings.findings[i].class),
+			 finding_confidence_name(run->findings.findings[i].confidence));
+		if (strcmp(line, text) == 0)
+			return;
+	}
+	fail(run, "%s: there is no finding \"%s\"", place, text);
+}
+
 static void check_line(struct run *run, const char *keyword, const char *text, const char *place, bool *has_verdict)
 {
 	const struct finding *verdict = &run->findings.findings[0];
@@ -456,6 +470,8 @@ static void check_line(struct run *run, const char *keyword, const char *text, c
 			if (is_one_of(text, finding_class_name(run->findings.findings[i].class)))
 				fail(run, "%s: there must be no finding %s", place, text);
 		}
+	} else if (strcmp(keyword, "also") == 0) {
+		check_also(run, text, place);
 	} else if (strcmp(keyword, "end") == 0) {
 		check_class_names(text, place);
 		if (!is_one_of(text, finding_class_name(run->findings.end.class)))
