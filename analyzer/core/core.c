@@ -307,7 +307,8 @@ struct error *core_open(const char *path, struct core **ret_core)
 		return &error_no_memory;
 	}
 	core->path = core->private_->path;
-	err = core_map_file(core) ?: core_check_identity(core) ?: core_read_program_headers(core);
+	err = core_map_file(core) ?: core_check_identity(core) ?: core_read_program_headers(core)
+		      ?: core_find_linked_files(core);
 	if (err) {
 		core_destroy(core);
 		return err;
@@ -334,6 +335,9 @@ void core_destroy(struct core *core)
 		cleanup_close_fd(&core->private_->fd);
 		free(core->private_->promised_bytes);
 		free(core->private_->file_paths);
+		for (size_t i = 0; i < core->private_->linked_path_count; i++)
+			free(core->private_->linked_paths[i]);
+		free(core->private_->linked_paths);
 		free(core->private_->path);
 	}
 	free(core->private_);

@@ -29,7 +29,7 @@ struct core_segment {
 	uint32_t flags; /* PF_R, PF_W, PF_X */
 };
 
-/* One entry of NT_FILE: a file-backed mapping. */
+/* One entry of NT_FILE: a file-backed mapping. Without that note, one that the dynamic linker knew of (core.files_are_linked). */
 struct core_file_mapping {
 	uint64_t start;
 	uint64_t end;
@@ -38,7 +38,7 @@ struct core_file_mapping {
 };
 
 enum core_module_state {
-	/* elf_fd is open on a file with the build-id that the core's memory shows, or Go's own note in the same page */
+	/* elf_fd is open on a file with the build-id that the core's memory shows, or with Go's own note */
 	CORE_MODULE_FOUND,
 	CORE_MODULE_UNVERIFIED, /* elf_fd is open on the path of NT_FILE, but neither side has a build-id to compare */
 	CORE_MODULE_MISMATCH,	/* the path now holds another build; not used */
@@ -129,6 +129,9 @@ struct core {
 	size_t thread_count;
 	struct core_file_mapping *files; /* by rising start; never overlapping: each is cut where the next begins */
 	size_t file_count;
+	/* There is no NT_FILE: `files` are the program's and its libraries' mappings that are not writable, as the dynamic
+	 * linker's list has them. Other files are not known. */
+	bool files_are_linked;
 	struct core_module *modules; /* by rising start; filled by core_find_modules() */
 	size_t module_count;
 	struct core_signal signal;

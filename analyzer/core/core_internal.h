@@ -26,6 +26,8 @@ struct core_private {
 	 */
 	uint64_t *promised_bytes;
 	char *file_paths; /* the strings of NT_FILE; each core_file_mapping.path points into it */
+	char **linked_paths; /* or is one of these, which core_find_linked_files() has found */
+	size_t linked_path_count;
 };
 
 /* Opens the separate debug file of the module's build-id, or returns -1. Directories as for core_find_modules(). */
@@ -40,5 +42,12 @@ struct elf_image core_image_at(const struct core *core, uint64_t base);
 
 /* Fills what depends on several notes (signal, pid), and sorts. */
 void core_finish_notes(struct core *core);
+
+/* Sorts core->files, and cuts what overlaps. */
+void core_sort_files(struct core *core);
+
+/* Without NT_FILE: fills core->files with what the dynamic linker's list and the program's own header say (core_link_map.c).
+ * Fails only for want of memory. */
+struct error *core_find_linked_files(struct core *core) must_check;
 
 #endif

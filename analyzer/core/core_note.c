@@ -250,11 +250,16 @@ static void part_files(struct core *core)
 	core->file_count = kept;
 }
 
-void core_finish_notes(struct core *core)
+void core_sort_files(struct core *core)
 {
 	if (core->file_count > 0)
 		qsort(core->files, core->file_count, sizeof(*core->files), file_compare);
 	part_files(core);
+}
+
+void core_finish_notes(struct core *core)
+{
+	core_sort_files(core);
 	if (core->signal.number != SIGSYS || core->signal.code <= 0)
 		core->signal.system_call = -1;
 	if (core->thread_count == 0)

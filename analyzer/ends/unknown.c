@@ -37,10 +37,11 @@ static struct error *describe_nameless(const struct crash *crash, const struct f
 					  "the list of mapped files (NT_FILE), or a recording");
 	if (err)
 		return err;
-	return finding_add_missing(finding, "the file of the code at 0x%" PRIx64 "%s", frame->pc,
-				   crash->core.image && !crash->core.image->file_count
-					   ? ": the core has no list of mapped files (NT_FILE)"
-					   : "");
+	return finding_add_missing(
+		finding, "the file of the code at 0x%" PRIx64 "%s", frame->pc,
+		crash->core.image && (!crash->core.image->file_count || crash->core.image->files_are_linked)
+			? ": the core has no list of mapped files (NT_FILE)"
+			: "");
 }
 
 /* The thread ended the process by a system call, and the frames do not show what for. */
