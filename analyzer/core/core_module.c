@@ -13,6 +13,8 @@
 #define VDSO_BYTES_MAX (1u << 20)
 /* How many mappings of other files are passed over in search of the rest of a module. */
 #define FOREIGN_MAX 64
+/* Where Go's linker puts its build-id: the first page of the file. */
+#define GO_PAGE_BYTES 4096
 /* Descriptors left to the caller, however many modules a core names. */
 #define DESCRIPTORS_SPARED 64
 
@@ -110,15 +112,32 @@ static int search_open_replaced(const struct module_search *search, const struct
 }
 
 /* Go's linker writes no GNU build-id but a note of its own (owner "Go", type 4, cmd/internal/buildid) into the page of
- * the ELF header. When that page is in the core, and the file's is the same to the last byte, it is the same build. */
-static bool search_same_go_build(const struct module_search *search, const struct core_module *module, int fd)
+ * the ELF header. Its length in `page`, and where its contents are; 0 for none. */
+static size_t find_go_build_id(const uint8_t page[GO_PAGE_BYTES], const uint8_t **ret)
 {
 	static const uint8_t type_and_owner[] = {4, 0, 0, 0, 'G', 'o', 0, 0};
-	uint8_t mapped[4096], stored[sizeof(mapped)];
+	const uint8_t *note = memmem(page, GO_PAGE_BYTES, type_and_owner, sizeof(type_and_owner));
+	uint32_t length;
 
-	return core_read_dumped(search->core, module->start, mapped, sizeof(mapped)) == sizeof(mapped) &&
-	       pread(fd, stored, sizeof(stored), 0) == sizeof(stored) && memcmp(mapped, stored, sizeof(mapped)) == 0 &&
-	       memmem(mapped, sizeof(mapped), type_and_owner, sizeof(type_and_owner));
+	/* Before them stand the lengths of owner and contents. */
+	if (!note || note - page < 8)
+		return 0;
+	memcpy(&length, note - 4, sizeof(length));
+	*ret = note + sizeof(type_and_owner);
+	return length <= (size_t)(page + GO_PAGE_BYTES - *ret) ? length : 0;
+}
+
+static bool search_same_go_build(const struct module_search *search, const struct core_module *module, int fd)
+{
+	uint8_t mapped[GO_PAGE_BYTES], stored[GO_PAGE_BYTES];
+	const uint8_t *mapped_id, *stored_id;
+	size_t length;
+
+	if (core_read_dumped(search->core, module->start, mapped, sizeof(mapped)) != sizeof(mapped) ||
+	    pread(fd, stored, sizeof(stored), 0) != sizeof(stored))
+		return false;
+	length = find_go_build_id(mapped, &mapped_id);
+	return length && find_go_build_id(stored, &stored_id) == length && memcmp(mapped_id, stored_id, length) == 0;
 }
 
 /* Finds the files of a module whose header and build-id (if any) were in the core's memory. */
