@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/code/code_call_site.h"
 #include "analyzer/unwind/unwind_child.h"
 #include "common/array.h"
 #include "schema/record_memory.h"
@@ -192,6 +193,40 @@ static enum frame_trust judge_trust(const struct unwinder *unwinder, uint64_t pc
 	return FRAME_POINTER;
 }
 
+/* Runtimes that bring their own signal trampoline (Go) describe it by no CFI. Its code is always the same: mov $15,
+ * %rax; syscall, which is rt_sigreturn. Where the code cannot be read, its symbol tells: nobody called it, so no
+ * function is before the instruction that the handler returns to. */
+static bool is_at_sigreturn(struct unwinder *unwinder, const struct unwind_frame *frame)
+{
+	static const uint8_t sigreturn[] = {0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
+	uint8_t code[sizeof(sigreturn)];
+
+	if (read_bytes(unwinder, frame->pc, code, sizeof(code)) == sizeof(code))
+		return memcmp(code, sigreturn, sizeof(code)) == 0;
+	return !frame->exact && unwind_function_entry(unwinder->dwfl, frame->pc) == frame->pc &&
+	       !unwind_function_entry(unwinder->dwfl, frame->pc - 1);
+}
+
+/* Go's signal handler makes it look as if the faulting instruction had called this (runtime/signal_amd64.go,
+ * preparePanic). */
+static bool is_go_sigpanic(const struct unwinder *unwinder, uint64_t pc)
+{
+	Dwfl_Module *module = dwfl_addrmodule(unwinder->dwfl, pc);
+	const char *name = module ? dwfl_module_addrname(module, pc) : NULL;
+
+	return name && strcmp(name, "runtime.sigpanic") == 0;
+}
+
+/* Can libdwfl's guess from the frame pointer be the caller of `last`? Who returns to a signal trampoline was not called
+ * from there, and the trampoline itself has no caller. */
+static bool is_plausible(struct unwinder *unwinder, const struct unwind_frame *last, const struct unwind_frame *frame)
+{
+	if (!unwind_is_executable(unwinder->core, frame->pc) || is_at_sigreturn(unwinder, last))
+		return false;
+	return unwind_check_call(unwinder->core, frame->pc) != CALL_NO || is_at_sigreturn(unwinder, frame) ||
+	       is_go_sigpanic(unwinder, last->pc);
+}
+
 /* Adds the caller that libdwfl found, or says why not. False ends the stack. */
 static bool add_caller(struct unwinder *unwinder, uint64_t pc, uint64_t sp, bool exact)
 {
@@ -210,12 +245,10 @@ static bool add_caller(struct unwinder *unwinder, uint64_t pc, uint64_t sp, bool
 		unwinder->missed = true;
 		return false;
 	}
-	if (frame.trust == FRAME_POINTER) {
-		/* A guess that is no return address is no frame. */
-		if (!executable || unwind_check_call(unwinder->core, pc) == CALL_NO) {
-			set_reason(unwinder, "no call frame information, and no frame pointer");
-			return false;
-		}
+	/* A guess that is no return address is no frame. */
+	if (frame.trust == FRAME_POINTER && !is_plausible(unwinder, last, &frame)) {
+		set_reason(unwinder, "no call frame information, and no frame pointer");
+		return false;
 	}
 	if (unwinder->frame_count == unwinder->frame_limit) {
 		set_reason(unwinder, "limit reached");
@@ -340,27 +373,25 @@ static void find_start(struct unwinder *unwinder)
 		start_at(unwinder, word, sp, FRAME_SCAN);
 }
 
-/* Runtimes that bring their own signal trampoline (Go) describe it by no CFI. Its code is always the same: mov $15,
- * %rax; syscall, which is rt_sigreturn. Then the stack pointer is at the ucontext of the frame that the kernel pushed,
- * and the interrupted registers are in it (Linux arch/x86/include/uapi/asm/sigcontext.h: struct rt_sigframe,
+/* At the trampoline of a signal handler the stack pointer is at the ucontext of the frame that the kernel pushed, and
+ * the interrupted registers are in it (Linux arch/x86/include/uapi/asm/sigcontext.h: struct rt_sigframe,
  * sigcontext_64). */
 static bool enter_interrupted(struct unwinder *unwinder)
 {
-	static const uint8_t sigreturn[] = {0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
 	static const enum core_register order[] = {
 		CORE_R8,  CORE_R9,  CORE_R10, CORE_R11, CORE_R12, CORE_R13, CORE_R14, CORE_R15, CORE_RDI,
 		CORE_RSI, CORE_RBP, CORE_RBX, CORE_RDX, CORE_RAX, CORE_RCX, CORE_RSP, CORE_RIP,
 	};
 	enum { SIGCONTEXT_OFFSET = 40 };
-	const struct unwind_frame *last = &unwinder->frames[unwinder->frame_count - 1];
+	struct unwind_frame *last = &unwinder->frames[unwinder->frame_count - 1];
 	uint64_t values[array_size(order)];
-	uint8_t code[sizeof(sigreturn)];
 
 	if (unwinder->callee.has_cfi || unwinder->frame_count < 2 || unwinder->frame_count == unwinder->frame_limit ||
-	    read_bytes(unwinder, last->pc, code, sizeof(code)) < sizeof(code) ||
-	    memcmp(code, sigreturn, sizeof(code)) != 0 ||
+	    !is_at_sigreturn(unwinder, last) ||
 	    read_bytes(unwinder, last->sp + SIGCONTEXT_OFFSET, values, sizeof(values)) < sizeof(values))
 		return false;
+	/* Nobody called it: its first instruction is where it is, and what lies before is another function. */
+	last->exact = true;
 	for (size_t i = 0; i < array_size(order); i++)
 		unwinder->registers[order[i]] = values[i];
 	unwinder->known_registers = ~0u;
@@ -371,7 +402,33 @@ static bool enter_interrupted(struct unwinder *unwinder)
 	return unwind_is_executable(unwinder->core, unwinder->start_pc);
 }
 
-#define INTERRUPTIONS_MAX 8
+/* Words above the stack pointer that may be of a frame of unknown size. */
+#define SCANNED_WORDS 64
+
+/* The caller of a function without call frame information (Rust's panic_abort, assembly): the nearest word on the stack
+ * that is the return address of a call of this very function. Its own registers are not known: the function may have
+ * changed them. */
+static bool enter_caller(struct unwinder *unwinder)
+{
+	const struct unwind_frame *last = &unwinder->frames[unwinder->frame_count - 1];
+	uint64_t entry, word;
+
+	if (unwinder->past || unwinder->callee.has_cfi || unwinder->frame_count == unwinder->frame_limit)
+		return false;
+	entry = unwind_function_entry(unwinder->dwfl, unwind_frame_lookup_address(last));
+	for (uint64_t slot = last->sp; entry && slot < last->sp + SCANNED_WORDS * sizeof(word); slot += sizeof(word)) {
+		if (!read_word(unwinder, slot, &word))
+			return false;
+		if (!unwind_is_executable(unwinder->core, word) || code_call_site_target(unwinder->core, word) != entry)
+			continue;
+		unwinder->known_registers = 0;
+		start_at(unwinder, word, slot, FRAME_SCAN);
+		return true;
+	}
+	return false;
+}
+
+#define RESTARTS_MAX 8
 
 /* What was recorded was not enough. */
 static bool ran_out(const struct unwinder *unwinder, int result)
@@ -382,7 +439,7 @@ static bool ran_out(const struct unwinder *unwinder, int result)
 
 static void run(struct unwinder *unwinder)
 {
-	int result, interruptions = 0;
+	int result, restarts = 0;
 
 	find_start(unwinder);
 	do {
@@ -402,7 +459,7 @@ static void run(struct unwinder *unwinder)
 		/* libdwfl takes a return address of zero for the end. CFI says undefined where a stack rightly ends. */
 		else if (result == 0 && unwinder->callee.has_cfi && !unwinder->callee.is_outermost)
 			set_reason(unwinder, "%s", unwind_end_at_zero);
-	} while (interruptions++ < INTERRUPTIONS_MAX && enter_interrupted(unwinder));
+	} while (restarts++ < RESTARTS_MAX && (enter_interrupted(unwinder) || enter_caller(unwinder)));
 }
 
 void unwinder_run_thread(struct unwinder *unwinder, const struct core_thread *thread)
