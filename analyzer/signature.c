@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/signature.h"
 
+#include <elf.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "analyzer/core/core.h"
 #include "analyzer/signature_name.h"
 #include "analyzer/words.h"
 
@@ -29,7 +31,7 @@ static const struct finding *known_cause(const struct finding_list *findings)
 /* The culprit's code: "prog walk", "libx.so+0x12" or another name of it; NULL where nobody was seen doing it. */
 static const char *culprit_code(const struct finding *cause)
 {
-	return cause->culprit.name ?: cause->offender;
+	return cause->culprit.name ?: cause->confidence == CONFIDENCE_PROVEN ? cause->offender : NULL;
 }
 
 /* ---- the cause ---- */
@@ -100,11 +102,21 @@ static const struct thread_stack *crashed_stack(const struct crash *crash)
 	return crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 }
 
+/* Was what it ran no code, although it may have a name? */
+static bool is_in_data(const struct crash *crash, const struct thread_stack *stack)
+{
+	const struct core_segment *segment = crash->core.image && stack->frame_count
+						     ? core_find_segment(crash->core.image, stack->frames[0].pc)
+						     : NULL;
+
+	return segment && !(segment->flags & PF_X);
+}
+
 static void make_stack_text(const struct crash *crash, char *out, size_t size)
 {
 	const struct thread_stack *stack = crashed_stack(crash);
 	char codes[SIGNATURE_FRAMES][SIGNATURE_CODE];
-	size_t count = stack ? signature_stack(stack, codes) : 0, used;
+	size_t count = stack ? signature_stack(stack, is_in_data(crash, stack), codes) : 0, used;
 	struct words signal;
 
 	out[0] = 0;

@@ -44,23 +44,26 @@ static void join(struct member *members, size_t count)
 		memcpy(members[i].joined, members[i].pair->cause[0] ? members[i].pair->cause : cause, SIGNATURE_HEX);
 }
 
-/* By group: those with a cause, by it; then those with a stack, by it; then the others, by themselves. Within a group
- * by index. */
+/* What the group of one that joined none is known by. */
+static const char *own_key(const struct member *member)
+{
+	return member->pair->stack[0] ? member->pair->stack : member->pair->any;
+}
+
+/* Within a group by index. */
 static int compare_groups(const void *a, const void *b)
 {
 	const struct member *left = a, *right = b;
 	int order = strcmp(left->joined, right->joined);
 
 	if (!order && !left->joined[0])
-		order = strcmp(left->pair->stack, right->pair->stack);
+		order = strcmp(own_key(left), own_key(right));
 	return order ? order : (left->index > right->index) - (left->index < right->index);
 }
 
 static bool is_same_group(const struct member *a, const struct member *b)
 {
-	if (a->joined[0] || b->joined[0])
-		return strcmp(a->joined, b->joined) == 0;
-	return a->pair->stack[0] && strcmp(a->pair->stack, b->pair->stack) == 0;
+	return strcmp(a->joined, b->joined) == 0 && (a->joined[0] || strcmp(own_key(a), own_key(b)) == 0);
 }
 
 /* Gives numbers to groups of which each crash knows the first crash. */

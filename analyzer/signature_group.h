@@ -6,7 +6,7 @@
  *   2. A crash without one joins such a group if crashes of its stack signature that have a cause signature are all of
  * that one group. If they are of several, nothing tells which bug it is, and it joins none.
  *   3. Crashes without a cause signature that joined none are a group with those of the same stack signature.
- *   4. A crash without either stands alone.
+ *   4. Crashes without either are counted by program and signal. That is no group: nothing says that they are one bug.
  *
  * The order of the crashes does not matter to which of them are together.
  */
@@ -20,6 +20,7 @@
 
 struct signature_pair {
 	char cause[SIGNATURE_HEX], stack[SIGNATURE_HEX]; /* "" for none */
+	char any[SIGNATURE_HEX];
 };
 
 /* The group of each crash in ret_groups, which has room for `count`: numbers from 0 on, in the order in which the first

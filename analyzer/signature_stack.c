@@ -73,6 +73,7 @@ static bool is_runtime_function(const char *name)
 		"tcache_init",
 		"tcache_thread_shutdown",
 		"rust_panic",
+		"crosscall_amd64",
 		"rust_begin_unwind",
 		"rust_eh_personality",
 		"start_thread",
@@ -167,14 +168,23 @@ static bool is_signal_return(const struct frame *inner, const struct frame *fram
 	       inner->symbol.module && strcmp(inner->symbol.module, frame->symbol.module) == 0;
 }
 
-size_t signature_stack(const struct thread_stack *stack, char ret_codes[SIGNATURE_FRAMES][SIGNATURE_CODE])
+/* C's main is at the bottom of every program's stack. Unwinders do not always get there. */
+static bool is_main(const char *code)
+{
+	const char *blank = strrchr(code, ' ');
+
+	return blank && strcmp(blank, " main") == 0;
+}
+
+size_t signature_stack(const struct thread_stack *stack, size_t skipped,
+		       char ret_codes[SIGNATURE_FRAMES][SIGNATURE_CODE])
 {
 	/* No more different ones are needed than these to know which the first are, unless more than that recur
 	 * together. */
 	struct seen all[LOOKED_AT];
 	size_t count = 0, kept;
 
-	for (size_t i = 0, looked = 0; i < stack->frame_count && looked < LOOKED_AT; i++) {
+	for (size_t i = skipped, looked = 0; i < stack->frame_count && looked < LOOKED_AT; i++) {
 		const struct frame *frame = &stack->frames[i];
 		char code[SIGNATURE_CODE];
 
@@ -187,6 +197,8 @@ size_t signature_stack(const struct thread_stack *stack, char ret_codes[SIGNATUR
 		count_code(all, &count, code);
 		looked++;
 	}
+	if (count > 1 && is_main(all[count - 1].code))
+		count--;
 	order_recursions(all, count);
 	kept = count < SIGNATURE_FRAMES ? count : SIGNATURE_FRAMES;
 	for (size_t i = 0; i < kept; i++)

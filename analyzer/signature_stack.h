@@ -11,10 +11,10 @@
  * of stack or met the bad node is chance.
  *   - Frames without a module (a jump into nothing, unloaded code) and functions that were only inferred are left out:
  * their addresses change, and more evidence names more of them. A stack that is lost ends there.
- *   - Only the innermost SIGNATURE_FRAMES functions count: the unwinder may not get further without debug information.
- * A function without a symbol is its module and the offset of the instruction in it. That costs: such a signature holds
- * for one build only, tells two places of one function apart, and a stripped build has other signatures than its
- * unstripped twin.
+ *   - Only the innermost SIGNATURE_FRAMES functions count, and C's main at the bottom only where it is alone: the
+ * unwinder may not get further without debug information. A function without a symbol is its module and the offset of
+ * the instruction in it. That costs: such a signature holds for one build only, tells two places of one function apart,
+ * and a stripped build has other signatures than its unstripped twin.
  *
  * It knows nothing of inlined functions: what is inlined counts as its caller, so builds that inline otherwise differ.
  */
@@ -31,8 +31,10 @@
 /* A module's and a function's name, or "module+0x12": what one frame counts as. */
 #define SIGNATURE_CODE 256
 
-/* Up to SIGNATURE_FRAMES of them; returns how many. 0: no function of the program is known. */
-size_t signature_stack(const struct thread_stack *stack, char ret_codes[SIGNATURE_FRAMES][SIGNATURE_CODE]);
+/* Up to SIGNATURE_FRAMES of them, without the `skipped` innermost frames; returns how many. 0: no function of the
+ * program is known. */
+size_t signature_stack(const struct thread_stack *stack, size_t skipped,
+		       char ret_codes[SIGNATURE_FRAMES][SIGNATURE_CODE]);
 
 /* True for frames that are left out because everybody's programs have them. */
 bool signature_is_library(const struct frame *frame);

@@ -27,7 +27,7 @@
 /* What the process that explained a crash says of it; the summary, without its NUL, follows. Both sides are the same
  * program, so the layout is. */
 struct told {
-	char id[17], signature[SIGNATURE_HEX];
+	char id[17];
 	struct signature_pair pair;
 	char cause_text[sizeof(((struct signatures *)0)->cause_text)];
 	char stack_text[sizeof(((struct signatures *)0)->stack_text)];
@@ -127,9 +127,9 @@ static struct error *write_told(const struct report *report, bool without_core, 
 
 	memset(&told, 0, sizeof(told));
 	memcpy(told.id, crash->facts.id, sizeof(told.id));
-	memcpy(told.signature, report->signature, sizeof(told.signature));
 	memcpy(told.pair.cause, report->signatures.cause, sizeof(told.pair.cause));
 	memcpy(told.pair.stack, report->signatures.stack, sizeof(told.pair.stack));
+	memcpy(told.pair.any, report->signatures.any, sizeof(told.pair.any));
 	snprintf(told.cause_text, sizeof(told.cause_text), "%s", report->signatures.cause_text);
 	snprintf(told.stack_text, sizeof(told.stack_text), "%s", report->signatures.stack_text);
 	told.class = verdict->class;
@@ -181,7 +181,7 @@ static struct error *explain_one(void *context, FILE *out)
 /* What the child says is no more to be trusted than the core. */
 static bool is_sane(const struct told *told)
 {
-	return memchr(told->id, 0, sizeof(told->id)) && memchr(told->signature, 0, sizeof(told->signature)) &&
+	return memchr(told->id, 0, sizeof(told->id)) && memchr(told->pair.any, 0, sizeof(told->pair.any)) &&
 	       memchr(told->pair.cause, 0, sizeof(told->pair.cause)) &&
 	       memchr(told->pair.stack, 0, sizeof(told->pair.stack)) &&
 	       memchr(told->cause_text, 0, sizeof(told->cause_text)) &&
@@ -245,13 +245,17 @@ static void write_text(const struct grouping *grouping)
 		printf("%zu x  %s", group->count, finding_class_name(group->class));
 		if (group->confidence)
 			printf(", %s", finding_confidence_name(group->confidence));
-		printf("  [%s]\n       %s", group->named_by->signature, date(group->first_ns, first, sizeof(first)));
+		printf("  [%s]\n       %s", group->named_by->pair.any, date(group->first_ns, first, sizeof(first)));
 		if (group->count > 1)
 			printf(" to %s", date(group->last_ns, last, sizeof(last)));
 		fputs("\n       ", stdout);
 		inert_write(group->summary, stdout);
 		if (group->named_by->pair.cause[0] && group->joined)
 			printf("\n       %zu of them by their stack alone", group->joined);
+		else if (!group->named_by->pair.cause[0] && !group->named_by->pair.stack[0] && group->count > 1)
+			fputs("\n       counted by program and signal: neither cause nor stack is known, so this may "
+			      "be several bugs",
+			      stdout);
 		fputs("\n       crashes:", stdout);
 		for (size_t j = 0; j < group->example_count; j++)
 			printf(" %s", group->examples[j]);
@@ -269,7 +273,7 @@ static json_t *json_group(const struct group *group)
 	json_t *object = json_object(), *examples = json_array();
 	json_t *summary = json_string(group->summary);
 
-	json_object_set_new(object, "signature", json_string(group->named_by->signature));
+	json_object_set_new(object, "signature", json_string(group->named_by->pair.any));
 	json_object_set_new(object, "cause", text_or_null(group->named_by->pair.cause));
 	json_object_set_new(object, "cause_text", text_or_null(group->named_by->cause_text));
 	json_object_set_new(object, "stack", text_or_null(group->named_by->pair.stack));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Groups crashes by the rule of `corelate list --group`, for groups.py: a line of standard input is a crash, its cause
- * signature and its stack signature, "-" where it has none; a line of standard output is the number of its group.
+ * signature and its stack signature, "-" where it has none, and crash.signature; a line of standard output is the
+ * number of its group.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,16 +14,17 @@
 
 static struct error *read_pairs(struct signature_pair **ret, size_t *ret_count)
 {
-	char cause[SIGNATURE_HEX], stack[SIGNATURE_HEX];
+	char cause[SIGNATURE_HEX], stack[SIGNATURE_HEX], any[SIGNATURE_HEX];
 	struct error *err = NULL;
 
-	while (!err && scanf("%16s %16s", cause, stack) == 2) {
+	while (!err && scanf("%16s %16s %16s", cause, stack, any) == 3) {
 		struct signature_pair pair = {0};
 
 		if (strcmp(cause, "-") != 0)
 			memcpy(pair.cause, cause, sizeof(cause));
 		if (strcmp(stack, "-") != 0)
 			memcpy(pair.stack, stack, sizeof(stack));
+		memcpy(pair.any, any, sizeof(any));
 		err = array_push(*ret, *ret_count, pair);
 	}
 	return err;

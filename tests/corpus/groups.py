@@ -155,12 +155,13 @@ def brief(document):
     if "failed" in document:
         return document
     finding = document["findings"][0]
-    return {"class": finding["class"], "confidence": finding["confidence"], **document["crash"]["signatures"]}
+    return {"class": finding["class"], "confidence": finding["confidence"], "any": document["crash"]["signature"],
+            **document["crash"]["signatures"]}
 
 
 def group(program, answers):
     """The number of the group of each answer: by the rule of `corelate list --group`."""
-    lines = "".join(f"{answer['cause'] or '-'} {answer['stack'] or '-'}\n" for answer in answers)
+    lines = "".join(f"{answer['cause'] or '-'} {answer['stack'] or '-'} {answer['any']}\n" for answer in answers)
     done = subprocess.run([program], input=lines, capture_output=True, text=True, check=True)
     return [int(line) for line in done.stdout.split()]
 

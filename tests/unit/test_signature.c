@@ -125,7 +125,7 @@ static void class_and_culprit_make_the_text(void **state)
 	(void)state;
 	check_cause(&crash, FINDING_DOUBLE_MUNMAP, CONFIDENCE_PROVEN, "libwalker.so.2 walker_close.part.0",
 		    "cause 2: double-munmap libwalker.so walker_close");
-	check_cause(&crash, FINDING_DOUBLE_MUNMAP, CONFIDENCE_LIKELY, "libwalker.so.2+0x1234",
+	check_cause(&crash, FINDING_DOUBLE_MUNMAP, CONFIDENCE_PROVEN, "libwalker.so.2+0x1234",
 		    "cause 2: double-munmap libwalker.so+0x1234");
 	check_cause(&crash, FINDING_UNLOADED_DATA, CONFIDENCE_PROVEN, "plugin.so", "cause 2: unloaded-data plugin.so");
 	/* The same function's name in two modules is two functions. */
@@ -220,6 +220,10 @@ static void innermost_functions_of_the_program_make_the_text(void **state)
 	/* Libraries alone say nothing: every program's abort looks the same. */
 	check_stack(frames, 2, "");
 	check_stack(frames, 0, "");
+	/* main alone is better than nothing; a stack that ends before it is no other. */
+	check_stack(frames + 5, 2, "stack 2: SIGSEGV, prog main");
+	check_stack(frames + 4, 3, "stack 2: SIGSEGV, prog run");
+	check_stack(frames + 4, 1, "stack 2: SIGSEGV, prog run");
 	/* Without the C library's debug symbols. */
 	frames[0].symbol.function = NULL;
 	CHECK_STACK(frames, "stack 2: SIGSEGV, libx.so give_up, prog parse, prog run");
@@ -259,8 +263,8 @@ static void libraries_in_the_program_are_left_out(void **state)
 	};
 
 	(void)state;
-	CHECK_STACK(c, "stack 2: SIGSEGV, prog drop, prog main");
-	CHECK_STACK(cxx, "stack 2: SIGSEGV, prog _ZNK5shop2atEi, prog main");
+	CHECK_STACK(c, "stack 2: SIGSEGV, prog drop");
+	CHECK_STACK(cxx, "stack 2: SIGSEGV, prog _ZNK5shop2atEi");
 	CHECK_STACK(rust, "stack 2: SIGSEGV, prog _ZN4mint5weigh");
 	CHECK_STACK(go, "stack 2: SIGSEGV, prog main.(*broker).publish, prog main.main");
 }
@@ -272,8 +276,8 @@ static void templates_and_modules_stay_apart(void **state)
 	struct frame modules[] = {FRAME("/opt/liba.so", "close_all"), FRAME("/opt/libb.so", "close_all")};
 
 	(void)state;
-	CHECK_STACK(ints, "stack 2: SIGSEGV, prog _ZN5queueIiE4pushERKi, prog main");
-	CHECK_STACK(doubles, "stack 2: SIGSEGV, prog _ZN5queueIdE4pushERKd, prog main");
+	CHECK_STACK(ints, "stack 2: SIGSEGV, prog _ZN5queueIiE4pushERKi");
+	CHECK_STACK(doubles, "stack 2: SIGSEGV, prog _ZN5queueIdE4pushERKd");
 	CHECK_STACK(modules, "stack 2: SIGSEGV, liba.so close_all, libb.so close_all");
 }
 
@@ -282,26 +286,26 @@ static void recursion_is_folded(void **state)
 {
 	struct frame even[] = {
 		FRAME("/opt/prog", "odd"),  FRAME("/opt/prog", "even"), FRAME("/opt/prog", "odd"),
-		FRAME("/opt/prog", "even"), FRAME("/opt/prog", "odd"),	FRAME("/opt/prog", "main"),
+		FRAME("/opt/prog", "even"), FRAME("/opt/prog", "odd"),	FRAME("/opt/prog", "run"),
 	};
 	struct frame odd[] = {
 		FRAME("/opt/prog", "even"), FRAME("/opt/prog", "odd"),	FRAME("/opt/prog", "even"),
 		FRAME("/opt/prog", "odd"),  FRAME("/opt/prog", "even"), FRAME("/opt/prog", "odd"),
-		FRAME("/opt/prog", "main"),
+		FRAME("/opt/prog", "run"),
 	};
 	struct frame leaf[] = {
 		FRAME("/opt/prog", "visit"), FRAME("/opt/prog", "walk"), FRAME("/opt/prog", "walk"),
-		FRAME("/opt/prog", "walk"),  FRAME("/opt/prog", "main"),
+		FRAME("/opt/prog", "walk"),  FRAME("/opt/prog", "run"),
 	};
-	struct frame once[] = {FRAME("/opt/prog", "walk"), FRAME("/opt/prog", "main")};
-	struct frame twice[] = {FRAME("/opt/prog", "walk"), FRAME("/opt/prog", "walk"), FRAME("/opt/prog", "main")};
+	struct frame once[] = {FRAME("/opt/prog", "walk"), FRAME("/opt/prog", "run")};
+	struct frame twice[] = {FRAME("/opt/prog", "walk"), FRAME("/opt/prog", "walk"), FRAME("/opt/prog", "run")};
 
 	(void)state;
-	CHECK_STACK(even, "stack 2: SIGSEGV, prog even, prog odd, prog main");
-	CHECK_STACK(odd, "stack 2: SIGSEGV, prog even, prog odd, prog main");
-	CHECK_STACK(leaf, "stack 2: SIGSEGV, prog visit, prog walk, prog main");
-	CHECK_STACK(once, "stack 2: SIGSEGV, prog walk, prog main");
-	CHECK_STACK(twice, "stack 2: SIGSEGV, prog walk, prog main");
+	CHECK_STACK(even, "stack 2: SIGSEGV, prog even, prog odd, prog run");
+	CHECK_STACK(odd, "stack 2: SIGSEGV, prog even, prog odd, prog run");
+	CHECK_STACK(leaf, "stack 2: SIGSEGV, prog visit, prog walk, prog run");
+	CHECK_STACK(once, "stack 2: SIGSEGV, prog walk, prog run");
+	CHECK_STACK(twice, "stack 2: SIGSEGV, prog walk, prog run");
 }
 
 static void deep_recursion_of_many_fits(void **state)
@@ -329,9 +333,9 @@ static void what_has_no_name_is_left_out_or_an_offset(void **state)
 
 	(void)state;
 	CHECK_STACK(stripped, "stack 2: SIGSEGV, prog+0x1189, prog+0x1200");
-	CHECK_STACK(jump, "stack 2: SIGSEGV, prog run, prog main");
+	CHECK_STACK(jump, "stack 2: SIGSEGV, prog run");
 	CHECK_STACK(lost, "stack 2: SIGSEGV, prog run");
-	CHECK_STACK(tail, "stack 2: SIGSEGV, prog run, prog main");
+	CHECK_STACK(tail, "stack 2: SIGSEGV, prog run");
 }
 
 static void the_crashed_thread_counts(void **state)
@@ -356,7 +360,7 @@ static void the_crashed_thread_counts(void **state)
 
 #define CRASH(cause_, stack_)                                                                                          \
 	{                                                                                                              \
-		.cause = cause_, .stack = stack_                                                                       \
+		.cause = cause_, .stack = stack_, .any = "program 1"                                                   \
 	}
 
 static void check_groups(const struct signature_pair *pairs, size_t count, const size_t *wanted)
@@ -410,12 +414,14 @@ static void stacks_do_not_join_groups(void **state)
 	check_groups(pairs, 7, (const size_t[]){0, 0, 1, 1, 0, 2, 1});
 }
 
-static void a_crash_without_either_stands_alone(void **state)
+static void crashes_without_either_are_counted_by_program(void **state)
 {
-	static const struct signature_pair pairs[] = {CRASH("", ""), CRASH("a", ""), CRASH("", ""), CRASH("a", "")};
+	static const struct signature_pair pairs[] = {
+		CRASH("", ""), CRASH("a", ""), CRASH("", ""), {.any = "program 2"}, CRASH("", "x"),
+	};
 
 	(void)state;
-	check_groups(pairs, 4, (const size_t[]){0, 1, 2, 1});
+	check_groups(pairs, 5, (const size_t[]){0, 1, 0, 2, 3});
 }
 
 int main(void)
@@ -437,7 +443,7 @@ int main(void)
 		cmocka_unit_test(a_stack_that_leads_to_one_group_joins_it),
 		cmocka_unit_test(a_stack_that_leads_to_two_groups_joins_none),
 		cmocka_unit_test(stacks_do_not_join_groups),
-		cmocka_unit_test(a_crash_without_either_stands_alone),
+		cmocka_unit_test(crashes_without_either_are_counted_by_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
