@@ -68,6 +68,17 @@ static void take_expression(const char *message, char *out, size_t size)
 		copy_text(start + strlen("Assertion `"), (size_t)(end - start) - strlen("Assertion `"), out, size);
 }
 
+/* Who sent the signal, by command name; "" where that is not known. A process that signals itself is known without a
+ * record. */
+static const char *sender_name(const struct crash *crash)
+{
+	const struct crash_signal *signal = &crash->facts.signal;
+
+	if (!signal->sender_comm[0] && signal->sender_pid && signal->sender_pid == crash->facts.pid)
+		return crash->facts.comm;
+	return signal->sender_comm;
+}
+
 static void make_cause_text(const struct crash *crash, const struct finding_list *findings, char *out, size_t size)
 {
 	const struct finding *cause = known_cause(findings);
@@ -75,11 +86,11 @@ static void make_cause_text(const struct crash *crash, const struct finding_list
 	char code[300] = "", more[200] = "";
 
 	out[0] = 0;
-	if (cause && cause->class == FINDING_KILLED_BY_PROCESS && crash->facts.signal.sender_comm[0]) {
+	if (cause && cause->class == FINDING_KILLED_BY_PROCESS && sender_name(crash)[0]) {
 		struct words signal;
 
 		snprintf(code, sizeof(code), "%s by %s", words_signal(&signal, crash->facts.signal.number),
-			 crash->facts.signal.sender_comm);
+			 sender_name(crash));
 	} else if (culprit) {
 		normalize(culprit, code, sizeof(code));
 	}

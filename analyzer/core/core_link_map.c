@@ -133,6 +133,15 @@ static uint64_t find_link_map(const struct core *core, const struct elf_image *p
 	return 0;
 }
 
+static bool is_known(const struct core *core, uint64_t base)
+{
+	for (size_t i = 0; i < core->file_count; i++) {
+		if (core->files[i].start == base)
+			return true;
+	}
+	return false;
+}
+
 /* Libraries begin at the address that their own addresses are added to. */
 static struct error *add_libraries(struct linked *linked, uint64_t first)
 {
@@ -144,7 +153,8 @@ static struct error *add_libraries(struct linked *linked, uint64_t first)
 
 		if (core_read_dumped(linked->core, at, &map, sizeof(map)) != sizeof(map))
 			break;
-		if (at != first && map.l_addr && map.l_addr != linked->core->auxv_sysinfo_ehdr)
+		if (at != first && map.l_addr && map.l_addr != linked->core->auxv_sysinfo_ehdr &&
+		    !is_known(linked->core, map.l_addr))
 			err = add_file(linked, map.l_addr, (uint64_t)(uintptr_t)map.l_name);
 		at = (uint64_t)(uintptr_t)map.l_next;
 	}

@@ -17,6 +17,7 @@ import collections
 import concurrent.futures
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -203,6 +204,31 @@ def describe(some, answers):
         yield f"        {cause} | {stack}   ({label}, {confidence}: {counts})"
 
 
+def hash_of(text):
+    """As signature_hash() does: FNV-1a."""
+    value = 0xCBF29CE484222325
+    for byte in text.encode():
+        value = (value ^ byte) * 0x100000001B3 % (1 << 64)
+    return f"{value:016x}"
+
+
+def as_one_program(cases, answers):
+    """The answers as if the bugs of one source were bugs of one program: their texts have its name."""
+    by_name = {case.name: case for case in cases}
+    renamed = {}
+    for key, answer in answers.items():
+        case = by_name[key[1]]
+        pattern, program = re.compile(rf"(?<![\w-]){re.escape(case.bug)}(?![\w-])"), os.path.splitext(case.program)[0]
+        renamed[key] = new = dict(answer)
+        for what in ("cause", "stack"):
+            if answer.get(what):
+                assert hash_of(answer[what + "_text"]) == answer[what], "the text is not what was hashed"
+                new[what + "_text"] = pattern.sub(program, answer[what + "_text"])
+                new[what] = hash_of(new[what + "_text"])
+        # Where neither is known, no group is claimed: they stay apart.
+    return renamed
+
+
 def by_state(answers):
     """How many answers of each state have which signature."""
     yield f"  {'':12}{'answers':>9}{'cause':>9}{'stack':>9}{'neither':>9}"
@@ -213,15 +239,18 @@ def by_state(answers):
         yield f"  {state:12}{len(some):>9}" + "".join(f"{count:>9}" for count in counts)
 
 
-def show(options, answers):
+def show(options, cases, answers):
     """Prints all; true when it is good enough."""
     program = os.path.join(options.build, "tests", "group-crashes")
     names, split, merged, lines = measure(program, answers)
     print("\n".join(lines))
     print("\n".join(by_state(answers)))
+    together = measure(program, as_one_program(cases, answers))[2]
+    for some in together:
+        print(f"bugs of one program in one group: {', '.join(sorted({name for _, name, _ in some}))}")
     share = 100 * len(split) / len(names) if names else 0
     print(f"{len(names)} programs, {len(answers)} answers: {len(split)} programs split ({share:.1f} %), {len(merged)} groups of "
-          "several programs")
+          f"several programs; {len(together)} groups of several bugs, were those of one source one program")
     return bool(names) and len(split) <= SPLIT_MOST * len(names) and not merged
 
 
@@ -246,7 +275,7 @@ def main():
             answers = groups.explain_all()
             with open(stored, "w", encoding="utf-8") as file:
                 json.dump([[key, answer] for key, answer in answers.items()], file)
-        return 0 if show(options, answers) else 1
+        return 0 if show(options, groups.cases, answers) else 1
     except views.ViewError as error:
         corpus.skip(error)
     finally:

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The core reader: what it makes of good cores, and what it says of files that are none. */
+#include <link.h>
+
+#include "common/array.h"
 #include "tests/unit/core_builder.h"
 
 static void test_good(void **state)
@@ -162,6 +165,137 @@ static void test_files(void **state)
 	core_destroy(core);
 }
 
+/* A file's first page in memory: its segment of code is at `base` + PAGE, its data behind that. */
+static void write_image(uint8_t *page, uint16_t dynamic)
+{
+	const Elf64_Phdr programs[] = {
+		{.p_type = PT_LOAD, .p_flags = PF_R, .p_filesz = 0x300, .p_memsz = 0x300},
+		{.p_type = PT_LOAD,
+		 .p_flags = PF_R | PF_X,
+		 .p_offset = PAGE,
+		 .p_vaddr = PAGE,
+		 .p_filesz = 0x80,
+		 .p_memsz = 0x80},
+		{.p_type = PT_LOAD,
+		 .p_flags = PF_R | PF_W,
+		 .p_offset = 2 * PAGE,
+		 .p_vaddr = 2 * PAGE,
+		 .p_filesz = PAGE,
+		 .p_memsz = PAGE},
+		{.p_type = dynamic ? PT_DYNAMIC : PT_NULL, .p_vaddr = 2 * PAGE},
+	};
+	Elf64_Ehdr header = builder.header;
+
+	header.e_type = ET_DYN;
+	header.e_phnum = array_size(programs);
+	memcpy(page, &header, sizeof(header));
+	memcpy(page + sizeof(header), programs, sizeof(programs));
+}
+
+/* A program at 0x400000, whose list names a library at 0x500000 and then itself again, in a circle. */
+static void begin_linked(uint64_t library_text_flags)
+{
+	const uint64_t data = 0x402000;
+	const Elf64_Dyn dynamic[] = {{.d_tag = DT_DEBUG, .d_un.d_ptr = data + 0x100}, {.d_tag = DT_NULL}};
+	const struct r_debug debug = {.r_version = 1, .r_map = (struct link_map *)(data + 0x200)};
+	const struct link_map program = {.l_addr = 0x400000, .l_next = (struct link_map *)(data + 0x300)};
+	const struct link_map library = {
+		.l_addr = 0x500000, .l_name = (char *)(data + 0x400), .l_next = (struct link_map *)(data + 0x200)};
+	const Elf64_auxv_t auxv[] = {
+		{.a_type = AT_PHDR, .a_un.a_val = 0x400000 + sizeof(Elf64_Ehdr)},
+		{.a_type = AT_EXECFN, .a_un.a_val = data + 0x500},
+		{.a_type = AT_NULL},
+	};
+	uint8_t *page;
+
+	begin();
+	add_thread(100, SIGSEGV);
+	add_note(NT_AUXV, auxv, sizeof(auxv));
+	add_segment(0x400000, PAGE, PAGE, PF_R);
+	add_segment(0x401000, PAGE, 0, PF_R | PF_X);
+	add_segment(0x402000, PAGE, PAGE, PF_R | PF_W);
+	add_segment(0x500000, PAGE, PAGE, PF_R);
+	add_segment(0x501000, PAGE, 0, (uint32_t)library_text_flags);
+	write_image(builder.data, 1);
+	write_image(builder.data + 2 * PAGE, 0);
+	page = builder.data + PAGE;
+	memset(page, 0, PAGE);
+	memcpy(page, dynamic, sizeof(dynamic));
+	memcpy(page + 0x100, &debug, sizeof(debug));
+	memcpy(page + 0x200, &program, sizeof(program));
+	memcpy(page + 0x300, &library, sizeof(library));
+	strcpy((char *)page + 0x400, "/opt/libx.so");
+	strcpy((char *)page + 0x500, "/opt/prog");
+}
+
+static void expect_file(const struct core *core, size_t index, uint64_t start, uint64_t offset, const char *path)
+{
+	assert_true(index < core->file_count);
+	assert_int_equal(core->files[index].start, start);
+	assert_int_equal(core->files[index].end, start + PAGE);
+	assert_int_equal(core->files[index].offset, offset);
+	assert_string_equal(core->files[index].path, path);
+}
+
+/* Without NT_FILE: what the dynamic linker knew of, as far as the core's mappings are the same, and none that is
+ * writable. */
+static void test_linked_files(void **state)
+{
+	struct core *core;
+
+	(void)state;
+	begin_linked(PF_R | PF_X);
+	core = open_good(build());
+	assert_true(core->files_are_linked);
+	/* The circle leads to no file twice. */
+	assert_int_equal(core->file_count, 4);
+	expect_file(core, 0, 0x400000, 0, "/opt/prog");
+	expect_file(core, 1, 0x401000, PAGE, "/opt/prog");
+	expect_file(core, 2, 0x500000, 0, "/opt/libx.so");
+	expect_file(core, 3, 0x501000, PAGE, "/opt/libx.so");
+	core_destroy(core);
+
+	/* Something else was mapped over the library's code. */
+	begin_linked(PF_R | PF_W | PF_X);
+	core = open_good(build());
+	assert_int_equal(core->file_count, 3);
+	core_destroy(core);
+
+	/* NT_FILE is believed. */
+	begin_linked(PF_R | PF_X);
+	{
+		uint8_t note[512];
+
+		add_note(NT_FILE, note, fill_files(note, 2));
+	}
+	core = open_good(build());
+	assert_false(core->files_are_linked);
+	assert_int_equal(core->file_count, 2);
+	core_destroy(core);
+}
+
+/* A static program: no list, and its own header is enough. A path that is not absolute is not looked for. */
+static void test_linked_files_of_a_static_program(void **state)
+{
+	struct core *core;
+
+	(void)state;
+	begin_linked(PF_R | PF_X);
+	write_image(builder.data, 0);
+	core = open_good(build());
+	assert_int_equal(core->file_count, 2);
+	expect_file(core, 0, 0x400000, 0, "/opt/prog");
+	core_destroy(core);
+
+	begin_linked(PF_R | PF_X);
+	write_image(builder.data, 0);
+	strcpy((char *)builder.data + PAGE + 0x500, "./prog");
+	core = open_good(build());
+	assert_int_equal(core->file_count, 0);
+	assert_false(core->files_are_linked);
+	core_destroy(core);
+}
+
 static void test_not_a_core(void **state)
 {
 	char path[80];
@@ -210,9 +344,10 @@ static void test_other_architectures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	   cmocka_unit_test(test_psinfo_and_auxv),
-		cmocka_unit_test(test_siginfo),	   cmocka_unit_test(test_files),
-		cmocka_unit_test(test_not_a_core), cmocka_unit_test(test_other_architectures),
+		cmocka_unit_test(test_good),	     cmocka_unit_test(test_psinfo_and_auxv),
+		cmocka_unit_test(test_siginfo),	     cmocka_unit_test(test_files),
+		cmocka_unit_test(test_linked_files), cmocka_unit_test(test_linked_files_of_a_static_program),
+		cmocka_unit_test(test_not_a_core),   cmocka_unit_test(test_other_architectures),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -142,6 +142,13 @@ static void class_and_culprit_make_the_text(void **state)
 	crash.facts.signal = (struct crash_signal){.number = SIGTERM, .sender_comm = "bash"};
 	check_cause(&crash, FINDING_KILLED_BY_PROCESS, CONFIDENCE_PROVEN, NULL,
 		    "cause 2: killed-by-process SIGTERM by bash");
+	crash.facts.pid = 7;
+	strcpy(crash.facts.comm, "prog");
+	crash.facts.signal = (struct crash_signal){.number = SIGXFSZ, .sender_pid = 7};
+	check_cause(&crash, FINDING_KILLED_BY_PROCESS, CONFIDENCE_PROVEN, NULL,
+		    "cause 2: killed-by-process SIGXFSZ by prog");
+	crash.facts.signal.sender_pid = 8;
+	check_cause(&crash, FINDING_KILLED_BY_PROCESS, CONFIDENCE_PROVEN, NULL, "");
 }
 
 static void an_end_or_a_guess_is_no_cause(void **state)
