@@ -61,6 +61,7 @@ const struct cause causes[] = {
 	{"use-after-munmap", cause_use_after_munmap, {&link_ended_mapping, &link_unmapped_before_use}},
 	{"use-after-return", cause_use_after_return, {&link_ended_mapping, &link_dead_stack}},
 	{"divide-by-zero", end_divide_by_zero, {NULL}},
+	{"null-dereference", end_go_nil_pointer, {NULL}},
 	{"heap-corruption", end_heap_corruption, {NULL}},
 	{"illegal-instruction", end_illegal_instruction, {NULL}},
 	{"misaligned-object", end_misaligned_object, {NULL}},

@@ -103,6 +103,7 @@ extern const struct link_kind link_dead_stack;
 struct error *cause_use_after_return(const struct crash *, struct finding_list *) must_check;
 
 struct error *end_divide_by_zero(const struct crash *, struct finding_list *) must_check;
+struct error *end_go_nil_pointer(const struct crash *, struct finding_list *) must_check;
 struct error *end_heap_corruption(const struct crash *, struct finding_list *) must_check;
 struct error *end_illegal_instruction(const struct crash *, struct finding_list *) must_check;
 struct error *end_misaligned_object(const struct crash *, struct finding_list *) must_check;

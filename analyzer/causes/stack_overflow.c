@@ -561,6 +561,9 @@ static struct error *append_used_up(const struct overflow *overflow, struct find
 	err = err ?: add_frames(overflow, finding)
 		?: link_rule_out(finding, "unseen-frames", EVIDENCE_FRAME, (int64_t)worst, frame->pc,
 				 "the frames that were unwound take the stack");
+	/* Of several functions that call each other in turn none alone did it. */
+	if (usage->period > 1 || usage->irregular)
+		return err ?: evidence_suspect_frame(overflow->crash, finding, worst);
 	return err ?: evidence_accuse_frame(overflow->crash, finding, worst);
 }
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "analyzer/causes.h"
+#include "analyzer/ends/go_nil_pointer.h"
 #include "analyzer/evidence/evidence_probe.h"
 #include "analyzer/evidence/evidence_process.h"
 #include "analyzer/evidence/link_process.h"
@@ -154,13 +155,13 @@ static struct error *report_terminate(const struct crash *crash, const struct en
 		?: examine_handler(crash, ending, reason, finding)
 		?: link_examine_frames(crash, finding, "guessed-frames", ending->first, last)
 		?: summarize(crash, ending, reason, finding);
-	if (!err && reason != TERMINATE_UNKNOWN && taken_frame(crash, ending) == SIZE_MAX)
+	/* Who threw what was rethrown was not seen. */
+	if (!err && reason != TERMINATE_UNKNOWN && reason != TERMINATE_RETHROWN &&
+	    taken_frame(crash, ending) == SIZE_MAX)
 		err = evidence_accuse_frame(crash, finding, ending->caller);
 	return err ?: finding_set_next_step(finding, "which caller was meant to catch it?");
 }
 
-/* Go's own words for a fault below 4096, the only ones that it makes a panic of (runtime/signal_unix.go, sigpanic). */
-#define GO_NIL "invalid memory address or nil pointer dereference"
 #define GO_ERROR "runtime error: "
 
 static struct error *summarize_go(const struct crash *crash, const struct words *caller, struct finding *finding)
@@ -172,8 +173,6 @@ static struct error *summarize_go(const struct crash *crash, const struct words 
 		return finding_set_summary(finding, "Go panic%s%s%s%s%s; not recovered.", message[0] ? " (\"" : "",
 					   message, message[0] ? "\")" : "", in, caller->text);
 	message += strlen(GO_ERROR);
-	if (strcmp(message, GO_NIL) == 0)
-		message = "nil pointer dereference";
 	return finding_set_summary(finding, "Go runtime panic: %s%s%s; not recovered.", message, in, caller->text);
 }
 
@@ -187,6 +186,20 @@ static struct error *summarize_rust(const struct crash *crash, const struct word
 				   crash->facts.panic_place[0] ? " at " : "", crash->facts.panic_place,
 				   message ? " (\"" : "", message ?: "", message ? "\")" : "",
 				   caller->text[0] ? " in " : "", caller->text);
+}
+
+/* A panic while another one unwinds: that one is what began it, and its frames lie further out. */
+static bool is_second_panic(const struct crash *crash, const struct ending *ending)
+{
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
+
+	for (size_t i = ending->caller; i < stack->frame_count; i++) {
+		const char *function = stack->frames[i].symbol.function;
+
+		if (function && ending_is_runtime(&stack->frames[i]) && strstr(function, "panic"))
+			return true;
+	}
+	return false;
 }
 
 static struct error *report_panic(const struct crash *crash, const struct ending *ending, struct finding_list *findings)
@@ -215,7 +228,7 @@ static struct error *report_panic(const struct crash *crash, const struct ending
 				    "no return address on the stack was taken by a uretprobe");
 	err = err ?: link_examine_frames(crash, finding, "guessed-frames", ending->first, last)
 		?: (rust ? summarize_rust(crash, &caller, finding) : summarize_go(crash, &caller, finding));
-	if (!err && !taken)
+	if (!err && !taken && !is_second_panic(crash, ending))
 		err = evidence_accuse_frame(crash, finding, ending->caller);
 	if (!err && !crash->facts.panic_message)
 		err = finding_add_missing(finding, "the panic's message, which goes to standard error");
@@ -229,6 +242,9 @@ struct error *cause_uncaught_exception(const struct crash *crash, struct finding
 
 	ending_find(crash, &ending);
 	if (crash->facts.signal.number != SIGABRT || !ending.own)
+		return NULL;
+	/* The panic then is the runtime's report of an end before it. */
+	if (go_nil_pointer(crash, &ending))
 		return NULL;
 	if (ending.kind == ENDING_RUST_PANIC || ending.kind == ENDING_GO_PANIC)
 		return report_panic(crash, &ending, findings);

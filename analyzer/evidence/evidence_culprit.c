@@ -65,6 +65,20 @@ struct error *evidence_suspect_code(struct finding *finding, const struct symbol
 	return name_code(&finding->suspect, symbol, kind, id, address);
 }
 
+/* Every step of the recorded stack up to the caller is by call frame information: a guess may skip a frame. */
+static bool is_certain(const struct event_context *context)
+{
+	for (size_t i = 0; context->caller_address && i < context->stack.frame_count; i++) {
+		const struct frame *frame = &context->stack.frames[i];
+
+		if (frame->trust == FRAME_SCAN || frame->trust == FRAME_POINTER || frame->trust == FRAME_INFERRED)
+			return false;
+		if (frame->pc == context->caller_address)
+			return true;
+	}
+	return true;
+}
+
 struct error *evidence_accuse_caller(struct finding *finding, const struct biography *biography, size_t index)
 {
 	const struct event_context *context = &biography->contexts[index];
@@ -77,7 +91,8 @@ struct error *evidence_accuse_caller(struct finding *finding, const struct biogr
 		if (stack->frames[i].symbol.module)
 			symbol = &stack->frames[i].symbol;
 	}
-	return name_code(&finding->culprit, symbol, EVIDENCE_EVENT, biography->events[index].id, 0);
+	return name_code(is_certain(context) ? &finding->culprit : &finding->suspect, symbol, EVIDENCE_EVENT,
+			 biography->events[index].id, 0);
 }
 
 static struct error *name_holder(struct culprit *culprit, uint32_t pid, const char *comm)

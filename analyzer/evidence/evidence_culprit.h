@@ -16,7 +16,8 @@ struct error *evidence_accuse_code(struct finding *finding, const struct symbol 
 				   int64_t id, uint64_t address) must_check;
 
 /* The caller of biography event `index`, of which the call is the act; its innermost frame outside of standard
- * libraries (event_stack_is_standard), nobody where there is none. */
+ * libraries (event_stack_is_standard), nobody where there is none. Where a step of the recorded
+ * stack up to it is a guess, it is a suspect. */
 struct error *evidence_accuse_caller(struct finding *finding, const struct biography *biography,
 				     size_t index) must_check;
 

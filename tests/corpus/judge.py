@@ -54,7 +54,9 @@ def accused(document):
 
 def wrongly_accused(case, found, document):
     functions, processes = accused(document)
-    code, names = reach.culprits(case, found)
+    # The right name is never wrong, even where none was to be had.
+    code = {act.name for act in case.acts if not act.is_process and not act.is_suspect and reach.met(act.need, found)}
+    names = reach.culprits(case, found)[1]
     return sorted({name for name in functions if not any(name == own or name.endswith(("::" + own, "." + own)) for own in code)}
                   | {name for name in processes if name[:15] not in {own[:15] for own in names}})
 

@@ -78,16 +78,16 @@ static void calls(void **state)
 	} rows[] = {
 		{{.kind = MEMORY_SEEN, .args = {0x1000, 0x2000}}, "found in place: 0x1000-0x3000"},
 		{{.kind = MEMORY_MMAP, .args = {0, 578560, 3, 0x22}, .result = 0x7f0000000000},
-		 "mmap(0x0, 578560, prot 3, flags 0x22) = 0x7f0000000000"},
-		{{.kind = MEMORY_MUNMAP, .args = {0x7f0000000000, 578560}}, "munmap(0x7f0000000000, 578560)"},
+		 "mmap(NULL, 578560, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, 0, 0) = 0x7f0000000000"},
+		{{.kind = MEMORY_MUNMAP, .args = {0x7f0000000000, 578560}}, "munmap(0x7f0000000000, 578560) = 0"},
 		{{.kind = MEMORY_MREMAP, .args = {0x1000, 4096, 8192, 1}, .result = 0x9000},
-		 "mremap(0x1000, 4096, 8192, flags 0x1) = 0x9000"},
-		{{.kind = MEMORY_MPROTECT, .args = {0x1000, 4096, 5}}, "mprotect(0x1000, 4096, prot 5)"},
-		{{.kind = MEMORY_PKEY_MPROTECT, .args = {0x1000, 4096, 5, 1}}, "pkey_mprotect(0x1000, 4096, prot 5)"},
-		{{.kind = MEMORY_MADVISE, .args = {0x1000, 4096, 4}}, "madvise(0x1000, 4096, 4)"},
-		{{.kind = MEMORY_BRK, .args = {0x3000, 0x2000}, .result = 0x3000}, "brk(0x3000) from 0x2000"},
-		{{.kind = MEMORY_SHMAT, .args = {5, 0, 0, 4096}, .result = 0x1000}, "shmat(5) = 0x1000, 4096 bytes"},
-		{{.kind = MEMORY_SHMDT, .args = {0x1000, 4096}}, "shmdt(0x1000), 4096 bytes"},
+		 "mremap(0x1000, 4096, 8192, MREMAP_MAYMOVE) = 0x9000"},
+		{{.kind = MEMORY_MPROTECT, .args = {0x1000, 4096, 5}}, "mprotect(0x1000, 4096, PROT_READ|PROT_EXEC) = 0"},
+		{{.kind = MEMORY_PKEY_MPROTECT, .args = {0x1000, 4096, 5, 1}}, "pkey_mprotect(0x1000, 4096, PROT_READ|PROT_EXEC) = 0"},
+		{{.kind = MEMORY_MADVISE, .args = {0x1000, 4096, 4}}, "madvise(0x1000, 4096, MADV_DONTNEED) = 0"},
+		{{.kind = MEMORY_BRK, .args = {0x3000, 0x2000}, .result = 0x3000}, "brk(0x3000) = 0x3000"},
+		{{.kind = MEMORY_SHMAT, .args = {5, 0, 0, 4096}, .result = 0x1000}, "shmat(5, NULL, 0) = 0x1000"},
+		{{.kind = MEMORY_SHMDT, .args = {0x1000, 4096}}, "shmdt(0x1000) = 0"},
 	};
 
 	(void)state;
