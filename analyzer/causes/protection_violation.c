@@ -27,6 +27,7 @@
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_culprit.h"
+#include "analyzer/evidence/evidence_fault.h"
 #include "analyzer/evidence/evidence_mapping.h"
 #include "analyzer/evidence/link_mapping.h"
 #include "analyzer/evidence/link_page.h"
@@ -246,7 +247,7 @@ static struct error *examine_overrun(const struct crash *crash, struct finding *
 {
 	const struct mapping_facts *mapping = &crash->facts.mapping;
 	struct place below;
-	struct words size;
+	struct words size, code;
 
 	if (!mapping->known)
 		return link_leave_unseen(finding, "overrun-of-neighbour", "no core shows what is mapped right below");
@@ -269,9 +270,12 @@ static struct error *examine_overrun(const struct crash *crash, struct finding *
 				       size.text, mapping->start);
 	return link_leave_as_likely(finding, "overrun-of-neighbour",
 				    "a writable mapping (%s) ends at 0x%" PRIx64
-				    ", right below: a loop may have run past its "
-				    "end",
-				    size.text, mapping->start);
+				    ", right below: a loop may have run past its end",
+				    size.text, mapping->start)
+		       ?: finding_set_next_step(finding,
+						"does %s go past the end of the memory below 0x%" PRIx64
+						"? corelate record --heap shows whose block ends there",
+						evidence_fault_code(&code, crash), mapping->start);
 }
 
 static struct error *append_use(const struct crash *crash, const struct story *story, struct finding *finding)
@@ -352,9 +356,8 @@ static struct error *tell_use(const struct crash *crash, const struct story *sto
 {
 	struct words code;
 
-	return append_use(crash, story, finding)
-		       ?: finding_set_next_step(finding, "where does %s get its pointer?",
-						evidence_faulting_code(&code, crash));
+	return finding_set_next_step(finding, "where does %s get its pointer?", evidence_fault_code(&code, crash))
+		       ?: append_use(crash, story, finding);
 }
 
 struct error *cause_protection_violation(const struct crash *crash, struct finding_list *findings)

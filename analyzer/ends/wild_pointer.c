@@ -56,6 +56,8 @@ static bool fits(const struct crash *crash)
 		       (is_error_pointer(crash, &number, &value) || (value >= 4096 && value < PLACE_NULL_BYTES));
 	if (crash->facts.fault_place.kind == PLACE_UNKNOWN)
 		return fault->cause == FAULT_UNMAPPED && !crash->facts.fault.mapped;
+	if (fault->mapped_since)
+		return true;
 	return crash->facts.fault_place.kind == PLACE_UNMAPPED || crash->facts.fault_place.kind == PLACE_KERNEL;
 }
 
@@ -85,6 +87,10 @@ static struct error *weigh(const struct crash *crash, struct finding *finding)
 		finding->confidence = record_shows_hole(crash) ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
 		return finding_add_missing(finding, "the core, which would show what was mapped");
 	}
+	if (fault->mapped_since) {
+		finding->confidence = CONFIDENCE_LIKELY;
+		return finding_add_counter(finding, "a guard over the page (MADV_GUARD_INSTALL) looks the same");
+	}
 	if (fault->address < FAR_FROM_NULL) {
 		finding->confidence = CONFIDENCE_POSSIBLE;
 		return finding_add_counter(finding, "a large offset from a null pointer looks the same");
@@ -108,6 +114,7 @@ static struct error *weigh(const struct crash *crash, struct finding *finding)
 
 struct error *end_wild_pointer(const struct crash *crash, struct finding_list *findings)
 {
+	const struct fault *fault = &crash->facts.fault;
 	struct words code, where, spelt;
 	struct finding *finding;
 	uint64_t value = crash->facts.fault.address;
@@ -127,8 +134,10 @@ struct error *end_wild_pointer(const struct crash *crash, struct finding_list *f
 			finding,
 			"Thread %" PRIu32 " %s 0x%" PRIx64 ", %s%s%s, in %s; where the pointer came "
 			"from is not known.",
-			evidence_dead_thread(crash), crash->facts.fault.access == ACCESS_WRITE ? "wrote to" : "read",
-			crash->facts.fault.address, words_place(&where, crash, &crash->facts.fault_place),
+			evidence_dead_thread(crash), fault->access == ACCESS_WRITE ? "wrote to" : "read",
+			fault->address,
+			fault->mapped_since ? "where nothing was mapped then (what is there now came later)"
+					    : words_place(&where, crash, &crash->facts.fault_place),
 			spelt.text[0] ? "; the pointer " : "", spelt.text, evidence_fault_code(&code, crash))
 		?: evidence_set_fault_offender(crash, finding)
 		?: evidence_add_refusal(crash, finding)

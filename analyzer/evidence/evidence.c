@@ -12,6 +12,50 @@
 #include "common/cleanup.h"
 #include "replay/effect.h"
 
+#define ADVICE_GUARD_INSTALL 102 /* from 6.13 on (include/uapi/asm-generic/mman-common.h) */
+
+/* A signal frame: what the kernel saves is at least this long (struct rt_sigframe and the vector registers). */
+#define SIGNAL_FRAME_BYTES 1024
+#define STACK_BYTES (8 << 20)
+
+/* The call may be one of the handler that ended the process: by the dying thread, and not from the part of its stack that
+ * the faulting function and its callers had. */
+static bool may_be_of_handler(const struct crash *crash, const struct memory_event *event)
+{
+	uint64_t sp = crash->facts.fault.registers[CORE_RSP];
+
+	return event->tid == evidence_dead_thread(crash) &&
+	       (!crash->facts.fault.has_registers || event->sp < sp - SIGNAL_FRAME_BYTES || event->sp - sp >= STACK_BYTES);
+}
+
+static bool has_guard(const struct biography *biography, const struct life *life)
+{
+	for (size_t i = life->born + 1; i < biography->event_count; i++) {
+		if (biography->events[i].kind == MEMORY_MADVISE && biography->events[i].args[2] == ADVICE_GUARD_INSTALL)
+			return true;
+	}
+	return false;
+}
+
+/* The life before `last`, which was made after the fault: nothing was mapped in between. NULL where another one may have
+ * been the handler's, too. */
+static const struct life *life_before_handler(const struct crash *crash, const struct life *last)
+{
+	const struct biography *biography = &crash->facts.biography;
+	const struct life *found = NULL;
+
+	if (has_guard(biography, last))
+		return NULL;
+	for (size_t i = 0; i < biography->timeline.life_count; i++) {
+		const struct life *life = &biography->timeline.lives[i];
+
+		if (life->died != TIMELINE_ALIVE && life->died < last->born && biography->address >= life->start &&
+		    biography->address < life->end && (!found || life->died > found->died))
+			found = life;
+	}
+	return found && !may_be_of_handler(crash, &biography->events[found->born]) ? found : NULL;
+}
+
 const struct life *evidence_ended_life(const struct crash *crash)
 {
 	const struct crash_signal *signal =
@@ -27,6 +71,8 @@ const struct life *evidence_ended_life(const struct crash *crash)
 	if (crash->facts.fault.source == ADDRESS_SIGNAL && (signal->number != SIGSEGV || signal->code != SEGV_MAPERR))
 		return NULL;
 	life = timeline_last_life(&crash->facts.biography.timeline, crash->facts.biography.address);
+	if (life && life->died == TIMELINE_ALIVE && crash->facts.fault.mapped_since)
+		return life_before_handler(crash, life);
 	return life && life->died != TIMELINE_ALIVE ? life : NULL;
 }
 
@@ -88,29 +134,6 @@ struct error *evidence_doubt(struct finding *finding, const char *format, ...)
 	}
 	lower(finding);
 	return finding_add_counter(finding, "%s", text);
-}
-
-struct error *evidence_doubt_order(const struct biography *biography, struct finding *finding, const struct life *life)
-{
-	const struct memory_event *events = biography->events;
-	size_t other =
-		life->has_other_end && life->other_end != TIMELINE_ALIVE ? life->other_end : life->other_protector;
-	struct words call, caller;
-
-	if (!life->is_open)
-		return NULL;
-	if (life->died != TIMELINE_ALIVE && memory_event_failed(&events[life->died]))
-		return evidence_doubt(finding, "%s failed: that it unmapped the range first is told by the end alone",
-				      words_call(&call, &events[life->died]));
-	if (life->protected_by != life->born && memory_event_failed(&events[life->protected_by]))
-		return evidence_doubt(finding, "%s failed: how far it came is not known",
-				      words_call(&call, &events[life->protected_by]));
-	if (other == TIMELINE_ALIVE)
-		return evidence_doubt(finding, "some of the calls ran at the same time: their order is not known");
-	return evidence_doubt(finding, "%s by thread %" PRIu32 " in %s ran at the same time%s: the order is not known",
-			      words_call(&call, &events[other]), events[other].tid,
-			      words_caller(&caller, biography, other),
-			      memory_event_failed(&events[other]) ? " or failed, and may have acted" : "");
 }
 
 struct error *evidence_weigh(const struct crash *crash, struct finding *finding, uint64_t from_ns,

@@ -9,8 +9,9 @@
 #include "analyzer/crash.h"
 #include "analyzer/finding.h"
 
-/* The last recorded life of the page that faulted, when it had ended and nothing speaks for the page being mapped; NULL
- * when there is no fault, no history, or the page never was mapped. */
+/* The last recorded life of the page that faulted, when it had ended and nothing speaks for the page being mapped then:
+ * what a signal handler mapped there after the fault is no part of it. NULL when there is no fault, no history, or the
+ * page never was mapped. */
 const struct life *evidence_ended_life(const struct crash *crash);
 
 /* True when nothing tells the callers of two biography events apart: they lie in the same module, or, where that is not
@@ -29,10 +30,6 @@ struct error *evidence_add_fault(const struct crash *crash, struct finding *find
  * what may have happened unseen. */
 struct error *evidence_weigh(const struct crash *crash, struct finding *finding, uint64_t from_ns,
 			     const char *consequence) must_check;
-
-/* What the record leaves open about the end or the protection of a life (struct life): nothing then is proven. */
-struct error *evidence_doubt_order(const struct biography *biography, struct finding *finding,
-				   const struct life *life) must_check;
 
 /* Lowers to `likely` and adds what speaks against the finding. */
 struct error *evidence_doubt(struct finding *finding, const char *format, ...)

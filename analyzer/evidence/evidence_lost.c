@@ -9,7 +9,7 @@
 
 struct loss {
 	size_t call;	  /* among the events of the view's biography */
-	const char *what; /* that it did to the page */
+	const char *what; /* what it did to the page */
 };
 
 /* The call was made by the C library or an allocator for itself: what called the wrapper is a library, too. */
@@ -51,7 +51,7 @@ static size_t earlier_unmapping(const struct biography *biography, const struct 
 	return found;
 }
 
-/* The pointer to the word stands in the same mapping: then it was stored there since that was made. */
+/* The pointer to the word lies in the same mapping: then it was stored there since that was made. */
 static bool is_led_to_since(const struct pointer_path *path, const struct timeline *timeline, const struct life *life)
 {
 	uint64_t start, end;
@@ -60,8 +60,8 @@ static bool is_led_to_since(const struct pointer_path *path, const struct timeli
 	return path->count > 1 && path->words[1].address >= start && path->words[1].address < end;
 }
 
-/* What stands there was stored by the new owner, or this is the old one's pointer to it; a discarded page is nobody's
- * new. */
+/* What is there was stored by the new owner, or this is the old one's pointer to it; a discarded page has no new owner.
+ */
 static bool may_be_emptied(const struct memory_view *view)
 {
 	return view->role == VIEW_NEARBY || (!view->value && view->surroundings_are_zero);
@@ -78,7 +78,7 @@ static bool find_loss(const struct crash *crash, const struct memory_view *view,
 	ret->call = may_be_emptied(view) ? last_discard(&view->biography, life) : SIZE_MAX;
 	if (ret->call != SIZE_MAX && !by_allocator(&view->biography, ret->call) &&
 	    (!born->file_id || view->biography.events[ret->call].args[2] == MADV_REMOVE)) {
-		ret->what = "emptied by";
+		ret->what = "emptied";
 		return true;
 	}
 	under = evidence_is_placed_over(born) && !evidence_by_dynamic_linker(&view->biography, life->born)
@@ -86,7 +86,7 @@ static bool find_loss(const struct crash *crash, const struct memory_view *view,
 			: NULL;
 	if (under && under->protection != PROT_NONE) {
 		ret->call = life->born;
-		ret->what = "mapped over by";
+		ret->what = "mapped over";
 		return true;
 	}
 	/* A null pointer between other data is its owner's. */
@@ -95,7 +95,7 @@ static bool find_loss(const struct crash *crash, const struct memory_view *view,
 	    is_led_to_since(&crash->facts.path, &view->biography.timeline, life))
 		return false;
 	ret->call = earlier_unmapping(&view->biography, life);
-	ret->what = "unmapped, and mapped anew since, by";
+	ret->what = "unmapped (mapped again since)";
 	return ret->call != SIZE_MAX;
 }
 
@@ -104,25 +104,23 @@ static struct error *tell(const struct crash *crash, const struct memory_view *v
 {
 	const struct memory_event *call = &view->biography.events[loss->call];
 	struct words caller, when;
-	struct error *err;
 
 	words_caller(&caller, &view->biography, loss->call);
 	words_before_crash(&when, crash, call->exit_ns);
+	if (finding->confidence > CONFIDENCE_LIKELY)
+		finding->confidence = CONFIDENCE_LIKELY;
 	if (view->role == VIEW_SOURCE)
-		err = evidence_doubt(finding,
-				     "the pointer was read from 0x%" PRIx64
-				     ", and that page had been %s thread %" PRIu32
-				     " in %s, %s: something else may have stood there",
-				     view->address, loss->what, call->tid, caller.text, when.text);
-	else
-		err = evidence_doubt(finding,
-				     "a pointer at hand leads to 0x%" PRIx64
-				     ", in a page that had been %s thread %" PRIu32
-				     " in %s, %s, and is zero: the null pointer may be of there",
-				     view->address, loss->what, call->tid, caller.text, when.text);
-	if (!err && view->role == VIEW_NEARBY)
-		err = finding_add_missing(finding, "the memory that the null pointer was read from");
-	return err;
+		return finding_add_counter(finding,
+					   "the pointer was loaded from 0x%" PRIx64 ", in a page that thread %" PRIu32
+					   " %s in %s, %s: another value may have been there before",
+					   view->address, call->tid, loss->what, caller.text, when.text);
+	return finding_add_counter(finding,
+				   "a pointer at hand leads to 0x%" PRIx64 ", in a page that thread %" PRIu32
+				   " %s in %s, %s, and that is zero: the null pointer may have been loaded from there",
+				   view->address, call->tid, loss->what, caller.text, when.text)
+		       ?: (view->role == VIEW_NEARBY
+				   ? finding_add_missing(finding, "the memory that the null pointer was loaded from")
+				   : NULL);
 }
 
 struct error *evidence_weigh_lost(const struct crash *crash, struct finding *finding)

@@ -17,36 +17,6 @@ const struct life *evidence_life_at_death(const struct crash *crash, const struc
 	return life;
 }
 
-struct error *evidence_weigh_gaps(const struct crash *crash, const struct biography *biography, struct finding *finding,
-				  uint64_t from_ns, const char *consequence)
-{
-	const struct gap *gap = NULL;
-	struct error *err = NULL;
-
-	if (crash_unseen_between(crash, from_ns, crash->record.time_ns, &gap)) {
-		if (finding->confidence > CONFIDENCE_LIKELY)
-			finding->confidence = CONFIDENCE_LIKELY;
-		if (gap && gap->lost)
-			err = finding_add_missing(finding, "%" PRIu64 " events were lost (%s) before the crash: %s",
-						  gap->lost, gap_cause_name(gap->cause), consequence);
-		else
-			err = finding_add_missing(finding, "not all of the time before the crash was recorded (%s): %s",
-						  gap ? gap_cause_name(gap->cause)
-						      : "the recording began later or ended earlier",
-						  consequence);
-	}
-	if (!err && biography->truncated) {
-		if (finding->confidence > CONFIDENCE_LIKELY)
-			finding->confidence = CONFIDENCE_LIKELY;
-		err = finding_add_missing(finding, "the older history of this memory, which is too long to be read: %s",
-					  consequence);
-	}
-	if (!err && !crash->facts.signal.trustworthy)
-		err = evidence_doubt(
-			finding, "the signal's own address cannot be trusted; it was worked out from the instruction");
-	return err;
-}
-
 static bool is_dynamic_linker(const char *module)
 {
 	const char *name = words_base_name(module);
@@ -84,20 +54,6 @@ const char *evidence_faulting_code(struct words *words, const struct crash *cras
 		snprintf(words->text, sizeof(words->text), "code at 0x%" PRIx64, crash->facts.registers[CORE_RIP]);
 	else
 		snprintf(words->text, sizeof(words->text), "unknown code");
-	return words->text;
-}
-
-const char *evidence_faulting_function(struct words *words, const struct crash *crash)
-{
-	const struct symbol *symbol = faulting_symbol(crash);
-
-	if (!symbol)
-		return NULL;
-	if (symbol->function)
-		snprintf(words->text, sizeof(words->text), "%s %s", words_base_name(symbol->module), symbol->function);
-	else
-		snprintf(words->text, sizeof(words->text), "%s+0x%" PRIx64, words_base_name(symbol->module),
-			 symbol->module_offset);
 	return words->text;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the detectors of permissions, files and libraries share, beside evidence.h: the life of the page at the moment
- * of the fault, who made a call as a word for the signature, and the faulting code. Pure.
+ * What the causes of permissions, files and libraries share, beside evidence.h: the life of the page at the moment of the
+ * fault, how the callers of two calls are related, and the faulting code. Pure.
  */
 #ifndef ANALYZER_EVIDENCE_MAPPING_H
 #define ANALYZER_EVIDENCE_MAPPING_H
@@ -13,11 +13,6 @@
  * not ended, or that was ended by a call that had not returned by then (then the core need not have the page any more,
  * and it was there for the fault). NULL when nothing was recorded there. */
 const struct life *evidence_life_at_death(const struct crash *crash, const struct biography *biography);
-
-/* Lowers to `likely`, with the reason, where something between `from_ns` and the crash was not recorded. As
- * evidence_weigh(), but asks for nothing that only holds for unmapped pages. */
-struct error *evidence_weigh_gaps(const struct crash *crash, const struct biography *biography, struct finding *finding,
-				  uint64_t from_ns, const char *consequence) must_check;
 
 /* How two callers of recorded calls are related, as far as can be told. */
 enum evidence_parties {
@@ -45,9 +40,6 @@ bool evidence_by_dynamic_linker(const struct biography *biography, size_t index)
 
 /* The code that faulted: "victim write_it+0x12 (x.c:10)", or "code at 0x…". */
 const char *evidence_faulting_code(struct words *words, const struct crash *crash);
-
-/* Module and function of the code that faulted, for a signature; NULL when there is no stack. */
-const char *evidence_faulting_function(struct words *words, const struct crash *crash);
 
 /* Adds the innermost frame of the crashed thread, if there is one. */
 struct error *evidence_add_faulting_frame(const struct crash *crash, struct finding *finding) must_check;

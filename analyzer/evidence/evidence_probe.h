@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the detectors of tracing share: probes in words, and as evidence. Pure. */
+/* What the causes of tracing share: which uretprobe took a return address, and probes in words. Pure. */
 #ifndef ANALYZER_EVIDENCE_PROBE_H
 #define ANALYZER_EVIDENCE_PROBE_H
 

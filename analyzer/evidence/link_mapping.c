@@ -130,6 +130,11 @@ struct error *link_examine_earlier_lives(const struct crash *crash, struct findi
 
 static struct error *examine_page(const struct crash *crash, struct finding *finding)
 {
+	if (crash->facts.fault.mapped_since)
+		return link_rule_out(finding, "page-mapped", EVIDENCE_SIGNAL,
+				     crash->record.has_signal_event ? crash->record.signal_event.id : 0,
+				     crash->facts.fault.address,
+				     "the handler was called with SEGV_MAPERR: what the core has there was mapped afterwards");
 	if (crash->facts.fault.mapping_known)
 		return link_rule_out(finding, "page-mapped", EVIDENCE_MAPPING, 0, crash->facts.fault.address,
 				     "the core has no mapping at 0x%" PRIx64, crash->facts.fault.address);

@@ -139,6 +139,9 @@ struct fault {
 	/* Is the page of `address` mapped in the dead process? Known only with a core. */
 	bool mapping_known;
 	bool mapped;
+	/* The core has the page, but the kernel found nothing there when it gave the signal to the handler that then ended
+	 * the process (SEGV_MAPERR): it was mapped since, or a guard lies over it. `mapped` is false then. */
+	bool mapped_since;
 	/* What the processor reported: the crash's own signal, or the one whose handler then ended the process. */
 	struct crash_signal signal;
 	bool has_registers;

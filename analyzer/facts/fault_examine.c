@@ -340,7 +340,9 @@ static void examine_memory_fault(const struct fault_scene *scene, const struct i
 	if (scene->core->image && scene->core->image->segment_count && fault->source != ADDRESS_UNKNOWN) {
 		place_in_core(scene->core, fault->address, &place);
 		fault->mapping_known = true;
-		fault->mapped = place.mapped;
+		fault->mapped_since = place.mapped && fault->in_handler && fault->source == ADDRESS_SIGNAL &&
+				      fault->signal.number == SIGSEGV && fault->signal.code == SEGV_MAPERR;
+		fault->mapped = place.mapped && !fault->mapped_since;
 	}
 	find_addition(scene, fault);
 	examine_jump(scene, fault);

@@ -77,7 +77,10 @@ void report_write_facts(const struct report *report, FILE *out)
 			crash->facts.fault.member.offset, crash->facts.fault.member.type);
 	if (crash->facts.fault.source != ADDRESS_UNKNOWN && crash->facts.fault_place.kind != PLACE_UNKNOWN) {
 		fprintf(out, "  address  0x%" PRIx64 ": ", crash->facts.fault.address);
-		text_wrap(&plain, words_place(&signal, crash, &crash->facts.fault_place), 31, 11, out);
+		if (crash->facts.fault.mapped_since)
+			fputs("not mapped at the fault; since then ", out);
+		text_wrap(&plain, words_place(&signal, crash, &crash->facts.fault_place),
+			  crash->facts.fault.mapped_since ? 67 : 31, 11, out);
 	}
 	if (crash->core.abort_message) {
 		fputs("  said     ", out);

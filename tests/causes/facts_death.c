@@ -72,17 +72,28 @@ static void read_fault(struct parser *parser)
 	parser->crash->facts.signal.address = parser->crash->facts.signal.has_address ? fault->address : 0;
 }
 
-/* page mapped|unmapped|no-core */
+/* The signal so far is what a handler was called for; behind the death stands what the handler's process died of. */
+static void set_mapped_since(struct crash *crash)
+{
+	struct fault *fault = &crash->facts.fault;
+
+	fault->mapping_known = fault->mapped_since = fault->in_handler = true;
+	fault->signal = crash->facts.signal;
+}
+
+/* page mapped|unmapped|mapped-since|no-core */
 static void read_page(struct parser *parser)
 {
 	struct crash *crash = parser->crash;
 
-	if (facts_accept(parser, "mapped"))
+	if (facts_accept(parser, "mapped-since"))
+		set_mapped_since(crash);
+	else if (facts_accept(parser, "mapped"))
 		crash->facts.fault.mapped = crash->facts.fault.mapping_known = true;
 	else if (facts_accept(parser, "unmapped"))
 		crash->facts.fault.mapping_known = true;
 	else if (!facts_accept(parser, "no-core"))
-		facts_fail(parser, "expected mapped, unmapped or no-core before \"%s\"", parser->at);
+		facts_fail(parser, "expected mapped, unmapped, mapped-since or no-core before \"%s\"", parser->at);
 	parser->has_page = true;
 }
 

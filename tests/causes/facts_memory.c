@@ -156,7 +156,8 @@ static void load_window(struct parser *parser, uint64_t start, uint64_t end, str
 	if (err)
 		facts_fail(parser, "timeline_build: %s", err->message);
 	if (parser->crash->facts.fault.mapping_known)
-		timeline_note_state(&biography->timeline, biography->address, parser->crash->facts.fault.mapped,
+		timeline_note_state(&biography->timeline, biography->address,
+				    parser->crash->facts.fault.mapped || parser->crash->facts.fault.mapped_since,
 				    parser->crash->facts.mapping.known ? parser->crash->facts.mapping.protection : -1);
 }
 

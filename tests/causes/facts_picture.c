@@ -214,7 +214,8 @@ void facts_build_core(struct parser *parser)
 		examine_fault(crash);
 		find_overrun(crash);
 	} else {
-		crash->facts.fault.signal = crash->facts.signal;
+		if (!crash->facts.fault.in_handler)
+			crash->facts.fault.signal = crash->facts.signal;
 		crash->facts.fault.operand = SIZE_MAX;
 		if (crash->facts.signal.number == SIGSEGV && crash->facts.signal.code == SEGV_MAPERR)
 			crash->facts.fault.cause = FAULT_UNMAPPED;
