@@ -10,8 +10,8 @@
  * (likely, because a function that is given the address of a null object's field sees just that; from 4096 on nothing
  * is claimed); MAP_FAILED or an error number plus an offset, which wraps around to near zero: that is no null pointer,
  * and none is claimed, except for multiples of -8, where a null member's structure begins (likely); a stack pointer
- * that was zeroed: left to others; a call through null, where the address is fetched. That the pointer is null is
- * proven; where it was read from memory whose contents a recorded call took away, it is the effect of that, and likely.
+ * that was zeroed: left to others; a call through null, where the address is fetched. Why the pointer is null, it does
+ * not say: lost_at names the word that it was loaded from, or the recorded call that took that memory's contents away.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ static bool judge_operand(const struct fault *fault, const struct fault_operand 
 	if (has_base && has_index && operand->scale == 1 && index == 0) {
 		story->null_register = operand->index;
 		story->confidence = CONFIDENCE_LIKELY;
-		story->doubt = "which of the two registers holds the pointer is not told by the instruction";
+		story->doubt = "the instruction does not show which of the two registers holds the pointer";
 		return !evidence_is_error_value(base);
 	}
 	if (!has_base && index == 0) {
@@ -68,7 +68,7 @@ static bool judge_operand(const struct fault *fault, const struct fault_operand 
 	if (base >= (uint64_t)-SMALL_BYTES && !evidence_is_error_value(base)) {
 		story->confidence = CONFIDENCE_LIKELY;
 		story->doubt = "no register is zero: the structure around a null member (container_of) looks like "
-			       "this, and so does an error number that was taken for a pointer";
+			       "this, and so does an error number used as a pointer";
 		return true;
 	}
 	if (evidence_is_error_value(base) || !is_small(base))
@@ -118,31 +118,36 @@ static bool find_story(const struct crash *crash, struct story *story)
 	return true;
 }
 
-static const char *offset_in_words(struct words *words, const struct story *story)
+/* "node->next (offset 0xc of struct node) through", "offset 0xc of", "through": before "a null pointer". */
+static const char *words_target(struct words *words, const struct crash *crash, const struct story *story)
 {
-	if (story->offset == 0)
-		return "";
-	snprintf(words->text, sizeof(words->text), ", at offset %s0x%" PRIx64 " from it", story->offset < 0 ? "-" : "",
-		 (uint64_t)(story->offset < 0 ? -story->offset : story->offset));
+	const struct accessed_member *member = &crash->facts.fault.member;
+	const char *sign = story->offset < 0 ? "-" : "";
+	uint64_t distance = (uint64_t)(story->offset < 0 ? -story->offset : story->offset);
+
+	if (story->null_register >= 0 && member->expression[0])
+		snprintf(words->text, sizeof(words->text), "%s (offset %s0x%" PRIx64 " of %s) through",
+			 member->expression, sign, distance, member->type);
+	else if (story->offset)
+		snprintf(words->text, sizeof(words->text), "offset %s0x%" PRIx64 " of", sign, distance);
+	else
+		snprintf(words->text, sizeof(words->text), "through");
 	return words->text;
 }
 
 static struct error *tell(const struct crash *crash, const struct story *story, struct finding *finding)
 {
-	struct words code, offset;
-	char pointer[64] = "a null pointer", member[300] = "";
+	struct words code, target;
+	char zero[32] = "";
 
 	if (story->null_register >= 0)
-		snprintf(pointer, sizeof(pointer), "a null pointer (%s is 0)",
-			 fault_register_name(story->null_register));
-	if (story->null_register >= 0 && crash->facts.fault.member.expression[0])
-		snprintf(member, sizeof(member), ": %s (%s)", crash->facts.fault.member.expression,
-			 crash->facts.fault.member.type);
-	return finding_set_summary(finding, "Thread %" PRIu32 " %s through %s%s%s, in %s.", evidence_dead_thread(crash),
+		snprintf(zero, sizeof(zero), " (%s = 0)", fault_register_name(story->null_register));
+	return finding_set_summary(finding, "Thread %" PRIu32 " %s %s a null pointer%s in %s.",
+				   evidence_dead_thread(crash),
 				   crash->facts.fault.access == ACCESS_WRITE  ? "wrote"
 				   : crash->facts.fault.access == ACCESS_READ ? "read"
-									      : "went",
-				   pointer, offset_in_words(&offset, story), member, evidence_fault_code(&code, crash));
+									      : "accessed",
+				   words_target(&target, crash, story), zero, evidence_fault_code(&code, crash));
 }
 
 struct error *end_null_dereference(const struct crash *crash, struct finding_list *findings)
@@ -160,15 +165,12 @@ struct error *end_null_dereference(const struct crash *crash, struct finding_lis
 		return err;
 	finding->confidence = story.confidence;
 	err = tell(crash, &story, finding)
-		?: evidence_set_fault_offender(crash, finding)
 		?: evidence_add_refusal(crash, finding)
 		?: evidence_add_operand(crash, finding);
 	if (!err && story.doubt)
 		err = finding_add_counter(finding, "%s", story.doubt);
 	return err
-		?: evidence_weigh_lost(crash, finding)
-		?: finding_set_next_step(finding,
-					 "look at where %s got the pointer from: what returned null, or was "
-					 "never set",
+		?: evidence_set_lost(crash, finding)
+		?: finding_set_next_step(finding, "where does %s get the pointer from, and may it be null there?",
 					 evidence_fault_code(&code, crash));
 }

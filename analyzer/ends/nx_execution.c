@@ -16,6 +16,7 @@
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_jump.h"
+#include "analyzer/evidence/evidence_lost.h"
 
 static struct error *weigh(const struct crash *crash, struct finding *finding)
 {
@@ -51,12 +52,12 @@ struct error *end_nx_execution(const struct crash *crash, struct finding_list *f
 		return err;
 	return weigh(crash, finding)
 		?: finding_set_summary(finding,
-				       "Thread %" PRIu32 " tried to execute 0x%" PRIx64 ", %s, which is not code: "
-				       "%s.",
+				       "Thread %" PRIu32 " jumped to 0x%" PRIx64 ", %s, which is not executable (%s).",
 				       evidence_dead_thread(crash), fault->address,
 				       words_place(&where, crash, &crash->facts.fault_place),
 				       evidence_jump_source(&source, crash))
 		?: evidence_add_jump(crash, finding)
-		?: finding_set_next_step(finding, "look at where the pointer of %s comes from",
+		?: evidence_set_lost(crash, finding)
+		?: finding_set_next_step(finding, "where does the function pointer of %s come from?",
 					 evidence_jump_source(&source, crash));
 }

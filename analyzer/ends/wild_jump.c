@@ -15,6 +15,7 @@
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_fault.h"
 #include "analyzer/evidence/evidence_jump.h"
+#include "analyzer/evidence/evidence_lost.h"
 
 static bool fits(const struct crash *crash)
 {
@@ -54,20 +55,21 @@ struct error *end_wild_jump(const struct crash *crash, struct finding_list *find
 	finding->confidence = confidence;
 	if (crash->facts.fault_place.kind == PLACE_UNMAPPED && !crash->record.known && confidence > CONFIDENCE_LIKELY) {
 		finding->confidence = CONFIDENCE_LIKELY;
-		err = finding_add_missing(finding, "a record: code that was unloaded before looks the same");
+		err = finding_add_missing(finding, "a record: code that was unloaded before the jump looks the same");
 	}
 	words_pointer_value(&spelt, crash->facts.fault.address);
 	if (!err)
-		err = finding_set_summary(finding, "Thread %" PRIu32 " jumped to 0x%" PRIx64 ", %s%s%s: %s.",
+		err = finding_set_summary(finding, "Thread %" PRIu32 " jumped to 0x%" PRIx64 ", %s%s%s (%s).",
 					  evidence_dead_thread(crash), crash->facts.fault.address,
 					  words_place(&where, crash, &crash->facts.fault_place),
 					  spelt.text[0] ? "; it " : "", spelt.text,
 					  evidence_jump_source(&source, crash))
-			      ?: evidence_add_jump(crash, finding);
+			      ?: evidence_add_jump(crash, finding)
+			      ?: evidence_set_lost(crash, finding);
 	if (!err && finding->confidence < CONFIDENCE_PROVEN && !finding->counter_count && !finding->missing_count)
 		err = finding_add_missing(finding, "the core, which would show the call");
 	if (err)
 		return err;
-	return finding_set_next_step(finding, "look at where the function pointer of %s comes from",
+	return finding_set_next_step(finding, "where does the function pointer of %s come from?",
 				     evidence_jump_source(&source, crash));
 }

@@ -3,15 +3,18 @@
  * wild-pointer: an access to an address where nothing is mapped. The end to fall back to.
  *
  * It claims what the processor did: the address, not near zero and canonical, is in no mapping of the dead process.
- * Whether memory had been mapped there before is for the causes. An error number or MAP_FAILED that was used as a pointer
- * is named. Certain with the instruction and the core; possible only where an offset from a null pointer may lead. Silent where a record without a core knows of a living mapping there, near the stack pointer
- * (stack-overflow), and when the address is the stack pointer itself.
+ * Whether memory had been mapped there before is for the causes. An error number or MAP_FAILED that was used as a
+ * pointer is named. Certain with the instruction and the core; possible only where an offset from a null pointer may
+ * lead. Silent where a record without a core knows of a living mapping there, near the stack pointer (stack-overflow),
+ * and when the address is the stack pointer itself.
  */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/evidence/evidence_lost.h"
 #include "analyzer/evidence/evidence_mapping.h"
 #include "analyzer/facts/fault.h"
 
@@ -99,17 +102,26 @@ static struct error *weigh(const struct crash *crash, struct finding *finding)
 		finding->confidence = CONFIDENCE_LIKELY;
 		return finding_add_missing(finding, "the instruction, which would show the pointer");
 	}
-	if (evidence_is_shifted_pointer(crash)) {
-		finding->confidence = CONFIDENCE_LIKELY;
-		return finding_add_counter(finding, "shifted left by 12 bits the pointer points into memory in use: glibc "
-						    "writes such values into freed blocks");
-	}
-	if (fault->twin.found) {
-		finding->confidence = CONFIDENCE_LIKELY;
-		return finding_add_counter(finding, "the value differs in one bit from 0x%" PRIx64 ", which is in use",
-					   fault->twin.value);
-	}
 	return NULL;
+}
+
+/* What the value itself shows of its origin; else what the code does. */
+static struct error *set_lost(const struct crash *crash, struct finding *finding)
+{
+	const struct fault_twin *twin = &crash->facts.fault.twin;
+	struct words at;
+
+	if (evidence_is_shifted_pointer(crash))
+		return finding_set_lost(
+			finding,
+			"the value looks like the end of a glibc list of free blocks: it may have been loaded "
+			"from a freed block",
+			"a heap record (corelate record --heap)");
+	if (!twin->found)
+		return evidence_set_lost(crash, finding);
+	snprintf(at.text, sizeof(at.text), "the value differs in bit %u alone from 0x%" PRIx64 ", which is in use",
+		 twin->bit, twin->value);
+	return finding_set_lost(finding, at.text, "a watchpoint on the word that holds the pointer");
 }
 
 struct error *end_wild_pointer(const struct crash *crash, struct finding_list *findings)
@@ -130,21 +142,20 @@ struct error *end_wild_pointer(const struct crash *crash, struct finding_list *f
 	evidence_base_register(crash, &value);
 	words_pointer_value(&spelt, value);
 	return err
-		?: finding_set_summary(
-			finding,
-			"Thread %" PRIu32 " %s 0x%" PRIx64 ", %s%s%s, in %s; where the pointer came "
-			"from is not known.",
-			evidence_dead_thread(crash), fault->access == ACCESS_WRITE ? "wrote to" : "read",
-			fault->address,
-			fault->mapped_since ? "where nothing was mapped then (what is there now came later)"
-					    : words_place(&where, crash, &crash->facts.fault_place),
-			spelt.text[0] ? "; the pointer " : "", spelt.text, evidence_fault_code(&code, crash))
-		?: evidence_set_fault_offender(crash, finding)
+		?: finding_set_summary(finding, "Thread %" PRIu32 " %s 0x%" PRIx64 ", %s%s%s, in %s.",
+				       evidence_dead_thread(crash),
+				       fault->access == ACCESS_WRITE ? "wrote to" : "read",
+				       fault->address,
+				       fault->mapped_since ? "where nothing was mapped then"
+							   : words_place(&where, crash, &crash->facts.fault_place),
+				       spelt.text[0] ? "; the pointer " : "", spelt.text,
+				       evidence_fault_code(&code, crash))
 		?: evidence_add_refusal(crash, finding)
 		?: evidence_add_operand(crash, finding)
+		?: set_lost(crash, finding)
 		?: finding_set_next_step(finding, "%s",
-					 crash->record.known ? "look at who wrote the pointer, and at corelate why for "
-							       "what is near it"
-							     : "record the program, so that the next crash tells what "
-							       "was mapped there before");
+					 crash->record.known
+						 ? "which code wrote the pointer? corelate why shows what is near it."
+						 : "record the program (corelate record): the next crash then shows what was "
+						   "mapped there before.");
 }

@@ -70,21 +70,8 @@ const char *evidence_fault_code(struct words *words, const struct crash *crash)
 		snprintf(words->text, sizeof(words->text), "code at 0x%" PRIx64,
 			 crash->facts.fault.registers[CORE_RIP]);
 	else
-		snprintf(words->text, sizeof(words->text), "code that is not known");
+		snprintf(words->text, sizeof(words->text), "unknown code");
 	return words->text;
-}
-
-struct error *evidence_set_fault_offender(const struct crash *crash, struct finding *finding)
-{
-	const struct frame *frame = blamed_frame(crash);
-
-	if (!frame)
-		return NULL;
-	if (frame->symbol.function)
-		return finding_set_offender(finding, "%s %s", words_base_name(frame->symbol.module),
-					    frame->symbol.function);
-	return finding_set_offender(finding, "%s+0x%" PRIx64, words_base_name(frame->symbol.module),
-				    frame->symbol.module_offset);
 }
 
 struct error *evidence_add_refusal(const struct crash *crash, struct finding *finding)
@@ -93,11 +80,11 @@ struct error *evidence_add_refusal(const struct crash *crash, struct finding *fi
 	struct error *err = evidence_add_fault(crash, finding);
 
 	if (!err && crash->facts.fault.in_handler && !crash->facts.interruption.found)
-		err = finding_add_evidence(
-			finding, EVIDENCE_SIGNAL, 0, 0,
-			"the process sent itself the signal that ended it, %s, and died of it at an instruction that "
-			"faults with the registers of then: a handler had passed the fault on",
-			words_signal(&signal, crash->facts.signal.number));
+		err = finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, 0,
+					   "the process sent itself %s, which ended it, at an instruction that faults "
+					   "with the registers of "
+					   "then: a handler had passed the fault on",
+					   words_signal(&signal, crash->facts.signal.number));
 	else if (!err && crash->facts.fault.in_handler)
 		err = finding_add_evidence(
 			finding, EVIDENCE_MEMORY, 0, crash->facts.interruption.address,
@@ -234,7 +221,7 @@ const char *words_pointer_value(struct words *words, uint64_t value)
 		snprintf(words->text, sizeof(words->text), "spells \"%s\" in bytes", text);
 	else if (evidence_is_error_value(value))
 		snprintf(words->text, sizeof(words->text), "is %" PRId64 "%s", (int64_t)value,
-			 value == UINT64_MAX ? ": MAP_FAILED, or an error that was taken for a pointer"
-					     : ": an error number that was taken for a pointer");
+			 value == UINT64_MAX ? ": MAP_FAILED, or an error used as a pointer"
+					     : ": an error number used as a pointer");
 	return words->text;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the detectors of pointers and of control share: the code that faulted and who called it, the operand's registers
- * in words, what a pointer's value looks like. Pure.
+ * What causes and ends of bad pointers and jumps share: the code that faulted and who called it, the operand's
+ * registers in words, what a pointer's value looks like. Pure.
  */
 #ifndef ANALYZER_EVIDENCE_FAULT_H
 #define ANALYZER_EVIDENCE_FAULT_H
@@ -14,9 +14,6 @@
 /* "victim parse+0x12 (parse.c:10)", and for code of the C or C++ library also who called it: "libc.so.6 strlen+0x1d,
  * called by victim parse+0x12 (parse.c:10)". "code at 0x…" when there is no name. */
 const char *evidence_fault_code(struct words *words, const struct crash *crash);
-
-/* Names the first function outside of the C and C++ libraries from the fault on as the offender, for the signature. */
-struct error *evidence_set_fault_offender(const struct crash *crash, struct finding *finding) must_check;
 
 /* Adds the fault, and for a fault in a handler that it was recovered from the handler's frame. */
 struct error *evidence_add_refusal(const struct crash *crash, struct finding *finding) must_check;

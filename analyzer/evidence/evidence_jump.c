@@ -48,14 +48,14 @@ const char *evidence_jump_source(struct words *words, const struct crash *crash)
 	size_t size = sizeof(words->text);
 
 	if (!jump->is_refused && !jump->has_return_address)
-		snprintf(words->text, size, "a jump from a place that is not known");
+		snprintf(words->text, size, "a jump from an unknown place");
 	else if (!name)
 		snprintf(words->text, size, "%s before 0x%" PRIx64, branch,
 			 jump->is_refused ? crash->facts.fault.registers[CORE_RIP] : jump->return_address);
 	else if (evidence_jump_confidence(crash) == CONFIDENCE_PROVEN || jump->call_is_indirect)
 		snprintf(words->text, size, "%s in %.400s", branch, name);
 	else
-		snprintf(words->text, size, "a jump at the end of a function that was called in %.400s", name);
+		snprintf(words->text, size, "a tail call by a function called in %.400s", name);
 	return words->text;
 }
 
@@ -69,8 +69,8 @@ static struct error *add_call(const struct crash *crash, struct finding *finding
 					    "%s would have gone to 0x%" PRIx64 ": the processor refused it",
 					    crash->facts.fault.instruction, crash->facts.fault.address);
 	if (!jump->has_return_address)
-		return finding_add_counter(finding, "the word on top of the stack is no return address: whether it was "
-						    "a jump or a return is not known");
+		return finding_add_counter(finding, "the word on top of the stack is no return address: it may have "
+						    "been a jump or a return");
 	err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, crash->facts.fault.registers[CORE_RSP],
 				   "the return address on top of the stack, 0x%" PRIx64 ", is that of %s",
 				   jump->return_address, jump->call);
@@ -80,30 +80,23 @@ static struct error *add_call(const struct crash *crash, struct finding *finding
 		return finding_add_missing(finding, "where that call went: its register or memory cannot be read");
 	if (jump->call_target == crash->facts.fault.address)
 		return finding_add_evidence(finding, EVIDENCE_SIGNAL, 0, jump->call_target,
-					    "with the registers and memory of then, that call goes to 0x%" PRIx64,
+					    "with the registers and memory as they were, that call goes to 0x%" PRIx64,
 					    jump->call_target);
 	return finding_add_counter(finding,
 				   "that call goes to 0x%" PRIx64
-				   ": what it called must have jumped on, or its pointer "
-				   "was changed since",
+				   ": the function that it called jumped on, or its pointer "
+				   "has changed since",
 				   jump->call_target);
 }
 
 struct error *evidence_add_jump(const struct crash *crash, struct finding *finding)
 {
 	const struct fault_jump *jump = &crash->facts.fault.jump;
-	const struct frame *frame = caller(crash);
 	struct error *err = evidence_add_refusal(crash, finding) ?: add_call(crash, finding);
 
 	if (!err && jump->known && !jump->is_refused && !jump->has_return_address && jump->has_word_below &&
 	    jump->word_below == crash->facts.fault.address)
 		err = finding_add_counter(finding, "the word below the stack pointer is that very address: a return "
 						   "to it looks like this");
-	if (!err && frame && frame->symbol.function)
-		err = finding_set_offender(finding, "%s %s", words_base_name(frame->symbol.module),
-					   frame->symbol.function);
-	else if (!err && frame && frame->symbol.module)
-		err = finding_set_offender(finding, "%s+0x%" PRIx64, words_base_name(frame->symbol.module),
-					   frame->symbol.module_offset);
 	return err;
 }

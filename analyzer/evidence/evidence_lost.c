@@ -2,14 +2,18 @@
 #include "analyzer/evidence/evidence_lost.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 
+#include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_mapping.h"
+#include "analyzer/words.h"
 #include "replay/effect.h"
 
 struct loss {
 	size_t call;	  /* among the events of the view's biography */
-	const char *what; /* what it did to the page */
+	const char *what; /* that it did to the page */
 };
 
 /* The call was made by the C library or an allocator for itself: what called the wrapper is a library, too. */
@@ -51,7 +55,7 @@ static size_t earlier_unmapping(const struct biography *biography, const struct 
 	return found;
 }
 
-/* The pointer to the word lies in the same mapping: then it was stored there since that was made. */
+/* The pointer to the word stands in the same mapping: then it was stored there since that was made. */
 static bool is_led_to_since(const struct pointer_path *path, const struct timeline *timeline, const struct life *life)
 {
 	uint64_t start, end;
@@ -60,8 +64,8 @@ static bool is_led_to_since(const struct pointer_path *path, const struct timeli
 	return path->count > 1 && path->words[1].address >= start && path->words[1].address < end;
 }
 
-/* What is there was stored by the new owner, or this is the old one's pointer to it; a discarded page has no new owner.
- */
+/* What stands there was stored by the new owner, or this is the old one's pointer to it; a discarded page is nobody's
+ * new. */
 static bool may_be_emptied(const struct memory_view *view)
 {
 	return view->role == VIEW_NEARBY || (!view->value && view->surroundings_are_zero);
@@ -78,7 +82,7 @@ static bool find_loss(const struct crash *crash, const struct memory_view *view,
 	ret->call = may_be_emptied(view) ? last_discard(&view->biography, life) : SIZE_MAX;
 	if (ret->call != SIZE_MAX && !by_allocator(&view->biography, ret->call) &&
 	    (!born->file_id || view->biography.events[ret->call].args[2] == MADV_REMOVE)) {
-		ret->what = "emptied";
+		ret->what = "emptied by";
 		return true;
 	}
 	under = evidence_is_placed_over(born) && !evidence_by_dynamic_linker(&view->biography, life->born)
@@ -86,7 +90,7 @@ static bool find_loss(const struct crash *crash, const struct memory_view *view,
 			: NULL;
 	if (under && under->protection != PROT_NONE) {
 		ret->call = life->born;
-		ret->what = "mapped over";
+		ret->what = "mapped over by";
 		return true;
 	}
 	/* A null pointer between other data is its owner's. */
@@ -95,35 +99,96 @@ static bool find_loss(const struct crash *crash, const struct memory_view *view,
 	    is_led_to_since(&crash->facts.path, &view->biography.timeline, life))
 		return false;
 	ret->call = earlier_unmapping(&view->biography, life);
-	ret->what = "unmapped (mapped again since)";
+	ret->what = "unmapped, and mapped anew since, by";
 	return ret->call != SIZE_MAX;
 }
 
-static struct error *tell(const struct crash *crash, const struct memory_view *view, const struct loss *loss,
-			  struct finding *finding)
+static struct error *set_loss(const struct crash *crash, const struct memory_view *view, const struct loss *loss,
+			      struct finding *finding)
 {
 	const struct memory_event *call = &view->biography.events[loss->call];
-	struct words caller, when;
+	struct words caller, when, at, shows;
+	struct error *err;
 
 	words_caller(&caller, &view->biography, loss->call);
 	words_before_crash(&when, crash, call->exit_ns);
-	if (finding->confidence > CONFIDENCE_LIKELY)
-		finding->confidence = CONFIDENCE_LIKELY;
 	if (view->role == VIEW_SOURCE)
-		return finding_add_counter(finding,
-					   "the pointer was loaded from 0x%" PRIx64 ", in a page that thread %" PRIu32
-					   " %s in %s, %s: another value may have been there before",
-					   view->address, call->tid, loss->what, caller.text, when.text);
-	return finding_add_counter(finding,
-				   "a pointer at hand leads to 0x%" PRIx64 ", in a page that thread %" PRIu32
-				   " %s in %s, %s, and that is zero: the null pointer may have been loaded from there",
-				   view->address, call->tid, loss->what, caller.text, when.text)
-		       ?: (view->role == VIEW_NEARBY
-				   ? finding_add_missing(finding, "the memory that the null pointer was loaded from")
-				   : NULL);
+		snprintf(at.text, sizeof(at.text),
+			 "the page at 0x%" PRIx64 " that it was loaded from was %s thread %" PRIu32 " in %.250s, %.80s",
+			 view->address, loss->what, call->tid, caller.text, when.text);
+	else
+		snprintf(at.text, sizeof(at.text),
+			 "a page that pointers at hand lead to, 0x%" PRIx64 ", was %s thread %" PRIu32
+			 " in %.250s, %.80s, and is zero",
+			 view->address, loss->what, call->tid, caller.text, when.text);
+	snprintf(shows.text, sizeof(shows.text), "corelate why 0x%" PRIx64, view->address);
+	err = evidence_add_call(crash, &view->biography, finding, loss->call, "the memory's contents were lost")
+		      ?: finding_set_lost(finding, at.text, shows.text);
+	if (!err && view->role == VIEW_NEARBY)
+		err = finding_add_missing(finding, "the memory that the null pointer was loaded from");
+	return err;
 }
 
-struct error *evidence_weigh_lost(const struct crash *crash, struct finding *finding)
+/* "node" of "node->next", which is the pointer that was null; the register else. */
+static const char *pointer_name(const struct crash *crash, char name[160])
+{
+	const char *expression = crash->facts.fault.member.expression, *arrow = NULL;
+
+	for (const char *at = strstr(expression, "->"); at; at = strstr(at + 2, "->"))
+		arrow = at;
+	snprintf(name, 160, "%.*s", arrow ? (int)(arrow - expression) : 0, expression);
+	if (!name[0])
+		snprintf(name, 160, "%s", crash->facts.path.pointer[0] ? crash->facts.path.pointer : "the pointer");
+	return name;
+}
+
+static struct error *set_word(const struct crash *crash, struct finding *finding)
+{
+	const struct pointer_path *path = &crash->facts.path;
+	struct words where, at, shows;
+	struct place place;
+	char name[160];
+
+	place_of(crash, path->words[0].address, &place);
+	snprintf(at.text, sizeof(at.text), "%s, loaded from 0x%" PRIx64 " %.200s, was %s", pointer_name(crash, name),
+		 path->words[0].address, words_place(&where, crash, &place),
+		 path->value ? "overwritten or never set" : "set to NULL, or never set");
+	snprintf(shows.text, sizeof(shows.text), "%sa watchpoint on 0x%" PRIx64,
+		 place.kind == PLACE_HEAP && !crash->facts.heap.recorded ? "a heap record (corelate record --heap), or "
+									 : "",
+		 path->words[0].address);
+	return finding_set_lost(finding, at.text, shows.text);
+}
+
+static struct error *set_origin(const struct crash *crash, struct finding *finding)
+{
+	const struct pointer_path *path = &crash->facts.path;
+	struct words at;
+	char name[160];
+
+	switch (path->end) {
+	case PATH_WORD:
+		return path->count ? set_word(crash, finding) : NULL;
+	case PATH_RETURNED:
+		snprintf(at.text, sizeof(at.text), "%s came from a call that had returned", pointer_name(crash, name));
+		return finding_set_lost(finding, at.text,
+					"a probe on the function that returned it (corelate record --probe)");
+	case PATH_CONSTANT:
+		snprintf(at.text, sizeof(at.text), "the code sets %s to a constant", pointer_name(crash, name));
+		return finding_set_lost(finding, at.text, "the source line of that instruction");
+	default:
+		break;
+	}
+	/* What the code trail knows is added where the verdict is made (ends/suspect.h). */
+	if (crash->facts.blame.how != BLAME_NOT_KNOWN || crash->facts.blame.loss != CODE_TRAIL_NOT_LOST)
+		return NULL;
+	if (!crash->core.image)
+		return finding_set_lost(finding, "where the pointer came from is not known", "the core");
+	return finding_set_lost(finding, "where the pointer came from is not known",
+				"a watchpoint on the variable that holds it");
+}
+
+struct error *evidence_set_lost(const struct crash *crash, struct finding *finding)
 {
 	for (size_t i = 0; i < crash->facts.view_count; i++) {
 		const struct memory_view *view = &crash->facts.views[i];
@@ -132,7 +197,7 @@ struct error *evidence_weigh_lost(const struct crash *crash, struct finding *fin
 		if (view->role == VIEW_CODE)
 			continue;
 		if (find_loss(crash, view, &loss))
-			return tell(crash, view, &loss, finding);
+			return set_loss(crash, view, &loss, finding);
 	}
-	return NULL;
+	return set_origin(crash, finding);
 }
