@@ -209,6 +209,8 @@ static __always_inline s32 exit_status_of(struct task_struct *task)
 
 static __always_inline void exit_fill(struct event_exit *record, struct task_struct *task, u64 start_ns)
 {
+	record->header.pid = BPF_CORE_READ(task, tgid);
+	record->header.tid = BPF_CORE_READ(task, pid);
 	record->start_ns = start_ns;
 	record->status = exit_status_of(task);
 	record->uid = BPF_CORE_READ(task, cred, uid.val);
@@ -269,6 +271,19 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	return 0;
 }
 
+/* The process has been judged by somebody else while it ended, and the program at its end may not have known it then. Who
+ * removes the state tells, here or there. */
+static __always_inline void exit_take_over(struct task_struct *task)
+{
+	u32 pid = BPF_CORE_READ(task, tgid);
+	struct process_state *state = bpf_map_lookup_elem(&processes, &pid);
+	u64 start_ns = leader_start(task);
+
+	if (state && state->start_ns == start_ns && state->known && !state->owed &&
+	    bpf_map_delete_elem(&processes, &pid) == 0)
+		exit_tell(task, start_ns);
+}
+
 /* A moment at which the mapping stood in the address space that its process is known to have; 0 when there is none,
  * because the process has ended or begun another program meanwhile. Its end and its exec are stamped after the state
  * has changed, so that they come later. */
@@ -302,6 +317,10 @@ int snapshot(struct bpf_iter__task_vma *ctx)
 		return 1;
 	if (verdict != VERDICT_RECORD)
 		return 0;
+	if (BPF_CORE_READ(task, signal, live.counter) == 0) {
+		exit_take_over(task);
+		return 0;
+	}
 	seen_ns = mapping_seen_ns(task, vma);
 	if (!seen_ns)
 		return 0;

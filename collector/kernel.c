@@ -310,16 +310,19 @@ static struct error *ensure_tracefs(void)
 
 struct error *kernel_attach(struct kernel *kernel)
 {
-	static const char *const others[] = {"process_exec", "process_exit", "signal_deliver", "signal_generate"};
+	static const char *const others[] = {"process_exec", "signal_deliver", "signal_generate"};
 	struct error *err = ensure_tracefs();
 
-	/* Changes that the filter asks about before whatever judges a process; births before everything else: a process
-	 * must not be met before its fork. Returns before entries, so that a call that is under way while we attach is
+	/* Changes that the filter asks about before whatever judges a process; ends before births, so that whoever is
+	 * met is seen to end; births before everything else: a process must not be met before its fork. Returns before entries, so that a call that is under way while we attach is
 	 * seen as one whose entry was missed, not missed itself. */
 	for (size_t i = 0; !err && i < CHOICE_HOOKS; i++)
 		if (kernel_attaches_choice(kernel, choice_hooks[i].program))
 			err = attach_one(kernel, choice_hooks[i].program, choice_hooks[i].syscall, "exit");
-	err = err ?: attach_one(kernel, "process_fork", NULL, NULL) ?: kernel_find_descendants(kernel);
+	err = err
+		?: attach_one(kernel, "process_exit", NULL, NULL)
+		?: attach_one(kernel, "process_fork", NULL, NULL)
+		?: kernel_find_descendants(kernel);
 	for (size_t i = 0; !err && i < array_size(others); i++)
 		err = attach_one(kernel, others[i], NULL, NULL);
 	for (size_t i = 0; !err && i < SYSCALL_HOOKS; i++)

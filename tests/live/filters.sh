@@ -95,6 +95,8 @@ check_books
 query "SELECT DISTINCT pid FROM v_event WHERE kind = 'mmap' ORDER BY pid" >"$TMP/breed.seen"
 awk -v ready="$ready" '$1 != "pid" && NF == 2 && $2 > ready { print $1 }' "$TMP/breed.out" | sort -n >"$TMP/breed.all"
 holds "children after the start" "$(wc -l <"$TMP/breed.all")" -gt 20
+equal "children that never ended" "$(query "SELECT count(*) FROM process
+	WHERE exit_ns = 0 AND $breeder NOT IN (pid, parent_pid)")" 0
 equal "children that were missed" "$(sort "$TMP/breed.seen" | comm -13 - <(sort "$TMP/breed.all") | tr '\n' ' ')" ""
 
 # ---- by user ----
