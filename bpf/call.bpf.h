@@ -344,17 +344,26 @@ static __always_inline void call_begin(struct pending_call *call, struct pt_regs
 	}
 }
 
+/* A process that shares another's memory has probes of its own, and may run into the other's. */
+static __always_inline bool is_for_current(u64 cookie)
+{
+	u32 pid = cookie >> 32;
+
+	return !pid || pid == bpf_get_current_pid_tgid() >> 32;
+}
+
 SEC("uprobe")
 int call_entry(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 id = (u32)bpf_get_attach_cookie(ctx);
+	u64 cookie = bpf_get_attach_cookie(ctx);
+	u32 id = (u32)cookie;
 	struct event_function *function;
 	struct pending_call *call;
 	struct thread_calls *all;
 	u32 slot = MAX_PENDING;
 
-	if (calls_ended || !recorded_thread(task))
+	if (calls_ended || !is_for_current(cookie) || !recorded_thread(task))
 		return 0;
 	function = bpf_map_lookup_elem(&functions, &id);
 	if (!function)
@@ -388,10 +397,11 @@ int call_return(struct pt_regs *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread_calls *all = bpf_task_storage_get(&calls, task, NULL, 0);
 	struct calls_walk walk = {.returns = 1, .sp = ARCH_SP(ctx)};
-	u32 id = (u32)bpf_get_attach_cookie(ctx);
+	u64 cookie = bpf_get_attach_cookie(ctx);
+	u32 id = (u32)cookie;
 	struct event_source *source;
 
-	if (calls_ended || !all || !all->count)
+	if (calls_ended || !is_for_current(cookie) || !all || !all->count)
 		return 0;
 	walk.calls = all;
 	walk.now_ns = bpf_ktime_get_boot_ns();

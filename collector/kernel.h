@@ -75,10 +75,10 @@ struct kernel_sites {
 	size_t count;
 };
 
-/* Attaches plain uprobes, for one process (its main thread's id) or for all (-1). ret_fds has room for one descriptor a
- * site; the *ret_fd_count that are used hold the probes: closing detaches. One link holds them all where the kernel has
- * such links (6.6); perf events hold one each, whose removal takes a grace period of the kernel (0.1 s) each. On
- * failure none is left. ERROR_NOT_FOUND when the process is gone. */
+/* Attaches plain uprobes, for one process (its main thread's id; not for those that share its memory) or for all (-1).
+ * ret_fds has room for one descriptor a site; the *ret_fd_count that are used hold the probes: closing detaches. One
+ * link holds them all where the kernel has such links (6.6); perf events hold one each, whose removal takes a grace
+ * period of the kernel (0.1 s) each. On failure none is left. ERROR_NOT_FOUND when the process is gone. */
 struct error *kernel_attach_sites(struct kernel *kernel, const struct kernel_sites *sites, pid_t pid, int *ret_fds,
 				  size_t *ret_fd_count) must_check;
 

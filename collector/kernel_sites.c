@@ -36,6 +36,13 @@ struct multi_attributes {
 	uint32_t padding[13];
 };
 
+/* What a probe tells the program: whose calls it is for (0: everybody's), and which site it is. The kernel's own filter
+ * is the memory on some releases, and the process on others. */
+static uint64_t cookie_of(const struct kernel_site *site, pid_t pid)
+{
+	return (uint64_t)(pid < 0 ? 0 : pid) << 32 | site->index;
+}
+
 static int attach_multi(int program, const struct kernel_sites *sites, pid_t pid)
 {
 	cleanup_free uint64_t *words = calloc(3 * sites->count, sizeof(*words));
@@ -53,7 +60,7 @@ static int attach_multi(int program, const struct kernel_sites *sites, pid_t pid
 		return -1;
 	for (size_t i = 0; i < sites->count; i++) {
 		words[i] = sites->sites[i].offset;
-		words[sites->count + i] = sites->sites[i].index;
+		words[sites->count + i] = cookie_of(&sites->sites[i], pid);
 		words[2 * sites->count + i] = sites->sites[i].semaphore;
 		if (sites->sites[i].semaphore)
 			attributes.ref_ctr_offsets = (uint64_t)(uintptr_t)(words + 2 * sites->count);
@@ -65,7 +72,7 @@ static int attach_multi(int program, const struct kernel_sites *sites, pid_t pid
 static int attach_perf(const struct kernel *kernel, int program, const char *path, const struct kernel_site *site,
 		       pid_t pid)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, options, .perf_event.bpf_cookie = site->index);
+	LIBBPF_OPTS(bpf_link_create_opts, options, .perf_event.bpf_cookie = cookie_of(site, pid));
 	/* include/uapi/linux/perf_event.h; the offset of the semaphore is in the upper half of config. */
 	struct perf_event_attr attributes = {
 		.size = sizeof(attributes),

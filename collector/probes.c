@@ -338,9 +338,6 @@ void probes_note(struct probes *probes, const struct event_header *record)
 
 	if (record->type != EVENT_EXIT && record->type != EVENT_PROCESS)
 		return;
-	/* Until it has a memory of its own, its parent's probes are its own. */
-	if (record->type == EVENT_PROCESS && process->shares_memory)
-		return;
 	request = malloc(sizeof(*request));
 	if (!request)
 		return;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The uprobes of a plan: attached once for every process, or process by process where the recorder was asked for some,
- * so that no other process pays for them. Descendants get theirs as soon as their birth (or, of those that share their
- * parent's memory until then, their exec) is told; what they called before is not seen, and probes_take_coverage()
+ * so that no other process pays for them. Descendants get theirs as soon as their birth is told, also those that share
+ * their parent's memory; what they called before is not seen, and probes_take_coverage()
  * tells from when on it is, or that it never was.
  *
  * Attaching a process takes milliseconds, so it has a thread of its own.

@@ -130,3 +130,30 @@ struct error *store_reader_probe_coverage(struct store_reader *reader, int64_t r
 				"ORDER BY from_ns, id LIMIT 1",
 				PARAMETERS({":recording_id", recording_id}, {":process_id", process_id}), ret);
 }
+
+/* vfork's child may do little else than exec, so that one which does is no gap. */
+static const char sharers_sql[] =
+	"SELECT max(min(coalesce(from_ns, 9223372036854775807), iif(exit_ns > 0, exit_ns, 9223372036854775807))) FROM ("
+	"SELECT process.exit_ns AS exit_ns, (SELECT min(from_ns) FROM main.probe_coverage "
+	"WHERE probe_coverage.recording_id = process.recording_id AND process_id IN (0, process.id)) AS from_ns "
+	"FROM main.space_sharer JOIN main.process ON process.id = space_sharer.process_id "
+	"WHERE space_sharer.space_id = :space_id AND space_sharer.from_ns <= :until_ns "
+	"AND NOT EXISTS (SELECT 1 FROM main.space WHERE space.process_id = process.id))";
+
+struct error *store_reader_sharers_covered(struct store_reader *reader, int64_t space_id, uint64_t until_ns,
+					   uint64_t *ret_from_ns)
+{
+	cleanup_statement sqlite3_stmt *statement = NULL;
+	struct error *err = store_prepare_bound(
+		&reader->connection, sharers_sql,
+		PARAMETERS({":space_id", space_id}, {":until_ns", store_time(until_ns)}), &statement);
+	int status;
+
+	if (err)
+		return err;
+	status = sqlite3_step(statement);
+	if (status != SQLITE_ROW)
+		return store_connection_error(&reader->connection, status, "cannot read who shared a space");
+	*ret_from_ns = (uint64_t)sqlite3_column_int64(statement, 0);
+	return NULL;
+}

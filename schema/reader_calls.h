@@ -28,6 +28,12 @@ struct error *store_reader_functions(struct store_reader *, int64_t recording_id
 
 /* From when on the calls of a process were seen, by the earliest of its rows (and of those for every process).
  * ERROR_NOT_FOUND: its calls were not recorded at all. */
+/* By when the calls of all were seen who shared a space with the process that it was made for (vfork, CLONE_VM) before
+ * `until_ns`, and did not leave it by an exec, or those had ended: 0 when there were none, INT64_MAX for never. What
+ * they did to the heap before is not known. */
+struct error *store_reader_sharers_covered(struct store_reader *, int64_t space_id, uint64_t until_ns,
+					   uint64_t *ret_from_ns) must_check;
+
 struct error *store_reader_probe_coverage(struct store_reader *, int64_t recording_id, int64_t process_id,
 					  struct probe_coverage *ret) must_check;
 

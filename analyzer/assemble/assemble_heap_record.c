@@ -43,6 +43,19 @@ static struct error *judge_coverage(struct store_reader *store, const struct spa
 	return NULL;
 }
 
+/* Who shares the memory shares the heap; what they called before they were probed is not known. */
+static struct error *judge_sharers(struct store_reader *store, const struct crash *crash, struct heap_facts *heap)
+{
+	uint64_t until_ns = crash->record.time_ns ?: UINT64_MAX, from_ns;
+	struct error *err = store_reader_sharers_covered(store, crash->record.space.id, until_ns, &from_ns);
+
+	if (!err && from_ns > heap->covered_from_ns) {
+		heap->covered_from_ns = from_ns;
+		heap->covered_whole = false;
+	}
+	return err;
+}
+
 static bool is_allocator(enum function_role role)
 {
 	return role >= FUNCTION_MALLOC && role <= FUNCTION_DELETE;
@@ -81,7 +94,9 @@ static struct error *load_coverage(struct store_reader *store, const struct cras
 		return crash_add_note(notes, "no heap calls recorded: the process died before it was probed");
 	heap->recorded = true;
 	heap->covered_from_ns = coverage.from_ns;
-	return judge_coverage(store, &crash->record.space, heap) ?: load_hole(store, crash, heap);
+	return judge_coverage(store, &crash->record.space, heap)
+		       ?: judge_sharers(store, crash, heap)
+		       ?: load_hole(store, crash, heap);
 }
 
 /* Was this the call in which the thread died? Its return address stands right below the caller's frame. */

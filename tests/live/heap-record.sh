@@ -133,6 +133,18 @@ equal "no call before" "$(query "SELECT count(*) FROM heap JOIN space ON space.i
 	JOIN probe_coverage ON probe_coverage.process_id = process.id WHERE pid = $child AND enter_ns < probe_coverage.from_ns - 50000000")" 0
 check_books
 
+# ---- a child that shares its parent's memory: probed as itself, and each call told once ----
+
+DB=$TMP/share.db
+record_with --heap -- "$HEAP" share
+equal "status of the parent" "$STATUS" 0
+child=$(cat "$TMP/out")
+holds "calls of the child" "$(query "SELECT count(*) FROM heap WHERE tid = $child AND role = 1 AND size = 777")" -ge 50
+holds "calls of the child, once each" "$(query "SELECT count(*) FROM heap WHERE tid = $child AND role = 1 AND size = 777")" -le 200
+equal "a return to each" "$(query "SELECT count(*) FROM heap WHERE tid = $child AND role = 1 AND duration_ns < 0")" 0
+equal "coverage of both" "$(query "SELECT count(*), count(DISTINCT process_id) FROM probe_coverage")" "2|2"
+check_books
+
 # ---- one that dies before it is probed ----
 
 DB=$TMP/short.db

@@ -9,11 +9,14 @@
  *   double-free   gives a block back twice; prints it
  *   in-realloc    dies inside realloc; prints the block
  *   fork [N]      a child that calls malloc(777) and free N times (200) in 10 ms each; prints its pid
+ *   share [N]     the same by a child that shares the memory (clone with CLONE_VM)
  *   leave N       N times a function that is left by longjmp, then one that returns; prints nothing
  */
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,6 +157,24 @@ static void fork_child(int turns)
 	waitpid(pid, NULL, 0);
 }
 
+static int use_heap(void *turns)
+{
+	for (int i = 0; i < *(int *)turns; i++) {
+		give(get(777));
+		usleep(10000);
+	}
+	_exit(0);
+}
+
+static void share_memory(int turns)
+{
+	static char stack[1 << 18];
+	pid_t pid = clone(use_heap, stack + sizeof(stack), CLONE_VM | SIGCHLD, &turns);
+
+	printf("%d\n", (int)pid);
+	waitpid(pid, NULL, 0);
+}
+
 static jmp_buf back;
 
 /* Named in the test's --probe. */
@@ -188,6 +209,8 @@ int main(int argc, char **argv)
 		die_in_realloc();
 	else if (strcmp(what, "fork") == 0)
 		fork_child(argc > 2 ? atoi(argv[2]) : 200);
+	else if (strcmp(what, "share") == 0)
+		share_memory(argc > 2 ? atoi(argv[2]) : 200);
 	else if (strcmp(what, "leave") == 0 && argc > 2)
 		leave(atoi(argv[2]));
 	else
