@@ -216,12 +216,40 @@ static __always_inline void exit_fill(struct event_exit *record, struct task_str
 	record->uid = BPF_CORE_READ(task, cred, uid.val);
 }
 
-static __always_inline void exit_tell(struct task_struct *task, u64 start_ns)
+/* The process ends, and its announcement has not found room yet: it is left where the recorder looks for it. */
+static __noinline int process_owe(struct task_struct *task, const struct process_state *state)
+{
+	struct event_exit_key key = {};
+	struct event_process owed = {};
+	struct file *executable;
+
+	if (!task || !state)
+		return false;
+	key.start_ns = state->start_ns;
+	key.pid = task->tgid;
+	executable = BPF_CORE_READ(task, mm, exe_file);
+	if (executable)
+		file_announce(executable, &owed.executable);
+	event_begin(&owed.header, EVENT_PROCESS, sizeof(owed));
+	process_fill(&owed, task, state, 1);
+	if (bpf_map_update_elem(&owed_processes, &key, &owed, BPF_ANY))
+		return false;
+	__sync_fetch_and_add(&counters_here()->emitted, 1);
+	__sync_fetch_and_add(&owed_process_count, 1);
+	return true;
+}
+
+/* `behind`: its announcement is left for the recorder, and what is in the ring would come first. */
+static __always_inline void exit_tell(struct task_struct *task, u64 start_ns, bool behind)
 {
 	struct event_exit_key key = {.start_ns = start_ns, .pid = task->tgid};
-	struct event_exit *record = event_try_kept(EVENT_EXIT, sizeof(*record));
+	struct event_exit *record = NULL;
 	struct event_exit owed = {};
 
+	if (behind)
+		__sync_fetch_and_add(&counters_here()->emitted, 1);
+	else
+		record = event_try_kept(EVENT_EXIT, sizeof(*record));
 	if (record) {
 		exit_fill(record, task, start_ns);
 		event_submit(record);
@@ -241,6 +269,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	u32 pid = task->tgid;
 	struct process_state *state;
 	struct process_state last = {};
+	bool behind = false;
 	struct event_holder_exit *holder_exit;
 	u64 *holder;
 
@@ -253,10 +282,10 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	state = bpf_map_lookup_elem(&processes, &pid);
 	if (state && state->start_ns == leader_start(task)) {
 		last = *state;
-		if (last.owed && process_announce(task, &last, 1))
-			last.owed = OWED_NOTHING;
-		if (bpf_map_delete_elem(&processes, &pid) == 0 && last.known && !last.owed)
-			exit_tell(task, last.start_ns);
+		if (last.owed && !process_announce(task, &last, 1))
+			behind = process_owe(task, &last);
+		if (bpf_map_delete_elem(&processes, &pid) == 0 && last.known)
+			exit_tell(task, last.start_ns, behind);
 	}
 	holder = bpf_map_lookup_elem(&holders, &pid);
 	if (holder) {
@@ -281,7 +310,7 @@ static __always_inline void exit_take_over(struct task_struct *task)
 
 	if (state && state->start_ns == start_ns && state->known && !state->owed &&
 	    bpf_map_delete_elem(&processes, &pid) == 0)
-		exit_tell(task, start_ns);
+		exit_tell(task, start_ns, /* behind= */ false);
 }
 
 /* A moment at which the mapping stood in the address space that its process is known to have; 0 when there is none,

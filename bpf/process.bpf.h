@@ -128,12 +128,30 @@ static __always_inline void read_auxv(struct mm_struct *mm, struct event_process
 	}
 }
 
+static __always_inline void process_fill(struct event_process *record, struct task_struct *task,
+					 const struct process_state *state, u32 late)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	record->header.pid = BPF_CORE_READ(task, tgid);
+	record->header.tid = BPF_CORE_READ(task, pid);
+	record->start_ns = state->start_ns;
+	record->since_ns = state->since_ns;
+	record->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	read_auxv(BPF_CORE_READ(task, mm), record);
+	record->reason = state->reason;
+	record->parent_pid = state->parent_pid;
+	record->namespace_pid = namespace_pid(leader);
+	record->uid = BPF_CORE_READ(task, cred, uid.val);
+	record->shares_memory = state->shares_memory;
+	record->late = late;
+	BPF_CORE_READ_INTO(&record->comm, leader, comm);
+}
+
 /* Announces the process of `task`; false when there was no room. `late`: there was none when it happened. */
 static __always_inline bool process_announce(struct task_struct *task, const struct process_state *state, u32 late)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	struct file *executable = BPF_CORE_READ(mm, exe_file);
+	struct file *executable = BPF_CORE_READ(task, mm, exe_file);
 	struct event_file_id executable_id = {};
 	struct event_process *record;
 
@@ -142,20 +160,8 @@ static __always_inline bool process_announce(struct task_struct *task, const str
 	record = event_reserve_kept(EVENT_PROCESS, sizeof(*record));
 	if (!record)
 		return false;
-	record->header.pid = BPF_CORE_READ(task, tgid);
-	record->header.tid = BPF_CORE_READ(task, pid);
-	record->start_ns = state->start_ns;
-	record->since_ns = state->since_ns;
-	record->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-	read_auxv(mm, record);
+	process_fill(record, task, state, late);
 	record->executable = executable_id;
-	record->reason = state->reason;
-	record->parent_pid = state->parent_pid;
-	record->namespace_pid = namespace_pid(leader);
-	record->uid = BPF_CORE_READ(task, cred, uid.val);
-	record->shares_memory = state->shares_memory;
-	record->late = late;
-	BPF_CORE_READ_INTO(&record->comm, leader, comm);
 	event_submit(record);
 	return true;
 }

@@ -27,7 +27,18 @@ struct {
 /* Records that went there, so that the recorder looks only when there are some. */
 u64 kept_count;
 
-/* Ends of processes that found no room there, either: nobody would tell them again. */
+/* Announcements, of processes that ended before one found room, and ends that found none there, either: nobody would
+ * tell them again. An announcement is here before the end of the same process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 14);
+	__type(key, struct event_exit_key);
+	__type(value, struct event_process);
+} owed_processes SEC(".maps");
+
+u64 owed_process_count;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

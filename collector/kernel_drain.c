@@ -12,13 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #include "collector/kernel_internal.h"
 #include "common/cleanup.h"
+#include "common/vector.h"
 #include "corelate.skel.h"
 
 struct kept_record {
 	struct kept_record *next;
+	uint64_t time_ns; /* of the oldest record from here on: one that is stamped late must not hold up the others */
 	uint64_t bytes[]; /* the record: u64 for its alignment */
 };
 
@@ -32,7 +35,7 @@ static void hand_out_kept(struct kernel *kernel, uint64_t until_ns)
 {
 	struct kept_record *kept;
 
-	while ((kept = kernel->kept) && ((const struct event_header *)kept->bytes)->time_ns <= until_ns) {
+	while ((kept = kernel->kept) && kept->time_ns <= until_ns) {
 		hand_out(kernel, (const void *)kept->bytes);
 		kernel->kept = kept->next;
 		free(kept);
@@ -56,17 +59,35 @@ int kernel_take_kept(void *context, void *data, size_t size)
 		return 0;
 	}
 	kept->next = NULL;
+	kept->time_ns = ((const struct event_header *)data)->time_ns;
 	memcpy(kept->bytes, data, size);
+	if (kept->time_ns < kernel->newest_kept_ns)
+		for (struct kept_record *before = kernel->kept; before; before = before->next)
+			if (before->time_ns > kept->time_ns)
+				before->time_ns = kept->time_ns;
+	kernel->newest_kept_ns = kept->time_ns;
 	*kernel->last_kept = kept;
 	kernel->last_kept = &kept->next;
 	return 0;
 }
 
-/* The kernel side counts before it fills in: one that is not finished yet is waited for with the next record. */
+#define KEPT_PAUSE_NS 50000
+#define KEPT_PAUSES 400
+
+/* The kernel side counts before it fills in. One that is not finished yet hides those behind it, which the next record
+ * of the other ring may need: it is waited for. Its program may have been preempted, hence not for ever. */
 static void look_for_kept(struct kernel *kernel)
 {
-	if (__atomic_load_n(&kernel->skeleton->bss->kept_count, __ATOMIC_ACQUIRE) != kernel->kept_taken)
+	const struct timespec pause = {.tv_nsec = KEPT_PAUSE_NS};
+	uint64_t wanted = __atomic_load_n(&kernel->skeleton->bss->kept_count, __ATOMIC_ACQUIRE);
+
+	if (wanted == kernel->kept_taken)
+		return;
+	ring_buffer__consume(kernel->kept_ring);
+	for (int i = 0; kernel->kept_taken < wanted && i < KEPT_PAUSES; i++) {
+		nanosleep(&pause, NULL);
 		ring_buffer__consume(kernel->kept_ring);
+	}
 }
 
 int kernel_take_record(void *context, void *data, size_t size)
@@ -82,21 +103,56 @@ int kernel_take_record(void *context, void *data, size_t size)
 	return hand_out(kernel, record) ? 0 : -EAGAIN;
 }
 
-/* Ends that had no room in either ring. The ring is empty, so that what came before them has been handed out. */
-static void take_owed_exits(struct kernel *kernel)
-{
-	struct bpf_map *owed = kernel->skeleton->maps.owed_exits;
-	struct event_exit_key key;
-	struct event_exit record;
+/* ---- what had no room in either ring ---- */
 
-	if (__atomic_load_n(&kernel->skeleton->bss->owed_exit_count, __ATOMIC_ACQUIRE) == kernel->owed_taken)
-		return;
-	/* Taking an entry out restarts the walk from the beginning, so this ends when the table is empty. */
-	while (bpf_map__get_next_key(owed, NULL, &key, sizeof(key)) == 0 &&
-	       bpf_map__lookup_and_delete_elem(owed, &key, sizeof(key), &record, sizeof(record), 0) == 0) {
-		kernel->owed_taken++;
-		hand_out(kernel, &record.header);
+static int compare_beginnings(const void *a, const void *b)
+{
+	const struct event_process *first = a, *second = b;
+
+	return (first->since_ns > second->since_ns) - (first->since_ns < second->since_ns);
+}
+
+/* Each call of it takes one entry out, so that the walk begins anew. */
+static bool take_owed(struct bpf_map *map, void *record, size_t bytes)
+{
+	struct event_exit_key key;
+
+	return bpf_map__get_next_key(map, NULL, &key, sizeof(key)) == 0 &&
+	       bpf_map__lookup_and_delete_elem(map, &key, sizeof(key), record, bytes, 0) == 0;
+}
+
+/* Ends first: whose announcement is owed, too, left that before. Without memory the rest stays for another time. */
+static void collect_owed(struct kernel *kernel)
+{
+	const struct corelate_bpf__bss *bss = kernel->skeleton->bss;
+
+	while (__atomic_load_n(&bss->owed_exit_count, __ATOMIC_ACQUIRE) != kernel->exits_taken &&
+	       !array_reserve(kernel->exits, kernel->exit_room, kernel->exit_count + 1) &&
+	       take_owed(kernel->skeleton->maps.owed_exits, &kernel->exits[kernel->exit_count],
+			 sizeof(*kernel->exits))) {
+		kernel->exits_taken++;
+		kernel->exit_count++;
 	}
+	while (__atomic_load_n(&bss->owed_process_count, __ATOMIC_ACQUIRE) != kernel->processes_taken &&
+	       !array_reserve(kernel->processes, kernel->process_room, kernel->process_count + 1) &&
+	       take_owed(kernel->skeleton->maps.owed_processes, &kernel->processes[kernel->process_count],
+			 sizeof(*kernel->processes))) {
+		kernel->processes_taken++;
+		kernel->process_count++;
+	}
+}
+
+/* What their processes had put into the rings before they were collected has been handed out; parents before children.
+ */
+static void hand_out_owed(struct kernel *kernel)
+{
+	if (kernel->process_count)
+		qsort(kernel->processes, kernel->process_count, sizeof(*kernel->processes), compare_beginnings);
+	for (size_t i = 0; i < kernel->process_count; i++)
+		hand_out(kernel, &kernel->processes[i].header);
+	for (size_t i = 0; i < kernel->exit_count; i++)
+		hand_out(kernel, &kernel->exits[i].header);
+	kernel->process_count = kernel->exit_count = 0;
 }
 
 struct error *kernel_drain(struct kernel *kernel, kernel_record_function function, void *context, bool *ret_emptied)
@@ -105,13 +161,14 @@ struct error *kernel_drain(struct kernel *kernel, kernel_record_function functio
 
 	kernel->function = function;
 	kernel->context = context;
+	collect_owed(kernel);
 	/* Before the other: what is there now is not younger than what that holds at its end. */
 	look_for_kept(kernel);
 	result = ring_buffer__consume(kernel->ring);
 	*ret_emptied = result >= 0;
 	if (*ret_emptied) {
 		hand_out_kept(kernel, UINT64_MAX);
-		take_owed_exits(kernel);
+		hand_out_owed(kernel);
 	}
 	if (result < 0 && result != -EAGAIN)
 		return error_errno(-result, "cannot read the ring buffer");
@@ -127,6 +184,8 @@ void kernel_wait(struct kernel *kernel, int timeout_ms)
 
 void kernel_drop_kept(struct kernel *kernel)
 {
+	free(kernel->processes);
+	free(kernel->exits);
 	while (kernel->kept) {
 		struct kept_record *next = kernel->kept->next;
 

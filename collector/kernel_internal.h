@@ -18,8 +18,13 @@ struct kernel {
 	struct corelate_bpf *skeleton;
 	struct ring_buffer *ring, *kept_ring;
 	struct kept_record *kept, **last_kept; /* taken from the kept ring, oldest first, not handed out yet */
+	uint64_t newest_kept_ns;	       /* the last one's time */
 	uint64_t kept_taken;
-	uint64_t owed_taken;
+	/* What found no room in either ring, taken from where it was left; handed out after what the rings hold. */
+	struct event_process *processes;
+	struct event_exit *exits;
+	size_t process_count, process_room, exit_count, exit_room;
+	uint64_t processes_taken, exits_taken;
 	struct bpf_link *links[KERNEL_MAX_LINKS];
 	size_t link_count;
 	bool calls; /* see struct kernel_options */
