@@ -104,9 +104,13 @@ static bool runtime_threw(const struct thread_stack *stack)
 
 static const char *function_name(struct words *words, const struct frame *frame)
 {
-	if (frame->symbol.function)
-		return words_function(words, &frame->symbol);
-	if (frame->symbol.module)
+	/* A frame is the whole function's, whatever was inlined where it stands. */
+	struct symbol whole = frame->symbol;
+
+	whole.inlined = NULL;
+	if (whole.function)
+		return words_function(words, &whole);
+	if (whole.module)
 		return words_symbol(words, &frame->symbol);
 	snprintf(words->text, sizeof(words->text), "0x%" PRIx64, frame->pc);
 	return words->text;
@@ -542,6 +546,7 @@ static struct error *append_used_up(const struct overflow *overflow, struct find
 	const struct stack_usage *usage = &overflow->usage;
 	size_t worst = worst_frame(overflow);
 	const struct frame *frame = worst == SIZE_MAX ? NULL : &overflow->stack->frames[worst];
+	struct symbol whole = {0};
 	struct words name;
 	struct error *err;
 
@@ -561,10 +566,12 @@ static struct error *append_used_up(const struct overflow *overflow, struct find
 	err = err ?: add_frames(overflow, finding)
 		?: link_rule_out(finding, "unseen-frames", EVIDENCE_FRAME, (int64_t)worst, frame->pc,
 				 "the frames that were unwound take the stack");
-	/* Of several functions that call each other in turn none alone did it. */
+	/* The frame is the whole function's, whatever was inlined at the call. Of several functions that call each other in turn none alone did it. */
+	whole = frame->symbol;
+	whole.inlined = NULL;
 	if (usage->period > 1 || usage->irregular)
-		return err ?: evidence_suspect_frame(overflow->crash, finding, worst);
-	return err ?: evidence_accuse_frame(overflow->crash, finding, worst);
+		return err ?: evidence_suspect_code(finding, &whole, EVIDENCE_FRAME, (int64_t)worst, frame->pc);
+	return err ?: evidence_accuse_code(finding, &whole, EVIDENCE_FRAME, (int64_t)worst, frame->pc);
 }
 
 /* Without a core the stack is not known, but what is touched right below the stack pointer, where nothing is, was the

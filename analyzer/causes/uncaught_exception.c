@@ -188,18 +188,20 @@ static struct error *summarize_rust(const struct crash *crash, const struct word
 				   caller->text[0] ? " in " : "", caller->text);
 }
 
-/* A panic while another one unwinds: that one is what began it, and its frames lie further out. */
+/* A Rust panic while another one unwinds: the one before it began what happened. The hook then aborts by itself, where a
+ * first panic goes on to rust_panic() (library/std/src/panicking.rs, rust_panic_with_hook). */
 static bool is_second_panic(const struct crash *crash, const struct ending *ending)
 {
 	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
+	bool hooked = false, goes_on = false;
 
-	for (size_t i = ending->caller; i < stack->frame_count; i++) {
-		const char *function = stack->frames[i].symbol.function;
+	for (size_t i = 0; i < ending->caller && i < stack->frame_count; i++) {
+		const char *function = stack->frames[i].symbol.function ?: "";
 
-		if (function && ending_is_runtime(&stack->frames[i]) && strstr(function, "panic"))
-			return true;
+		hooked |= strstr(function, "rust_panic_with_hook") != NULL;
+		goes_on |= strcmp(function, "rust_panic") == 0 || strstr(function, "__rust_start_panic") != NULL;
 	}
-	return false;
+	return hooked && !goes_on;
 }
 
 static struct error *report_panic(const struct crash *crash, const struct ending *ending, struct finding_list *findings)

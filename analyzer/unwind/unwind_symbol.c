@@ -64,21 +64,56 @@ static Dwarf_Die *find_unit(Dwfl_Module *module, uint64_t address, Dwarf_Addr *r
 	return unit;
 }
 
-/* The scopes are the innermost first; one that was inlined comes before the function that it was inlined into. */
+/* A header of a compiler or of a language's library: what is inlined from it does what its callers want. */
+static bool is_of_library(Dwarf_Die *function)
+{
+	static const char *const parts[] = {"/usr/include/", "/usr/lib/", "/rustc/", "/library/std/", "/library/core/",
+					    "/library/alloc/"};
+	const char *file = dwarf_decl_file(function);
+
+	for (size_t i = 0; file && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (strstr(file, parts[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The line of the call that was replaced by the inlined function `die`. */
+static void take_call_site(Dwarf_Die *unit, Dwarf_Die *die, struct unwind_name *name)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Word file, line;
+	Dwarf_Files *files;
+	const char *found = NULL;
+
+	if (dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attribute), &line) != 0)
+		return;
+	if (dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attribute), &file) == 0 &&
+	    dwarf_getsrcfiles(unit, &files, NULL) == 0)
+		found = dwarf_filesrc(files, file, NULL, NULL);
+	if (!found)
+		return;
+	name->file = (char *)found;
+	name->line = (uint32_t)line;
+}
+
+/* The innermost inlined function that is the program's own, and the line in it. The scopes are the innermost first; one
+ * that was inlined comes before the function that it was inlined into. */
 static void find_inlined(Dwfl_Module *module, uint64_t address, struct unwind_name *name)
 {
 	Dwarf_Addr bias;
 	Dwarf_Die *unit = find_unit(module, address, &bias), *scopes = NULL;
 	int count = unit ? dwarf_getscopes(unit, address - bias, &scopes) : 0;
 
-	for (int i = 0; i < count; i++) {
-		int tag = dwarf_tag(&scopes[i]);
+	for (int i = 0; i < count && dwarf_tag(&scopes[i]) != DW_TAG_subprogram; i++) {
 		const char *found;
 
-		if (tag == DW_TAG_subprogram)
-			break;
-		if (tag != DW_TAG_inlined_subroutine)
+		if (dwarf_tag(&scopes[i]) != DW_TAG_inlined_subroutine)
 			continue;
+		if (is_of_library(&scopes[i])) {
+			take_call_site(unit, &scopes[i], name);
+			continue;
+		}
 		found = name_of(&scopes[i]);
 		name->inlined = found ? strdup(found) : NULL;
 		break;

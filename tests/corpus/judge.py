@@ -4,6 +4,7 @@ import functools
 import re
 import subprocess
 
+import evidence
 import reach
 from reach import CONFIDENCES
 
@@ -106,6 +107,18 @@ def judge(case, found, document, recorded=None):
         if absent:
             return "words", ", ".join(absent)
     return outcome, why
+
+
+def name_inlined(results):
+    """Without debug information nobody can know that a function was inlined: its code is named after the function of the symbol
+    table that holds it. Where that is the very code that is rightly accused with all evidence, the answer is shallower, not wrong."""
+    whole = {r["case"]: r["facts"]["culprit"] for r in results
+             if r["state"] == "everything" and r["facts"] and r["outcome"] != "wrong" and r["facts"]["culprit"]}
+    for result in results:
+        culprit = result["facts"] and result["facts"]["culprit"]
+        if result["outcome"] == "wrong" and result["why"].startswith("accuses ") and "debug" in evidence.STATES.get(result["state"], ()) \
+                and culprit and culprit["name"] == whole.get(result["case"], {}).get("name"):
+            result["outcome"], result["why"] = "shallower", "names the function that the act was inlined into"
 
 
 def names_culprit(case, found, document):

@@ -20,7 +20,7 @@ def facts(document, below):
     return {
         "nodes": {**nodes, cause["class"]: cause["confidence"]} if cause else {},
         "end": [end["class"], "proven" if end["confidence"] == "certain" else end["confidence"]],
-        "culprit": culprit and [culprit["kind"], culprit["module"], culprit["function"], culprit["process"]],
+        "culprit": culprit and {key: culprit[key] for key in ("kind", "name", "module", "function", "process")},
         "sender": document["signal"]["sender_pid"],
         "frames": {frame["pc"]: frame["function"] for frame in crashed
                    if frame["function"] and (frame["module"] or "").startswith(below + "/")},
@@ -49,8 +49,11 @@ def compare_class(case, more, less):
 
 
 def same_or_less(more, less):
-    """Is a culprit the same, as far as it is named?"""
-    return more is not None and all(one is None or one == other for one, other in zip(less, more))
+    """Is a culprit the same, as far as it is named? A function that was inlined is known by debug information alone: without it
+    the code is named after the function of the symbol table that holds it, which `name` has in both."""
+    if more is None or less["kind"] != more["kind"]:
+        return False
+    return less["name"] == more["name"] or all(less[key] in (None, more[key]) for key in ("module", "function", "process"))
 
 
 def compare(case, more, less):

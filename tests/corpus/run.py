@@ -254,10 +254,10 @@ class Run:
         self.add(case, name, outcome, why, document, judge.names_culprit(case, found, document), found)
 
     def add(self, case, state, outcome, why="", document=None, named=None, found=()):
-        finding = document["findings"][0] if document else {"class": None, "confidence": None, "summary": None}
+        answer, confidence = judge.told(document) if document else (None, None)
         self.results.append({
             "case": case.name, "state": state, "label": case.label, "near": case.near, "outcome": outcome, "why": why,
-            "answer": finding["class"], "confidence": finding["confidence"], "summary": finding["summary"],
+            "answer": answer, "confidence": confidence, "summary": document and document["findings"][0]["summary"],
             "named": named, "heap": "heap" in found, "facts": document and monotony.facts(document, self.cache())})
 
 
@@ -294,6 +294,7 @@ def main():
                 run.crash_all(mode)
         for mode in modes:
             run.explain_all(mode)
+        judge.name_inlined(run.results)
         broken_rules = monotony.violations(run.cases, run.results)
         if options.json:
             with open(options.json, "w", encoding="utf-8") as file:

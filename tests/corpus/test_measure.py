@@ -19,7 +19,7 @@ import reach  # noqa: E402
 import so_far  # noqa: E402
 import table  # noqa: E402
 
-USE = {"kind": "code", "module": "/built/made-up", "function": "use", "process": None}
+USE = {"kind": "code", "name": "made-up use", "module": "/built/made-up", "function": "use", "process": None}
 DYNAMIC = frozenset("heap record symbols debug executable libc libraries siginfo files".split())
 STATIC = DYNAMIC - {"heap", "libc", "libraries"}
 
@@ -163,8 +163,9 @@ class Monotony(unittest.TestCase):
                 (more, document("unknown", "none", sender=7), ["sender"]),
                 (more, document("unknown", "none", culprit=USE), ["culprit"]),
                 (accused, document("unknown", "none", culprit=USE), []),
-                (accused, document("unknown", "none", culprit={**USE, "function": None}), []),
-                (accused, document("unknown", "none", culprit={**USE, "function": "main"}), ["culprit"]),
+                (accused, document("unknown", "none", culprit={**USE, "function": None, "name": "made-up+0x10"}), []),
+                (accused, document("unknown", "none", culprit={**USE, "function": "outer"}), []),
+                (accused, document("unknown", "none", culprit={**USE, "function": "main", "name": "made-up main"}), ["culprit"]),
                 (more, document("unknown", "none", frames=[("0x10", "use"), ("0x20", "main")]), []),
                 (more, document("unknown", "none", frames=[("0x10", "other")]), ["frame"])):
             self.assertEqual(self.kinds(of, one, other), wanted, (one["findings"], other["findings"]))
