@@ -32,6 +32,7 @@ const struct cause causes[] = {
 	  &link_contents_mapped_over}},
 	{"protection-violation", cause_protection_violation,
 	 {&link_refused_access, &link_permission_removed, &link_forbidden_use}},
+	{"reentrant-call", cause_reentrant_call, {&link_allocator_interrupted, &link_allocator_reentered}},
 	{"runtime-fatal", cause_runtime_fatal, {&link_own_signal, &link_terminated, &link_go_fatal_error}},
 	{"seccomp-kill", cause_seccomp_kill, {&link_sent_in_handler, &link_refused_call}},
 	{"smashed-return", cause_smashed_return,

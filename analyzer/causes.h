@@ -63,6 +63,8 @@ extern const struct link_kind link_code_in_page, link_mapped_over, link_contents
 struct error *cause_map_fixed_clobber(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_permission_removed, link_forbidden_use;
 struct error *cause_protection_violation(const struct crash *, struct finding_list *) must_check;
+extern const struct link_kind link_allocator_interrupted, link_allocator_reentered;
+struct error *cause_reentrant_call(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_terminated, link_go_fatal_error;
 struct error *cause_runtime_fatal(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_refused_call;

@@ -67,6 +67,26 @@ static void follow_frames(const struct crash *crash, const uint64_t registers[CO
 	}
 }
 
+#define PAGE_BYTES 4096ULL
+
+/* A guard of MADV_GUARD_INSTALL (Linux mm/madvise.c, 6.13; glibc 2.42 guards its stacks so) is no mapping of its own:
+ * the page is in the stack's mapping, and an access is refused as if nothing were there. How many pages it has the core
+ * does not show; the stack begins above the one that was touched. */
+static void take_inner_guard(struct stack_use *use)
+{
+	uint64_t page = use->touched & ~(PAGE_BYTES - 1);
+
+	if (use->touched_source != TOUCHED_SIGNAL || !use->touched_mapped || use->number != SIGSEGV ||
+	    use->code != SEGV_MAPERR || use->area.kind == STACK_UNKNOWN || use->touched < use->area.guard_start ||
+	    use->touched >= use->area.end || use->sp >= page + 2 * PAGE_BYTES || page + PAGE_BYTES >= use->area.end)
+		return;
+	use->has_inner_guard = true;
+	if (use->touched < use->area.start)
+		return;
+	use->area.guard_start = use->area.start < page ? page : use->area.start;
+	use->area.start = page + PAGE_BYTES;
+}
+
 static void fill_use(const struct crash *crash, const uint64_t registers[CORE_REGISTERS],
 		     const struct interruption *handler, bool has_address, uint64_t address, struct stack_use *use)
 {
@@ -88,6 +108,7 @@ static void fill_use(const struct crash *crash, const uint64_t registers[CORE_RE
 		touch_by_instruction(crash->core.image, registers, use);
 	}
 	use->touched_mapped = use->touched_source != TOUCHED_UNKNOWN && is_mapped(crash->core.image, use->touched);
+	take_inner_guard(use);
 }
 
 static bool is_fault(int number, int code)

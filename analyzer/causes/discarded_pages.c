@@ -51,7 +51,7 @@ static const char *const emptied_alternatives[] = {"unseen-change", "partial-cal
 /* A call discarded the page's contents. */
 const struct link_kind link_page_emptied = {"page-emptied", FINDING_DISCARDED_PAGES, emptied_alternatives};
 
-enum { ADVICE_REMOVE = 9, ADVICE_GUARD_INSTALL = 102, ADVICE_GUARD_REMOVE = 103 };
+enum { ADVICE_REMOVE = 9 };
 
 /* How far from the stack pointer a function's own frame reaches. */
 #define FRAME_REACH_BYTES 65536
@@ -64,15 +64,14 @@ struct story {
 };
 
 /* The last advice about the page since its mapping was made that says something of its contents; SIZE_MAX: none. */
-static size_t last_advice(const struct biography *biography, const struct life *life, bool of_guards)
+static size_t last_discard(const struct biography *biography, const struct life *life)
 {
 	for (size_t i = biography->event_count; i-- > life->born + 1;) {
 		const struct memory_event *event = &biography->events[i];
 		struct memory_effect effect = memory_event_reach(event);
-		bool guards = event->args[2] == ADVICE_GUARD_INSTALL || event->args[2] == ADVICE_GUARD_REMOVE;
 
 		if (event->kind == MEMORY_MADVISE && biography->address >= effect.touched_start &&
-		    biography->address < effect.touched_end && (of_guards ? guards : evidence_discards(event)))
+		    biography->address < effect.touched_end && evidence_discards(event))
 			return i;
 	}
 	return SIZE_MAX;
@@ -111,8 +110,8 @@ static bool find_guard(const struct crash *crash, struct story *ret)
 	/* What a handler mapped after the fault is no part of its place. */
 	if (!ret->life)
 		return !crash->record.known && !crash->facts.fault.in_handler;
-	ret->call = last_advice(biography, ret->life, true);
-	return ret->call != SIZE_MAX && biography->events[ret->call].args[2] == ADVICE_GUARD_INSTALL;
+	ret->call = evidence_guard_call(biography, ret->life);
+	return ret->call != SIZE_MAX;
 }
 
 static bool find_discard(const struct crash *crash, const struct memory_view *view, struct story *ret)
@@ -122,7 +121,7 @@ static bool find_discard(const struct crash *crash, const struct memory_view *vi
 	*ret = (struct story){.life = evidence_life_at_death(crash, biography), .biography = biography, .view = view};
 	if (!ret->life || !view->page_is_zero || view->value != 0 || view->role != VIEW_SOURCE)
 		return false;
-	ret->call = last_advice(biography, ret->life, false);
+	ret->call = last_discard(biography, ret->life);
 	return ret->call != SIZE_MAX &&
 	       (!biography->events[ret->life->born].file_id || biography->events[ret->call].args[2] == ADVICE_REMOVE);
 }

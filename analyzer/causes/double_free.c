@@ -26,6 +26,7 @@
 #include "analyzer/evidence/evidence_heap.h"
 #include "analyzer/evidence/link_mapping.h"
 #include "analyzer/facts/heap_call.h"
+#include "analyzer/facts/reentry.h"
 
 static const char *const again_alternatives[] = {"handed-out-again", "other-failure", NULL};
 static const char *const first_alternatives[] = {"concurrent-frees", "other-life", NULL};
@@ -349,6 +350,8 @@ struct error *cause_double_free(const struct crash *crash, struct finding_list *
 	const struct heap_life *life = freed_before(given, dying);
 	size_t again = dying == SIZE_MAX ? freed_again(given, sign) : SIZE_MAX;
 
+	if (reentry_is_seen(crash))
+		return NULL;
 	if (crash->facts.heap.call.kind == HEAP_CALL_NONE && sign == HEAP_SIGN_FREED_TWICE &&
 	    !crash->facts.fault.is_fault)
 		return tell_other_thread(crash, findings);

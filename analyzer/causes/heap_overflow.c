@@ -22,6 +22,7 @@
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_heap.h"
 #include "analyzer/facts/fault.h"
+#include "analyzer/facts/reentry.h"
 #include "analyzer/facts/stack_corruption.h"
 
 /* How far behind the end of a mapping one access reaches that runs over it. */
@@ -460,5 +461,7 @@ static struct error *tell_header(const struct crash *crash, struct finding_list 
 
 struct error *cause_heap_overflow(const struct crash *crash, struct finding_list *findings)
 {
+	if (reentry_is_seen(crash))
+		return NULL;
 	return tell_fault(crash, findings) ?: tell_header(crash, findings);
 }

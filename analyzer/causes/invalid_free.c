@@ -23,6 +23,7 @@
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_heap.h"
+#include "analyzer/facts/reentry.h"
 #include "common/array.h"
 
 static const char *const pointer_alternatives[] = {"other-pointer", NULL};
@@ -424,6 +425,8 @@ struct error *cause_invalid_free(const struct crash *crash, struct finding_list 
 	struct words caller;
 	struct error *err;
 
+	if (reentry_is_seen(crash))
+		return NULL;
 	if (crash->facts.heap.call.kind == HEAP_CALL_NONE || crash->facts.heap.call.kind == HEAP_CALL_ALLOCATE)
 		return NULL;
 	if (!wrong.given)

@@ -7,6 +7,9 @@
  * the place where the kernel would not let the stack grow. An instruction touches its own frame from 136 bytes below
  * the stack pointer on (the red zone, and the word that a call or a push stores; System V ABI, AMD64 supplement).
  *
+ * A guard may also lie inside the stack's own mapping (MADV_GUARD_INSTALL): the core has the page, and the kernel says
+ * that nothing was there.
+ *
  * The signal may hide it. A handler without an alternate stack cannot be run, since the kernel finds no room for its
  * frame: then siginfo is SI_KERNEL with zeros. A handler that sends the signal again leaves a code that says so. In
  * both cases the registers are those of the instruction, and its operands tell. A handler that aborts (Rust's) leaves
@@ -25,7 +28,7 @@
 
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
-#include "analyzer/evidence/evidence_culprit.h"
+#include "analyzer/evidence/evidence_mapping.h"
 #include "analyzer/evidence/evidence_process.h"
 #include "analyzer/evidence/link_process.h"
 #include "analyzer/facts/ending.h"
@@ -37,8 +40,13 @@
 #define SHOWN_CYCLE 6
 #define SHOWN_CONSUMERS 4
 
-static const char *const ran_off_alternatives[] = {
-	"overwritten-stack-pointer", "guessed-bounds", "undelivered-signal", "other-throw", "not-a-stack", NULL};
+static const char *const ran_off_alternatives[] = {"overwritten-stack-pointer",
+						   "guessed-bounds",
+						   "undelivered-signal",
+						   "other-throw",
+						   "not-a-stack",
+						   "mapped-since",
+						   NULL};
 static const char *const used_up_alternatives[] = {"unseen-frames", NULL};
 
 const struct link_kind link_ran_off_stack = {"ran-off-stack", FINDING_UNKNOWN, ran_off_alternatives};
@@ -395,6 +403,34 @@ static struct error *examine_access(const struct overflow *overflow, struct find
 			     "the stack pointer itself is at the lower end of the stack");
 }
 
+/* A guard in the stack's own mapping is known only by how the access failed; a record may have the call. */
+static struct error *examine_guard(const struct overflow *overflow, struct finding *finding)
+{
+	const struct crash *crash = overflow->crash;
+	const struct biography *biography = &crash->facts.biography;
+	const struct stack_use *use = overflow->use;
+	const struct life *life;
+	size_t call = SIZE_MAX;
+
+	if (!use->has_inner_guard)
+		return link_rule_out(finding, "mapped-since", EVIDENCE_MAPPING, 0, use->area.start,
+				     "the stack's mapping was there, and what lies below it does not allow the access");
+	life = crash->facts.has_biography && biography->address == use->touched
+		       ? evidence_life_at_death(crash, biography)
+		       : NULL;
+	if (life)
+		call = evidence_guard_call(biography, life);
+	if (call == SIZE_MAX)
+		return finding_add_missing(finding,
+					   "the madvise(MADV_GUARD_INSTALL) that guards the stack's lowest pages: no "
+					   "core shows guards")
+			       ?: link_leave_unseen(finding, "mapped-since",
+						    "a page that was mapped after the fault looks like a guard");
+	return evidence_add_call(crash, biography, finding, call, "guarded")
+		       ?: link_rule_out(finding, "mapped-since", EVIDENCE_EVENT, biography->events[call].id, 0,
+					"the guard was recorded");
+}
+
 /* What is not known, and leaves nothing open. */
 static struct error *add_missing(const struct overflow *overflow, struct finding *finding)
 {
@@ -538,7 +574,8 @@ static struct error *append_ran_off(const struct overflow *overflow, struct find
 		?: examine_bounds(overflow, finding)
 		?: examine_signal(overflow, finding)
 		?: examine_throw(overflow, finding)
-		?: examine_access(overflow, finding);
+		?: examine_access(overflow, finding)
+		?: examine_guard(overflow, finding);
 }
 
 static struct error *append_used_up(const struct overflow *overflow, struct finding *finding)
@@ -601,7 +638,8 @@ static struct error *report_without_core(const struct crash *crash, struct findi
 				 "the signal has its fault address")
 		?: link_leave_unseen(finding, "other-throw", "no frames are known")
 		?: link_rule_out(finding, "not-a-stack", EVIDENCE_REGISTER, CORE_RSP, sp,
-				 "the stack pointer itself is at the access");
+				 "the stack pointer itself is at the access")
+		?: link_leave_unseen(finding, "mapped-since", "nothing shows what was mapped there");
 	return err
 		?: link_append(finding, &link_used_up_stack, BASIS_INFERRED,
 			       (struct node){.kind = NODE_REGISTER, .start = sp, .id = CORE_RSP},

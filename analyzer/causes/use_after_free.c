@@ -26,6 +26,7 @@
 #include "analyzer/facts/fault.h"
 #include "analyzer/facts/overrun.h"
 #include "analyzer/facts/stack_corruption.h"
+#include "analyzer/facts/reentry.h"
 
 static const char *const in_block_alternatives[] = {"handed-out-again", "page-mapped", "other-address", NULL};
 static const char *const loaded_alternatives[] = {"read-elsewhere", "stack-overrun", "read-before-free", NULL};
@@ -533,8 +534,11 @@ static struct error *tell_unmapped(const struct crash *crash, struct finding_lis
 
 struct error *cause_use_after_free(const struct crash *crash, struct finding_list *findings)
 {
-	struct error *err = tell_fault(crash, findings) ?: tell_unmapped(crash, findings);
+	struct error *err;
 
+	if (reentry_is_seen(crash))
+		return NULL;
+	err = tell_fault(crash, findings) ?: tell_unmapped(crash, findings);
 	/* Inside the allocator its own data were damaged: another class, unless it was told to give back what it had
 	 * itself written into a block that is free. */
 	if (!crash->facts.fault.is_fault ||

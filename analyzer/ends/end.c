@@ -19,7 +19,7 @@ static const char *access_clause(struct words *words, const struct fault *fault)
 	static const enum access_kind kinds[] = {ACCESS_UNKNOWN, ACCESS_READ, ACCESS_WRITE, ACCESS_EXECUTE};
 
 	words->text[0] = 0;
-	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN)
+	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN || fault->source == ADDRESS_STACK)
 		return words->text;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (kinds[i] == fault->access)
@@ -39,6 +39,9 @@ static struct error *clause(const struct crash *crash, char **ret)
 		length = asprintf(ret, "the process exited with status %d", crash->facts.signal.code);
 	else if (crash->core.snapshot)
 		length = asprintf(ret, "the process was alive when this core was written");
+	else if (fault->is_fault && fault->source == ADDRESS_STACK)
+		length = asprintf(ret, "the stack of thread %" PRIu32 " was not mapped: %s",
+				  evidence_dead_thread(crash), words_signal(&name, signal->number));
 	else if (access_clause(&access, fault)[0])
 		length = asprintf(ret, "thread %" PRIu32 " %s: %s%s", evidence_dead_thread(crash), access.text,
 				  words_signal(&name, signal->number),

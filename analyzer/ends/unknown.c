@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_process.h"
 #include "analyzer/facts/ending.h"
 #include "analyzer/facts/system_call.h"
@@ -82,6 +83,18 @@ static struct error *describe_lost_way(const struct crash *crash, const struct e
 		finding, "install the debug file of %s (/usr/lib/debug/.build-id) and explain again", module.text);
 }
 
+/* The thread's memory was taken away under it. */
+static struct error *describe_lost_stack(const struct crash *crash, struct finding *finding)
+{
+	return finding_set_summary(finding, "The stack and the thread block of thread %" PRIu32 " were not mapped: the kernel "
+					    "could not write to them.",
+				   evidence_dead_thread(crash))
+		?: finding_add_evidence(finding, EVIDENCE_REGISTER, CORE_RSP, crash->facts.fault.address,
+					"rsp is 0x%" PRIx64 ", where nothing is mapped", crash->facts.fault.address)
+		?: finding_set_lost(finding, "who unmapped the thread's stack is not known",
+				    "a recording of the process (corelate record)");
+}
+
 /* A signal that no instruction raised, from a sender that is not known. */
 static struct error *describe_sent(const struct crash *crash, struct finding *finding)
 {
@@ -132,6 +145,8 @@ static struct error *describe(const struct crash *crash, struct finding *finding
 	ending_find(crash, &ending);
 	if (crash->record.has_exit_state)
 		return finding_set_summary(finding, "The process exited by itself; the cause is not known.");
+	if (crash->facts.fault.is_fault && crash->facts.fault.source == ADDRESS_STACK)
+		return describe_lost_stack(crash, finding);
 	if (ending.own && ending.sends && ending.lost)
 		return describe_lost_way(crash, &ending, finding);
 	if (!ending.own && is_sent(&crash->facts.signal))

@@ -106,11 +106,19 @@ struct error *evidence_add_call(const struct crash *crash, const struct biograph
 
 struct error *evidence_add_fault(const struct crash *crash, struct finding *finding)
 {
-	return finding_add_evidence(
-		finding, EVIDENCE_SIGNAL, crash->record.has_signal_event ? crash->record.signal_event.id : 0,
-		crash->facts.fault.address, "the %s of 0x%" PRIx64 " by thread %" PRIu32 " faulted%s%s",
-		words_access(crash->facts.fault.access), crash->facts.fault.address, evidence_dead_thread(crash),
-		crash->facts.fault.instruction[0] ? ": " : "", crash->facts.fault.instruction);
+	int64_t row = crash->record.has_signal_event ? crash->record.signal_event.id : 0;
+
+	if (crash->facts.fault.source == ADDRESS_STACK)
+		return finding_add_evidence(finding, EVIDENCE_SIGNAL, row, crash->facts.fault.address,
+					    "the kernel could not write to thread %" PRIu32
+					    "'s memory: its stack pointer, "
+					    "0x%" PRIx64 ", and its thread block are in no mapping",
+					    evidence_dead_thread(crash), crash->facts.fault.address);
+	return finding_add_evidence(finding, EVIDENCE_SIGNAL, row, crash->facts.fault.address,
+				    "the %s of 0x%" PRIx64 " by thread %" PRIu32 " faulted%s%s",
+				    words_access(crash->facts.fault.access), crash->facts.fault.address,
+				    evidence_dead_thread(crash), crash->facts.fault.instruction[0] ? ": " : "",
+				    crash->facts.fault.instruction);
 }
 
 static void lower(struct finding *finding)

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "replay/effect.h"
+#include "replay/kernel.h"
+
 const struct life *evidence_life_at_death(const struct crash *crash, const struct biography *biography)
 {
 	const struct life *life;
@@ -119,6 +122,23 @@ bool evidence_discards(const struct memory_event *event)
 
 #define MREMAP_FIXED_FLAG 2ULL
 #define SHM_REMAP_FLAG 040000ULL
+
+size_t evidence_guard_call(const struct biography *biography, const struct life *life)
+{
+	for (size_t i = biography->event_count; i-- > life->born + 1;) {
+		const struct memory_event *event = &biography->events[i];
+		struct memory_effect effect = memory_event_reach(event);
+
+		if (event->kind != MEMORY_MADVISE || biography->address < effect.touched_start ||
+		    biography->address >= effect.touched_end)
+			continue;
+		if (event->args[2] == ADVICE_GUARD_INSTALL)
+			return i;
+		if (event->args[2] == ADVICE_GUARD_REMOVE)
+			return SIZE_MAX;
+	}
+	return SIZE_MAX;
+}
 
 bool evidence_is_placed_over(const struct memory_event *event)
 {

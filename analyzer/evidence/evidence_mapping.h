@@ -26,6 +26,10 @@ enum evidence_parties evidence_parties(const struct biography *biography, size_t
 /* A madvise after which anonymous memory reads as zero. */
 bool evidence_discards(const struct memory_event *event);
 
+/* The madvise that put a guard over the biography's address in this life (MADV_GUARD_INSTALL), as an index of its
+ * events; SIZE_MAX: none, or the guard was removed since. */
+size_t evidence_guard_call(const struct biography *biography, const struct life *life);
+
 /* A call that puts a mapping over whatever is there: MAP_FIXED, MREMAP_FIXED, SHM_REMAP. */
 bool evidence_is_placed_over(const struct memory_event *event);
 

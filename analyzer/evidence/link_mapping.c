@@ -148,6 +148,10 @@ struct error *link_examine_address(const struct crash *crash, struct finding *fi
 		return link_rule_out(finding, name, EVIDENCE_SIGNAL,
 				     crash->record.has_signal_event ? crash->record.signal_event.id : 0,
 				     crash->facts.fault.address, "the kernel gave the fault address");
+	if (crash->facts.fault.source == ADDRESS_STACK)
+		return link_leave_open(finding, name,
+				       "the kernel gave no fault address; 0x%" PRIx64 " is the stack pointer",
+				       crash->facts.fault.address);
 	return link_leave_open(finding, name,
 			       "the fault address was computed from the instruction: the signal's own cannot be trusted");
 }

@@ -28,7 +28,8 @@ struct crash_from_core;
 enum address_source {
 	ADDRESS_UNKNOWN = 0,
 	ADDRESS_SIGNAL,	     /* si_addr */
-	ADDRESS_INSTRUCTION, /* worked out from the instruction's operands and the registers */
+	ADDRESS_INSTRUCTION, /* computed from the instruction's operands and the registers */
+	ADDRESS_STACK,	     /* the stack pointer: the thread's stack is gone, and the kernel had to write there */
 };
 
 enum access_kind { ACCESS_UNKNOWN = 0, ACCESS_READ, ACCESS_WRITE, ACCESS_EXECUTE };

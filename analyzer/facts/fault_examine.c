@@ -323,6 +323,25 @@ static void find_addition(const struct fault_scene *scene, struct fault *fault)
 		fault->added = constant_added(scene, fault, base);
 }
 
+/* The kernel writes to a thread's memory, too: a signal's frame below the stack pointer, and the rseq area in the block
+ * that FS points to whenever the thread was preempted. Where it cannot, it sends SIGSEGV with SI_KERNEL and no address
+ * (Linux kernel/rseq.c, __rseq_handle_notify_resume; kernel/signal.c, force_sigsegv). No instruction is to blame; that
+ * both the stack pointer and the block are where nothing is mapped shows that the thread's memory was taken away. A
+ * stack that ran out has its block, which is above it. */
+static void examine_lost_stack(const struct fault_scene *scene, struct fault *fault)
+{
+	uint64_t sp = fault->registers[CORE_RSP], block = fault->registers[CORE_FS_BASE];
+
+	if (fault->source != ADDRESS_UNKNOWN || fault->signal.number != SIGSEGV || fault->signal.code != SI_KERNEL ||
+	    fault->cause != FAULT_UNTOLD || !sp || !block || !scene->core->image->segment_count ||
+	    core_find_segment(scene->core->image, sp) || core_find_segment(scene->core->image, block))
+		return;
+	fault->address = sp;
+	fault->source = ADDRESS_STACK;
+	fault->cause = FAULT_UNMAPPED;
+	fault->operand = SIZE_MAX;
+}
+
 static void examine_memory_fault(const struct fault_scene *scene, const struct interruption *interruption,
 				 struct fault *fault)
 {
@@ -332,6 +351,7 @@ static void examine_memory_fault(const struct fault_scene *scene, const struct i
 		examine_address(scene, interruption, fault);
 	} else if (scene->core->image && fault->has_registers) {
 		examine_without_address(scene, fault);
+		examine_lost_stack(scene, fault);
 	}
 	/* Without the core the instruction pointer tells a fetch all the same. */
 	if (fault->access == ACCESS_UNKNOWN && fault->source != ADDRESS_UNKNOWN && fault->has_registers &&

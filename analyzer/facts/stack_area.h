@@ -46,6 +46,8 @@ struct stack_use {
 	enum touched_source touched_source;
 	uint64_t touched;     /* the address, when known */
 	bool touched_mapped;  /* and whether that page is mapped with any permission */
+	bool has_inner_guard; /* the page is a guard inside the stack's mapping (MADV_GUARD_INSTALL): by the kernel's
+			       * SEGV_MAPERR in a mapping that is there. `area` begins above it */
 	bool sp_writable;     /* a signal frame could have been pushed at sp */
 	int32_t number, code; /* the signal that it got there; 0 when not known */
 };

@@ -139,7 +139,7 @@ static void read_stack_end(struct parser *parser)
 	facts_rest(parser, text + strlen(text));
 }
 
-/* stack KIND START END GUARD-START sp NUMBER [touched NUMBER signal|instruction [mapped]] [no-room] [frame INDEX NUMBER
+/* stack KIND START END GUARD-START sp NUMBER [touched NUMBER signal|instruction [mapped] [inner-guard]] [no-room] [frame INDEX NUMBER
  * CODE]: where the thread stood when it died; with "frame", where a handler for that signal interrupted it. */
 static void read_stack(struct parser *parser)
 {
@@ -171,6 +171,7 @@ static void read_stack(struct parser *parser)
 		if (use->touched_source == TOUCHED_INSTRUCTION)
 			expect(parser, "instruction");
 		use->touched_mapped = facts_accept(parser, "mapped");
+		use->has_inner_guard = facts_accept(parser, "inner-guard");
 	}
 	if (facts_accept(parser, "no-room"))
 		use->sp_writable = false;
