@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stacks as others see them: repaired, and for a goroutine whose stack may not grow any more with its frames. The
- * runtime finds that out on the thread's own stack, so that the
- * goroutine's frames are on another: the runtime has kept where it left them.
+ * The stacks as others see them: repaired, and where Go's runtime had left a goroutine's stack for the thread's own (to
+ * grow that stack, or to end the program) with the goroutine's frames: the runtime has kept where it left them.
  *
  * Source: Go's runtime/runtime2.go (g: stack, m, sched; m: g0, curg), runtime/stack.go (newstack), runtime/asm_amd64.s
- * (morestack saves the caller's pc and sp in g.sched). The offsets of the first fields of g have not changed since 1.5;
+ * (morestack and systemstack save the caller's pc and sp in g.sched; systemstack called on the thread's own stack is a
+ * jump, and leaves no frame). The offsets of the first fields of g have not changed since 1.5;
  * where curg stands in m has, so it is looked for: a goroutine that names this m and was left inside its stack.
  */
 #include <stdlib.h>
@@ -79,6 +79,12 @@ static struct error *follow_goroutine(const struct core *core, const uint64_t go
 	return err;
 }
 
+/* runtime.morestack is the last frame where a stack could not grow; systemstack where the runtime ended the program. */
+static bool ends_in(const struct thread_stack *stack, const char *function)
+{
+	return stack->frame_count && ending_is_function(&stack->frames[stack->frame_count - 1], function);
+}
+
 /* Go keeps the running goroutine in thread-local memory, and its code in r14. */
 static bool find_stopped(const struct core *core, const uint64_t registers[CORE_REGISTERS], uint64_t goroutine[G_WORDS])
 {
@@ -95,15 +101,19 @@ struct error *assemble_stacks(const struct assemble_request *request, struct ass
 	struct crash_facts *facts = &assembly->crash.facts;
 	struct thread_stack *stack;
 	uint64_t goroutine[G_WORDS];
+	struct stack_use left;
+	bool could_not_grow;
 
 	(void)request;
 	facts->stacks = assembly->repaired;
 	assembly->repaired = (struct unwind_result){0};
 	stack = facts->stacks.thread_count ? &facts->stacks.threads[0] : NULL;
-	if (!stack || stack->frame_count < 2 ||
-	    !ending_is_function(&stack->frames[stack->frame_count - 1], "runtime.morestack") ||
-	    !ending_is_function(&stack->frames[stack->frame_count - 2], "runtime.newstack") ||
+	if (!stack || stack->frame_count < 2)
+		return NULL;
+	could_not_grow = ends_in(stack, "runtime.morestack") &&
+			 ending_is_function(&stack->frames[stack->frame_count - 2], "runtime.newstack");
+	if ((!could_not_grow && !ends_in(stack, "runtime.systemstack")) ||
 	    !find_stopped(core, facts->registers, goroutine))
 		return NULL;
-	return follow_goroutine(core, goroutine, stack, &facts->goroutine);
+	return follow_goroutine(core, goroutine, stack, could_not_grow ? &facts->goroutine : &left);
 }

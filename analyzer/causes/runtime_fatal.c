@@ -165,7 +165,7 @@ static struct error *report_go(const struct crash *crash, const struct ending *e
 	err = finding_append(findings, FINDING_RUNTIME_FATAL, &finding)
 		?: link_append_own_signal(crash, ending, finding)
 		?: link_append(finding, &link_go_fatal_error, BASIS_COMPUTED, link_frame_node(crash, last),
-			       "Go's runtime called runtime.throw%s%s%s", message ? " (\"" : "", message ?: "",
+			       "Go's runtime ended the program with a fatal error%s%s%s", message ? " (\"" : "", message ?: "",
 			       message ? "\")" : "")
 		?: evidence_add_crash_frame(crash, finding, ending->teller, "the runtime ended the program")
 		?: evidence_add_crash_frame(crash, finding, ending->caller, "called by")
