@@ -41,8 +41,10 @@ static size_t find_caller(const struct crash *crash, const char *name)
 		if (i == 0 && function && stack->frame_count > 1 &&
 		    (strncmp(function, "__", 2) == 0 || strstr(name, function)))
 			continue;
+		/* A guessed frame may be the caller's caller. */
 		if (module && !ending_is_runtime(&stack->frames[i]))
-			return i;
+			return stack->frames[i].trust == FRAME_SCAN || stack->frames[i].trust == FRAME_POINTER ? SIZE_MAX
+													       : i;
 	}
 	return SIZE_MAX;
 }

@@ -477,7 +477,8 @@ static size_t worst_of_round(const struct overflow *overflow)
 	const struct stack_usage *usage = &overflow->usage;
 	size_t worst = SIZE_MAX;
 
-	for (size_t i = usage->first; i < usage->first + usage->period; i++) {
+	/* From the second frame on: the first is where it crashed, not where it calls the next. */
+	for (size_t i = usage->first + 1; i <= usage->first + usage->period && i < overflow->stack->frame_count; i++) {
 		const struct frame *frame = &overflow->stack->frames[i], *best;
 		uint64_t bytes, most;
 

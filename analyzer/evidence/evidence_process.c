@@ -114,7 +114,8 @@ struct error *evidence_accuse_frame(const struct crash *crash, struct finding *f
 {
 	const struct frame *at = frame_at(crash, frame);
 
-	if (!at || at->trust == FRAME_SCAN || at->trust == FRAME_INFERRED)
+	/* By frame pointer a function without a frame of its own is passed over, and its caller is the next one's. */
+	if (!at || at->trust == FRAME_SCAN || at->trust == FRAME_INFERRED || at->trust == FRAME_POINTER)
 		return evidence_suspect_frame(crash, finding, frame);
 	return evidence_accuse_code(finding, &at->symbol, EVIDENCE_FRAME, (int64_t)frame, at->pc);
 }
