@@ -101,7 +101,15 @@ static size_t find_party(const struct event_stack *stack)
 	return stack->frame_count > 1 && stack->frames[1].trust != FRAME_LOST ? 1 : stack->frame_count;
 }
 
-static struct error *name_parties(struct event_context *context)
+/* A wrapper of a system call has no frame of its own: where it has no call frame information either, the saved frame
+ * pointer is its caller's, and leads to the caller's caller. The word on top of the stack shows that one is left out. */
+static bool leaves_out_caller(const struct event_stack *stack, uint64_t top_word)
+{
+	return stack->frame_count > 1 && event_stack_is_library(&stack->frames[0]) &&
+	       stack->frames[1].trust == FRAME_POINTER && stack->frames[1].pc != top_word;
+}
+
+static struct error *name_parties(struct event_context *context, uint64_t top_word)
 {
 	const struct event_stack *stack = &context->stack;
 	size_t party = find_party(stack);
@@ -109,7 +117,9 @@ static struct error *name_parties(struct event_context *context)
 
 	if (stack->frame_count > 0)
 		err = copy_symbol(&stack->frames[0].symbol, &context->at);
-	if (!err && party < stack->frame_count && stack->frames[party].trust == FRAME_TAIL_CALL) {
+	if (err || leaves_out_caller(stack, top_word))
+		return err;
+	if (party < stack->frame_count && stack->frames[party].trust == FRAME_TAIL_CALL) {
 		err = copy_symbol(&stack->frames[party].symbol, &context->jumper);
 		party++;
 	}
@@ -144,7 +154,7 @@ struct error *assemble_callers(const struct assemble_request *request, struct as
 	for (size_t i = 0; i < sites->count; i++) {
 		sites->contexts[i]->stack = stacks[i];
 		if (!err)
-			err = name_parties(sites->contexts[i]);
+			err = name_parties(sites->contexts[i], sites->places[i].top_word);
 	}
 	return err;
 }

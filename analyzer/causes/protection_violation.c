@@ -17,8 +17,8 @@
  * kernel puts them right below the libraries, so a loop that runs past such a block's end dies in the first, read-only
  * page of a library.
  *
- * What is heuristic: that a read-only section, a string literal, was written to on purpose; that a loop which
- * runs out of the memory below stops within OVERRUN_REACH_BYTES of the first byte that refuses it; farther it is open.
+ * What is heuristic: that a read-only section, a string literal, was written to on purpose; how far an overrun gets
+ * into the memory that refuses it (overrun_reach()): beyond that it is open only.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -49,9 +49,8 @@ static const char *const use_alternatives[] = {"wild-pointer", "earlier-mapping"
 /* The memory was so from its beginning, and was used against it. */
 const struct link_kind link_forbidden_use = {"forbidden-use", FINDING_PROTECTION_VIOLATION, use_alternatives};
 
-/* How far behind the first byte that is refused a loop over the memory below stops: by a vector register or an element.
- */
-#define OVERRUN_REACH_BYTES 4096
+/* How far into a file's mapping an overrun of the memory below may get. */
+#define FILE_REACH_BYTES 4096
 
 struct story {
 	int needed;		 /* PROT_* */
@@ -242,6 +241,19 @@ static bool is_constant_address(const struct crash *crash)
 	       (operand->base < 0 || operand->base == CORE_RIP);
 }
 
+/* How far into the mapping a loop over the memory below gets. The first access that touches the mapping is refused, so
+ * one from byte to byte stops at its start, or an access before it. In the head of a file nobody writes on purpose:
+ * there a loop with a longer step is still likelier. */
+static uint64_t overrun_reach(const struct crash *crash)
+{
+	const struct fault *fault = &crash->facts.fault;
+	uint32_t bytes = fault->operand < fault->operand_count ? fault->operands[fault->operand].bytes : 0;
+
+	if (crash->facts.mapping.file.path && !crash->facts.mapping.file.is_relro)
+		return FILE_REACH_BYTES;
+	return bytes ?: sizeof(uint64_t);
+}
+
 /* Did a loop run past the end of the writable memory below, into this mapping's first bytes? */
 static struct error *examine_overrun(const struct crash *crash, struct finding *finding)
 {
@@ -263,7 +275,7 @@ static struct error *examine_overrun(const struct crash *crash, struct finding *
 				     below.mapped ? below.start : mapping->start,
 				     "nothing writable is mapped right below");
 	words_bytes(&size, below.end - below.start);
-	if (crash->facts.fault.address - mapping->start >= OVERRUN_REACH_BYTES)
+	if (crash->facts.fault.address - mapping->start >= overrun_reach(crash))
 		return link_leave_open(finding, "overrun-of-neighbour",
 				       "a writable mapping (%s) ends at 0x%" PRIx64
 				       ", below: an index may have run past its end",

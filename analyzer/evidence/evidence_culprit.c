@@ -87,7 +87,9 @@ struct error *evidence_accuse_caller(struct finding *finding, const struct biogr
 							       : &context->at;
 	const struct event_stack *stack = &context->stack;
 
-	for (size_t i = stack->caller; is_implementation(symbol) && i < stack->frame_count; i++) {
+	/* Where the caller is not known, whoever is above it on the stack is not the one. */
+	for (size_t i = stack->caller;
+	     context->caller.module && is_implementation(symbol) && i < stack->frame_count; i++) {
 		if (stack->frames[i].symbol.module)
 			symbol = &stack->frames[i].symbol;
 	}

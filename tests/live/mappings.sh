@@ -115,8 +115,7 @@ explained literal "protection-violation likely"
 contains literal "$EVIDENCE" ".rodata"
 explained constant "protection-violation likely"
 contains constant "$EVIDENCE" "answers+0x"
-# The page below is writable: a loop that ran past its end looks the same.
-alone sealed "protection-violation possible"
+alone sealed "protection-violation likely"
 alone literal "protection-violation likely"
 
 explained memfd "truncated-file proven"
