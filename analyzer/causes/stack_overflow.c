@@ -28,6 +28,7 @@
 
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
+#include "analyzer/evidence/evidence_culprit.h"
 #include "analyzer/evidence/evidence_mapping.h"
 #include "analyzer/evidence/evidence_process.h"
 #include "analyzer/evidence/link_process.h"
@@ -604,10 +605,11 @@ static struct error *append_used_up(const struct overflow *overflow, struct find
 	err = err ?: add_frames(overflow, finding)
 		?: link_rule_out(finding, "unseen-frames", EVIDENCE_FRAME, (int64_t)worst, frame->pc,
 				 "the frames that were unwound take the stack");
-	/* The frame is the whole function's, whatever was inlined at the call. Of several functions that call each other in turn none alone did it. */
+	/* The frame is the whole function's, whatever was inlined at the call. */
 	whole = frame->symbol;
 	whole.inlined = NULL;
-	if (usage->period > 1 || usage->irregular)
+	/* Of several functions that call each other in turn none alone did it. */
+	if (usage->period > 1 || usage->irregular || frame->trust == FRAME_SCAN || frame->trust == FRAME_INFERRED)
 		return err ?: evidence_suspect_code(finding, &whole, EVIDENCE_FRAME, (int64_t)worst, frame->pc);
 	return err ?: evidence_accuse_code(finding, &whole, EVIDENCE_FRAME, (int64_t)worst, frame->pc);
 }
