@@ -39,7 +39,7 @@ struct error *end_go_nil_pointer(const struct crash *crash, struct finding_list 
 		return err;
 	finding->confidence = CONFIDENCE_PROVEN;
 	evidence_frame_words(&caller, crash, ending.caller);
-	return finding_set_summary(finding, "Go panic: nil pointer dereference%s%s; not recovered.",
+	return finding_set_summary(finding, "Go runtime panic: nil pointer dereference%s%s; not recovered.",
 				   caller.text[0] ? " in " : "", caller.text)
 		?: evidence_add_crash_frame(crash, finding, ending.teller, "the panic's own function")
 		?: evidence_add_crash_frame(crash, finding, ending.caller, "the fault was in")

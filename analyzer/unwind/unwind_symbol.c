@@ -97,13 +97,11 @@ static void take_call_site(Dwarf_Die *unit, Dwarf_Die *die, struct unwind_name *
 	name->line = (uint32_t)line;
 }
 
-/* The innermost inlined function that is the program's own, and the line in it. The scopes are the innermost first; one
- * that was inlined comes before the function that it was inlined into. */
-static void find_inlined(Dwfl_Module *module, uint64_t address, struct unwind_name *name)
+/* The program's own function that is inlined innermost, by the tree around the innermost inlined one, and the line in it. */
+static void name_inlined(Dwarf_Die *unit, Dwarf_Die *innermost, struct unwind_name *name)
 {
-	Dwarf_Addr bias;
-	Dwarf_Die *unit = find_unit(module, address, &bias), *scopes = NULL;
-	int count = unit ? dwarf_getscopes(unit, address - bias, &scopes) : 0;
+	Dwarf_Die *scopes = NULL;
+	int count = dwarf_getscopes_die(innermost, &scopes);
 
 	for (int i = 0; i < count && dwarf_tag(&scopes[i]) != DW_TAG_subprogram; i++) {
 		const char *found;
@@ -117,6 +115,22 @@ static void find_inlined(Dwfl_Module *module, uint64_t address, struct unwind_na
 		found = name_of(&scopes[i]);
 		name->inlined = found ? strdup(found) : NULL;
 		break;
+	}
+	free(scopes);
+}
+
+/* dwarf_getscopes() goes on from an inlined function where that was written, not where it was inlined. */
+static void find_inlined(Dwfl_Module *module, uint64_t address, struct unwind_name *name)
+{
+	Dwarf_Addr bias;
+	Dwarf_Die *unit = find_unit(module, address, &bias), *scopes = NULL;
+	int count = unit ? dwarf_getscopes(unit, address - bias, &scopes) : 0;
+
+	for (int i = 0; i < count && dwarf_tag(&scopes[i]) != DW_TAG_subprogram; i++) {
+		if (dwarf_tag(&scopes[i]) == DW_TAG_inlined_subroutine) {
+			name_inlined(unit, &scopes[i], name);
+			break;
+		}
 	}
 	free(scopes);
 }

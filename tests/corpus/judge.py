@@ -44,6 +44,7 @@ def readable(name):
     plain = subprocess.run(["c++filt", "-p", name], capture_output=True, text=True, check=True).stdout.strip() \
         if name.startswith("_") else name
     plain = re.sub(r"\.(constprop|isra|part|cold|lto_priv|llvm)(\.\d+)*|\[clone [^]]*\]|::h[0-9a-f]{16}$", "", plain).strip()
+    plain = re.sub(r"(\.func\d+)+(\.\d+)*$", "", plain)  # a closure of Go's stands in the text of its function
     return re.sub(r"\$LT\$|\$GT\$|\$u20\$", " ", plain).strip()
 
 
