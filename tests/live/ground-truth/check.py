@@ -176,7 +176,8 @@ class Check:
 
     def check_edges(self):
         """A gap begins and ends with something that is not there: a call of its process, or what the victim did not write
-        down. Its own process's kept calls are not inside of a call at its edge."""
+        down. Its own process's kept calls are not inside of a call at its edge. Of a process that is none of the victim's,
+        who attached a probe meanwhile may be missing."""
         spans = [(call.pid, call.before, call.until) for call in self.calls if not call.row] + self.unlogged
         for number, space in self.spaces.items():
             spans.append((space.pid, self.record.recording["started_ns"] if space.origin == truth.BY_EXEC else space.before, space.after))
@@ -185,8 +186,9 @@ class Check:
         for call in self.calls:
             ends[call.pid] = max(ends.get(call.pid, 0), call.after)
         spans += [(pid, after, truth.FOREVER) for pid, after in ends.items()]
+        ours = {0, *(span[0] for span in spans), *(process["pid"] for process in self.record.processes.values())}
         for gap in self.record.gaps:
-            if gap["cause"] not in (RING_FULL, QUEUE_FULL):
+            if gap["cause"] not in (RING_FULL, QUEUE_FULL) or gap["pid"] not in ours:
                 continue
             for edge in ("from_ns", "to_ns"):
                 if not any(gap["pid"] in (0, pid) and before <= gap[edge] <= after for pid, before, after in spans):
