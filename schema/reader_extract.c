@@ -123,6 +123,9 @@ static struct error *copy_space(struct extract *extract, const struct lineage_st
 		{"space_sharer", "SELECT * FROM space_sharer WHERE space_id = :space_id"},
 		{"process",
 		 "SELECT * FROM process WHERE id IN (SELECT process_id FROM space_sharer WHERE space_id = :space_id)"},
+		/* That they left it by an exec. */
+		{"space", "SELECT * FROM space WHERE origin = 1 AND process_id IN "
+			  "(SELECT process_id FROM space_sharer WHERE space_id = :space_id)"},
 		{"gap", "SELECT gap.* FROM gap JOIN process USING (recording_id, pid) WHERE process.id IN "
 			"(SELECT process_id FROM space WHERE id = :space_id "
 			"UNION SELECT process_id FROM space_sharer WHERE space_id = :space_id)"},
@@ -136,8 +139,9 @@ static struct error *copy_space(struct extract *extract, const struct lineage_st
 		{"call", "SELECT * FROM call WHERE space_id = :space_id AND enter_ns < :until_ns"},
 		{"syscall", "SELECT * FROM syscall WHERE space_id = :space_id AND enter_ns < :until_ns"},
 		{"probe_coverage", "SELECT probe_coverage.* FROM probe_coverage JOIN process USING (recording_id) "
-				   "JOIN space ON space.process_id = process.id "
-				   "WHERE space.id = :space_id AND probe_coverage.process_id IN (0, process.id)"},
+				   "WHERE process.id IN (SELECT process_id FROM space WHERE id = :space_id "
+				   "UNION SELECT process_id FROM space_sharer WHERE space_id = :space_id) "
+				   "AND probe_coverage.process_id IN (0, process.id)"},
 	};
 	struct error *err = copy_events(extract, step);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An extract answers for its process as the whole store does, holds nobody else's events, and leaves no table out. */
+#include "schema/reader_calls.h"
 #include "schema/reader_deaths.h"
 #include "schema/reader_extract.h"
 #include "schema/reader_history.h"
@@ -201,6 +202,46 @@ static void assert_same_history(struct store_reader *all, struct store_reader *p
 	free(events);
 }
 
+/* Who shared a space: one that ended there and was never probed, and one that left it by an exec. */
+static void test_sharers(void **state)
+{
+	const struct place *place = *state;
+	struct store_writer *writer = open_writer(place->path);
+	const struct recording recording = {
+		.boot_id = "b", .kernel_release = (char *)"6", .filter = (char *)"", .corelate_version = (char *)"t"};
+	struct probe_coverage coverage = {.from_ns = INT64_MAX, .heap = true};
+	struct process ended = {.pid = 2, .start_ns = 100, .exit_ns = 500, .comm = "ended"};
+	int64_t owner, left, space, id;
+	struct store_reader *reader;
+	uint64_t discarded, from_ns;
+	char path[96];
+
+	assert_no_error(store_writer_add_recording(writer, &recording, &coverage.recording_id));
+	ended.recording_id = coverage.recording_id;
+	owner = add_process(writer, ended.recording_id, 1);
+	left = add_process(writer, ended.recording_id, 3);
+	assert_no_error(store_writer_add_process(writer, &ended, &coverage.process_id));
+	assert_no_error(store_writer_add_probe_coverage(writer, &coverage, &id));
+	space = add_space(writer, owner, 0, 1);
+	assert_no_error(store_writer_add_space(
+		writer, &(struct space){.process_id = left, .origin = SPACE_EXEC, .from_ns = 60}, &id));
+	assert_no_error(store_writer_add_space_sharer(writer, space, coverage.process_id, 100));
+	assert_no_error(store_writer_add_space_sharer(writer, space, left, 50));
+	assert_no_error(store_writer_commit(writer, ended.recording_id, 1, &discarded));
+	store_writer_destroy(writer);
+	reader = open_reader(place->path);
+	assert_no_error(store_reader_sharers_covered(reader, space, UINT64_MAX, &from_ns));
+	assert_int_equal(from_ns, 500);
+	assert_no_error(store_reader_sharers_covered(reader, space, 99, &from_ns));
+	assert_int_equal(from_ns, 0);
+	store_reader_destroy(reader);
+	extract(place, space, path);
+	reader = open_reader(path);
+	assert_no_error(store_reader_sharers_covered(reader, space, UINT64_MAX, &from_ns));
+	assert_int_equal(from_ns, 500);
+	store_reader_destroy(reader);
+}
+
 static void test_same_answers(void **state)
 {
 	struct place *place = *state;
@@ -329,6 +370,7 @@ static void test_empty_and_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_sharers, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(test_same_answers, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(test_nobody_else, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(test_no_table_is_left_out, place_setup, place_teardown),
