@@ -54,7 +54,8 @@ static struct error *read_parts(const struct replay *replay, int64_t space_id, u
 		now = history_now(&piece->history);
 		piece_end = piece->end < end ? piece->end : end;
 		err = add_part(ret, piece_start > start ? piece_start : start, piece_end, &now,
-			       !piece->history.has_orders && !now.is_open && !now.is_clouded);
+			       !piece->history.has_orders && !now.is_open && !now.is_clouded &&
+				       !(now.kind == PIECE_FREE && replay->is_lossy));
 		start = piece_end;
 	}
 	return err;

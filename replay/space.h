@@ -80,7 +80,7 @@ struct replay {
 	bool joins;
 	enum replay_advice follows;
 	/* Some records are missing: where nothing was seen to come since an munmap, something may have come, so that a
-	 * call that failed may have reached beyond. */
+	 * call that failed may have reached beyond, and a move may have met it. */
 	bool is_lossy;
 	/* Not the caller's. */
 	struct pieces_block **blocks; /* pieces.c's */

@@ -148,6 +148,10 @@ static void what_may_have_been_unmapped_may_be_moved(void **state)
 	replay_few(events, 3, &lives);
 	for (size_t i = 0; i < lives.count; i++)
 		assert_false(lives.lives[i].made == 3 && lives.lives[i].start == TARGET + PAGE);
+	/* What is missing may have mapped something there. */
+	replay_among_losses(events, 3, true, &lives);
+	assert_true(life_of(&lives, TARGET + PAGE, 3)->is_open);
+	assert_false(life_of(&lives, TARGET + 2 * PAGE, 3)->is_open);
 	events[1].is_doubtful = true;
 	events[1].copied_ns = 205;
 	replay_few(events, 3, &lives);
