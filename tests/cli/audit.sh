@@ -121,7 +121,8 @@ plant order-probe 'UPDATE probe SET gone_ns = last_seen_ns - 1'
 
 # ---- lives ----
 
-again="INSERT INTO process SELECT 3, recording_id, pid, namespace_pid, parent_pid, uid, %s, first_seen_ns + 600000000,
+again="INSERT INTO probe_coverage VALUES (NULL, 1, 3, 9223372036854775807, 1);
+	INSERT INTO process SELECT 3, recording_id, pid, namespace_pid, parent_pid, uid, %s, first_seen_ns + 600000000,
 	exit_ns + 600000000, 0, cgroup_id, comm, last_uid FROM process WHERE id = 2"
 # shellcheck disable=SC2059 # the format is the statement
 plant life-overlap "$(printf "$again" 'start_ns + 400000000')"
