@@ -15,8 +15,8 @@ static const struct kept_registers *kept_of(const struct unwind_result *stacks, 
 	return NULL;
 }
 
-/* The frames, innermost first, as long as call frame information vouches for them: places[n] is frame n. */
-static size_t take_places(const struct crash *crash, struct code_origin_place places[CODE_TRAIL_FRAMES])
+/* The frames from number `first` on, innermost first, as long as call frame information vouches for them. */
+static size_t take_places(const struct crash *crash, size_t first, struct code_origin_place places[CODE_TRAIL_FRAMES])
 {
 	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 	const uint64_t *registers = crash->facts.fault.registers;
@@ -24,8 +24,13 @@ static size_t take_places(const struct crash *crash, struct code_origin_place pl
 
 	places[0] = (struct code_origin_place){.pc = registers[CORE_RIP], .known = ~0u};
 	memcpy(places[0].registers, registers, sizeof(places[0].registers));
-	for (; count < stack->frame_count && count < CODE_TRAIL_FRAMES; count++) {
-		const struct frame *frame = &stack->frames[count];
+	if (first) { /* it called to where no code is: nothing was done since but to push the return address */
+		places[0].pc = stack->frames[first].pc;
+		places[0].after_call = true;
+		places[0].registers[CORE_RSP] += 8;
+	}
+	for (; first + count < stack->frame_count && count < CODE_TRAIL_FRAMES; count++) {
+		const struct frame *frame = &stack->frames[first + count];
 		const struct kept_registers *kept = kept_of(&crash->facts.stacks, frame);
 		struct code_origin_place *place = &places[count];
 
@@ -41,6 +46,19 @@ static size_t take_places(const struct crash *crash, struct code_origin_place pl
 		}
 	}
 	return count;
+}
+
+/* Places are counted from the function that crashed, or made the bad call. */
+static void renumber(struct code_trail *trail, size_t first)
+{
+	if (trail->frame != SIZE_MAX)
+		trail->frame += first;
+	if (trail->called_by != SIZE_MAX)
+		trail->called_by += first;
+	for (size_t i = 0; i < trail->step_count; i++) {
+		if (trail->steps[i].frame != SIZE_MAX)
+			trail->steps[i].frame += first;
+	}
 }
 
 /* ---- names ---- */
@@ -124,7 +142,8 @@ static struct error *find_name(const struct core *core, struct names *names, uin
 	return err;
 }
 
-static struct error *conclude(const struct crash *crash, const struct code_trail *trail, struct blame *ret)
+static struct error *conclude(const struct crash *crash, const struct code_trail *trail, size_t first,
+			      struct blame *ret)
 {
 	cleanup_with(names_deinit) struct names names = {0};
 	const char *functions[CODE_TRAIL_STEPS] = {0};
@@ -147,7 +166,7 @@ static struct error *conclude(const struct crash *crash, const struct code_trail
 		symbol_deinit(&maker);
 		return err;
 	}
-	blame_conclude(trail, &maker, functions, ret);
+	blame_conclude(trail, first, &maker, functions, ret);
 	if (!ret->how)
 		symbol_deinit(&maker);
 	return NULL;
@@ -159,12 +178,15 @@ struct error *assemble_blame(const struct assemble_request *request, struct asse
 	struct code_origin_place places[CODE_TRAIL_FRAMES];
 	struct code_trail_question question = {.places = places};
 	struct code_trail trail;
+	size_t first;
 
 	(void)request;
 	if (!crash->core.image || !blame_ask(crash, &question))
 		return NULL;
 	question.core = crash->core.image;
-	question.count = take_places(crash, places);
+	first = question.is_target ? 1 : 0;
+	question.count = take_places(crash, first, places);
 	code_trail_follow(&question, &trail);
-	return conclude(crash, &trail, &assembly->crash.facts.blame);
+	renumber(&trail, first);
+	return conclude(crash, &trail, first, &assembly->crash.facts.blame);
 }

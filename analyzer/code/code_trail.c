@@ -110,7 +110,7 @@ int code_trail_caller(struct code_trail_walk *walk, int context)
 	return caller;
 }
 
-int code_trail_called_context(struct code_trail_walk *walk, uint64_t start, int caller, size_t call)
+int code_trail_called_context(struct code_trail_walk *walk, uint64_t start, int caller, size_t call, bool by_memory)
 {
 	const struct code_graph_node *node = code_trail_node(walk, caller, call);
 	struct code_graph *graph;
@@ -118,7 +118,8 @@ int code_trail_called_context(struct code_trail_walk *walk, uint64_t start, int 
 	for (size_t i = 0; i < walk->context_count; i++) {
 		const struct code_trail_context *at = &walk->contexts[i];
 
-		if (at->frame == SIZE_MAX && at->graph->start == start && at->caller == caller && at->call == call)
+		if (at->frame == SIZE_MAX && at->graph->start == start && at->caller == caller && at->call == call &&
+		    at->by_memory == by_memory)
 			return (int)i;
 	}
 	graph = code_trail_graph(walk, start);
@@ -132,7 +133,8 @@ int code_trail_called_context(struct code_trail_walk *walk, uint64_t start, int 
 		.return_slot = walk->contexts[caller].return_slot + (uint64_t)(int64_t)node->sp -
 			       (node->code.flow == CODE_FLOW_CALL ? 8 : 0),
 		.caller = caller,
-		.call = call};
+		.call = call,
+		.by_memory = by_memory};
 	return (int)walk->context_count++;
 }
 
@@ -246,6 +248,13 @@ void code_trail_end(struct code_trail_walk *walk, const struct code_trail_state 
 
 	if (result->loss)
 		return;
+	/* It has returned, and nothing of it is left but what it stored. */
+	for (int i = state->context; i >= 0 && walk->contexts[i].frame == SIZE_MAX; i = walk->contexts[i].caller) {
+		if (walk->contexts[i].by_memory) {
+			code_trail_lose(walk, state, CODE_TRAIL_WRITTEN);
+			return;
+		}
+	}
 	if (code_trail_is_library(walk, step.function)) {
 		code_trail_lose(walk, state, CODE_TRAIL_LIBRARY);
 		return;
@@ -304,23 +313,56 @@ static void classify(struct code_trail *result)
 	}
 }
 
+/* What a call takes its target from; or which of two zeroes is the pointer. */
+static bool choose_location(struct code_trail_walk *walk, int context, struct code_trail_location *location)
+{
+	const struct code_trail_question *question = walk->question;
+	size_t place = walk->contexts[context].place;
+	const struct code_operand *operand = &code_trail_node(walk, context, place)->code.operands[0];
+	uint64_t word;
+
+	if (question->is_target) {
+		*location = (struct code_trail_location){.number = operand->reg, .bits = 64};
+		if (operand->kind == CODE_OPERAND_REGISTER)
+			return operand->reg >= 0 && operand->reg != CORE_RSP;
+		location->number = -1;
+		return operand->kind == CODE_OPERAND_MEMORY && operand->bits == 64 &&
+		       code_trail_address(walk, context, place, &operand->memory, CODE_TRAIL_DEPTH,
+					  &location->address) &&
+		       code_origin_read_word(walk->core, location->address, &word) && word == question->value;
+	}
+	if (!question->has_other)
+		return true;
+	if (code_trail_is_index(walk, context, place, question->number))
+		location->number = question->other;
+	else if (!code_trail_is_index(walk, context, place, question->other))
+		return false;
+	return true;
+}
+
 static void follow(struct code_trail_walk *walk)
 {
 	const struct code_trail_question *question = walk->question;
 	struct code_trail *result = walk->result;
 	int context = code_trail_frame_context(walk, 0);
+	struct code_trail_location location;
 
 	if (context < 0) {
 		result->loss = walk->frame_loss ?: CODE_TRAIL_NO_CODE;
 		return;
 	}
-	walk->states[walk->state_count++] = (struct code_trail_state){
-		.context = context,
-		.node = walk->contexts[context].place,
-		.location = {.number = question->number, .address = question->address, .bits = question->bits},
-		.value = question->value,
-		.is_pointer = question->is_pointer,
-		.link = -1};
+	location = (struct code_trail_location){
+		.number = question->number, .address = question->address, .bits = question->bits};
+	if (!choose_location(walk, context, &location)) {
+		result->loss = CODE_TRAIL_COMPUTED;
+		return;
+	}
+	walk->states[walk->state_count++] = (struct code_trail_state){.context = context,
+								      .node = walk->contexts[context].place,
+								      .location = location,
+								      .value = question->value,
+								      .is_pointer = question->is_pointer,
+								      .link = -1};
 	for (; walk->current < walk->state_count && !result->loss; walk->current++)
 		look(walk, walk->current);
 	if (!result->loss && !walk->made_count)

@@ -93,6 +93,9 @@ struct code_trail_question {
 	unsigned bits;	  /* 32 or 64 of the register */
 	uint64_t value;
 	bool is_pointer; /* otherwise a number: an index, a divisor */
+	bool has_other;	 /* register `other` is zero as well: one of them is the pointer, the other its index */
+	int other;
+	bool is_target; /* what the call at places[0], which is a return address, has as its target, not `number` */
 };
 
 /* Fills *ret. Without memory nothing is known. */

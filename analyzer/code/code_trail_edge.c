@@ -64,6 +64,25 @@ static bool is_location(struct code_trail_walk *walk, int context, size_t node, 
 	return address == location->address;
 }
 
+bool code_trail_holds(struct code_trail_walk *walk, const struct code_trail_state *state, size_t node, int number)
+{
+	const struct code_graph *graph = walk->contexts[state->context].graph;
+	const struct code_instruction *load;
+	size_t before;
+
+	if (number < 0 || changes(walk, state->context, node, &state->location))
+		return false;
+	if (state->location.number >= 0)
+		return state->location.number == number;
+	before = node_before(graph, node);
+	if (before == SIZE_MAX)
+		return false;
+	load = &graph->nodes[before].code;
+	return load->op == CODE_OP_MOVE && load->operands[0].kind == CODE_OPERAND_REGISTER &&
+	       load->operands[0].reg == number && load->operands[0].bits == 64 &&
+	       is_location(walk, state->context, before, &load->operands[1], &state->location);
+}
+
 /* `test r, r`: the register is the location, or was just loaded from it. */
 static bool tests_location(struct code_trail_walk *walk, int context, size_t node,
 			   const struct code_trail_location *location, unsigned *ret_bits)

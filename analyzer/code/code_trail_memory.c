@@ -16,6 +16,17 @@ bool code_trail_is_mapped(const struct core *core, uint64_t address)
 	return segment && segment->flags;
 }
 
+/* A constant far beyond what any block has. */
+#define BLOCK_BYTES_MAX (1ull << 30)
+
+bool code_trail_leads_out(const struct code_trail_walk *walk, uint64_t good, uint64_t bytes)
+{
+	const struct core_segment *segment = core_find_segment(walk->core, good);
+
+	return bytes >= BLOCK_BYTES_MAX || core_find_module(walk->core, good) ||
+	       segment == core_find_segment(walk->core, walk->question->places[0].registers[CORE_RSP]);
+}
+
 bool code_trail_is_private(const struct code_trail_walk *walk, int context, uint64_t address)
 {
 	const struct code_trail_context *at = &walk->contexts[context];
@@ -163,14 +174,81 @@ static bool may_change(struct code_trail_walk *walk, int context, size_t node,
 	return code_trail_writes(walk, context, node, location, depth) != CODE_TRAIL_WRITES_NOT;
 }
 
-bool code_trail_is_unchanged(struct code_trail_walk *walk, int context, size_t node,
-			     const struct code_trail_location *location, unsigned depth)
+/* Some node that has run since leads on from it: it has run, too. */
+static bool is_in_round(const struct code_graph *graph, size_t node, const bool *since)
+{
+	for (size_t i = 0; i < graph->count; i++) {
+		for (int32_t edge = since[i] ? graph->nodes[i].edges : -1; edge >= 0; edge = graph->edges[edge].next) {
+			if (graph->edges[edge].from == node)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Marks, of the nodes in `seen`, those that may have run since `node` was run last: control gets there from it. */
+static void mark_since(const struct code_graph *graph, size_t node, const bool *seen, bool *since)
+{
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < graph->count; i++) {
+			if (!seen[i] || since[i])
+				continue;
+			for (int32_t edge = graph->nodes[i].edges; edge >= 0; edge = graph->edges[edge].next) {
+				size_t from = graph->edges[edge].from;
+
+				since[i] |= from == node || since[from];
+			}
+			changed |= since[i];
+		}
+	}
+}
+
+/* The nodes on ways from `node` to the place that do not come by `node` again. False: it does not lead there, or the
+ * code was entered by an unwinder since. */
+static bool find_since(struct code_trail_walk *walk, int context, size_t node, bool *since)
 {
 	const struct code_trail_context *at = &walk->contexts[context];
 	const struct code_graph *graph = at->graph;
 	uint16_t work[CODE_GRAPH_NODES];
 	bool seen[CODE_GRAPH_NODES], came_by = false;
 	size_t count = 0;
+
+	memset(seen, 0, graph->count);
+	memset(since, 0, graph->count);
+	work[count++] = (uint16_t)at->place;
+	seen[at->place] = true;
+	while (count) {
+		size_t to = work[--count];
+
+		if (to != 0 && graph->nodes[to].edges < 0)
+			return false;
+		for (int32_t edge = graph->nodes[to].edges; edge >= 0; edge = graph->edges[edge].next) {
+			size_t from = graph->edges[edge].from;
+
+			came_by |= from == node;
+			if (from == node || seen[from])
+				continue;
+			seen[from] = true;
+			if (++walk->looks > CODE_TRAIL_LOOKS)
+				return false;
+			work[count++] = (uint16_t)from;
+		}
+	}
+	mark_since(graph, node, seen, since);
+	/* The place itself has not been run, but for a round before. */
+	since[at->place] &= at->place != node;
+	since[node] = true;
+	return came_by;
+}
+
+bool code_trail_is_unchanged(struct code_trail_walk *walk, int context, size_t node,
+			     const struct code_trail_location *location, unsigned depth)
+{
+	const struct code_trail_context *at = &walk->contexts[context];
+	bool since[CODE_GRAPH_NODES];
 
 	if (at->place == SIZE_MAX)
 		return false;
@@ -179,28 +257,12 @@ bool code_trail_is_unchanged(struct code_trail_walk *walk, int context, size_t n
 		return false;
 	if (at->place == node)
 		return true;
-	memset(seen, 0, graph->count);
-	work[count++] = (uint16_t)at->place;
-	seen[at->place] = true;
-	while (count) {
-		size_t to = work[--count];
-
-		/* Entered by an unwinder: what was done before is not known. */
-		if (to != 0 && graph->nodes[to].edges < 0)
+	if (!find_since(walk, context, node, since))
+		return false;
+	for (size_t i = 0; i < at->graph->count; i++) {
+		if (since[i] && (i != at->place || is_in_round(at->graph, i, since)) &&
+		    may_change(walk, context, i, location, depth))
 			return false;
-		for (int32_t edge = graph->nodes[to].edges; edge >= 0; edge = graph->edges[edge].next) {
-			size_t from = graph->edges[edge].from;
-
-			if (seen[from])
-				continue;
-			seen[from] = true;
-			if (++walk->looks > CODE_TRAIL_LOOKS || may_change(walk, context, from, location, depth))
-				return false;
-			if (from == node)
-				came_by = true;
-			else
-				work[count++] = (uint16_t)from;
-		}
 	}
-	return came_by;
+	return true;
 }

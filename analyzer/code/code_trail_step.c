@@ -141,6 +141,11 @@ static void from_memory(struct code_trail_walk *walk, const struct code_trail_st
 		return;
 	}
 	if (!still_holds(walk, state, next.location.address, operand->bits)) {
+		/* It held something else then: control did not come this way. */
+		if ((at->frame != SIZE_MAX &&
+		     code_trail_is_unchanged(walk, state->context, node, &next.location, CODE_TRAIL_DEPTH)) ||
+		    state->is_below)
+			return;
 		if (!code_trail_is_private(walk, state->context, next.location.address)) {
 			code_trail_lose(walk, state, CODE_TRAIL_CONTRADICTED);
 			return;
@@ -197,6 +202,7 @@ static bool is_good(const struct code_trail_walk *walk, uint64_t pointer)
 static void from_sum(struct code_trail_walk *walk, const struct code_trail_state *state, size_t node, int number,
 		     int64_t constant)
 {
+	const struct code_instruction *code = &walk->contexts[state->context].graph->nodes[node].code;
 	struct code_trail_state source = *state;
 
 	source.value = code_lowest_bits(state->value - (uint64_t)constant, state->location.bits);
@@ -209,7 +215,8 @@ static void from_sum(struct code_trail_walk *walk, const struct code_trail_state
 		return;
 	}
 	if (state->is_pointer && is_good(walk, source.value)) {
-		if (distance(constant) < STEP_BYTES_MAX)
+		if (distance(constant) < STEP_BYTES_MAX ||
+		    !code_trail_leads_out(walk, source.value, distance(constant)))
 			code_trail_lose(walk, state, CODE_TRAIL_COMPUTED);
 		else
 			code_trail_end(walk, state, step_at(walk, state, node, CODE_TRAIL_MOVED));
@@ -219,6 +226,11 @@ static void from_sum(struct code_trail_walk *walk, const struct code_trail_state
 		code_trail_lose(walk, state, CODE_TRAIL_COMPUTED);
 		return;
 	}
+	source.is_below |= state->is_pointer && source.value > -(uint64_t)LITTLE;
+	/* No pointer that a loop moves on gets to null from below. */
+	if (state->is_below && source.is_below && state->sum_at == code->address)
+		return;
+	source.sum_at = code->address;
 	from_register(walk, &source, node, number, state->location.bits, CODE_TRAIL_ADDED);
 }
 
@@ -257,12 +269,27 @@ static void from_two(struct code_trail_walk *walk, const struct code_trail_state
 	if (state->value < LITTLE && (is_good(walk, a) || is_good(walk, b)))
 		return;
 	if (is_good(walk, a) != is_good(walk, b)) {
+		uint64_t offset = is_good(walk, a) ? b : a;
+
+		if (!code_trail_leads_out(walk, whole - offset, distance((int64_t)offset))) {
+			code_trail_lose(walk, state, CODE_TRAIL_COMPUTED);
+			return;
+		}
 		source.is_pointer = false;
 		source.value = is_good(walk, a) ? b : a;
 		if (is_good(walk, a))
 			from_product(walk, &source, node, index, scale);
 		else if (scale == 1)
 			from_product(walk, &source, node, base, 1);
+		else
+			code_trail_lose(walk, state, CODE_TRAIL_COMPUTED);
+		return;
+	}
+	if (a == 0 && b == 0) {
+		if (code_trail_is_index(walk, state->context, node, index) || scale > 1)
+			from_register(walk, state, node, base, 64, CODE_TRAIL_ADDED);
+		else if (code_trail_is_index(walk, state->context, node, base))
+			from_register(walk, state, node, index, 64, CODE_TRAIL_ADDED);
 		else
 			code_trail_lose(walk, state, CODE_TRAIL_COMPUTED);
 		return;
@@ -353,23 +380,25 @@ static void from_arithmetic(struct code_trail_walk *walk, const struct code_trai
 
 /* ---- calls ---- */
 
-static void add_returns(struct code_trail_walk *walk, const struct code_trail_state *state, int caller, size_t call,
-			unsigned depth)
+/* What the call left in the location: back from each return of the function called. A step, when it was returned. */
+static void go_into(struct code_trail_walk *walk, const struct code_trail_state *state, int caller, size_t call,
+		    enum code_trail_loss otherwise, unsigned depth)
 {
 	uint64_t target = code_trail_target(walk, caller, call);
+	bool by_memory = state->location.number < 0;
 	const struct code_graph *graph;
 	struct code_trail_step step;
 	int called;
 
 	if (!target || depth == 0) {
-		code_trail_lose(walk, state, target ? CODE_TRAIL_TOO_LONG : CODE_TRAIL_CALL);
+		code_trail_lose(walk, state, target ? CODE_TRAIL_TOO_LONG : otherwise);
 		return;
 	}
 	if (code_trail_is_library(walk, target)) {
-		code_trail_lose(walk, state, CODE_TRAIL_LIBRARY);
+		code_trail_lose(walk, state, by_memory ? otherwise : CODE_TRAIL_LIBRARY);
 		return;
 	}
-	called = code_trail_called_context(walk, target, caller, call);
+	called = code_trail_called_context(walk, target, caller, call, by_memory);
 	graph = called >= 0 ? walk->contexts[called].graph : NULL;
 	if (!graph || !graph->complete) {
 		code_trail_lose(walk, state, graph ? CODE_TRAIL_JUMP : CODE_TRAIL_NO_CODE);
@@ -388,9 +417,9 @@ static void add_returns(struct code_trail_walk *walk, const struct code_trail_st
 		next.node = i;
 		next.is_tested = false;
 		if (graph->nodes[i].is_exit)
-			add_returns(walk, state, called, i, depth - 1);
+			go_into(walk, state, called, i, otherwise, depth - 1);
 		else if (graph->nodes[i].code.flow == CODE_FLOW_RETURN)
-			code_trail_go_on(walk, next, &step);
+			code_trail_go_on(walk, next, by_memory ? NULL : &step);
 	}
 }
 
@@ -464,7 +493,7 @@ static void step_register(struct code_trail_walk *walk, const struct code_trail_
 	if (!code_trail_writes_register(walk, code, number))
 		pass(walk, state, node);
 	else if (code->flow == CODE_FLOW_CALL && (number == CORE_RAX || number == CORE_RDX))
-		add_returns(walk, state, state->context, node, CODE_TRAIL_DEPTH);
+		go_into(walk, state, state->context, node, CODE_TRAIL_CALL, CODE_TRAIL_DEPTH);
 	else if (code->flow == CODE_FLOW_CALL || code->flow == CODE_FLOW_SYSTEM_CALL)
 		code_trail_lose(walk, state, CODE_TRAIL_CLOBBERED);
 	else
@@ -486,7 +515,10 @@ static void step_memory(struct code_trail_walk *walk, const struct code_trail_st
 		code_trail_lose(walk, state, CODE_TRAIL_COMPUTED);
 		return;
 	case CODE_TRAIL_MAY_CALL:
-		code_trail_lose(walk, state, CODE_TRAIL_WRITTEN);
+		if (code->flow == CODE_FLOW_CALL)
+			go_into(walk, state, state->context, node, CODE_TRAIL_WRITTEN, CODE_TRAIL_DEPTH);
+		else
+			code_trail_lose(walk, state, CODE_TRAIL_WRITTEN);
 		return;
 	case CODE_TRAIL_MAY_STORE:
 		code_trail_lose(walk, state, CODE_TRAIL_STORED);
@@ -494,8 +526,33 @@ static void step_memory(struct code_trail_walk *walk, const struct code_trail_st
 	}
 }
 
+/* The instruction used the value as a pointer, and went on: it would have been refused. */
+static bool would_fault(struct code_trail_walk *walk, const struct code_trail_state *state, size_t node)
+{
+	const struct code_graph *graph = walk->contexts[state->context].graph;
+	const struct code_instruction *code = &graph->nodes[node].code;
+
+	if (!state->is_pointer || state->location.bits != 64 || state->value >= LITTLE)
+		return false;
+	for (size_t i = 0; i < code->operand_count; i++) {
+		const struct code_operand *operand = &code->operands[i];
+
+		if (operand->kind == CODE_OPERAND_MEMORY && code->op != CODE_OP_ADDRESS &&
+		    code->op != CODE_OP_NOTHING && (operand->reads || operand->writes) &&
+		    !operand->memory.is_address_only && operand->memory.index == CODE_REGISTER_NONE &&
+		    operand->memory.segment == CODE_REGISTER_NONE && !code->is_repeated &&
+		    operand->memory.displacement >= 0 &&
+		    state->value + (uint64_t)operand->memory.displacement < LITTLE &&
+		    code_trail_holds(walk, state, node, operand->memory.base))
+			return true;
+	}
+	return false;
+}
+
 void code_trail_step_back(struct code_trail_walk *walk, const struct code_trail_state *state, size_t from)
 {
+	if (would_fault(walk, state, from))
+		return;
 	if (state->location.number >= 0)
 		step_register(walk, state, from);
 	else
@@ -534,10 +591,9 @@ void code_trail_leave(struct code_trail_walk *walk, const struct code_trail_stat
 		code_trail_lose(walk, state, CODE_TRAIL_CLOBBERED);
 		return;
 	}
-	if (number >= 0 && is_contradicted(walk, state)) {
-		code_trail_lose(walk, state, CODE_TRAIL_CONTRADICTED);
+	/* The caller had something else there: control did not come this way. */
+	if (number >= 0 && is_contradicted(walk, state))
 		return;
-	}
 	next.context = code_trail_caller(walk, state->context);
 	if (next.context < 0) {
 		code_trail_lose(walk, state,

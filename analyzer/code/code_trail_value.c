@@ -47,6 +47,24 @@ static size_t find_setter(struct code_trail_walk *walk, int context, size_t node
 	return setter;
 }
 
+bool code_trail_is_index(struct code_trail_walk *walk, int context, size_t node, int number)
+{
+	size_t setter = find_setter(walk, context, node, number);
+	const struct code_instruction *code;
+
+	if (setter == SIZE_MAX || setter == ENTRY)
+		return false;
+	code = &code_trail_node(walk, context, setter)->code;
+	if (code->op == CODE_OP_WIDEN_RAX)
+		return true;
+	if (code->operands[0].kind != CODE_OPERAND_REGISTER || code->operands[0].reg != number)
+		return false;
+	return code->op == CODE_OP_MOVE_SIGN || code->op == CODE_OP_MOVE_ZERO || code->op == CODE_OP_SHIFT_LEFT ||
+	       (code->op == CODE_OP_MOVE && code->operands[0].bits == 32) ||
+	       (code->op == CODE_OP_ADDRESS && code->operands[1].memory.base == CODE_REGISTER_NONE &&
+		code->operands[1].memory.index != CODE_REGISTER_NONE);
+}
+
 static bool is_constant(const struct core *core, uint64_t address)
 {
 	const struct core_segment *segment = core_find_segment(core, address);

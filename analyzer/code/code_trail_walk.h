@@ -23,6 +23,7 @@ struct code_trail_context {
 	 * jumped to, who jumped. */
 	int caller;
 	size_t call;
+	bool by_memory; /* gone into for what it may have stored, not for what it returned */
 };
 
 /* A register, or bytes of memory. */
@@ -39,6 +40,8 @@ struct code_trail_state {
 	size_t node;
 	struct code_trail_location location;
 	uint64_t value;
+	uint64_t sum_at; /* the instruction that a constant was last taken off at */
+	bool is_below;	 /* on the way the value was a little below zero */
 	bool is_pointer; /* how the value is bad: as an address, or as a number */
 	bool is_tested;	 /* the code that returned it knew that it was zero */
 	int link;	 /* the state that it was reached from, by `step`; -1: the crash */
@@ -96,7 +99,7 @@ int code_trail_caller(struct code_trail_walk *walk, int context);
 
 /* Context of the function at `start`, which `call` of `caller` called or jumped to, and which has returned; or a
  * negative number. */
-int code_trail_called_context(struct code_trail_walk *walk, uint64_t start, int caller, size_t call);
+int code_trail_called_context(struct code_trail_walk *walk, uint64_t start, int caller, size_t call, bool by_memory);
 
 struct code_graph *code_trail_graph(struct code_trail_walk *walk, uint64_t start);
 
@@ -114,6 +117,10 @@ void code_trail_leave(struct code_trail_walk *walk, const struct code_trail_stat
 bool code_trail_may_go(struct code_trail_walk *walk, const struct code_trail_state *state,
 		       const struct code_graph_edge *edge, bool *ret_tested);
 
+/* The register holds the state's value at the node, which does not change its location: it is the location, or was
+ * loaded from there by the instruction before. */
+bool code_trail_holds(struct code_trail_walk *walk, const struct code_trail_state *state, size_t node, int number);
+
 /* The node is a conditional move of the state's register: can it have moved, or not moved, when the value before it was
  * the state's? */
 bool code_trail_may_move(struct code_trail_walk *walk, const struct code_trail_state *state, size_t node,
@@ -127,6 +134,9 @@ bool code_trail_value_before(struct code_trail_walk *walk, int context, size_t n
 bool code_trail_address(struct code_trail_walk *walk, int context, size_t node, const struct code_memory *memory,
 			unsigned depth, uint64_t *ret);
 #define CODE_TRAIL_DEPTH 5
+
+/* The register is a number by the instruction that set it: an index, no pointer. */
+bool code_trail_is_index(struct code_trail_walk *walk, int context, size_t node, int number);
 
 /* The function that a call or an exit of the context goes to; 0: not known. */
 uint64_t code_trail_target(struct code_trail_walk *walk, int context, size_t node);
@@ -157,6 +167,10 @@ bool code_trail_is_unchanged(struct code_trail_walk *walk, int context, size_t n
 			     const struct code_trail_location *location, unsigned depth);
 
 bool code_trail_is_mapped(const struct core *core, uint64_t address);
+
+/* What lies `bytes` from that good pointer was never a part of what it points to. False for a block of memory that was
+ * given back in part: a pointer into it, or an index of it, was good when it was made. */
+bool code_trail_leads_out(const struct code_trail_walk *walk, uint64_t good, uint64_t bytes);
 
 static inline bool code_trail_writes_register(const struct code_trail_walk *walk, const struct code_instruction *code,
 					      int number)

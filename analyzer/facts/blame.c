@@ -2,6 +2,7 @@
 #include "analyzer/facts/blame.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "common/array.h"
 
 #define NEAR_BYTES (1u << 20) /* how far into an object a member or an element lies */
+#define BLOCK_BYTES_MAX (1ll << 30)
 
 void blame_deinit(struct blame *blame)
 {
@@ -43,8 +45,8 @@ static bool is_sound(const struct crash *crash)
 	const struct crash_facts *facts = &crash->facts;
 	const struct thread_stack *stack = facts->stacks.thread_count ? &facts->stacks.threads[0] : NULL;
 
-	if (!crash->core.image || !facts->has_registers || !facts->fault.is_fault || facts->fault.in_handler ||
-	    facts->interruption.found || facts->interruption_count || facts->overrun.by != TAKEN_NOT)
+	if (!crash->core.image || !facts->has_registers || facts->fault.in_handler || facts->interruption.found ||
+	    facts->interruption_count || facts->overrun.by != TAKEN_NOT)
 		return false;
 	for (size_t i = 0; stack && i < stack->frame_count; i++) {
 		if (is_of_other_rules(&stack->frames[i]))
@@ -65,6 +67,15 @@ static bool ask_register(const struct crash *crash, int number, bool is_pointer,
 	return true;
 }
 
+/* Not for a block of memory, of which a part may have been given back: as code_trail_leads_out() has it. */
+static bool leads_out(const struct crash *crash, uint64_t base, uint64_t span)
+{
+	const struct core *core = crash->core.image;
+
+	return (int64_t)span >= BLOCK_BYTES_MAX || (int64_t)span <= -BLOCK_BYTES_MAX || core_find_module(core, base) ||
+	       core_find_segment(core, base) == core_find_segment(core, crash->facts.fault.registers[CORE_RSP]);
+}
+
 /* Base or index: the base where it points nowhere, the index where it leads out of what the base points into. */
 static bool ask_operand(const struct crash *crash, const struct fault_operand *operand, struct code_trail_question *ret)
 {
@@ -81,9 +92,14 @@ static bool ask_operand(const struct crash *crash, const struct fault_operand *o
 	base = registers[operand->base];
 	span = operand->index >= 0 ? registers[operand->index] * operand->scale : 0;
 	if (is_mapped(crash, base))
-		return operand->index >= 0 && ask_register(crash, operand->index, false, 64, ret);
+		return operand->index >= 0 && leads_out(crash, base, span) &&
+		       ask_register(crash, operand->index, false, 64, ret);
 	if (span + NEAR_BYTES > 2 * NEAR_BYTES)
 		return false;
+	if (operand->index >= 0 && operand->scale == 1 && base != 0 && base < NEAR_BYTES)
+		return span == 0 && ask_register(crash, operand->index, true, 64, ret);
+	ret->has_other = operand->index >= 0 && operand->scale == 1 && base == 0 && span == 0;
+	ret->other = operand->index;
 	return ask_register(crash, operand->base, true, 64, ret);
 }
 
@@ -99,14 +115,35 @@ static bool ask_divisor(const struct crash *crash, struct code_trail_question *r
 	return ask_register(crash, code.operands[0].reg, false, fault->division.bits, ret);
 }
 
+/* A call to null: the function that made it is frame 1. */
+static bool ask_target(const struct crash *crash, struct code_trail_question *ret)
+{
+	const struct fault_jump *jump = &crash->facts.fault.jump;
+	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
+
+	if (!jump->known || jump->is_refused || !jump->has_return_address || !jump->call_target_known ||
+	    !jump->call_is_indirect || jump->call_target != crash->facts.fault.address || jump->call_target ||
+	    stack->frame_count < 2 || stack->frames[1].pc != jump->return_address)
+		return false;
+	ret->is_target = ret->is_pointer = true;
+	ret->number = -1;
+	ret->bits = 64;
+	ret->value = 0;
+	return true;
+}
+
 bool blame_ask(const struct crash *crash, struct code_trail_question *ret)
 {
 	const struct fault *fault = &crash->facts.fault;
 
 	if (!is_sound(crash) || !fault->has_registers)
 		return false;
-	if (fault->division.known)
+	if (fault->division.known && crash->facts.signal.number == SIGFPE && crash->facts.signal.code == FPE_INTDIV)
 		return ask_divisor(crash, ret);
+	if (!fault->is_fault)
+		return false;
+	if (fault->access == ACCESS_EXECUTE)
+		return ask_target(crash, ret);
 	if ((fault->access != ACCESS_READ && fault->access != ACCESS_WRITE) || fault->operand >= fault->operand_count ||
 	    (fault->cause != FAULT_UNMAPPED && fault->cause != FAULT_NON_CANONICAL))
 		return false;
@@ -163,29 +200,34 @@ static void write_step(const struct code_trail_step *step, const char *name, str
 	}
 }
 
-static enum blame_how how_of(const struct code_trail *trail)
+static enum blame_how how_of(const struct code_trail *trail, size_t crashed)
 {
 	if (trail->frame == SIZE_MAX)
 		return BLAME_RETURNED;
-	if (trail->frame == 0)
+	if (trail->frame == crashed)
 		return BLAME_MADE;
 	return trail->is_stored ? BLAME_STORED : BLAME_PASSED;
 }
 
-void blame_conclude(const struct code_trail *trail, const struct symbol *maker, const char *const *functions,
-		    struct blame *ret)
+void blame_conclude(const struct code_trail *trail, size_t crashed, const struct symbol *maker,
+		    const char *const *functions, struct blame *ret)
 {
 	*ret = (struct blame){.loss = trail->loss, .lost_at = trail->lost_at};
 	for (size_t i = 0; i < trail->step_count; i++)
 		write_step(&trail->steps[i], functions[i], &ret->steps[ret->step_count++]);
 	if (!trail->known)
 		return;
+	/* A copy for certain arguments has its callers' constants. */
+	if (maker->function && trail->made == CODE_TRAIL_CONSTANT && strstr(maker->function, ".constprop")) {
+		ret->loss = CODE_TRAIL_SEVERAL;
+		return;
+	}
 	/* Without its name it cannot be told whose language it is. */
 	if (!maker->function) {
 		ret->loss = CODE_TRAIL_NO_CODE;
 		return;
 	}
-	ret->how = how_of(trail);
+	ret->how = how_of(trail, crashed);
 	ret->frame = trail->frame == SIZE_MAX ? trail->called_by : trail->frame;
 	ret->pc = trail->pc;
 	ret->value = trail->value;

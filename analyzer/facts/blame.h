@@ -36,12 +36,12 @@ struct blame_step {
 
 struct blame {
 	enum blame_how how;
-	size_t frame;	      /* of the function, BLAME_RETURNED: of the one that called it */
+	size_t frame; /* of the function, BLAME_RETURNED: of the one that called it */
 	/* The function; its file and line are where it was at the crash, none where it has returned. Owned. */
 	struct symbol symbol;
-	uint64_t pc;	      /* the instruction that made the value; 0: one of several in that function */
-	uint64_t value;	      /* as it was made: a constant may have been added since */
-	bool is_exact;	      /* every word and register on the way that survives is what the code makes of it */
+	uint64_t pc;	/* the instruction that made the value; 0: one of several in that function */
+	uint64_t value; /* as it was made: a constant may have been added since */
+	bool is_exact;	/* every word and register on the way that survives is what the code makes of it */
 	/* From the crash back to the instruction; up to where it was lost, where it is not known. */
 	struct blame_step steps[CODE_TRAIL_STEPS];
 	size_t step_count;
@@ -54,10 +54,11 @@ void blame_deinit(struct blame *blame);
  * asked (see above). Fills all but core and places. */
 bool blame_ask(const struct crash *crash, struct code_trail_question *ret);
 
-/* Fills *ret. `maker`, which *ret takes over, is the function that made the value; `functions`: what the function of each
- * step is called, NULL where that is not known. Names are a stranger's: they are kept as they are. */
-void blame_conclude(const struct code_trail *trail, const struct symbol *maker, const char *const *functions,
-		    struct blame *ret);
+/* Fills *ret. `crashed`: the number of the frame that crashed, or made the bad call. `maker`, which *ret takes over, is
+ * the function that made the value; `functions`: what the function of each step is called, NULL where that is not
+ * known. Names are a stranger's: they are kept as they are. */
+void blame_conclude(const struct code_trail *trail, size_t crashed, const struct symbol *maker,
+		    const char *const *functions, struct blame *ret);
 
 /* Why it is not known, as a clause: "the value may have been written by a function that has returned". */
 const char *blame_loss_text(enum code_trail_loss loss);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #ifdef __clang__
-#define separate __attribute__((noinline, optnone))
+#define separate __attribute__((noinline))
 #else
 #define separate __attribute__((noipa))
 #endif
