@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/code/code_call_site.h"
 #include "analyzer/code/code_text.h"
 #include "common/vector.h"
 
@@ -68,8 +69,10 @@ static bool is_other_function(struct code_graph *graph, uint64_t target)
 {
 	uint64_t start, end;
 
-	if (!code_text_find_extent(graph->core, target, &start, &end))
-		return true; /* a stub of the linkage table */
+	/* A stub of the linkage table. */
+	if (code_call_site_through_stub(graph->core, target) != target ||
+	    !code_text_find_extent(graph->core, target, &start, &end))
+		return true;
 	if (start == target && (end - start > PART_BYTES_MAX || !leads_back(graph, start, end)))
 		return true;
 	graph->complete &= add_region(graph, start, end) != NULL;
@@ -115,6 +118,7 @@ static struct code_graph_node *decode_node(struct code_graph *graph, struct code
 	node->sp = node->frame_pointer = CODE_GRAPH_UNSEEN;
 	node->edges = -1;
 	node->is_exit = false;
+	node->is_repeated = true; /* until it is found that it is not */
 	region->at[offset] = (uint16_t)++graph->count;
 	return node;
 }
@@ -391,6 +395,44 @@ static void find_shown(struct code_graph *graph)
 	}
 }
 
+/* Whatever is behind no loop, or before none, is run once. */
+static void find_loops(struct code_graph *graph)
+{
+	cleanup_free bool *before = calloc(graph->count, sizeof(*before)); /* a loop is behind it, or around it */
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < graph->count; i++) {
+			struct code_graph_node *node = &graph->nodes[i];
+			bool repeated = false;
+
+			for (int32_t at = node->edges; at >= 0; at = graph->edges[at].next)
+				repeated |= graph->nodes[graph->edges[at].from].is_repeated;
+			changed |= node->is_repeated && !repeated;
+			node->is_repeated &= repeated;
+		}
+	}
+	changed = before != NULL;
+	for (size_t i = 0; before && i < graph->count; i++)
+		before[i] = true;
+	while (changed) {
+		cleanup_free bool *next = calloc(graph->count, sizeof(*next));
+
+		changed = false;
+		for (size_t i = 0; next && i < graph->count; i++) {
+			for (int32_t at = before[i] ? graph->nodes[i].edges : -1; at >= 0; at = graph->edges[at].next)
+				next[graph->edges[at].from] = true;
+		}
+		for (size_t i = 0; next && i < graph->count; i++) {
+			changed |= before[i] && !next[i];
+			before[i] &= next[i];
+		}
+	}
+	for (size_t i = 0; before && i < graph->count; i++)
+		graph->nodes[i].is_repeated &= before[i];
+}
+
 struct code_graph *code_graph_create(const struct core *core, uint64_t start)
 {
 	struct build *build = malloc(sizeof(*build));
@@ -419,6 +461,7 @@ struct code_graph *code_graph_create(const struct core *core, uint64_t start)
 	}
 	find_offsets(graph);
 	find_shown(graph);
+	find_loops(graph);
 	return graph;
 }
 

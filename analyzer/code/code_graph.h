@@ -34,6 +34,7 @@ struct code_graph_node {
 	int32_t sp;
 	int32_t frame_pointer; /* the same of rbp, while it points into the frame */
 	int32_t edges;	       /* index of the first edge that leads here, -1 for none; then by `next` */
+	bool is_repeated;      /* it is in a loop, or between two: a function may run it several times */
 	bool is_exit; /* it jumps to another function, at code.target if code.has_target, which returns for it */
 };
 

@@ -282,6 +282,7 @@ static void look(struct code_trail_walk *walk, size_t index)
 	const struct code_trail_state *state = &walk->states[index];
 	const struct code_graph *graph = walk->contexts[state->context].graph;
 
+	walk->repeated = CODE_TRAIL_NONE;
 	if (state->node == 0)
 		code_trail_leave(walk, state);
 	else if (graph->nodes[state->node].edges < 0)
@@ -294,6 +295,7 @@ static void look(struct code_trail_walk *walk, size_t index)
 			code_trail_lose(walk, state, CODE_TRAIL_TOO_LONG);
 		if (walk->result->loss)
 			return;
+		walk->repeated = graph->nodes[graph->edges[edge].from].is_repeated ? state->context : CODE_TRAIL_NONE;
 		if (!code_trail_may_go(walk, state, &graph->edges[edge], &tested))
 			continue;
 		at.is_tested |= tested;
@@ -331,16 +333,11 @@ static bool choose_location(struct code_trail_walk *walk, int context, struct co
 					  &location->address) &&
 		       code_origin_read_word(walk->core, location->address, &word) && word == question->value;
 	}
-	if (!question->has_other)
-		return true;
-	if (code_trail_is_index(walk, context, place, question->number))
-		location->number = question->other;
-	else if (!code_trail_is_index(walk, context, place, question->other))
-		return false;
-	return true;
+	/* Of two zeroes one is the index. */
+	return !question->has_other || !code_trail_is_index(walk, context, place, location->number);
 }
 
-static void follow(struct code_trail_walk *walk)
+static void follow(struct code_trail_walk *walk, int number)
 {
 	const struct code_trail_question *question = walk->question;
 	struct code_trail *result = walk->result;
@@ -351,10 +348,9 @@ static void follow(struct code_trail_walk *walk)
 		result->loss = walk->frame_loss ?: CODE_TRAIL_NO_CODE;
 		return;
 	}
-	location = (struct code_trail_location){
-		.number = question->number, .address = question->address, .bits = question->bits};
+	location = (struct code_trail_location){.number = number, .address = question->address, .bits = question->bits};
 	if (!choose_location(walk, context, &location)) {
-		result->loss = CODE_TRAIL_COMPUTED;
+		result->loss = question->has_other ? CODE_TRAIL_INDEX : CODE_TRAIL_COMPUTED;
 		return;
 	}
 	walk->states[walk->state_count++] = (struct code_trail_state){.context = context,
@@ -379,7 +375,7 @@ static void follow(struct code_trail_walk *walk)
 	classify(result);
 }
 
-void code_trail_follow(const struct code_trail_question *question, struct code_trail *ret)
+static void follow_one(const struct code_trail_question *question, int number, struct code_trail *ret)
 {
 	struct code_trail_walk *walk = calloc(1, sizeof(*walk));
 
@@ -392,10 +388,29 @@ void code_trail_follow(const struct code_trail_question *question, struct code_t
 	walk->machine = code_machine_of(question->core->machine);
 	walk->result = ret;
 	walk->is_exact = true;
+	walk->repeated = CODE_TRAIL_NONE;
 	for (size_t i = 0; i < CODE_TRAIL_FRAMES; i++)
 		walk->frames[i] = CODE_TRAIL_NOT_ASKED;
-	follow(walk);
+	follow(walk, number);
 	for (size_t i = 0; i < walk->graph_count; i++)
 		code_graph_destroy(walk->graphs[i]);
 	free(walk);
+}
+
+void code_trail_follow(const struct code_trail_question *question, struct code_trail *ret)
+{
+	struct code_trail other;
+
+	follow_one(question, question->number, ret);
+	if (!question->has_other)
+		return;
+	follow_one(question, question->other, &other);
+	/* The one is an index by its look; or both are of the same make. */
+	if (ret->loss == CODE_TRAIL_INDEX) {
+		*ret = other;
+	} else if (other.loss != CODE_TRAIL_INDEX &&
+		   (!ret->known || !other.known || ret->function != other.function || ret->frame != other.frame)) {
+		ret->known = false;
+		ret->loss = ret->loss ?: other.loss ?: CODE_TRAIL_SEVERAL;
+	}
 }

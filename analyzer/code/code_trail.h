@@ -35,6 +35,7 @@ enum code_trail_loss {
 	CODE_TRAIL_WRITTEN,	 /* a function that has returned may have written the memory */
 	CODE_TRAIL_STORED,	 /* a store to an address that is not known may have written it */
 	CODE_TRAIL_READ,	 /* read through a pointer that is not known any more */
+	CODE_TRAIL_INDEX,	 /* it was the index, not the pointer */
 	CODE_TRAIL_COMPUTED,	 /* computed from something else */
 	CODE_TRAIL_UNSET,	 /* nothing on the stack stored the word */
 	CODE_TRAIL_STACK_ENDS,	 /* it came from further up than the stack is sure */

@@ -142,6 +142,7 @@ enum code_trail_write code_trail_writes(struct code_trail_walk *walk, int contex
 {
 	const struct code_instruction *code = &code_trail_node(walk, context, node)->code;
 	enum code_trail_write write = CODE_TRAIL_WRITES_NOT;
+	int before;
 
 	if (code->flow == CODE_FLOW_CALL || code->flow == CODE_FLOW_SYSTEM_CALL) {
 		uint64_t target = 0;
@@ -155,10 +156,14 @@ enum code_trail_write code_trail_writes(struct code_trail_walk *walk, int contex
 		return target && leaves_alone(walk, target, location, CALLED_DEPTH) ? CODE_TRAIL_WRITES_NOT
 										    : CODE_TRAIL_MAY_CALL;
 	}
+	before = walk->repeated;
+	if (code_trail_node(walk, context, node)->is_repeated)
+		walk->repeated = context;
 	for (size_t i = 0; i < code->operand_count && write == CODE_TRAIL_WRITES_NOT; i++) {
 		if (code->operands[i].kind == CODE_OPERAND_MEMORY && code->operands[i].writes)
 			write = writes_to(walk, context, node, &code->operands[i], location, depth);
 	}
+	walk->repeated = before;
 	return write;
 }
 
@@ -250,7 +255,7 @@ bool code_trail_is_unchanged(struct code_trail_walk *walk, int context, size_t n
 	const struct code_trail_context *at = &walk->contexts[context];
 	bool since[CODE_GRAPH_NODES];
 
-	if (at->place == SIZE_MAX)
+	if (at->place == SIZE_MAX || context == walk->repeated)
 		return false;
 	/* Those that it called may have written what is not its own. */
 	if (location->number < 0 && at->frame > 0 && !code_trail_is_private(walk, context, location->address))

@@ -307,6 +307,26 @@ static void from_two(struct code_trail_walk *walk, const struct code_trail_state
 	}
 }
 
+/* The value is that of a register and a good pointer in memory. */
+static void from_added(struct code_trail_walk *walk, const struct code_trail_state *state, size_t node, int number,
+		       const struct code_operand *memory)
+{
+	struct code_trail_state source = *state;
+	uint64_t good;
+
+	if (!state->is_pointer || state->location.bits != 64 ||
+	    !code_trail_operand_before(walk, state->context, node, memory, &good) || !is_good(walk, good) ||
+	    !code_trail_leads_out(walk, good, distance((int64_t)(state->value - good)))) {
+		code_trail_lose(walk, state, CODE_TRAIL_COMPUTED);
+		return;
+	}
+	if (state->value < LITTLE)
+		return; /* as above */
+	source.is_pointer = false;
+	source.value = state->value - good;
+	from_product(walk, &source, node, number, 1);
+}
+
 static void from_address(struct code_trail_walk *walk, const struct code_trail_state *state, size_t node,
 			 const struct code_memory *memory)
 {
@@ -358,6 +378,8 @@ static void from_arithmetic(struct code_trail_walk *walk, const struct code_trai
 			from_sum(walk, state, node, to->reg, number);
 		else if (from->kind == CODE_OPERAND_REGISTER && from->reg >= 0 && from->reg != to->reg)
 			from_two(walk, state, node, to->reg, from->reg, 1, 0);
+		else if (from->kind == CODE_OPERAND_MEMORY && from->bits == 64)
+			from_added(walk, state, node, to->reg, from);
 		else
 			break;
 		return;
@@ -462,6 +484,11 @@ static void set_register(struct code_trail_walk *walk, const struct code_trail_s
 		whole.value = code_lowest_bits(whole.value, from->bits);
 		whole.location.bits = from->bits < whole.location.bits ? from->bits : whole.location.bits;
 		from_operand(walk, &whole, node, from);
+		return;
+	case CODE_OP_SET_IF:
+		/* It decided. */
+		if (state->value <= 1)
+			code_trail_end(walk, state, step_at(walk, state, node, CODE_TRAIL_CONSTANT));
 		return;
 	case CODE_OP_MOVE_IF:
 		if (code_trail_may_move(walk, state, node, /* is_moved= */ false))

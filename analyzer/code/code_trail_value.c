@@ -8,13 +8,28 @@
 
 #define ENTRY (SIZE_MAX - 1)
 
-/* The only node that can have set the register, ENTRY for none; SIZE_MAX: there are several. */
-static size_t find_setter(struct code_trail_walk *walk, int context, size_t node, int number)
+static bool sets(struct code_trail_walk *walk, int context, size_t node, const struct code_trail_location *location,
+		 bool *ret_is_whole)
+{
+	enum code_trail_write write;
+
+	*ret_is_whole = true;
+	if (location->number >= 0)
+		return code_trail_writes_register(walk, &code_trail_node(walk, context, node)->code, location->number);
+	write = code_trail_writes(walk, context, node, location, 1);
+	*ret_is_whole = write == CODE_TRAIL_WRITES;
+	return write != CODE_TRAIL_WRITES_NOT;
+}
+
+/* The only node that can have set the location, ENTRY for none; SIZE_MAX: there are several. */
+static size_t find_setter(struct code_trail_walk *walk, int context, size_t node,
+			  const struct code_trail_location *location)
 {
 	const struct code_graph *graph = walk->contexts[context].graph;
 	uint16_t work[CODE_GRAPH_NODES];
 	bool seen[CODE_GRAPH_NODES];
 	size_t count = 0, setter = SIZE_MAX;
+	bool is_whole;
 
 	memset(seen, 0, graph->count);
 	work[count++] = (uint16_t)node;
@@ -36,9 +51,9 @@ static size_t find_setter(struct code_trail_walk *walk, int context, size_t node
 			seen[from] = true;
 			if (++walk->looks > CODE_TRAIL_LOOKS)
 				return SIZE_MAX;
-			if (!code_trail_writes_register(walk, &graph->nodes[from].code, number))
+			if (!sets(walk, context, from, location, &is_whole))
 				work[count++] = (uint16_t)from;
-			else if (setter != SIZE_MAX)
+			else if (setter != SIZE_MAX || !is_whole)
 				return SIZE_MAX;
 			else
 				setter = from;
@@ -49,7 +64,8 @@ static size_t find_setter(struct code_trail_walk *walk, int context, size_t node
 
 bool code_trail_is_index(struct code_trail_walk *walk, int context, size_t node, int number)
 {
-	size_t setter = find_setter(walk, context, node, number);
+	const struct code_trail_location whole = {.number = number, .bits = 64};
+	size_t setter = find_setter(walk, context, node, &whole);
 	const struct code_instruction *code;
 
 	if (setter == SIZE_MAX || setter == ENTRY)
@@ -72,6 +88,28 @@ static bool is_constant(const struct core *core, uint64_t address)
 	return segment && segment->flags && !(segment->flags & 2 /* PF_W */);
 }
 
+static bool operand_value(struct code_trail_walk *walk, int context, size_t node, const struct code_operand *from,
+			  unsigned depth, uint64_t *ret);
+
+/* What the function itself put into a word of its frame, where it does so in one place alone. */
+static bool stored(struct code_trail_walk *walk, int context, size_t node, const struct code_trail_location *word,
+		   unsigned depth, uint64_t *ret)
+{
+	const struct code_instruction *code;
+	size_t setter;
+
+	if (depth == 0 || !code_trail_is_private(walk, context, word->address))
+		return false;
+	setter = find_setter(walk, context, node, word);
+	if (setter == SIZE_MAX || setter == ENTRY)
+		return false;
+	code = &code_trail_node(walk, context, setter)->code;
+	if (!operand_value(walk, context, setter, &code->operands[code->op == CODE_OP_PUSH ? 0 : 1], depth, ret))
+		return false;
+	*ret = code_lowest_bits(*ret, word->bits);
+	return true;
+}
+
 static bool loaded(struct code_trail_walk *walk, int context, size_t node, const struct code_operand *from,
 		   unsigned depth, uint64_t *ret)
 {
@@ -81,7 +119,7 @@ static bool loaded(struct code_trail_walk *walk, int context, size_t node, const
 	if (from->bits > 64 || !code_trail_address(walk, context, node, &from->memory, depth, &word.address))
 		return false;
 	if (!is_constant(walk->core, word.address) && !code_trail_is_unchanged(walk, context, node, &word, depth - 1))
-		return false;
+		return stored(walk, context, node, &word, depth - 1, ret);
 	if (from->bits == 64)
 		return code_origin_read_word(walk->core, word.address, ret);
 	if (core_read(walk->core, word.address, &value, from->bits / 8) != from->bits / 8)
@@ -107,6 +145,12 @@ static bool operand_value(struct code_trail_walk *walk, int context, size_t node
 	default:
 		return false;
 	}
+}
+
+bool code_trail_operand_before(struct code_trail_walk *walk, int context, size_t node,
+			       const struct code_operand *operand, uint64_t *ret)
+{
+	return operand_value(walk, context, node, operand, CODE_TRAIL_DEPTH, ret);
 }
 
 static uint64_t extended(uint64_t value, unsigned bits)
@@ -193,7 +237,7 @@ bool code_trail_value_before(struct code_trail_walk *walk, int context, size_t n
 		*ret = place->registers[number];
 		return true;
 	}
-	setter = find_setter(walk, context, node, number);
+	setter = find_setter(walk, context, node, &whole);
 	if (setter == SIZE_MAX)
 		return false;
 	if (setter != ENTRY)

@@ -63,6 +63,9 @@ struct code_trail_walk {
 	size_t state_count, current;
 	uint16_t seen[4 * CODE_TRAIL_STATES]; /* states by hash, index + 1 */
 	unsigned looks;
+	/* Context whose node at hand is in a loop, or negative: which round it is about is not known, so what its
+	 * function has in registers and memory at the crash says nothing of it. */
+	int repeated;
 	/* Where the ways ended: */
 	size_t made_count;
 	size_t walked_count, head_count; /* of CODE_TRAIL_WALKED: in a loop, and before it */
@@ -134,6 +137,10 @@ bool code_trail_value_before(struct code_trail_walk *walk, int context, size_t n
 bool code_trail_address(struct code_trail_walk *walk, int context, size_t node, const struct code_memory *memory,
 			unsigned depth, uint64_t *ret);
 #define CODE_TRAIL_DEPTH 5
+
+/* An operand of the node, likewise. */
+bool code_trail_operand_before(struct code_trail_walk *walk, int context, size_t node,
+			       const struct code_operand *operand, uint64_t *ret);
 
 /* The register is a number by the instruction that set it: an index, no pointer. */
 bool code_trail_is_index(struct code_trail_walk *walk, int context, size_t node, int number);

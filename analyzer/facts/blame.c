@@ -247,6 +247,7 @@ const char *blame_loss_text(enum code_trail_loss loss)
 		[CODE_TRAIL_WRITTEN] = "a function that has returned may have written the memory",
 		[CODE_TRAIL_STORED] = "a store to an unknown address may have written the memory",
 		[CODE_TRAIL_READ] = "the pointer that the value was read through is not known any more",
+		[CODE_TRAIL_INDEX] = "which of two registers is the pointer is not known",
 		[CODE_TRAIL_COMPUTED] = "the value was computed from others",
 		[CODE_TRAIL_UNSET] = "no function on the stack stored the word",
 		[CODE_TRAIL_STACK_ENDS] = "the value came from further up than the stack is sure",
