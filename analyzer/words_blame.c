@@ -15,7 +15,8 @@ const char *words_blame(struct words *words, const struct crash *crash)
 	if (blame->how == BLAME_NOT_KNOWN)
 		return words->text;
 	name = words_function(&maker, &blame->symbol);
-	user_name = words_function(&user, &stack->frames[blame->how == BLAME_RETURNED ? blame->frame : 0].symbol);
+	user_name = words_function(&user,
+				   &stack->frames[blame->how == BLAME_RETURNED ? blame->frame : blame->crashed].symbol);
 
 	switch (blame->how) {
 	case BLAME_MADE:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who made the bad value. */
+#include <elf.h>
 #include <string.h>
 
 #include "analyzer/assemble/assemble_steps.h"
@@ -76,29 +77,59 @@ static const char *function_on_stack(const struct crash *crash, size_t frame)
 		       : NULL;
 }
 
+/* The file of the module there; *ret NULL where it cannot be had. */
+static void open_module(const struct core *core, uint64_t address, const struct core_module **ret_module,
+			struct elf_file **ret)
+{
+	struct error *err;
+
+	*ret = NULL;
+	*ret_module = core_find_module(core, address);
+	if (!*ret_module || (*ret_module)->elf_fd < 0)
+		return;
+	err = core_module_open_elf(*ret_module, ret);
+	if (err) {
+		error_destroy(err);
+		*ret = NULL;
+	}
+}
+
 /* A function that has returned, by its file's symbols alone: a look into debug information would cost a child. */
 static struct error *name_returned(const struct core *core, uint64_t address, struct symbol *ret)
 {
-	const struct core_module *module = core_find_module(core, address);
+	cleanup_by(elf_destroy) struct elf_file *elf = NULL;
+	const struct core_module *module;
 	const struct elf_symbol *symbol;
-	struct elf_file *elf;
-	struct error *err;
-	bool complete;
 
 	*ret = (struct symbol){0};
-	if (!module || module->elf_fd < 0)
+	open_module(core, address, &module, &elf);
+	if (!elf)
 		return NULL;
-	err = core_module_open_elf(module, &elf);
-	if (err) {
-		error_destroy(err);
-		return NULL;
-	}
 	symbol = elf_symbol_around(elf, address - module->load_bias);
 	ret->module_offset = address - module->load_bias;
 	ret->function_offset = symbol ? ret->module_offset - symbol->address : 0;
-	complete = copy_text(&ret->module, module->path) && copy_text(&ret->function, symbol ? symbol->name : NULL);
-	elf_destroy(elf);
-	return complete ? NULL : &error_no_memory;
+	return copy_text(&ret->module, module->path) && copy_text(&ret->function, symbol ? symbol->name : NULL)
+		       ? NULL
+		       : &error_no_memory;
+}
+
+/* Are the constants in that function its source's own? */
+static bool has_own_constants(const struct core *core, uint64_t function)
+{
+	cleanup_by(elf_destroy) struct elf_file *elf = NULL;
+	const struct core_module *module;
+	const struct elf_symbol *symbol;
+	const uint8_t *comment;
+	uint64_t address;
+	size_t size = 0;
+
+	open_module(core, function, &module, &elf);
+	symbol = elf ? elf_symbol_around(elf, function - module->load_bias) : NULL;
+	if (!symbol)
+		return false;
+	comment = elf_section_called(elf, ".comment", &address, &size);
+	return blame_has_own_constants(symbol->name, symbol->binding == STB_LOCAL, (const char *)comment,
+				       comment ? size : 0);
 }
 
 static struct error *name_on_stack(const struct crash *crash, size_t frame, struct symbol *ret)
@@ -150,6 +181,7 @@ static struct error *conclude(const struct crash *crash, const struct code_trail
 	const struct core *core = crash->core.image;
 	struct symbol maker = {0};
 	struct error *err = NULL;
+	bool is_own = true;
 
 	for (size_t i = 0; i < trail->step_count && !err; i++) {
 		const struct code_trail_step *step = &trail->steps[i];
@@ -159,6 +191,8 @@ static struct error *conclude(const struct crash *crash, const struct code_trail
 		else if (trail->known)
 			err = find_name(core, &names, step->function, &functions[i]);
 	}
+	if (!err && trail->known && trail->made != CODE_TRAIL_WALKED)
+		is_own = has_own_constants(core, trail->function);
 	if (!err && trail->known)
 		err = trail->frame == SIZE_MAX ? name_returned(core, trail->function, &maker)
 					       : name_on_stack(crash, trail->frame, &maker);
@@ -166,7 +200,7 @@ static struct error *conclude(const struct crash *crash, const struct code_trail
 		symbol_deinit(&maker);
 		return err;
 	}
-	blame_conclude(trail, first, &maker, functions, ret);
+	blame_conclude(trail, first, is_own, &maker, functions, ret);
 	if (!ret->how)
 		symbol_deinit(&maker);
 	return NULL;

@@ -209,7 +209,50 @@ static enum blame_how how_of(const struct code_trail *trail, size_t crashed)
 	return trail->is_stored ? BLAME_STORED : BLAME_PASSED;
 }
 
-void blame_conclude(const struct code_trail *trail, size_t crashed, const struct symbol *maker,
+static bool has_text(const char *bytes, size_t size, const char *text)
+{
+	return memmem(bytes, size, text, strlen(text)) != NULL;
+}
+
+/* ".isra.0.part.1" */
+static bool is_plain_suffix(const char *suffix)
+{
+	static const char *const parts[] = {".isra.", ".part.", ".lto_priv."};
+
+	while (*suffix) {
+		size_t length = 0;
+
+		for (size_t i = 0; i < array_size(parts); i++) {
+			if (strncmp(suffix, parts[i], strlen(parts[i])) == 0)
+				length = strlen(parts[i]);
+		}
+		if (!length)
+			return false;
+		suffix += length;
+		suffix += strspn(suffix, "0123456789");
+	}
+	return true;
+}
+
+bool blame_has_own_constants(const char *name, bool is_local, const char *comment, size_t comment_bytes)
+{
+	size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789");
+	const char *hash = length > 20 ? name + length - 20 : "";
+
+	if (strstr(name, ".constprop"))
+		return false;
+	if (!is_local)
+		return true;
+	/* Rust: "17h" and a hash of 16 digits at the end, or _R; D: _D and a digit. Other compilers' names are no
+	 * words. */
+	if (!is_plain_suffix(name + length) || (strncmp(hash, "17h", 3) == 0 && hash[19] == 'E') ||
+	    strncmp(name, "_R", 2) == 0 || (name[0] == '_' && name[1] == 'D' && name[2] >= '0' && name[2] <= '9'))
+		return false;
+	return comment && has_text(comment, comment_bytes, "GCC:") && !has_text(comment, comment_bytes, "clang") &&
+	       !has_text(comment, comment_bytes, "LLVM") && !has_text(comment, comment_bytes, "rustc");
+}
+
+void blame_conclude(const struct code_trail *trail, size_t crashed, bool has_own_constants, const struct symbol *maker,
 		    const char *const *functions, struct blame *ret)
 {
 	*ret = (struct blame){.loss = trail->loss, .lost_at = trail->lost_at};
@@ -217,8 +260,7 @@ void blame_conclude(const struct code_trail *trail, size_t crashed, const struct
 		write_step(&trail->steps[i], functions[i], &ret->steps[ret->step_count++]);
 	if (!trail->known)
 		return;
-	/* A copy for certain arguments has its callers' constants. */
-	if (maker->function && trail->made == CODE_TRAIL_CONSTANT && strstr(maker->function, ".constprop")) {
+	if (!has_own_constants) {
 		ret->loss = CODE_TRAIL_SEVERAL;
 		return;
 	}
@@ -228,6 +270,7 @@ void blame_conclude(const struct code_trail *trail, size_t crashed, const struct
 		return;
 	}
 	ret->how = how_of(trail, crashed);
+	ret->crashed = crashed;
 	ret->frame = trail->frame == SIZE_MAX ? trail->called_by : trail->frame;
 	ret->pc = trail->pc;
 	ret->value = trail->value;

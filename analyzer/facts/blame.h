@@ -36,7 +36,8 @@ struct blame_step {
 
 struct blame {
 	enum blame_how how;
-	size_t frame; /* of the function, BLAME_RETURNED: of the one that called it */
+	size_t crashed; /* number of the frame that crashed, or made the bad call */
+	size_t frame;	/* of the function, BLAME_RETURNED: of the one that called it */
 	/* The function; its file and line are where it was at the crash, none where it has returned. Owned. */
 	struct symbol symbol;
 	uint64_t pc;	/* the instruction that made the value; 0: one of several in that function */
@@ -54,10 +55,15 @@ void blame_deinit(struct blame *blame);
  * asked (see above). Fills all but core and places. */
 bool blame_ask(const struct crash *crash, struct code_trail_question *ret);
 
-/* Fills *ret. `crashed`: the number of the frame that crashed, or made the bad call. `maker`, which *ret takes over, is
- * the function that made the value; `functions`: what the function of each step is called, NULL where that is not
- * known. Names are a stranger's: they are kept as they are. */
-void blame_conclude(const struct code_trail *trail, size_t crashed, const struct symbol *maker,
+/* Are the constants in the code of that function its source's own? Compilers give a function that only they call a copy
+ * for the constants that it is called with: GCC calls the copy so (.constprop), LLVM changes the function itself, where
+ * all its callers are known. `name`: its symbol; `comment`: the .comment section of its file, where compilers sign. */
+bool blame_has_own_constants(const char *name, bool is_local, const char *comment, size_t comment_bytes);
+
+/* Fills *ret. `crashed`: the number of the frame that crashed, or made the bad call. `has_own_constants`: of the maker,
+ * as above. `maker`, which *ret takes over, is the function that made the value; `functions`: what the function of each
+ * step is called, NULL where that is not known. Names are a stranger's: they are kept as they are. */
+void blame_conclude(const struct code_trail *trail, size_t crashed, bool has_own_constants, const struct symbol *maker,
 		    const char *const *functions, struct blame *ret);
 
 /* Why it is not known, as a clause: "the value may have been written by a function that has returned". */
