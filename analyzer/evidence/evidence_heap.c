@@ -310,7 +310,9 @@ struct error *evidence_accuse_heap_caller(struct finding *finding, const struct 
 
 	if (!frame || event_stack_is_standard(frame))
 		return NULL;
-	return evidence_accuse_code(finding, &frame->symbol, EVIDENCE_HEAP, subject->events[event].id, 0);
+	/* What was inlined where a function jumps away from is not known. */
+	return (frame->trust == FRAME_TAIL_CALL ? evidence_suspect_code : evidence_accuse_code)(
+		finding, &frame->symbol, EVIDENCE_HEAP, subject->events[event].id, 0);
 }
 
 struct error *evidence_accuse_crash_site(const struct crash *crash, struct finding *finding)
