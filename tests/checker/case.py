@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""A report with what it must stand on (core, record), and what all rules ask of the three."""
+import re
+
+import space
+from modules import Modules
+
+LIBRARIES = re.compile(r"^(libc|ld-linux[^.]*|ld-musl[^.]*|libpthread|libstdc\+\+|libc\+\+|libdl|libgcc_s|libtcmalloc[^.]*|libjemalloc"
+                       r"|libmimalloc[^.]*|libcorelate-heap|ld|libm|librt)[-.][^/]*$")
+
+
+def number(text):
+    """Of an address in the report; None for null."""
+    return int(text, 16) if isinstance(text, str) else None
+
+
+WRAPPERS = re.compile(r"^_*(libc_)?(mmap(64)?|munmap|mprotect|pkey_mprotect|madvise|mremap|s?brk|shmat|shmdt|syscall|raise|kill|abort"
+                      r"|gsignal|pthread_kill(_implementation)?)$")
+
+
+def is_library_code(frame):
+    """A library that does what its callers want, or such a function in a static program."""
+    return is_library(frame["module"] or "") or bool(WRAPPERS.match(frame["function"] or ""))
+
+
+def is_library(path):
+    """One that does what its callers want: the C library, the loader, an allocator, a runtime."""
+    return bool(LIBRARIES.match(path.rsplit("/", 1)[-1]))
+
+
+class Failures(list):
+    def add(self, rule, text):
+        if (rule, text) not in self:
+            self.append((rule, text))
+
+
+class Case:
+    def __init__(self, report, core=None, record=None):
+        self.report, self.core, self.record = report, core if core and core.is_readable else None, record
+        self.failures = Failures()
+        self.modules = Modules(self.core, record)
+        self.cause, self.end = report["cause"], report["end"]
+        self.links = self.cause["links"] if self.cause else []
+        self.address = number(self.end["address"])
+        crashed = [thread for thread in report["threads"] if thread["crashed"]]
+        self.frames = crashed[0]["frames"] if crashed else []
+        self.cached = {}
+
+    def fail(self, rule, text):
+        self.failures.add(rule, text)
+
+    # ---- the end ----
+
+    def moment(self):
+        """ns; when the end came: at the death, or at the signal whose handler then ended the process."""
+        if not self.end["before_handler"]:
+            return self.record.time_ns
+        rows = self.record.rows(
+            "SELECT time_ns FROM signal WHERE space_id = ? AND fatal = 0 AND address = ? AND time_ns <= ? ORDER BY time_ns DESC",
+            self.record.space_id, signed(self.address or 0), self.record.time_ns)
+        return rows[0]["time_ns"] if rows else self.record.time_ns
+
+    def register(self, index):
+        """Its value at the end, by the report; None when it does not say."""
+        import core
+        name = core.REGISTERS[index] if 0 <= index < len(core.REGISTERS) else None
+        return next((number(register["value"]) for register in self.report.get("registers", ()) if register["name"] == name), None)
+
+    def registers(self):
+        return {number(register["value"]) for register in self.report.get("registers", ())}
+
+    def permission(self):
+        return {"read": space.READ, "write": space.WRITE, "execute": space.EXEC}.get(self.end["access"])
+
+    # ---- the record ----
+
+    def event(self, identity):
+        return self.record.event(identity) if self.record and identity else None
+
+    def histories(self, address, until=None):
+        """As space.histories, each asked once."""
+        if self.record is None or address is None:
+            return None
+        key = (address & -space.PAGE, until)
+        if key not in self.cached:
+            self.cached[key] = space.histories(self.record, address, until)
+        return self.cached[key]
+
+    def frames_of(self, event):
+        """The frames that the report gives for a recorded call: [] when it gives none."""
+        for citation in self.all_citations():
+            if citation["kind"] == "event" and citation["id"] == event.id and citation.get("stack"):
+                return citation["stack"]
+        return []
+
+    def all_citations(self):
+        for link in self.links:
+            yield from link["citations"]
+        if self.cause:
+            yield from self.cause["background"]
+
+    def caller(self, event):
+        """(module, function) of the code that made a recorded call, as well as can be told: its first frame that is of no
+        library which does what its callers want; None where nothing is known."""
+        for frame in self.frames_of(event):
+            if frame["module"] and not is_library_code(frame):
+                return frame["module"], frame["function"]
+        for word in self.record.stack_words(event)[:2]:
+            path = self.modules.path(word, event.exit_ns)
+            if path and not is_library(path):
+                return path, self.modules.function(word, event.exit_ns)
+        return None
+
+
+def signed(value):
+    return value - (1 << 64) if value >> 63 else value
