@@ -61,3 +61,12 @@ audit_record() {
 
 	found=$("$build/corelate" audit "$work/record.db" 2>&1) || die "audit: $found"
 }
+
+# The verdict in explained.json stands on what it cites (checker/check.py).
+check_verdict() {
+	local found database=()
+
+	[ ! -e "$work/record.db" ] || [ "$mode" != record ] || database=(--db "$work/record.db")
+	found=$(/usr/bin/python3 "$here/../checker/check.py" explained.json --allow-no-links "${database[@]}" 2>&1) ||
+		die "the verdict does not stand on what it cites: $found"
+}

@@ -37,6 +37,12 @@ for file in analyzer/**/*.[ch]; do
 	case $file in analyzer/elf/* | analyzer/core/* | analyzer/unwind/* | analyzer/repair/*) ;; *) others+=("$file") ;; esac
 done
 forbid 'elfutils outside its rooms' "$elfutils" "${others[@]}" collector/**/*.[ch] schema/**/*.[ch] cli/**/*.[ch] common/*.[ch]
+# A verdict's checker works everything out by itself: only what plants lies, or compares the kinds, may run a program.
+checkers=()
+for file in tests/checker/*.py; do
+	case $file in */lies.py | */compare_kinds.py) ;; *) checkers+=("$file") ;; esac
+done
+forbid 'the checker runs a program' 'subprocess|os\.(system|popen|exec)' "${checkers[@]}"
 # The analyzer's lower rooms see those before them alone; of the store, only the plain data of a record.
 behind=
 for room in elf core code unwind repair; do

@@ -205,6 +205,7 @@ static struct error *examine_earlier_mapping(const struct crash *crash, const st
 					     struct finding *finding)
 {
 	const struct biography *biography = &crash->facts.biography;
+	bool is_own = false;
 	struct words caller, when;
 
 	if (!story->life)
@@ -218,16 +219,24 @@ static struct error *examine_earlier_mapping(const struct crash *crash, const st
 			continue;
 		ended = &biography->events[life->died];
 		if (biography_is_scratch(biography, life) || life->died == story->life->born ||
-		    ended->kind == MEMORY_MMAP || evidence_same_party(biography, life->born, story->life->born))
+		    ended->kind == MEMORY_MMAP)
 			continue;
+		if (evidence_same_party(biography, life->born, story->life->born)) {
+			is_own = true;
+			continue;
+		}
 		return link_leave_as_likely(finding, "earlier-mapping",
 					    "%s unmapped another mapping at the address, %s: the pointer may belong to "
 					    "that one",
 					    words_caller(&caller, biography, life->died),
 					    words_before_crash(&when, crash, ended->exit_ns));
 	}
+	if (is_own)
+		return link_leave_open(finding, "earlier-mapping",
+				       "the same module had unmapped another mapping at the address: the pointer may belong "
+				       "to that one");
 	return link_rule_out(finding, "earlier-mapping", EVIDENCE_EVENT, biography->events[story->life->born].id, 0,
-			     "no recorded mapping of another module was at the address before");
+			     "no other recorded mapping was at the address before");
 }
 
 /* The address is a constant of the instruction: no pointer and no index led there. */

@@ -269,6 +269,24 @@ static struct error *summarize(const struct overflow *overflow, struct finding *
 				   usage->frames, needed.text, ample.text);
 }
 
+/* The stack pointer that ran off: the thread's register; a goroutine's is in the runtime's own description of it. */
+static struct evidence pointer_citation(const struct overflow *overflow)
+{
+	bool in_register = overflow->use->area.kind != STACK_GOROUTINE;
+
+	return (struct evidence){.kind = in_register ? EVIDENCE_REGISTER : EVIDENCE_MEMORY,
+				 .id = in_register ? CORE_RSP : 0,
+				 .address = overflow->use->sp};
+}
+
+/* Where the frame was that ran off; 0 where it is not known. */
+static uint64_t frame_pc(const struct overflow *overflow)
+{
+	size_t frame = overflow->use->frame;
+
+	return overflow->stack && frame < overflow->stack->frame_count ? overflow->stack->frames[frame].pc : 0;
+}
+
 static struct error *add_touch(const struct overflow *overflow, struct finding *finding)
 {
 	const struct stack_use *use = overflow->use;
@@ -277,7 +295,7 @@ static struct error *add_touch(const struct overflow *overflow, struct finding *
 
 	if (use->area.kind == STACK_GOROUTINE)
 		return finding_add_evidence(
-			finding, EVIDENCE_FRAME, (int64_t)use->frame, use->sp,
+			finding, EVIDENCE_FRAME, (int64_t)use->frame, frame_pc(overflow),
 			"Go's runtime ended the program in runtime.newstack, which could not grow the "
 			"stack any more");
 	if (overflow->no_room)
@@ -287,8 +305,10 @@ static struct error *add_touch(const struct overflow *overflow, struct finding *
 			"a signal frame below the stack pointer");
 	words_bytes(&below, use->area.start - use->touched);
 	words_bytes(&guard, use->area.start - use->area.guard_start);
-	return finding_add_evidence(finding, use->touched_source == TOUCHED_SIGNAL ? EVIDENCE_SIGNAL : EVIDENCE_MEMORY,
-				    0, use->touched, "%s 0x%" PRIx64 ", %s below the lowest byte of the stack%s%s%s",
+	return finding_add_evidence(finding, use->touched_source == TOUCHED_SIGNAL ? EVIDENCE_SIGNAL : EVIDENCE_FRAME,
+				    use->touched_source == TOUCHED_SIGNAL ? 0 : (int64_t)use->frame,
+				    use->touched_source == TOUCHED_SIGNAL ? use->touched : frame_pc(overflow),
+				    "%s 0x%" PRIx64 ", %s below the lowest byte of the stack%s%s%s",
 				    use->touched_source == TOUCHED_SIGNAL ? "the fault is at"
 									  : "the instruction touches",
 				    use->touched, below.text,
@@ -302,11 +322,12 @@ static struct error *add_touch(const struct overflow *overflow, struct finding *
 static struct error *add_bounds(const struct overflow *overflow, struct finding *finding)
 {
 	const struct stack_use *use = overflow->use;
+	struct evidence citation = pointer_citation(overflow);
 	bool below = use->sp < use->area.start;
 	struct words distance;
 
 	words_bytes(&distance, below ? use->area.start - use->sp : use->sp - use->area.start);
-	return finding_add_evidence(finding, EVIDENCE_MEMORY, 0, use->sp,
+	return finding_add_evidence(finding, citation.kind, citation.id, citation.address,
 				    "the stack pointer 0x%" PRIx64 " is %s %s the start of %s, 0x%" PRIx64
 				    "-0x%" PRIx64,
 				    use->sp, distance.text, below ? "below" : "above", stack_kind_name(use->area.kind),
@@ -339,13 +360,22 @@ static struct error *add_frames(const struct overflow *overflow, struct finding 
 	return err;
 }
 
+/* By the stack pointer that ran off. */
+static struct error *rule_out_by_pointer(const struct overflow *overflow, struct finding *finding, const char *name,
+					 const char *text)
+{
+	struct evidence citation = pointer_citation(overflow);
+
+	return link_rule_out(finding, name, citation.kind, citation.id, citation.address, "%s", text);
+}
+
 static struct error *examine_pointer(const struct overflow *overflow, struct finding *finding)
 {
 	const struct stack_use *use = overflow->use;
 
 	if (overflow->usage.joined || use->area.kind == STACK_GOROUTINE)
-		return link_rule_out(finding, "overwritten-stack-pointer", EVIDENCE_MEMORY, 0, use->sp,
-				     "the frames lead from the stack pointer back into the stack");
+		return rule_out_by_pointer(overflow, finding, "overwritten-stack-pointer",
+					   "the frames lead from the stack pointer back into the stack");
 	if (use->area.start > use->sp && use->area.start - use->sp > 1 << 20)
 		return finding_add_missing(finding, "frames that lead from the stack pointer back into the stack")
 			       ?: link_leave_as_likely(
@@ -379,8 +409,9 @@ static struct error *examine_signal(const struct overflow *overflow, struct find
 		return finding_add_missing(finding, "which signal the kernel could not deliver: its number is lost")
 			       ?: link_leave_unseen(finding, "undelivered-signal",
 						    "only the missing room for a signal frame shows the overflow");
-	return link_rule_out(finding, "undelivered-signal", EVIDENCE_MEMORY, 0,
-			     use->area.kind == STACK_GOROUTINE ? use->sp : use->touched,
+	if (use->area.kind == STACK_GOROUTINE)
+		return rule_out_by_pointer(overflow, finding, "undelivered-signal", "Go's runtime saw the overflow");
+	return link_rule_out(finding, "undelivered-signal", EVIDENCE_FRAME, (int64_t)use->frame, frame_pc(overflow),
 			     "the access itself was below the stack");
 }
 
@@ -389,7 +420,7 @@ static struct error *examine_throw(const struct overflow *overflow, struct findi
 	const struct stack_use *use = overflow->use;
 
 	if (use->area.kind != STACK_GOROUTINE)
-		return link_rule_out(finding, "other-throw", EVIDENCE_MEMORY, 0, use->sp, "it is no goroutine's stack");
+		return rule_out_by_pointer(overflow, finding, "other-throw", "it is no goroutine's stack");
 	if (use->sp - use->area.start > (use->area.end - use->area.start) / 4)
 		return link_leave_as_likely(finding, "other-throw",
 					    "runtime.newstack has other reasons to throw, and the stack has room left");
@@ -400,8 +431,8 @@ static struct error *examine_throw(const struct overflow *overflow, struct findi
 /* A wild pointer that happens to hit the guard is no overflow: the stack pointer is at the access. */
 static struct error *examine_access(const struct overflow *overflow, struct finding *finding)
 {
-	return link_rule_out(finding, "not-a-stack", EVIDENCE_REGISTER, CORE_RSP, overflow->use->sp,
-			     "the stack pointer itself is at the lower end of the stack");
+	return rule_out_by_pointer(overflow, finding, "not-a-stack",
+				   "the stack pointer itself is at the lower end of the stack");
 }
 
 /* A guard in the stack's own mapping is known only by how the access failed; a record may have the call. */
@@ -548,7 +579,7 @@ static struct error *add_death(const struct overflow *overflow, struct finding *
 	if (overflow->use->frame == 0 || overflow->use->area.kind == STACK_GOROUTINE)
 		return NULL;
 	return finding_add_evidence(
-		finding, EVIDENCE_FRAME, (int64_t)overflow->use->frame, overflow->use->sp,
+		finding, EVIDENCE_FRAME, (int64_t)overflow->use->frame, frame_pc(overflow),
 		"a signal handler ran on top of it, for %s, and the process ended with %s: frame %zu is what it "
 		"interrupted",
 		overflow->use->number ? words_signal(&first, overflow->use->number) : "a fault",

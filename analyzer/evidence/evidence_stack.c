@@ -22,7 +22,7 @@ struct error *evidence_add_corruption(const struct crash *crash, struct finding 
 					   lost - 1, frame->sp - 8, words_spelled(&words, frame->pc));
 	}
 	if (!err && crash->facts.has_registers && corruption_is_text(frame_pointer))
-		err = finding_add_evidence(finding, EVIDENCE_MEMORY, 0, frame_pointer,
+		err = finding_add_evidence(finding, EVIDENCE_REGISTER, CORE_RBP, frame_pointer,
 					   "the frame pointer, which is saved beside the return address, is %s",
 					   words_spelled(&words, frame_pointer));
 	return err;

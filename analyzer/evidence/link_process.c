@@ -37,6 +37,8 @@ struct error *link_examine_frames(const struct crash *crash, struct finding *fin
 	const struct thread_stack *stack = &crash->facts.stacks.threads[0];
 
 	for (size_t i = first; i <= last && i < stack->frame_count; i++) {
+		if (stack->frames[i].trust == FRAME_LOST)
+			return link_leave_open(finding, name, "frame %zu is lost: what it called is not known", i);
 		if (stack->frames[i].trust == FRAME_SCAN || stack->frames[i].trust == FRAME_INFERRED)
 			return link_leave_open(
 				finding, name,

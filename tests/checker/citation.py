@@ -20,7 +20,8 @@ def check_all(case):
         follow(case, cited, "background")
     for name in ("culprit", "suspect"):
         accused = case.report[name]
-        if accused:
+        # A suspect's frame may be cited by any instruction of its function.
+        if accused and not (name == "suspect" and accused["act"]["kind"] == "frame"):
             follow(case, {**accused["act"], "text": None}, name)
 
 
@@ -88,8 +89,9 @@ def follow_signal(case, cited):
             return "no such row"
         if row["process_id"] != case.record.process_id:
             return "it is of another process"
-        if address is not None and address not in (row["address"] & MASK, case.address) and \
-                address != number(case.report["signal"]["address"]):
+        known = {row["address"] & MASK, row["rip"] & MASK, case.address, number(case.report["signal"]["address"])}
+        known |= {sent["first_address"] & MASK for sent in case.record.rows("SELECT * FROM signal_sender WHERE signal_id = ?", cited["id"])}
+        if address is not None and address not in known:
             return "the row has another address"
         return None
     if cited["id"]:
@@ -97,7 +99,8 @@ def follow_signal(case, cited):
     info = case.core.siginfo() if case.core else None
     if info and info[0] != case.report["signal"]["number"]:
         return "the core's siginfo is of another signal"
-    if address is not None and address not in (case.address, number(case.report["signal"]["address"])):
+    if address is not None and address not in (case.address, number(case.report["signal"]["address"]), case.register(16),
+                                               case.register(19)):
         return "neither the signal nor the end has that address"
     return None
 

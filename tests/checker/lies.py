@@ -20,6 +20,11 @@ sys.path.insert(0, HERE)
 import check  # noqa: E402
 import alternatives  # noqa: E402
 import plant  # noqa: E402
+import plant_culprits  # noqa: E402,F401 (each adds its lies)
+import plant_relations  # noqa: E402,F401
+import plant_shape  # noqa: E402,F401
+import plant_showings  # noqa: E402,F401
+import plant_signals  # noqa: E402,F401
 import relations  # noqa: E402
 
 RULES = {"schema", "record", "verdict", "no-links", "class", "chain", "confidence", "uncited", "kind", "alternative", "citation", "gap",

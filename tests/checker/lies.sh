@@ -21,7 +21,7 @@ for name in sealed constant clobbered clobbered-closed clobbered-by-move discard
 	crash "$name" "$VICTIMS/mappings" "$name"
 done
 crash double-munmap "$BUILD/examples/double-munmap"
-for name in used stack twice unchecked code; do
+for name in used stack twice unchecked code aborted queued refused; do
 	crash "$name" "$BUILD/tests/checker/checker-victim" "$name"
 done
 for name in cut cut-by-other; do

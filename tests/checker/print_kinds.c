@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints the kinds of links of the registry: "KIND CLASS|- ALTERNATIVE..." a line, a kind that several causes use more than once. */
+/* Prints the kinds of links of the registry: "KIND CLASS|- ALTERNATIVE..." a line, a kind that several causes use more
+ * than once. */
 #include <stdio.h>
 
 #include "analyzer/causes.h"

@@ -120,9 +120,11 @@ def stack_ran_out(case, link, before):
         if rsp is not None and start != rsp:
             yield "the stack pointer had another value"
         return
-    room = max(NEAR_BYTES, (end - start) // 4)
-    near = [place for place in (rsp, case.address) if place is not None and abs(place - start) <= room]
-    if (rsp is not None or case.address is not None) and not near:
+    # A large frame may jump far below the stack; a goroutine's pointer is not in the register.
+    room = max(NEAR_BYTES // 16, (end - start) // 4)
+    places = {rsp, case.address} | {number(item["address"]) for item in link["citations"] if item["kind"] in ("memory", "register")}
+    near = [place for place in places if place is not None and start - (1 << 32) <= place <= start + room]
+    if places != {None} and not near:
         yield "neither the stack pointer nor the access is by the stack's lower end"
 
 

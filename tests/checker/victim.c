@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that dies of its own calls, in the way that its argument names; the live tests' mappings.c has other ways. */
+/* A program that dies of its own calls, in the way that its argument names; the live tests' mappings.c has other ways.
+ */
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,7 +82,8 @@ static APART void die_over_code(void)
 
 	memset(code, 0xc3, 64);
 	call(code);
-	if (mmap(code, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+	if (mmap(code, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+	    MAP_FAILED)
 		_exit(2);
 	sink = 1;
 	call(code);
@@ -107,6 +114,17 @@ static APART void die_cut(const char *path, bool by_other)
 	sink = use(data + 2 * PAGE);
 }
 
+/* A filter that kills at the next system call. */
+static APART void die_refused(void)
+{
+	struct sock_filter kill = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	struct sock_fprog filter = {.len = 1, .filter = &kill};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
+		_exit(2);
+	getppid();
+}
+
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
@@ -121,6 +139,12 @@ int main(int argc, char **argv)
 		die_unchecked();
 	else if (strcmp(how, "code") == 0)
 		die_over_code();
+	else if (strcmp(how, "aborted") == 0)
+		abort();
+	else if (strcmp(how, "queued") == 0)
+		sigqueue(getpid(), SIGABRT, (union sigval){.sival_int = 1});
+	else if (strcmp(how, "refused") == 0)
+		die_refused();
 	else if (strcmp(how, "cut") == 0 && argc > 2)
 		die_cut(argv[2], false);
 	else if (strcmp(how, "cut-by-other") == 0 && argc > 2)

@@ -19,8 +19,10 @@ import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(HERE, "../checker"))
 sys.path.insert(0, HERE)
 import builder  # noqa: E402
+import check  # noqa: E402
 import crasher  # noqa: E402
 import evidence  # noqa: E402
 import judge  # noqa: E402
@@ -98,6 +100,7 @@ class Run:
         self.source = os.path.realpath(options.source) if options.source else work
         self.corelate = os.path.join(os.path.realpath(options.build), "corelate")
         self.programs, self.skipped, self.results = {}, {}, []
+        self.unfounded, self.without_chain = [], []  # verdicts that do not stand on what they cite: (case, mode, rule, what)
 
     def path(self, *names):
         return os.path.join(self.work, *names)
@@ -248,10 +251,18 @@ class Run:
         if isinstance(document, str):
             self.add(case, name, "broken", document)
             return
+        if name in WHOLE:
+            self.check_verdict(case, crash, mode, document)
         found = reach.available(case, crash.present(), evidence.STATES[state])
         recorded = {"everything": True, UNRECORDED: False}.get(name)
         outcome, why = judge.judge(case, found, document, recorded)
         self.add(case, name, outcome, why, document, judge.names_culprit(case, found, document), found)
+
+    def check_verdict(self, case, crash, mode, document):
+        """By tests/checker, with the core and the recording as they are."""
+        for rule, what in check.check(document, crash.core, crash.database):
+            place = self.without_chain if rule == "no-links" else self.unfounded
+            place.append((case.name, mode, rule, what))
 
     def add(self, case, state, outcome, why="", document=None, named=None, found=()):
         answer, confidence = judge.told(document) if document else (None, None)
@@ -300,7 +311,8 @@ def main():
             with open(options.json, "w", encoding="utf-8") as file:
                 json.dump({"results": run.results, "skipped": run.skipped}, file, indent=1)
         show.everything(run.results, run.skipped, broken_rules, [UNRECORDED, *evidence.STATES])
-        return 0 if is_good(run.results, broken_rules, options) else 1
+        show.checked(run.results, run.unfounded, run.without_chain)
+        return 0 if is_good(run.results, broken_rules, options) and not run.unfounded else 1
     except views.ViewError as error:
         skip(error)
     finally:

@@ -135,6 +135,7 @@ database=()
 [ "$mode" != record ] || database=(--db "$work/record.db")
 NO_COLOR=1 "$build/corelate" explain --json "${database[@]}" "./$core" >explained.json 2>explain.log ||
 	die "explain: $(tail -n 1 explain.log)"
+check_verdict
 NO_COLOR=1 "$build/corelate" explain "${database[@]}" "./$core" >explained.txt 2>&1 || true
 if [ "$mode" = record ]; then
 	calls=$("$build/corelate" sql --db record.db 'SELECT count(*) FROM heap' | tail -n 1)

@@ -198,13 +198,23 @@ query() {
 	"$CORELATE" sql --db "$DB" "$1" | tail -n +2 || printf 'the query failed\n'
 }
 
-# explain WORD...: writes the report to EXPLAINED as JSON; its text is that of explain_text.
+# explain WORD...: writes the report to EXPLAINED as JSON, and checks it; its text is that of explain_text.
 explain() {
 	EXPLAINED=$TMP/explained.json
 	"$CORELATE" explain --json --db "$DB" "$@" >"$EXPLAINED" || {
 		fail "explain $* (status $?)"
 		printf '{"findings": [{"class": "none", "confidence": "none", "summary": "", "evidence": []}]}\n' >"$EXPLAINED"
+		return
 	}
+	check_verdict "$@"
+}
+
+# check_verdict WORD...: what EXPLAINED says stands on what it cites (checker/check.py).
+check_verdict() {
+	local found
+
+	found=$("$PYTHON" "$SOURCE/tests/checker/check.py" "$EXPLAINED" --db "$DB" --allow-no-links 2>&1) ||
+		fail "the verdict of explain $* does not stand on what it cites: $found"
 }
 
 # json FILE EXPRESSION: a Python expression over the document `d`.

@@ -263,6 +263,7 @@ database=()
 printf '%s\n' "${database[*]-} ${core:+./$core}" >explained.by
 NO_COLOR=1 "$build/corelate" explain --json "${database[@]}" ${core:+"./$core"} >explained.json 2>explain.log ||
 	die "explain: $(tail -n 1 explain.log)"
+check_verdict
 NO_COLOR=1 "$build/corelate" stack "${database[@]}" ${core:+"./$core"} >stack.txt 2>>explain.log || true
 if [ "$mode" = no-record ]; then
 	[ "$probed_bare" = same ] || probed=$probed_bare
