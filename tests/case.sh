@@ -67,6 +67,6 @@ check_verdict() {
 	local found database=()
 
 	[ ! -e "$work/record.db" ] || [ "$mode" != record ] || database=(--db "$work/record.db")
-	found=$(/usr/bin/python3 "$here/../checker/check.py" explained.json --allow-no-links "${database[@]}" 2>&1) ||
+	found=$(/usr/bin/python3 "$here/../checker/check.py" explained.json "${database[@]}" 2>&1) ||
 		die "the verdict does not stand on what it cites: $found"
 }

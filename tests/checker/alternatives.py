@@ -4,6 +4,7 @@ They are asked of alternatives that are ruled out only."""
 import itertools
 import re
 
+import heap
 import signals
 import space
 from case import number
@@ -282,7 +283,7 @@ SHOWS = {function.__name__.replace("_", "-"): function for function in (
     only_this_mapping, no_earlier_life, no_heap_block, core_refuses_access, was_executable, page_is_zero, made_before_act,
     far_from_stack, reached_page, no_writable_below, register_is_value, used_by_caller, only_failed_call, leaves_too_short, same_file,
     mapped_before_loss, ended_before_death, by_loader, stack_elsewhere, one_failure)}
-SHOWS |= {function.__name__.replace("_", "-"): function for function in signals.SHOWS}
+SHOWS |= {function.__name__.replace("_", "-"): function for function in signals.SHOWS + heap.SHOWS}
 
 
 def check_all(case, kinds):

@@ -18,9 +18,20 @@ WRAPPERS = re.compile(r"^_*(libc_)?(mmap(64)?|munmap|mprotect|pkey_mprotect|madv
                       r"|gsignal|pthread_kill(_implementation)?)$")
 
 
+# What the language's implementation brings, wherever it was compiled: std::, operator delete, deleting destructors, Rust's core.
+IMPLEMENTATION = re.compile(r"^(_ZNK?St|_ZNK?9__gnu_cxx|_ZSt|_Z[dn][lawv]|_ZNK?(4core|3std|5alloc)\d|_ZN\d+_\$LT\$|rust_|__rust|runtime\."
+                            r"|[cm]alloc$|realloc$|free$|__libc_|__free|cfree)|D[0-2]Ev$|(^|[^\w])std::")
+
+
 def is_library_code(frame):
-    """A library that does what its callers want, or such a function in a static program."""
-    return is_library(frame["module"] or "") or bool(WRAPPERS.match(frame["function"] or ""))
+    """A library that does what its callers want, or such a function in a program itself."""
+    function = frame["function"] or ""
+    return is_library(frame["module"] or "") or bool(WRAPPERS.match(function)) or bool(IMPLEMENTATION.search(function))
+
+
+def names_of(frame):
+    """The function whose frame it is, and the one that is inlined there."""
+    return {frame["function"], frame.get("inlined")} - {None}
 
 
 def is_library(path):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""check.py REPORT.json [--core CORE] [--db DB] [--allow-no-links]: does the verdict stand on what it cites?
+"""check.py REPORT.json [--core CORE] [--db DB]: does the verdict stand on what it cites?
 
 Reads what `corelate explain --json` printed, follows every citation into the core and the database, recomputes what can be
 recomputed, and prints each rule that is broken: "RULE: what". Without --core the core is the one that the report names, if it is
@@ -64,7 +64,6 @@ def main():
     parser.add_argument("report")
     parser.add_argument("--core")
     parser.add_argument("--db")
-    parser.add_argument("--allow-no-links", action="store_true", help="a cause that has no chain yet is no failure")
     options = parser.parse_args()
     try:
         report = load(options.report)
@@ -73,8 +72,6 @@ def main():
     except (OSError, ValueError, AttributeError, sqlite3.Error) as error:
         print(f"{options.report}: {error}")
         return 2
-    if options.allow_no_links:
-        failures = [failure for failure in failures if failure[0] != "no-links"]
     for rule, what in failures:
         print(f"{rule}: {what}")
     return 1 if failures else 0

@@ -2,7 +2,7 @@
 """No accusation without an act: the culprit's act is cited by a link, and was seen to be the culprit's."""
 import re
 
-from case import is_library_code, number
+from case import is_library_code, names_of, number
 from record import MASK
 
 OWN = {"corelate", "corelated"}
@@ -29,7 +29,8 @@ def check_code(case, accused, act):
     elif act["kind"] in ("event", "heap", "truncation"):
         check_caller(case, accused, act)
     elif act["kind"] == "frame":
-        if not any((frame["module"], frame["function"]) == (accused["module"], accused["function"]) for frame in case.frames):
+        if not any(frame["module"] == accused["module"] and (not accused["function"] or accused["function"] in names_of(frame))
+                   for frame in case.frames):
             case.fail("culprit", f"{accused['name']}: the crashed thread's stack does not have it")
     elif act["kind"] not in ("signal", "memory"):
         case.fail("culprit", f"{accused['name']}: a {act['kind']} shows no code at work")
@@ -49,21 +50,32 @@ def check_caller(case, accused, act):
     # A return address follows the call; a pc may begin a function.
     words = [word for word in case.record.stack_words(row) if word]
     held = [word for word in words if case.modules.path(word, time) == accused["module"]]
-    cited = [frame for frame in frames_of(case, act) if (frame["module"], frame["function"]) ==
-             (accused["module"], accused["function"])]
+    cited = [frame for frame in frames_of(case, act) if frame["module"] == accused["module"] and
+             (not accused["function"] or accused["function"] in names_of(frame))]
     if not held:
         if not cited or not any(number(frame["pc"]) & MASK in words for frame in cited):
             case.fail("culprit", f"{accused['name']}: the call's stack holds no address of {accused['module']}")
         return
-    first = next((frame for frame in frames_of(case, act) if frame["module"] and not is_library_code(frame)), None)
-    if first and (first["module"], first["function"]) != (accused["module"], accused["function"]) and \
-            accused["function"] not in case.modules.called(number(first["pc"]), time):
+    first = first_of_program(case, act, accused, time)
+    if first:
         case.fail("culprit", f"{accused['name']}: the call was made in {first['function']} of {first['module']}")
-    known = case.modules.table(accused["module"]).names
-    if accused["function"] and accused["function"] in known and \
-            not any(accused["function"] in case.modules.functions(word - 1, time) | case.modules.functions(word, time) |
-                    case.modules.called(word, time) for word in held):
+    # Where it is inlined there is no address of its own: the function around it is in the name.
+    wanted = {accused["function"], accused["name"].partition(" ")[2]} & case.modules.table(accused["module"]).names
+    if accused["function"] in wanted and not any(
+            wanted & (case.modules.functions(word - 1, time) | case.modules.functions(word, time) | case.modules.called(word, time))
+            for word in held):
         case.fail("culprit", f"{accused['name']}: the call's stack holds no address of that function")
+
+
+def first_of_program(case, act, accused, time):
+    """The frame that made the call, where that is not the accused one: the innermost that is of no library."""
+    for frame in frames_of(case, act):
+        if frame["module"] == accused["module"] and (not accused["function"] or accused["function"] in names_of(frame) or
+                                                     accused["function"] in case.modules.called(number(frame["pc"]), time)):
+            return None
+        if frame["module"] and not is_library_code(frame):
+            return frame
+    return None
 
 
 def frames_of(case, act):

@@ -31,6 +31,21 @@ crash unloaded-code "$VICTIMS/mappings" unloaded-code "$VICTIMS/plugin.so"
 [ ! -x "$BUILD/tests/checker/checker-thrown" ] || crash thrown "$BUILD/tests/checker/checker-thrown"
 recorder_stop
 check_books
+
+# heap NAME: the same under a recorder of heap calls; its core is NAME.heap.core.
+heap() {
+	local core
+
+	"$CORELATE" record --heap --db "$TMP/heap.db" -- "$BUILD/tests/checker/checker-victim" "$1" </dev/null >/dev/null 2>&1 9>&- || true
+	for core in "$CORES"/core.*; do
+		[ ! -s "$core" ] || must mv "$core" "$TMP/$1.heap.core"
+	done
+}
+
+rm -f "$CORES"/core.*
+for name in freed freed-twice freed-inside freed-large overrun; do
+	heap "$name"
+done
 [ -n "${KEEP:-}" ] && cp -r "$TMP" "$KEEP"
 "$PYTHON" "$SOURCE/tests/checker/lies.py" "$BUILD" "$TMP" || fail "the checker does not catch what it must"
 live_end

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What must hold between a link's node and the node before it (the first one: the end), recomputed from core and record. Each
 function yields what does not hold; kinds.json names them. What cannot be recomputed for want of core or record yields nothing."""
+import heap
 import signals
 import space
 from case import number
@@ -359,7 +360,7 @@ RELATIONS = {function.__name__.replace("_", "-"): function for function in (
     end_in_node, node_is_made, node_is_call, gone_at_end, ends_it, second_of_range, core_refuses, core_allows, word_made_pointer,
     code_ran, register_is_error, call_failed, took_permission, replaced, guarded, emptied, in_page_of_end, page_of_file, left_too_short, unmapped_in_node, was_stack,
     lost_memory)}
-RELATIONS |= {function.__name__.replace("_", "-"): function for function in signals.RELATIONS}
+RELATIONS |= {function.__name__.replace("_", "-"): function for function in signals.RELATIONS + heap.RELATIONS}
 
 
 def check_all(case, kinds):

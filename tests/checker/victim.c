@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -114,6 +115,37 @@ static APART void die_cut(const char *path, bool by_other)
 	sink = use(data + 2 * PAGE);
 }
 
+/* Uses, frees or damages blocks in wrong ways. */
+static APART void die_of_heap(const char *how)
+{
+	struct block {
+		struct block *volatile next;
+		char bytes[40];
+	} *first = malloc(sizeof(*first)), *second = malloc(sizeof(*second));
+	char *large = malloc(1 << 20);
+
+	if (!first || !second || !large)
+		_exit(2);
+	first->next = second;
+	second->next = first;
+	if (strcmp(how, "freed") == 0) {
+		free(second);
+		free(first);
+		sink = (long)first->next->next;
+	} else if (strcmp(how, "freed-twice") == 0) {
+		free(first);
+		free(first);
+	} else if (strcmp(how, "freed-inside") == 0) {
+		free((char *)first + 16);
+	} else if (strcmp(how, "freed-large") == 0) {
+		free(large);
+		sink = use(large);
+	} else if (strcmp(how, "overrun") == 0) {
+		memset((void *)(uintptr_t)first->bytes, 'A', sizeof(first->bytes) + 24);
+		free(second);
+	}
+}
+
 /* A filter that kills at the next system call. */
 static APART void die_refused(void)
 {
@@ -143,6 +175,8 @@ int main(int argc, char **argv)
 		abort();
 	else if (strcmp(how, "queued") == 0)
 		sigqueue(getpid(), SIGABRT, (union sigval){.sival_int = 1});
+	else if (strncmp(how, "freed", 5) == 0 || strcmp(how, "overrun") == 0)
+		die_of_heap(how);
 	else if (strcmp(how, "refused") == 0)
 		die_refused();
 	else if (strcmp(how, "cut") == 0 && argc > 2)

@@ -100,7 +100,7 @@ class Run:
         self.source = os.path.realpath(options.source) if options.source else work
         self.corelate = os.path.join(os.path.realpath(options.build), "corelate")
         self.programs, self.skipped, self.results = {}, {}, []
-        self.unfounded, self.without_chain = [], []  # verdicts that do not stand on what they cite: (case, mode, rule, what)
+        self.unfounded = []  # verdicts that do not stand on what they cite: (case, mode, rule, what)
 
     def path(self, *names):
         return os.path.join(self.work, *names)
@@ -260,9 +260,7 @@ class Run:
 
     def check_verdict(self, case, crash, mode, document):
         """By tests/checker, with the core and the recording as they are."""
-        for rule, what in check.check(document, crash.core, crash.database):
-            place = self.without_chain if rule == "no-links" else self.unfounded
-            place.append((case.name, mode, rule, what))
+        self.unfounded += [(case.name, mode, *failure) for failure in check.check(document, crash.core, crash.database)]
 
     def add(self, case, state, outcome, why="", document=None, named=None, found=()):
         answer, confidence = judge.told(document) if document else (None, None)
@@ -311,7 +309,7 @@ def main():
             with open(options.json, "w", encoding="utf-8") as file:
                 json.dump({"results": run.results, "skipped": run.skipped}, file, indent=1)
         show.everything(run.results, run.skipped, broken_rules, [UNRECORDED, *evidence.STATES])
-        show.checked(run.results, run.unfounded, run.without_chain)
+        show.checked(run.results, run.unfounded)
         return 0 if is_good(run.results, broken_rules, options) and not run.unfounded else 1
     except views.ViewError as error:
         skip(error)

@@ -95,10 +95,10 @@ def everything(results, skipped, broken_rules, states):
     print(f"heap calls were recorded of {sum(r['heap'] for r in recorded)} of {len(recorded)}")
 
 
-def checked(results, unfounded, without_chain):
+def checked(results, unfounded):
     """What the checker of verdicts says of the answers with all evidence."""
     count = sum(result["state"] in ("everything", "unrecorded") and result["outcome"] != "broken" for result in results)
     for name, mode, rule, what in unfounded:
         print(f"unfounded {mode:<12}{name}: {rule}: {what}")
     names = {(name, mode) for name, mode, _, _ in unfounded}
-    print(f"the checker followed {count} verdicts: {len(names)} do not stand on what they cite, {len(without_chain)} have no chain yet")
+    print(f"the checker followed {count} verdicts: {len(names)} do not stand on what they cite")

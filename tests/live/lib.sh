@@ -213,7 +213,7 @@ explain() {
 check_verdict() {
 	local found
 
-	found=$("$PYTHON" "$SOURCE/tests/checker/check.py" "$EXPLAINED" --db "$DB" --allow-no-links 2>&1) ||
+	found=$("$PYTHON" "$SOURCE/tests/checker/check.py" "$EXPLAINED" --db "$DB" 2>&1) ||
 		fail "the verdict of explain $* does not stand on what it cites: $found"
 }
 
