@@ -262,6 +262,11 @@ bool finding_class_is_end(enum finding_class class)
 	}
 }
 
+enum finding_confidence finding_cause_confidence(const struct finding *finding)
+{
+	return finding_class_is_end(finding->class) ? CONFIDENCE_NONE : finding->confidence;
+}
+
 const struct finding *finding_cause(const struct finding_list *list)
 {
 	return list->count && !finding_class_is_end(list->findings[0].class) ? &list->findings[0] : NULL;
@@ -289,7 +294,7 @@ static int compare_findings(const void *a, const void *b)
 		return left->confidence > right->confidence ? -1 : 1;
 	if (left->evidence_count != right->evidence_count)
 		return left->evidence_count > right->evidence_count ? -1 : 1;
-	/* Total, so that the order of the detectors cannot show. */
+	/* Total, so that the order of the causes cannot show. */
 	if (left->class != right->class)
 		return left->class > right->class ? 1 : -1;
 	return strcmp(left->summary ? left->summary : "", right->summary ? right->summary : "");

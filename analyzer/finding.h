@@ -198,6 +198,9 @@ struct error *finding_add_missing(struct finding *, const char *format, ...)
 /* Where the trail of an end is lost before an act, and what would show it; copies both. */
 struct error *finding_set_lost(struct finding *, const char *at, const char *would_show) must_check;
 
+/* How sure the cause is that the finding names: CONFIDENCE_NONE for an end, however certain that is. */
+enum finding_confidence finding_cause_confidence(const struct finding *finding);
+
 /* The cause: findings[0] when it is one; NULL where the cause is not known. */
 const struct finding *finding_cause(const struct finding_list *list);
 

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "analyzer/elf/elf_demangle.h"
+#include "analyzer/finding.h"
 #include "common/array.h"
 #include "common/cleanup.h"
 
@@ -195,6 +196,21 @@ const char *words_protection(struct words *words, int protection)
 		return put(words, "???");
 	return put(words, "%c%c%c", protection & PROT_READ ? 'r' : '-', protection & PROT_WRITE ? 'w' : '-',
 		   protection & PROT_EXEC ? 'x' : '-');
+}
+
+const char *words_sureness(const char *class, const char *confidence)
+{
+	if (!confidence || strcmp(class, finding_class_name(FINDING_UNKNOWN)) == 0 ||
+	    strcmp(class, finding_class_name(FINDING_SNAPSHOT)) == 0)
+		return "";
+	return strcmp(confidence, finding_confidence_name(CONFIDENCE_NONE)) == 0 ? "cause not known" : confidence;
+}
+
+const char *words_verdict(struct words *words, const char *class, const char *confidence)
+{
+	const char *sure = words_sureness(class, confidence);
+
+	return sure[0] ? put(words, "%s (%s)", class, sure) : put(words, "%s", class);
 }
 
 const char *words_signal(struct words *words, int number)

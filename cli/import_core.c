@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "analyzer/words.h"
 #include "cli/capture.h"
 #include "cli/import.h"
 #include "cli/import_name.h"
@@ -255,7 +256,7 @@ static char *explain(struct importer *importer, const char *name)
 	struct verdict verdict = {0};
 	cleanup_with(vault_entry_deinit) struct vault_entry entry = {0};
 	struct error *err;
-	char *text = NULL;
+	struct words words;
 	size_t bytes;
 
 	if (!importer->settings.explain)
@@ -273,9 +274,7 @@ static char *explain(struct importer *importer, const char *name)
 	if (err)
 		log_write(LOG_LEVEL_WARNING, "%s", err->message);
 	error_destroy(err);
-	if (verdict.class[0] && asprintf(&text, "%s, %s", verdict.class, verdict.confidence) < 0)
-		text = NULL;
-	return text;
+	return verdict.class[0] ? strdup(words_verdict(&words, verdict.class, verdict.confidence)) : NULL;
 }
 
 /* What was imported in one go is the timer's; what comes without end is not. Age is the timer's in any case: what is

@@ -2,7 +2,7 @@
 /*
  * corelate list --group: recorded crashes by bug (signature_group.h). Each crash is explained for it, with its core
  * where that still lies where core_pattern put it; nothing is kept, so that the answer is always that of today's
- * detectors. What could not be explained is said. Each is explained by a process of its own, within --time-limit and
+ * rules. What could not be explained is said. Each is explained by a process of its own, within --time-limit and
  * --memory-limit.
  */
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include "analyzer/causes.h"
 #include "analyzer/report/report_stack.h"
 #include "analyzer/signature_group.h"
+#include "analyzer/words.h"
 #include "cli/json.h"
 #include "cli/limits.h"
 #include "cli/progress.h"
@@ -133,7 +134,7 @@ static struct error *write_told(const struct report *report, bool without_core, 
 	snprintf(told.cause_text, sizeof(told.cause_text), "%s", report->signatures.cause_text);
 	snprintf(told.stack_text, sizeof(told.stack_text), "%s", report->signatures.stack_text);
 	told.class = verdict->class;
-	told.confidence = verdict->confidence;
+	told.confidence = finding_cause_confidence(verdict);
 	told.without_core = without_core;
 	if (!crash_realtime_ns(&crash->record.recording, crash->record.time_ns, &told.when_ns))
 		told.when_ns = 0;
@@ -238,14 +239,15 @@ static const char *date(int64_t real_ns, char *out, size_t size)
 static void write_text(const struct grouping *grouping)
 {
 	char first[64], last[64];
+	struct words verdict;
 
 	for (size_t i = 0; i < grouping->count; i++) {
 		const struct group *group = &grouping->groups[i];
 
-		printf("%zu x  %s", group->count, finding_class_name(group->class));
-		if (group->confidence)
-			printf(", %s", finding_confidence_name(group->confidence));
-		printf("  [%s]\n       %s", group->named_by->pair.any, date(group->first_ns, first, sizeof(first)));
+		printf("%zu x  %s  [%s]\n       %s", group->count,
+		       words_verdict(&verdict, finding_class_name(group->class),
+				     finding_confidence_name(group->confidence)),
+		       group->named_by->pair.any, date(group->first_ns, first, sizeof(first)));
 		if (group->count > 1)
 			printf(" to %s", date(group->last_ns, last, sizeof(last)));
 		fputs("\n       ", stdout);

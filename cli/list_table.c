@@ -95,7 +95,7 @@ static void write_size(uint64_t bytes, FILE *out)
 static void write_cell(const struct list_line *line, enum column column, FILE *out)
 {
 	const struct crash_row *row = line->row;
-	struct words signal;
+	struct words signal, verdict;
 
 	switch (column) {
 	case COLUMN_TIME:
@@ -131,11 +131,7 @@ static void write_cell(const struct list_line *line, enum column column, FILE *o
 		break;
 	case COLUMN_VERDICT:
 	case COLUMNS:
-		inert_write(row->class ? row->class : "-", out);
-		if (row->class && row->confidence) {
-			fputs(", ", out);
-			inert_write(row->confidence, out);
-		}
+		inert_write(row->class ? words_verdict(&verdict, row->class, row->confidence) : "-", out);
 		break;
 	}
 }

@@ -20,7 +20,7 @@
 struct verdict {
 	char id[17];	     /* of the crash */
 	char class[32];	     /* "" without a report */
-	char confidence[16]; /* proven, likely, possible; "unknown" has the class */
+	char confidence[16]; /* of the cause: proven, likely, possible; none where it is not known */
 	char signature[17];
 	char summary[1024];
 };

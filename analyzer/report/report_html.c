@@ -16,8 +16,6 @@
 #include "analyzer/words.h"
 #include "common/cleanup.h"
 
-#define SHOWN_EVENTS 200
-
 static void write_head(const struct report *report, FILE *out)
 {
 	const struct crash *crash = report->crash;
@@ -36,8 +34,7 @@ static void write_head(const struct report *report, FILE *out)
 
 static void write_headline(const struct finding *finding, const char *tag, FILE *out)
 {
-	const char *style = finding_confidence_name(finding_class_is_end(finding->class) ? CONFIDENCE_NONE
-											  : finding->confidence);
+	const char *style = finding_confidence_name(finding_cause_confidence(finding));
 
 	fprintf(out, "<%s><span class=\"class %s\">%s</span>", tag, style, finding_class_name(finding->class));
 	if (report_sureness(finding)[0])
@@ -47,11 +44,19 @@ static void write_headline(const struct finding *finding, const char *tag, FILE 
 	fprintf(out, "</%s>\n", tag);
 }
 
-/* The facts as the text form has them. */
+/* The text is inert already; what it escaped must not be escaped again. */
+static void write_inert(const char *text, FILE *out)
+{
+	for (const char *at = text; *at; at++)
+		fputs(*at == '&' ? "&amp;" : *at == '<' ? "&lt;" : *at == '>' ? "&gt;" : (char[]){*at, 0}, out);
+}
+
+/* The facts as the text form has them: two blanks, a name, its value; further lines of a value are indented. */
 static struct error *write_facts(const struct report *report, FILE *out)
 {
 	cleanup_free char *text = NULL;
 	char *line, *rest = NULL;
+	bool in_row = false;
 	size_t size;
 	FILE *stream = open_memstream(&text, &size);
 
@@ -62,24 +67,23 @@ static struct error *write_facts(const struct report *report, FILE *out)
 		return &error_no_memory;
 	fputs("<table>\n", out);
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		char *value = line + strspn(line, " ");
-		char *end = value + strcspn(value, " ");
+		size_t indent = strspn(line, " ");
+		char *value = line + indent, *end = value + strcspn(value, " ");
 
+		if (indent > 2 && in_row) {
+			fputc(' ', out);
+			write_inert(value, out);
+			continue;
+		}
 		if (*end)
 			*end++ = 0;
-		fputs("<tr><th>", out);
-		markup_html(value, out);
+		fprintf(out, "%s<tr><th>", in_row ? "</td></tr>\n" : "");
+		write_inert(value, out);
 		fputs("</th><td class=\"code\">", out);
-		/* The text is inert already; what it escaped must not be escaped again. */
-		for (end += strspn(end, " "); *end; end++)
-			fputs(*end == '&'   ? "&amp;"
-			      : *end == '<' ? "&lt;"
-			      : *end == '>' ? "&gt;"
-					    : (char[]){*end, 0},
-			      out);
-		fputs("</td></tr>\n", out);
+		write_inert(end + strspn(end, " "), out);
+		in_row = true;
 	}
-	fputs("</table>\n", out);
+	fputs(in_row ? "</td></tr>\n</table>\n" : "</table>\n", out);
 	return NULL;
 }
 
@@ -165,7 +169,7 @@ static void write_biography(const struct crash *crash, FILE *out)
 
 	for (size_t i = 0; i < biography->event_count; i++)
 		touching += timeline_touches_page(&biography->events[i], biography->address);
-	skip = touching > SHOWN_EVENTS ? touching - SHOWN_EVENTS : 0;
+	skip = touching > REPORT_HTML_EVENTS ? touching - REPORT_HTML_EVENTS : 0;
 	fprintf(out, "<h2>The page of 0x%" PRIx64 ", times before the crash</h2>\n", biography->address);
 	report_html_picture(crash, out);
 	if (skip || biography->truncated)
@@ -197,44 +201,6 @@ static void write_list(const char *title, char *const *lines, size_t count, FILE
 	fputs("</ul>\n", out);
 }
 
-/* A memory call's stack stands under the call itself. */
-static void write_heap_stack(const struct crash *crash, const struct evidence *evidence, FILE *out)
-{
-	const struct event_stack *stack = report_evidence_stack(crash, evidence);
-
-	if (stack && evidence->kind == EVIDENCE_HEAP)
-		report_html_event_stack(stack, out);
-}
-
-static void write_evidence(const struct crash *crash, const struct finding *finding, FILE *out)
-{
-	if (finding->evidence_count)
-		fputs("<h2>Evidence</h2>\n<ul>\n", out);
-	for (size_t i = 0; i < finding->evidence_count; i++) {
-		const struct evidence *evidence = &finding->evidence[i];
-
-		fputs("<li>", out);
-		markup_html(evidence->text, out);
-		if (evidence->kind == EVIDENCE_EVENT)
-			fprintf(out, " <a href=\"#event-%" PRId64 "\">event %" PRId64 "</a>", evidence->id,
-				evidence->id);
-		else if (evidence->kind == EVIDENCE_FRAME)
-			fprintf(out, " <a href=\"#frame-%" PRId64 "\">frame %" PRId64 "</a>", evidence->id,
-				evidence->id);
-		write_heap_stack(crash, evidence, out);
-		fputs("</li>\n", out);
-	}
-	if (finding->evidence_count)
-		fputs("</ul>\n", out);
-	write_list("Not ruled out", finding->counter, finding->counter_count, out);
-	write_list("Not seen", finding->missing, finding->missing_count, out);
-	if (finding->next_step) {
-		fputs("<h2>Next</h2>\n<p>", out);
-		markup_html(finding->next_step, out);
-		fputs("</p>\n", out);
-	}
-}
-
 static void write_probes(const struct repair *repair, FILE *out)
 {
 	struct words own;
@@ -261,23 +227,31 @@ static void write_probes(const struct repair *repair, FILE *out)
 
 struct error *report_write_html(const struct report *report, FILE *out)
 {
+	const struct finding *verdict = &report->findings->findings[0];
 	const struct crash *crash = report->crash;
 	struct error *err;
 
 	write_head(report, out);
-	write_headline(&report->findings->findings[0], "h1", out);
-	err = report_html_story(report, out) ?: write_facts(report, out);
+	write_headline(verdict, "h1", out);
+	report_html_next(verdict, out);
+	err = report_html_story(report, out);
 	if (err)
 		return err;
-	report_html_chain(&report->findings->findings[0], out);
 	if (crash->facts.has_biography && crash->facts.biography.event_count)
 		write_biography(crash, out);
 	if (crash->facts.stacks.thread_count)
 		fputs("<h2>Threads</h2>\n", out);
 	for (size_t i = 0; i < crash->facts.stacks.thread_count; i++)
 		report_html_thread(&crash->facts.stacks.threads[i], i == 0, out);
+	report_html_chain(report, out);
+	if (!verdict->link_count) /* else the chain has them, as open alternatives */
+		write_list("Not ruled out", verdict->counter, verdict->counter_count, out);
+	write_list("Not seen", verdict->missing, verdict->missing_count, out);
+	fputs("<h2>Process</h2>\n", out);
+	err = write_facts(report, out);
+	if (err)
+		return err;
 	write_probes(&crash->facts.repair, out);
-	write_evidence(crash, &report->findings->findings[0], out);
 	if (report->findings->count > 1)
 		fputs("<h2>Other findings</h2>\n", out);
 	for (size_t i = 1; i < report->findings->count; i++)

@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-#include "analyzer/report/report.h"
 #include "analyzer/crash.h"
+#include "analyzer/report/report.h"
 
 /* The address space around the fault over time, as SVG: lives of mappings as bars, calls and markers in the order of
  * time, the crash. Nothing when no life was recorded. */
@@ -23,10 +23,17 @@ void report_html_event_stack(const struct event_stack *stack, FILE *out);
 extern const char report_html_style[];
 extern const char report_html_style_hash[];
 
-/* report_html_chain.c: the story in the order of time as a table; nothing where it has no line. */
+/* The most system calls that the table of the biography shows: the newest. */
+#define REPORT_HTML_EVENTS 200
+
+/* The story in the order of time; nothing where it has no line. */
 struct error *report_html_story(const struct report *report, FILE *out) must_check;
 
-/* The links from the end to the act, each with what else would look the same, the culprit and the suspect. */
-void report_html_chain(const struct finding *finding, FILE *out);
+/* What to do next, and what would show what was not seen. */
+void report_html_next(const struct finding *finding, FILE *out);
+
+/* Of the verdict: the end, culprit and suspect, and the links from the end to the act, each with what it cites and what
+ * else would look the same. */
+void report_html_chain(const struct report *report, FILE *out);
 
 #endif

@@ -2,7 +2,9 @@
 /* The report as Markdown for an issue tracker: what the text form says, with headings, lists and code blocks. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "analyzer/ends/end.h"
 #include "analyzer/link.h"
 #include "analyzer/report/report.h"
 #include "analyzer/report/report_markup.h"
@@ -23,7 +25,7 @@ static struct error *write_block(const struct report *report, FILE *out,
 	write(report, stream);
 	if (fclose(stream) != 0)
 		return &error_no_memory;
-	markup_markdown_block(text, out);
+	markup_markdown_block(text + strspn(text, "\n"), out);
 	return NULL;
 }
 
@@ -82,64 +84,102 @@ static struct error *write_story(const struct report *report, FILE *out)
 	return err;
 }
 
+/* ---- why it is believed ---- */
+
+static void write_citations(const struct finding *finding, size_t link, const char *indent, FILE *out)
+{
+	for (size_t i = 0; i < finding->evidence_count; i++) {
+		const struct evidence *evidence = &finding->evidence[i];
+
+		if (evidence->link != link)
+			continue;
+		fprintf(out, "%s- ", indent);
+		markup_markdown(evidence->text, out);
+		if (evidence->id && (evidence->kind == EVIDENCE_EVENT || evidence->kind == EVIDENCE_HEAP))
+			fprintf(out, " (%s %" PRId64 ")", evidence_kind_name(evidence->kind), evidence->id);
+		fputc('\n', out);
+	}
+}
+
 static void write_alternatives(const struct link *link, FILE *out)
 {
 	for (size_t i = 0; i < link->alternative_count; i++) {
 		const struct alternative *alternative = &link->alternatives[i];
 
-		fprintf(out, "   - %s (%s): ", link->kind->alternatives[i], alternative_state_name(alternative->state));
-		markup_markdown(alternative->text ?: "", out);
+		fprintf(out, "   - %s, %s: ", link->kind->alternatives[i], alternative_state_name(alternative->state));
+		markup_markdown(alternative->text ?: "not examined", out);
 		fputc('\n', out);
 	}
 }
 
-/* The chain, from the end to the act. */
-static void write_chain(const struct finding *finding, FILE *out)
+static void write_culprit(const char *title, const struct culprit *culprit, FILE *out)
 {
-	if (finding->link_count)
-		fputs("\n**Why**\n\n", out);
-	for (size_t i = 0; i < finding->link_count; i++) {
-		const struct link *link = &finding->links[i];
+	if (culprit->kind == CULPRIT_NONE)
+		return;
+	fprintf(out, "- %s: ", title);
+	markup_markdown(culprit->name, out);
+	if (culprit->pid)
+		fprintf(out, ", pid %" PRIu32, culprit->pid);
+	if (culprit->act_id)
+		fprintf(out, " (%s %" PRId64 ")", evidence_kind_name(culprit->act), culprit->act_id);
+	fputc('\n', out);
+}
+
+/* The parts of the verdict, then its chain from the end to the act. */
+static void write_chain(const struct report *report, const struct finding *verdict, FILE *out)
+{
+	const struct ending_clause *end = &report->findings->end;
+
+	fputs("\n**Why**\n\n", out);
+	if (end->text) {
+		fprintf(out, "- end, %s: ", end_confidence_name(end->confidence));
+		markup_markdown(end->text, out);
+		fputc('\n', out);
+	}
+	write_culprit("culprit", &verdict->culprit, out);
+	write_culprit("suspect", &verdict->suspect, out);
+	if (!verdict->link_count)
+		write_citations(verdict, LINK_NONE, "", out);
+	else
+		fputs("\nThe cause, from the end back to the act:\n\n", out);
+	for (size_t i = 0; i < verdict->link_count; i++) {
+		const struct link *link = &verdict->links[i];
 
 		fprintf(out, "%zu. ", i + 1);
 		markup_markdown(link->text, out);
 		fprintf(out, " (%s, %s%s)\n", basis_name(link->basis), finding_confidence_name(link_confidence(link)),
 			link->over_gap ? ", over a gap" : "");
+		write_citations(verdict, i, "   ", out);
 		write_alternatives(link, out);
 	}
+	if (!verdict->link_count) /* else the chain has them, as open alternatives */
+		write_list("Not ruled out", verdict->counter, verdict->counter_count, out);
+	write_list("Not seen", verdict->missing, verdict->missing_count, out);
 }
 
-static void write_evidence(const struct finding *finding, FILE *out)
+static void write_step(const char *title, const char *text, FILE *out)
 {
-	if (finding->evidence_count)
-		fputs("\n**Evidence**\n\n", out);
-	for (size_t i = 0; i < finding->evidence_count; i++) {
-		fputs("- ", out);
-		markup_markdown(finding->evidence[i].text, out);
-		if (finding->evidence[i].kind == EVIDENCE_EVENT)
-			fprintf(out, " (event %" PRId64 ")", finding->evidence[i].id);
-		fputc('\n', out);
-	}
-	write_list("Not ruled out", finding->counter, finding->counter_count, out);
-	write_list("Not seen", finding->missing, finding->missing_count, out);
-	if (finding->next_step) {
-		fputs("\n**Next:** ", out);
-		markup_markdown(finding->next_step, out);
-		fputc('\n', out);
-	}
+	if (!text)
+		return;
+	fprintf(out, "\n**%s** ", title);
+	markup_markdown(text, out);
+	fputc('\n', out);
 }
 
 struct error *report_write_markdown(const struct report *report, FILE *out)
 {
+	const struct finding *verdict = &report->findings->findings[0];
 	const struct crash *crash = report->crash;
 	struct error *err;
 
 	fputs("### Crash of ", out);
 	markup_markdown(crash->facts.executable ? words_base_name(crash->facts.executable) : crash->facts.comm, out);
 	fputs("\n\n", out);
-	write_headline(&report->findings->findings[0], out);
+	write_headline(verdict, out);
 	fputc('\n', out);
 	err = write_story(report, out);
+	write_step("To see it:", verdict->would_show, out);
+	write_step("Next:", verdict->next_step, out);
 	fputc('\n', out);
 	if (!err)
 		err = write_block(report, out, report_write_facts);
@@ -154,8 +194,7 @@ struct error *report_write_markdown(const struct report *report, FILE *out)
 	}
 	if (err)
 		return err;
-	write_chain(&report->findings->findings[0], out);
-	write_evidence(&report->findings->findings[0], out);
+	write_chain(report, verdict, out);
 	if (report->findings->count > 1)
 		fputs("\n#### Other findings\n\n", out);
 	for (size_t i = 1; i < report->findings->count; i++) {

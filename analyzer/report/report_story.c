@@ -109,8 +109,16 @@ static struct error *add_event(const struct crash *crash, const struct evidence 
 		return NULL;
 	line.time_ns = event->exit_ns;
 	line.has_time = crash->record.time_ns && event->exit_ns <= crash->record.time_ns;
+	line.symbol = context->caller.module ? &context->caller : context->at.module ? &context->at : NULL;
 	snprintf(what, sizeof(what), "%s%s", words_call(&call, event), label_of(evidence, label, sizeof(label)));
 	return add_line(story, line, what, words_context(&who, context));
+}
+
+static const struct symbol *symbol_of_heap_call(const struct heap_subject *subject, size_t index)
+{
+	const struct event_stack *stack = heap_subject_stack(subject, index);
+
+	return stack && stack->caller < stack->frame_count ? &stack->frames[stack->caller].symbol : NULL;
 }
 
 static struct error *add_heap_call(const struct crash *crash, const struct evidence *evidence, struct story_line line,
@@ -123,6 +131,7 @@ static struct error *add_heap_call(const struct crash *crash, const struct evide
 
 	if (!find_heap_call(crash, evidence->id, &subject, &index))
 		return NULL;
+	line.symbol = symbol_of_heap_call(subject, index);
 	line.time_ns = subject->events[index].exit_ns ?: subject->events[index].enter_ns;
 	line.has_time = crash->record.time_ns && line.time_ns <= crash->record.time_ns;
 	snprintf(what, sizeof(what), "%s%s", words_heap_call(&call, &subject->events[index]),
@@ -171,6 +180,8 @@ static struct error *add_end(const struct report *report, struct story *story)
 
 	if (!report->findings->end.text)
 		return NULL;
+	if (stack && stack->frame_count && stack->frames[0].symbol.module)
+		line.symbol = &stack->frames[0].symbol;
 	return add_line(story, line, report->findings->end.text,
 			crash->facts.fault.is_fault || (stack && stack->frame_count)
 				? evidence_fault_code(&code, crash)
@@ -213,7 +224,6 @@ const char *story_when(char text[32], const struct crash *crash, const struct st
 
 const char *report_sureness(const struct finding *finding)
 {
-	if (finding->class == FINDING_UNKNOWN)
-		return "";
-	return finding_class_is_end(finding->class) ? "cause not known" : finding_confidence_name(finding->confidence);
+	return words_sureness(finding_class_name(finding->class),
+			      finding_confidence_name(finding_cause_confidence(finding)));
 }

@@ -21,6 +21,7 @@ struct story_line {
 	bool is_lost; /* where the trail is lost: something that was not seen */
 	char *what;   /* one line: "munmap(0x7f…, 65536): first munmap" */
 	char *who;    /* the code: "libwalker.so walker_close+0x18 (walker.c:25)"; NULL for not known */
+	const struct symbol *symbol; /* the same as data; the crash's; NULL for not known */
 };
 
 struct story {
@@ -35,7 +36,7 @@ void story_deinit(struct story *story);
 /* "-459.0 ms", "0" for the end, "?" where it is not known: the first column of a line. Returns `text`. */
 const char *story_when(char text[32], const struct crash *crash, const struct story_line *line);
 
-/* How sure the verdict is: "proven", "likely", "possible"; "cause not known" for an end; "" for unknown. */
+/* words_sureness() of the finding's cause. */
 const char *report_sureness(const struct finding *finding);
 
 #endif

@@ -196,8 +196,7 @@ json_t *report_suspect_json(const struct report *report)
 
 static json_t *finding_json(const struct crash *crash, const struct finding *finding)
 {
-	enum finding_confidence confidence =
-		finding_class_is_end(finding->class) ? CONFIDENCE_NONE : finding->confidence;
+	enum finding_confidence confidence = finding_cause_confidence(finding);
 	json_t *object = json_object(), *evidence = json_array();
 
 	json_object_set_new(object, "class", json_string(finding_class_name(finding->class)));

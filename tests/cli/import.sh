@@ -111,20 +111,20 @@ for verb in explain info stack 'why 0x7ffff7a4f234' 'report --format=html'; do
 done
 accept "$corelate" explain --db story.db 4242
 expect_text 'vault/'
-expect_text 'double-munmap, proven'
+expect_text 'double-munmap (proven)'
 accept "$corelate" repair --db story.db --dry-run 4242
 entry=$(basename "$(find vault -name '*-5001-*')")
 accept "$corelate" info --db nobody.db "$entry"
 accept "$corelate" explain --db nobody.db 5002
 accept env CORELATE_DB= "$corelate" explain depot 5002
 accept "$corelate" list --db story.db --group
-expect_text 'double-munmap, proven'
+expect_text 'double-munmap (proven)'
 
 # ---- explained at once ----
 rm -rf vault
 import 0 --db story.db --from dumps
 accept "$corelate" list --db story.db 4242
-expect_text 'double-munmap, proven'
+expect_text 'double-munmap (proven)'
 [ "$(find vault -name report.json | wc -l)" -eq 4 ] || fail 'not each of them has its report'
 import 0 ./other --json
 "$python" -c '
@@ -240,7 +240,7 @@ imported() {
 }
 cp core "watched/core.depot.1000.$boot.4242.1714979291345678"
 imported 1
-grep -q 'double-munmap, proven' watch.out || fail 'what comes is not explained'
+grep -q 'double-munmap (proven)' watch.out || fail 'what comes is not explained'
 zstd -q core -o made && mv made "watched/core.depot.1000.$boot.5000.1714979391345678.zst"
 imported 2
 ln core "watched/core.depot.1000.$boot.5001.1714979491345678"

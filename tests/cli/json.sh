@@ -42,10 +42,14 @@ says both 'r["signal"]["name"] == "SIGSEGV" and r["signal"]["address"] == "0x7ff
 says both 'r["fault"]["access"] == "read" and r["fault"]["operands"][0]["address"] == "0x7ffff7a4f234"'
 says both 'r["coverage"]["recorded"] and r["coverage"]["events"] == 11 and r["coverage"]["lost"] == 0'
 says both 'len(r["threads"]) == 2 and r["threads"][0]["crashed"] and not r["threads"][1]["crashed"]'
-says both '[e["id"] for e in r["findings"][0]["evidence"] if e["kind"] == "event"] == [1, 2, 3, 5]'
+says both 'sorted({e["id"] for e in r["findings"][0]["evidence"] if e["kind"] == "event"}) == [1, 2, 3, 5]'
+says both '[e["id"] for e in r["cause"]["background"]] == [1] and r["end"]["confidence"] == "certain"'
+says both 'r["culprit"]["act"] == {"kind": "event", "id": 5, "address": None} and r["suspect"] is None'
+says both 'all(l["citations"] and l["alternatives"] for l in r["cause"]["links"])'
 # Nothing but what was recorded tells who it was: without it nobody is accused.
 # Nobody saw that the memory had been unmapped: that it leads nowhere is all that can be said.
-says core-alone 'r["findings"][0]["class"] == "wild-pointer" and r["findings"][0]["confidence"] == "possible"'
+says core-alone 'r["findings"][0]["class"] == "wild-pointer" and r["findings"][0]["confidence"] == "none"'
+says core-alone 'r["cause"] is None and r["culprit"] is None and r["end"]["class"] == "wild-pointer"'
 says core-alone 'not r["coverage"]["recorded"] and r["crash"]["time"] is None and r["crash"]["boot_id"] is None'
 # Without the core, nobody has seen that the page was not mapped.
 says record-alone 'r["findings"][0]["class"] == "double-munmap" and r["findings"][0]["confidence"] == "likely"'

@@ -15,13 +15,14 @@ import sys
 DOCUMENT = {
     "html": {"lang"}, "head": set(), "meta": {"charset", "http-equiv", "content", "name"}, "title": set(),
     "style": set(), "body": set(), "h1": set(), "h2": set(), "p": {"class"}, "span": {"class"}, "table": set(),
-    "tr": {"id", "class"}, "th": set(), "td": {"class"}, "br": set(), "code": set(), "ul": set(), "li": set(),
+    "tr": {"id", "class"}, "th": set(), "td": {"class"}, "br": set(), "code": set(), "ul": set(), "li": {"class"},
     "a": {"href"}, "details": {"open"}, "summary": set(), "div": {"class"},
+    "ol": {"class", "start"}, "time": set(), "i": set(), "b": set(),
     "svg": {"role", "aria-label", "viewbox", "width"}, "rect": {"class", "x", "y", "width", "height", "rx"},
     "line": {"class", "x1", "x2", "y1", "y2"}, "text": {"class", "x", "y", "transform", "text-anchor"},
     "circle": {"class", "cx", "cy", "r"},
 }
-FRAGMENT = {name: set() for name in ("h3", "h4", "p", "strong", "ul", "li", "pre", "code")}
+FRAGMENT = {name: set() for name in ("h3", "h4", "p", "strong", "ul", "ol", "li", "pre", "code")}
 VOID = {"meta", "br"}
 
 

@@ -26,7 +26,7 @@ accept "${report[@]}" --format=html ./core
 cp out report.html
 "$python" "$here/markup.py" report.html >complaints || fail "HTML: $(cat complaints)"
 for text in '<h1><span class="class proven">double-munmap</span>' 'id="event-2"' 'href="#event-2"' '<svg role="img"' \
-	'<circle class="crash"' 'class="fatal"' 'Thread 42, crashed'; do
+	'<circle class="crash"' 'class="fatal"' 'Thread 42, crashed' 'How it happened' '<li class="act">' '<th>Culprit</th>' 'Ruled out'; do
 	expect_text "$text"
 done
 accept "${report[@]}" --format=html # the record alone
@@ -55,7 +55,7 @@ fi
 # ---- Markdown ----
 accept "${report[@]}" --format=markdown ./core
 cp out report.md
-for text in '### Crash of depot' '**double-munmap** (proven): ' '#### The page of 0x7ffff7a4f234' '**Evidence**'; do
+for text in '### Crash of depot' '**double-munmap** (proven): ' '#### The page of 0x7ffff7a4f234' '**Why**' '**Next:**'; do
 	expect_text "$text"
 done
 if command -v cmark-gfm >/dev/null; then
@@ -79,7 +79,14 @@ assert [r["ruleId"] for r in results] == [f["class"] for f in report["findings"]
 assert [r["message"]["text"] for r in results] == [f["summary"] for f in report["findings"]], "summaries"
 levels = {"proven": "error", "likely": "warning", "possible": "note", "none": "note"}
 assert [r["level"] for r in results] == [levels[f["confidence"]] for f in report["findings"]], "levels"
-assert results[0]["partialFingerprints"] == {"corelate/v1": report["crash"]["signature"]}, "fingerprint"
+assert results[0]["partialFingerprints"] == {"corelate/v2": report["crash"]["signature"]}, "fingerprint"
+flow, = results[0]["codeFlows"]
+steps = flow["threadFlows"][0]["locations"]
+assert steps[-1]["importance"] == "essential" and len(steps) >= 2, "the story ends with the crash"
+assert [s["executionOrder"] for s in steps] == list(range(1, len(steps) + 1)), "order"
+links = report["cause"]["links"]
+assert [l["message"]["text"] for l in results[0]["relatedLocations"]] == [l["text"] for l in links], "chain"
+assert results[0]["properties"]["culprit"] == report["culprit"]["name"], "culprit"
 assert len(results[0]["stacks"][0]["frames"]) == len(report["threads"][0]["frames"]), "stack"
 assert sorted({r["ruleId"] for r in results}) == sorted(r["id"] for r in run["tool"]["driver"]["rules"]), "rules"
 END

@@ -78,7 +78,7 @@ END
 
 text=$("$CORELATE" explain --db "$DB")
 case $text in
-"double-munmap, proven: libwalker.so unmapped "*) ;;
+"double-munmap (proven): libwalker.so unmapped "*) ;;
 *) fail "the text does not begin with the verdict: ${text%%$'\n'*}" ;;
 esac
 for part in "262144 bytes" "walker_step+" "walker_step_again+" "walker.c:" "marker 8888" "marker 9999" "ms before the crash" \

@@ -188,7 +188,7 @@ for how in name rename; do
 	explain "$CORES/core.$PUPPET"
 	if [ "$how" = name ]; then
 		# It was unmapped while nobody looked.
-		equal "verdict over the gap" "$(verdict)" "wild-pointer possible"
+		equal "verdict over the gap" "$(verdict)" "wild-pointer none"
 		contains "coverage" "$(json "$EXPLAINED" 'd["coverage"]["gaps"]')" "filter did not match yet"
 	else
 		equal "verdict after the gap" "$(verdict)" "use-after-munmap proven"

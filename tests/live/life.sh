@@ -115,7 +115,7 @@ agrees fork-child "$(child "$TMP/fork-child" user)"
 equal "unmapper is the child" "$(fact "$TMP/fork-child" unmapped 4)" "$(child "$TMP/fork-child" user)"
 
 # What the parent does after the fork is not the child's history.
-crash_of fork-other "wild-pointer possible"
+crash_of fork-other "wild-pointer none"
 block=$(fact "$TMP/fork-other" kept 3)
 why=$("$CORELATE" why --db "$DB" "$block")
 lacks "the block in the child" "$why" "munmap($block, 1048576)"

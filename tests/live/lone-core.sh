@@ -66,7 +66,7 @@ build_id() {
 
 crash chain
 judge "$CORE"
-equal "verdict with the siginfo" "$(verdict)" "null-dereference proven"
+equal "verdict with the siginfo" "$(verdict)" "null-dereference none"
 "$PYTHON" - "$CORE" "$TMP/bare-core" <<-'END'
 	import struct, sys
 	data = bytearray(open(sys.argv[1], "rb").read())
@@ -203,7 +203,7 @@ if command -v gdb >/dev/null; then
 	# Near miss: a debugger that holds a process at its fault has the crash at hand.
 	in_gdb "$TMP/at-fault" "$TMP/chain" x run
 	judge "$TMP/at-fault"
-	equal "verdict of a fault in a debugger" "$(verdict)" "null-dereference proven"
+	equal "verdict of a fault in a debugger" "$(verdict)" "null-dereference none"
 	in_gdb "$TMP/at-abort" "$TMP/bare" x run
 	judge "$TMP/at-abort"
 	equal "verdict of abort() in a debugger" "$(json "$EXPLAINED" 'd["findings"][0]["class"]')" deliberate-abort

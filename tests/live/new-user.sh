@@ -84,7 +84,7 @@ contains "list" "$OUTPUT" present
 equal "lines of list" "$(wc -l <"$TMP/output")" 2
 
 user "$HOST" explain
-verdict='double-munmap, proven: libwalker.so unmapped '
+verdict='double-munmap (proven): libwalker.so unmapped '
 contains "explain" "$OUTPUT" "$verdict"
 contains "explain" "$OUTPUT" "walker_step_again+0x16 (walker.c:"
 cp "$TMP/output" "$TMP/explained"

@@ -43,7 +43,7 @@ fi
 failed=0
 # Not in a pipe: grep -q leaves it early, and what writes into it then fails.
 tr -d '\r' <"$work/log" >"$work/said"
-for expected in 'kernel 6\.1\.' '^status 139$' '^double-munmap, proven: libwalker.so unmapped' '^1|0$' \
+for expected in 'kernel 6\.1\.' '^status 139$' '^double-munmap (proven): libwalker.so unmapped' '^1|0$' \
 	'^filtered|[1-9][0-9]*|1$' '^closes|1|failed|1$' \
 	'libwalker.so walker_step_again+0x[0-9a-f]* (walker.c:31)' 'depot_read+0x[0-9a-f]* (depot.c'; do
 	if ! grep -q "$expected" "$work/said"; then
