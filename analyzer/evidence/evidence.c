@@ -3,13 +3,9 @@
 
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/words.h"
-#include "common/cleanup.h"
 #include "replay/effect.h"
 
 #define ADVICE_GUARD_INSTALL 102 /* from 6.13 on (include/uapi/asm-generic/mman-common.h) */
@@ -119,62 +115,4 @@ struct error *evidence_add_fault(const struct crash *crash, struct finding *find
 				    words_access(crash->facts.fault.access), crash->facts.fault.address,
 				    evidence_dead_thread(crash), crash->facts.fault.instruction[0] ? ": " : "",
 				    crash->facts.fault.instruction);
-}
-
-static void lower(struct finding *finding)
-{
-	if (finding->confidence > CONFIDENCE_LIKELY)
-		finding->confidence = CONFIDENCE_LIKELY;
-}
-
-struct error *evidence_doubt(struct finding *finding, const char *format, ...)
-{
-	cleanup_free char *text = NULL;
-	va_list args;
-	int length;
-
-	va_start(args, format);
-	length = vasprintf(&text, format, args);
-	va_end(args);
-	if (length < 0) {
-		text = NULL;
-		return &error_no_memory;
-	}
-	lower(finding);
-	return finding_add_counter(finding, "%s", text);
-}
-
-struct error *evidence_weigh(const struct crash *crash, struct finding *finding, uint64_t from_ns,
-			     const char *consequence)
-{
-	const struct gap *gap = NULL;
-	struct words span, when;
-	struct error *err = NULL;
-
-	if (crash_unseen_between(crash, from_ns, crash->record.time_ns, &gap)) {
-		lower(finding);
-		if (gap && gap->lost)
-			err = finding_add_missing(
-				finding, "%" PRIu64 " events were lost (%s) in a span of %s that ended %s: %s",
-				gap->lost, gap_cause_name(gap->cause), words_duration(&span, gap->to_ns - gap->from_ns),
-				words_before_crash(&when, crash, gap->to_ns), consequence);
-		else
-			err = finding_add_missing(finding, "not all of the time before the crash was recorded (%s): %s",
-						  gap ? gap_cause_name(gap->cause)
-						      : "the recording began later or ended earlier",
-						  consequence);
-	}
-	if (!err && crash->facts.biography.truncated) {
-		lower(finding);
-		err = finding_add_missing(finding, "the older history of this memory, which is too long to be read: %s",
-					  consequence);
-	}
-	if (!err && !crash->facts.fault.mapping_known) {
-		lower(finding);
-		err = finding_add_missing(finding, "the core, which would show that the page is not mapped");
-	}
-	if (!err && !crash->facts.signal.trustworthy && !crash->facts.fault.in_handler)
-		err = evidence_doubt(
-			finding, "the signal's own address cannot be trusted; it was worked out from the instruction");
-	return err;
 }

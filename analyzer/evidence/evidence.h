@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all detectors share: the fault and the thread that died, in one wording, and doubts; and what those of mappings
- * do: the life that ended at the fault address, its calls, and what weighs on any finding about it. Pure.
+ * What ends and causes share: the fault, the thread that died and a recorded call, each in one wording, and the life that
+ * ended at the fault address. Pure.
  */
 #ifndef ANALYZER_EVIDENCE_H
 #define ANALYZER_EVIDENCE_H
@@ -24,16 +24,6 @@ struct error *evidence_add_call(const struct crash *crash, const struct biograph
 
 /* Adds the fault itself. */
 struct error *evidence_add_fault(const struct crash *crash, struct finding *finding) must_check;
-
-/* Lowers a finding to `likely`, with the reason, where something between `from_ns` and the crash was not recorded,
- * where no core shows that the page is unmapped, and where the signal's address cannot be trusted. `consequence` says
- * what may have happened unseen. */
-struct error *evidence_weigh(const struct crash *crash, struct finding *finding, uint64_t from_ns,
-			     const char *consequence) must_check;
-
-/* Lowers to `likely` and adds what speaks against the finding. */
-struct error *evidence_doubt(struct finding *finding, const char *format, ...)
-	__attribute__((format(printf, 2, 3))) must_check;
 
 /* Thread id of the one that died, as the host sees it where that was recorded. */
 uint32_t evidence_dead_thread(const struct crash *crash);
