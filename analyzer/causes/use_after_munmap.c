@@ -70,7 +70,7 @@ static struct error *examine_block(const struct crash *crash, const struct life 
 
 	if (crash->facts.heap.recorded)
 		return link_rule_out(finding, "heap-block", EVIDENCE_EVENT, died, 0,
-				     "heap calls were recorded, and no block lay there");
+				     "heap calls were recorded, and no block lay there before the call");
 	err = finding_add_missing(finding, "heap calls: a large block of malloc is a mapping too, and this may be its use "
 					   "after free");
 	if (err)

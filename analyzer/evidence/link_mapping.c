@@ -131,9 +131,7 @@ struct error *link_examine_earlier_lives(const struct crash *crash, struct findi
 static struct error *examine_page(const struct crash *crash, struct finding *finding)
 {
 	if (crash->facts.fault.mapped_since)
-		return link_rule_out(finding, "page-mapped", EVIDENCE_SIGNAL,
-				     crash->record.has_signal_event ? crash->record.signal_event.id : 0,
-				     crash->facts.fault.address,
+		return link_rule_out(finding, "page-mapped", EVIDENCE_SIGNAL, 0, crash->facts.fault.address,
 				     "the handler was called with SEGV_MAPERR: what the core has there was mapped afterwards");
 	if (crash->facts.fault.mapping_known)
 		return link_rule_out(finding, "page-mapped", EVIDENCE_MAPPING, 0, crash->facts.fault.address,
@@ -146,7 +144,7 @@ struct error *link_examine_address(const struct crash *crash, struct finding *fi
 {
 	if (crash->facts.signal.trustworthy || crash->facts.fault.in_handler)
 		return link_rule_out(finding, name, EVIDENCE_SIGNAL,
-				     crash->record.has_signal_event ? crash->record.signal_event.id : 0,
+				     crash->record.has_signal_event && !crash->facts.fault.in_handler ? crash->record.signal_event.id : 0,
 				     crash->facts.fault.address, "the kernel gave the fault address");
 	if (crash->facts.fault.source == ADDRESS_STACK)
 		return link_leave_open(finding, name,

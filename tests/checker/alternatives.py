@@ -125,15 +125,15 @@ def is_excused(case, life):
 
 
 def no_heap_block(case, link, before, cited):
-    """The call was not free()'s: heap calls were recorded, and no block lay there; or its stack shows no free."""
+    """The call was not free()'s: heap calls were recorded, and no block lay there before it; or its stack shows no free."""
     call = case.event(cited["id"])
     if not call:
         return
     frames = case.frames_of(call)
     if any(FREES.match(frame["function"] or "") for frame in frames):
         yield "the call's stack shows a free"
-    block = case.record.rows("SELECT 1 FROM heap WHERE space_id = ? AND block <= ? AND block + size > ? LIMIT 1",
-                             case.record.space_id, case.address, case.address) if (case.address or 0) < 1 << 63 else []
+    block = case.record.rows("SELECT 1 FROM heap WHERE space_id = ? AND block <= ? AND block + size > ? AND enter_ns < ? LIMIT 1",
+                             case.record.space_id, case.address, case.address, call.enter_ns) if (case.address or 0) < 1 << 63 else []
     if block:
         yield "a block of the heap lay there"
 
