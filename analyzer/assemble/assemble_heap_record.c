@@ -248,8 +248,10 @@ static bool is_base(const struct crash *crash, const struct heap_subject *subjec
 {
 	const struct fault *fault = &crash->facts.fault;
 
-	return subject->kind == HEAP_SUBJECT_REGISTER && fault->is_fault && fault->operand < fault->operand_count &&
-	       fault->operands[fault->operand].base == (int)subject->number;
+	int base = fault->is_fault && fault->operand < fault->operand_count ? fault->operands[fault->operand].base : -1;
+
+	/* Several registers may hold the same pointer; the subject has one of them. */
+	return subject->kind == HEAP_SUBJECT_REGISTER && base >= 0 && fault->registers[base] == subject->address;
 }
 
 /* A register's block matters when it is dead, or when it holds what was used as an address. */

@@ -55,8 +55,9 @@ static const struct heap_subject *indexed_block(const struct crash *crash, const
 		const struct heap_subject *subject = &crash->facts.heap.subjects[i];
 		const struct heap_life *life;
 
-		if (subject->kind != HEAP_SUBJECT_REGISTER || operand->base != (int)subject->number ||
-		    operand->index < 0)
+		/* Several registers may hold the pointer; the subject has one of them. */
+		if (subject->kind != HEAP_SUBJECT_REGISTER || operand->base < 0 || operand->index < 0 ||
+		    fault->registers[operand->base] != subject->address)
 			continue;
 		life = heap_last_life(&subject->heap, subject->address);
 		if (!life || life->died != HEAP_ALIVE || life->born == HEAP_UNSEEN || life->size == 0 ||
@@ -136,8 +137,8 @@ static struct error *examine_index(const struct crash *crash, const struct heap_
 		return link_leave_as_likely(finding, "index-is-pointer",
 					    "%s, 0x%" PRIx64 ", is no likely index: it may be the pointer",
 					    fault_register_name(operand->index), index);
-	return link_rule_out(finding, "index-is-pointer", EVIDENCE_REGISTER, subject->number, subject->address,
-			     "%s points into the block", fault_register_name((int)subject->number));
+	return link_rule_out(finding, "index-is-pointer", EVIDENCE_REGISTER, operand->base, subject->address,
+			     "%s points into the block", fault_register_name(operand->base));
 }
 
 static struct error *append_past_block(const struct crash *crash, const struct heap_subject *subject,

@@ -103,7 +103,9 @@ static struct error *append_free(const struct crash *crash, const struct heap_su
 			words_before_crash(&when, crash, subject->events[other->died].enter_ns));
 	return link_rule_out(finding, "other-life", EVIDENCE_HEAP, subject->events[life->died].id, 0,
 			     "no other code freed a recorded block at the address")
-		       ?: evidence_accuse_heap_caller(finding, subject, life->died);
+		?: (link_chain_confidence(finding) >= CONFIDENCE_LIKELY
+			    ? evidence_accuse_heap_caller(finding, subject, life->died)
+			    : NULL);
 }
 
 /* Was the block still free when it was used? */
@@ -126,6 +128,32 @@ static struct error *examine_record(const struct crash *crash, const struct heap
 }
 
 /* ---- the fault lies in the block ---- */
+
+/* A younger live block that begins where the freed one did: a pointer to that start may be of either. */
+static const struct heap_life *life_in_its_place(const struct heap_subject *subject, const struct heap_life *freed)
+{
+	for (size_t i = 0; i < subject->heap.life_count; i++) {
+		const struct heap_life *life = &subject->heap.lives[i];
+
+		if (life->start == freed->start && life->died == HEAP_ALIVE)
+			return life;
+	}
+	return NULL;
+}
+
+static struct error *examine_place(const struct heap_subject *subject, const struct heap_life *life,
+				   struct finding *finding)
+{
+	const struct heap_life *younger = life_in_its_place(subject, life);
+	struct words block;
+
+	if (!younger)
+		return NULL;
+	return link_leave_as_likely(
+		finding, "handed-out-again",
+		"its start was handed out again as %s: the access may have gone past the end of that one",
+		words_heap_block(&block, younger));
+}
 
 static struct error *examine_page(const struct crash *crash, struct finding *finding)
 {
@@ -165,6 +193,7 @@ static struct error *tell_fault(const struct crash *crash, struct finding_list *
 			       address - life->start, block.text)
 		?: evidence_add_fault(crash, finding)
 		?: evidence_add_crash_site(crash, finding, "used")
+		?: examine_place(subject, life, finding)
 		?: examine_record(crash, subject, life, finding)
 		?: examine_page(crash, finding)
 		?: append_free(crash, subject, life, finding)

@@ -174,13 +174,12 @@ const char *words_crash_site(struct words *words, const struct crash *crash)
 /* ---- evidence ---- */
 
 /* ", called by NAME, called by NAME": the frames above the caller. */
-static void append_callers(char *out, size_t size, const struct event_stack *stack)
+static void append_callers(char *out, size_t size, const struct event_stack *stack, const struct frame *caller)
 {
-	size_t used = 0;
+	size_t first = caller ? (size_t)(caller - stack->frames) + 1 : 0, used = 0;
 
 	out[0] = 0;
-	for (size_t i = stack ? stack->caller + 1 : SIZE_MAX;
-	     stack && i < stack->frame_count && i <= stack->caller + CALLERS_NAMED && used < size; i++) {
+	for (size_t i = first; caller && i < stack->frame_count && i < first + CALLERS_NAMED && used < size; i++) {
 		struct words words;
 		const char *name = words_symbol(&words, &stack->frames[i].symbol);
 
@@ -198,7 +197,7 @@ struct error *evidence_add_heap_call(const struct crash *crash, struct finding *
 
 	if (event >= subject->event_count)
 		return NULL;
-	append_callers(callers, sizeof(callers), heap_subject_stack(subject, event));
+	append_callers(callers, sizeof(callers), heap_subject_stack(subject, event), caller_of(subject, event));
 	return finding_add_evidence(finding, EVIDENCE_HEAP, subject->events[event].id, 0,
 				    "%s: %s by thread %" PRIu32 " in %s%s, %s", what,
 				    words_heap_call(&call, &subject->events[event]), subject->events[event].tid,
@@ -304,15 +303,27 @@ const struct heap_life *evidence_other_life(const struct heap_subject *subject, 
 	return NULL;
 }
 
+/* Every step of the stack up to the frame is by call frame information: a guess may skip a frame. */
+static bool is_certain(const struct event_stack *stack, const struct frame *frame)
+{
+	for (const struct frame *step = stack->frames; step <= frame; step++) {
+		if (step->trust == FRAME_SCAN || step->trust == FRAME_POINTER || step->trust == FRAME_INFERRED)
+			return false;
+	}
+	return true;
+}
+
 struct error *evidence_accuse_heap_caller(struct finding *finding, const struct heap_subject *subject, size_t event)
 {
+	const struct event_stack *stack = heap_subject_stack(subject, event);
 	const struct frame *frame = caller_of(subject, event);
 
 	if (!frame || event_stack_is_standard(frame))
 		return NULL;
 	/* What was inlined where a function jumps away from is not known. */
-	return (frame->trust == FRAME_TAIL_CALL ? evidence_suspect_code : evidence_accuse_code)(
-		finding, &frame->symbol, EVIDENCE_HEAP, subject->events[event].id, 0);
+	if (!is_certain(stack, frame) || frame->trust == FRAME_TAIL_CALL)
+		return evidence_suspect_code(finding, &frame->symbol, EVIDENCE_HEAP, subject->events[event].id, 0);
+	return evidence_accuse_code(finding, &frame->symbol, EVIDENCE_HEAP, subject->events[event].id, 0);
 }
 
 struct error *evidence_accuse_crash_site(const struct crash *crash, struct finding *finding)

@@ -52,7 +52,8 @@ struct error *link_examine_heap_record(const struct crash *crash, struct finding
 const struct heap_life *evidence_other_life(const struct heap_subject *subject, const struct heap_life *last,
 					    uint64_t address);
 
-/* The program's code that made the subject's recorded call number `event`; nobody where only a library is known. */
+/* The program's code that made the subject's recorded call number `event`; nobody where only a library is known. A
+ * suspect only where the recorded stack is partly a guess. */
 struct error *evidence_accuse_heap_caller(struct finding *finding, const struct heap_subject *subject,
 					  size_t event) must_check;
 

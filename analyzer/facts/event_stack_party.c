@@ -129,21 +129,23 @@ static bool is_rust_trait(const char *name)
 	return HAS_PREFIX(name, traits);
 }
 
-bool event_stack_is_standard(const struct frame *frame)
+/* By its name, mangled. */
+static bool is_standard_function(const char *name)
 {
 	static const char *const prefixes[] = {
 		"_ZNSt",	 "_ZNKSt",	   "_ZSt",	"_ZNSa",    "_ZNSs",
 		"_ZN9__gnu_cxx", "_ZNK9__gnu_cxx", "_ZN5alloc", "_ZN4core", "_ZN3std",
 	};
 	static const char deleting[] = "D0Ev";
-	const char *name = frame->symbol.function;
-	size_t length = name ? strlen(name) : 0;
+	size_t length = strlen(name);
 
-	if (event_stack_is_library(frame))
-		return true;
-	if (!name)
-		return false;
 	return HAS_PREFIX(name, prefixes) || is_rust_trait(name) ||
 	       (strncmp(name, "_Z", 2) == 0 && length > strlen(deleting) &&
 		strcmp(name + length - strlen(deleting), deleting) == 0);
+}
+
+bool event_stack_is_standard(const struct frame *frame)
+{
+	return event_stack_is_library(frame) ||
+	       (frame->symbol.function && is_standard_function(frame->symbol.function));
 }
