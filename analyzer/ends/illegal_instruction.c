@@ -22,27 +22,13 @@
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/evidence/evidence_jump.h"
 #include "analyzer/facts/fault.h"
-
-/* How far a function is decoded to see whether the instruction pointer stands on one of its instructions. */
-#define FUNCTION_BYTES_MAX 65536
 
 static bool is_made_to_trap(const struct fault *fault)
 {
 	return strcmp(fault->mnemonic, "ud2") == 0 || strcmp(fault->mnemonic, "ud1") == 0 ||
 	       strcmp(fault->mnemonic, "ud0") == 0;
-}
-
-/* The instruction pointer is inside of an instruction of the function that holds it. */
-static bool is_misaligned(const struct crash *crash)
-{
-	const struct frame *frame = fault_frame_of(crash);
-	uint64_t pc = crash->facts.fault.registers[CORE_RIP];
-
-	if (!crash->core.image || !frame || !frame->symbol.function ||
-	    frame->symbol.function_offset > FUNCTION_BYTES_MAX)
-		return false;
-	return fault_is_inside_instruction(crash->core.image, pc - frame->symbol.function_offset, pc);
 }
 
 static void write_bytes(const struct fault *fault, char *text, size_t size)
@@ -77,7 +63,7 @@ static struct error *judge(const struct crash *crash, struct finding *finding)
 					    "the core, or the file of the code")
 			?: finding_set_summary(finding, "The processor refused an instruction in %s.", code.text);
 	}
-	if (is_misaligned(crash)) {
+	if (evidence_is_inside_instruction(crash)) {
 		finding->confidence = CONFIDENCE_LIKELY;
 		return finding_add_missing(finding, "how the instruction pointer came there")
 			?: set_lost_pointer(finding)

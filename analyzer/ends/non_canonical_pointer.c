@@ -17,6 +17,7 @@
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/evidence/evidence_jump.h"
 #include "analyzer/evidence/evidence_lost.h"
 #include "analyzer/facts/fault.h"
 
@@ -87,7 +88,7 @@ struct error *end_non_canonical_pointer(const struct crash *crash, struct findin
 	struct error *err;
 
 	if (!fault->is_fault || fault->cause != FAULT_NON_CANONICAL || fault->access == ACCESS_EXECUTE ||
-	    (!one && fault->operand_count < 2))
+	    (!one && fault->operand_count < 2) || evidence_is_astray(crash))
 		return NULL;
 	err = finding_append(findings, FINDING_NON_CANONICAL_POINTER, &finding);
 	if (err)

@@ -19,6 +19,7 @@
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/evidence/evidence_jump.h"
 #include "analyzer/evidence/evidence_heap.h"
 #include "analyzer/evidence/evidence_lost.h"
 #include "analyzer/facts/fault.h"
@@ -158,7 +159,7 @@ struct error *end_null_dereference(const struct crash *crash, struct finding_lis
 	struct error *err;
 
 	/* free(NULL) does nothing: what is null in there is the heap's. */
-	if (!find_story(crash, &story) || evidence_heap_fault_inside(crash))
+	if (!find_story(crash, &story) || evidence_heap_fault_inside(crash) || evidence_is_astray(crash))
 		return NULL;
 	err = finding_append(findings, FINDING_NULL_DEREFERENCE, &finding);
 	if (err)

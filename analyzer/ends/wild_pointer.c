@@ -14,6 +14,7 @@
 #include "analyzer/causes.h"
 #include "analyzer/evidence/evidence.h"
 #include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/evidence/evidence_jump.h"
 #include "analyzer/evidence/evidence_lost.h"
 #include "analyzer/evidence/evidence_mapping.h"
 #include "analyzer/facts/fault.h"
@@ -50,7 +51,7 @@ static bool fits(const struct crash *crash)
 	int number;
 
 	if (!fault->is_fault || fault->source == ADDRESS_UNKNOWN || fault->access == ACCESS_EXECUTE ||
-	    by_the_stack(crash) ||
+	    by_the_stack(crash) || evidence_is_astray(crash) ||
 	    /* The record contradicts. */
 	    (crash->facts.fault_place.kind == PLACE_UNKNOWN && evidence_life_at_death(crash, &crash->facts.biography)))
 		return false;

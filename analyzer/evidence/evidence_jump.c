@@ -3,8 +3,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "analyzer/evidence/evidence_fault.h"
+#include "analyzer/facts/fault.h"
 
 enum finding_confidence evidence_jump_confidence(const struct crash *crash)
 {
@@ -99,4 +101,31 @@ struct error *evidence_add_jump(const struct crash *crash, struct finding *findi
 		err = finding_add_counter(finding, "the word below the stack pointer is that very address: a return "
 						   "to it looks like this");
 	return err;
+}
+
+/* How far a function is decoded to see whether the instruction pointer stands on one of its instructions. */
+#define FUNCTION_BYTES_MAX 65536
+
+bool evidence_is_inside_instruction(const struct crash *crash)
+{
+	const struct frame *frame = fault_frame_of(crash);
+	uint64_t pc = crash->facts.fault.registers[CORE_RIP];
+
+	if (!crash->core.image || !frame || !frame->symbol.function ||
+	    frame->symbol.function_offset > FUNCTION_BYTES_MAX)
+		return false;
+	return fault_is_inside_instruction(crash->core.image, pc - frame->symbol.function_offset, pc);
+}
+
+bool evidence_is_astray(const struct crash *crash)
+{
+	static const uint8_t skipped[] = {0xf0, 0xf2, 0xf3}; /* lock, repne, rep */
+	uint64_t pc = crash->facts.fault.registers[CORE_RIP];
+	uint8_t before;
+
+	if (!crash->facts.fault.is_fault || crash->facts.fault.access == ACCESS_EXECUTE ||
+	    !evidence_is_inside_instruction(crash))
+		return false;
+	/* Code jumps over a prefix on purpose. */
+	return core_read(crash->core.image, pc - 1, &before, 1) == 1 && !memchr(skipped, before, sizeof(skipped));
 }

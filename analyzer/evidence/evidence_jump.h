@@ -19,4 +19,12 @@ const char *evidence_jump_source(struct words *words, const struct crash *crash)
 /* Adds the branch, the return address and the word below the stack pointer as evidence or counter-evidence. */
 struct error *evidence_add_jump(const struct crash *crash, struct finding *finding) must_check;
 
+/* The instruction pointer is inside of an instruction of the function that holds it, as decoding from its start shows.
+ */
+bool evidence_is_inside_instruction(const struct crash *crash);
+
+/* The same, where what stands there ran and its access faulted: the instruction is none of the program's, and says
+ * nothing about the program's pointers. Not where a prefix alone was jumped over, as the C library does with lock. */
+bool evidence_is_astray(const struct crash *crash);
+
 #endif
