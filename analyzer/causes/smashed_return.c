@@ -294,6 +294,14 @@ static struct error *report_corruption(const struct crash *crash, size_t lost, s
 		?: set_next_step(finding);
 }
 
+/* A zero below the stack pointer, and above it an address of code that cannot be read: a call of a null pointer leaves
+ * the same, and nothing speaks for a return. */
+static bool is_unused_memory(const struct crash *crash, const struct smashed *smashed)
+{
+	return !smashed->refused && smashed->target < 65536 && crash->facts.fault.jump.is_unread &&
+	       !crash->facts.overrun.run.make;
+}
+
 struct error *cause_smashed_return(const struct crash *crash, struct finding_list *findings)
 {
 	size_t lost = corruption_first_lost(crash);
@@ -303,7 +311,7 @@ struct error *cause_smashed_return(const struct crash *crash, struct finding_lis
 	if (evidence_ended_life(crash))
 		return NULL;
 	if (corruption_find_return(crash, &smashed))
-		return report_return(crash, &smashed, findings);
+		return is_unused_memory(crash, &smashed) ? NULL : report_return(crash, &smashed, findings);
 	if (crash->facts.overrun.by == TAKEN_REGISTER)
 		return report_register(crash, findings);
 	/* The first frame's own return address is that of a leaf function, which may have moved the stack pointer. */

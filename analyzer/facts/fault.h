@@ -78,6 +78,7 @@ struct fault_jump {
 	/* The word on top of the stack when the instruction pointer went astray: after a call the return address. */
 	bool has_return_address; /* it lies behind a call instruction in executable memory */
 	uint64_t return_address;
+	bool is_unread; /* it lies in executable memory, and the bytes before it cannot be read */
 	char call[64];		/* that call: "call rax" */
 	bool call_is_indirect;	/* through a register or memory */
 	bool call_target_known; /* where that call goes, with the registers and memory as they were left */

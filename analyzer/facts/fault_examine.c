@@ -214,6 +214,7 @@ static void look_at_call(const struct fault_scene *scene, uint64_t target, struc
 	uint64_t registers[CORE_REGISTERS];
 	uint8_t bytes[8];
 
+	jump->is_unread = !core_read(scene->core->image, jump->return_address - 2, bytes, 2);
 	/* The call has pushed its return address since. */
 	memcpy(registers, fault->registers, sizeof(registers));
 	registers[CORE_RSP] += 8;
