@@ -445,7 +445,7 @@ static struct error *examine_guard(const struct overflow *overflow, struct findi
 	size_t call = SIZE_MAX;
 
 	if (!use->has_inner_guard)
-		return link_rule_out(finding, "mapped-since", EVIDENCE_MAPPING, 0, use->area.start,
+		return link_rule_out(finding, "mapped-since", EVIDENCE_MEMORY, 0, use->area.start,
 				     "the stack's mapping was there, and what lies below it does not allow the access");
 	life = crash->facts.has_biography && biography->address == use->touched
 		       ? evidence_life_at_death(crash, biography)
