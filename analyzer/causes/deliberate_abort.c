@@ -393,6 +393,9 @@ static struct error *report_stop(const struct crash *crash, const char *name, ui
 {
 	const struct thread_stack *stack = crash->facts.stacks.thread_count ? &crash->facts.stacks.threads[0] : NULL;
 	bool is_breakpoint = name[0] == 'i';
+	/* An int3 is left behind: the instruction pointer is at what follows it. */
+	uint64_t pc = is_breakpoint ? address + 1 : address;
+	bool in_frame = stack && stack->frame_count && stack->frames[0].pc == pc;
 	size_t caller = SIZE_MAX;
 	struct words words, signal;
 	struct finding *finding;
@@ -406,7 +409,7 @@ static struct error *report_stop(const struct crash *crash, const char *name, ui
 	}
 	evidence_frame_words(&words, crash, caller);
 	err = link_append(finding, &link_stop_instruction, BASIS_COMPUTED,
-			  (struct node){.kind = NODE_CODE, .start = address, .id = stack ? 0 : -1},
+			  (struct node){.kind = NODE_CODE, .start = pc, .id = in_frame ? 0 : -1},
 			  "%s at 0x%" PRIx64 " stopped the program", name, address)
 		?: finding_add_evidence(finding, EVIDENCE_MEMORY, 0, address, "0x%" PRIx64 " holds %s", address, name)
 		?: evidence_add_signal(crash, finding)
