@@ -137,7 +137,7 @@ for mode in signal watchdog; do
 	explain "$CORES/core.${ends[$mode]}"
 	equal "verdict of $mode" "$(verdict)" "deliberate-abort likely"
 	text=$(json "$EXPLAINED" 'd["findings"][0]["summary"]')
-	contains "summary of $mode" "$text" "of the process sent"
+	contains "summary of $mode" "$text" "to its own process"
 	contains "summary of $mode" "$text" "send_and_go_on"
 	if [ "$mode" = signal ]; then
 		contains "thread of $mode" "$text" "Thread ${ends[$mode]} "
@@ -151,7 +151,7 @@ for mode in signal watchdog; do
 	text=$(json "$TMP/alone.json" 'd["findings"][0]["summary"]')
 	case $text in
 	*"which of its threads did so is not known"*) ;;
-	*"it is in the system call kill"*) # it had not run on yet
+	*"it is in kill()"*) # it had not run on yet
 		if [ "$mode" = signal ]; then
 			contains "thread of $mode alone" "$text" "Thread ${ends[$mode]} "
 		else
