@@ -163,7 +163,9 @@ static uint64_t hash_of(const struct code_trail_state *state)
 
 	hash = (hash ^ (uint64_t)(uint32_t)state->location.number << 8 ^ state->location.bits) * 0x9e3779b97f4a7c15ull;
 	hash = (hash ^ state->location.address) * 0x9e3779b97f4a7c15ull;
-	hash = (hash ^ state->value ^ (uint64_t)state->is_tested << 1 ^ state->is_pointer) * 0x9e3779b97f4a7c15ull;
+	hash = (hash ^ state->value ^ (uint64_t)state->is_shared << 2 ^ (uint64_t)state->is_tested << 1 ^
+		state->is_pointer) *
+	       0x9e3779b97f4a7c15ull;
 	return hash >> 32;
 }
 
@@ -171,12 +173,15 @@ static bool is_same(const struct code_trail_state *a, const struct code_trail_st
 {
 	return a->context == b->context && a->node == b->node && a->location.number == b->location.number &&
 	       a->location.address == b->location.address && a->location.bits == b->location.bits &&
-	       a->value == b->value && a->is_pointer == b->is_pointer && a->is_tested == b->is_tested;
+	       a->value == b->value && a->is_pointer == b->is_pointer && a->is_tested == b->is_tested &&
+	       a->is_shared == b->is_shared;
 }
 
 void code_trail_go_on(struct code_trail_walk *walk, struct code_trail_state next, const struct code_trail_step *step)
 {
 	size_t slot = hash_of(&next) % array_size(walk->seen);
+
+	walk->ways++;
 
 	for (; walk->seen[slot]; slot = (slot + 1) % array_size(walk->seen)) {
 		if (is_same(&walk->states[walk->seen[slot] - 1], &next))
@@ -215,6 +220,7 @@ void code_trail_lose(struct code_trail_walk *walk, const struct code_trail_state
 {
 	struct code_trail *result = walk->result;
 
+	walk->ways++;
 	if (result->loss)
 		return;
 	result->loss = loss;
@@ -246,6 +252,7 @@ void code_trail_end(struct code_trail_walk *walk, const struct code_trail_state 
 {
 	struct code_trail *result = walk->result;
 
+	walk->ways++;
 	if (result->loss)
 		return;
 	/* It has returned, and nothing of it is left but what it stored. */
@@ -281,12 +288,16 @@ static void look(struct code_trail_walk *walk, size_t index)
 {
 	const struct code_trail_state *state = &walk->states[index];
 	const struct code_graph *graph = walk->contexts[state->context].graph;
+	unsigned ways = walk->ways;
 
 	walk->repeated = CODE_TRAIL_NONE;
-	if (state->node == 0)
+	if (state->node == 0) {
 		code_trail_leave(walk, state);
-	else if (graph->nodes[state->node].edges < 0)
+		if (walk->ways == ways && code_trail_is_shared(walk, state))
+			code_trail_lose(walk, state, CODE_TRAIL_CONTRADICTED);
+	} else if (graph->nodes[state->node].edges < 0) {
 		code_trail_lose(walk, state, CODE_TRAIL_JUMP);
+	}
 	for (int32_t edge = graph->nodes[state->node].edges; edge >= 0; edge = graph->edges[edge].next) {
 		struct code_trail_state at = *state;
 		bool tested;
@@ -299,7 +310,10 @@ static void look(struct code_trail_walk *walk, size_t index)
 		if (!code_trail_may_go(walk, state, &graph->edges[edge], &tested))
 			continue;
 		at.is_tested |= tested;
+		ways = walk->ways;
 		code_trail_step_back(walk, &at, graph->edges[edge].from);
+		if (walk->ways == ways && code_trail_is_shared(walk, state))
+			code_trail_lose(walk, state, CODE_TRAIL_CONTRADICTED);
 	}
 }
 

@@ -10,7 +10,8 @@
  * where code is missing, jumps through a table, or was entered by an unwinder; where the stack does not fit the code.
  *
  * The System V ABI is taken for granted: what is written in another calling convention (Go, OCaml) must not be asked
- * about. Other threads and signal handlers that have returned are not known.
+ * about. Other threads and signal handlers that have returned are not seen: a value that was in memory which others
+ * know of is told only where no way contradicts it, and only in a process of one thread.
  */
 #ifndef ANALYZER_CODE_TRAIL_H
 #define ANALYZER_CODE_TRAIL_H

@@ -151,6 +151,9 @@ bool code_trail_may_go(struct code_trail_walk *walk, const struct code_trail_sta
 	bool equal, to_zero;
 
 	*ret_tested = false;
+	/* It may have been written since. */
+	if (code_trail_is_shared(walk, state))
+		return true;
 	if (from->code.flow != CODE_FLOW_BRANCH ||
 	    (from->code.condition != CODE_IF_ZERO && from->code.condition != CODE_IF_NOT_ZERO) ||
 	    from->code.target == from->code.address + from->code.length ||

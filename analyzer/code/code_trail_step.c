@@ -530,13 +530,19 @@ static void step_register(struct code_trail_walk *walk, const struct code_trail_
 static void step_memory(struct code_trail_walk *walk, const struct code_trail_state *state, size_t node)
 {
 	const struct code_instruction *code = &walk->contexts[state->context].graph->nodes[node].code;
+	struct code_trail_state stored;
 
 	switch (code_trail_writes(walk, state->context, node, &state->location, CODE_TRAIL_DEPTH)) {
 	case CODE_TRAIL_WRITES_NOT:
 		pass(walk, state, node);
 		return;
 	case CODE_TRAIL_WRITES:
-		from_operand(walk, state, node, &code->operands[code->op == CODE_OP_PUSH ? 0 : 1]);
+		stored = *state;
+		stored.is_shared |= !code_trail_is_private(walk, state->context, state->location.address);
+		if (stored.is_shared && walk->core->thread_count > 1)
+			code_trail_lose(walk, state, CODE_TRAIL_WRITTEN);
+		else
+			from_operand(walk, &stored, node, &code->operands[code->op == CODE_OP_PUSH ? 0 : 1]);
 		return;
 	case CODE_TRAIL_WRITES_OTHERWISE:
 		code_trail_lose(walk, state, CODE_TRAIL_COMPUTED);

@@ -43,6 +43,7 @@ struct code_trail_state {
 	uint64_t sum_at; /* the instruction that a constant was last taken off at */
 	bool is_below;	 /* on the way the value was a little below zero */
 	bool is_pointer; /* how the value is bad: as an address, or as a number */
+	bool is_shared;	 /* it was in memory that others know of: who else wrote there is not known for sure */
 	bool is_tested;	 /* the code that returned it knew that it was zero */
 	int link;	 /* the state that it was reached from, by `step`; -1: the crash */
 	bool has_step;
@@ -63,6 +64,7 @@ struct code_trail_walk {
 	size_t state_count, current;
 	uint16_t seen[4 * CODE_TRAIL_STATES]; /* states by hash, index + 1 */
 	unsigned looks;
+	unsigned ways; /* that did not end in a contradiction: gone on, ended, or lost */
 	/* Context whose node at hand is in a loop, or negative: which round it is about is not known, so what its
 	 * function has in registers and memory at the crash says nothing of it. */
 	int repeated;
@@ -174,6 +176,14 @@ bool code_trail_is_unchanged(struct code_trail_walk *walk, int context, size_t n
 			     const struct code_trail_location *location, unsigned depth);
 
 bool code_trail_is_mapped(const struct core *core, uint64_t address);
+
+/* The value is, or was on the way, in memory that others know of. Somebody who left no trace may have written it since,
+ * another thread or a handler: so a way that contradicts it is not ruled out. */
+static inline bool code_trail_is_shared(const struct code_trail_walk *walk, const struct code_trail_state *state)
+{
+	return state->is_shared ||
+	       (state->location.number < 0 && !code_trail_is_private(walk, state->context, state->location.address));
+}
 
 /* What lies `bytes` from that good pointer was never a part of what it points to. False for a block of memory that was
  * given back in part: a pointer into it, or an index of it, was good when it was made. */
