@@ -28,10 +28,11 @@ static const struct finding *known_cause(const struct finding_list *findings)
 	return cause && cause->confidence >= CONFIDENCE_LIKELY ? cause : NULL;
 }
 
-/* The culprit's code: "prog walk", "libx.so+0x12" or another name of it; NULL where nobody was seen doing it. */
+/* The culprit's code: "prog walk", "libx.so+0x12" or another name of it; NULL where nobody was seen doing it, or a
+ * process of which no name is known. */
 static const char *culprit_code(const struct finding *cause)
 {
-	return cause->culprit.name ?: cause->confidence == CONFIDENCE_PROVEN ? cause->offender : NULL;
+	return cause->culprit.kind == CULPRIT_PROCESS ? cause->culprit.comm : cause->culprit.name;
 }
 
 /* ---- the cause ---- */

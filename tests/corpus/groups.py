@@ -5,7 +5,7 @@
 All crashes of one program are one bug, so all its answers belong in one group, and nobody else's. Groups are made by the rule of
 `corelate list --group`, which the program group-crashes runs.
 
-    groups.py BUILD                      100 programs, 5 crashes each, in 6 states (root; about an hour on two cores)
+    groups.py BUILD                      100 programs, 5 crashes each, in 6 states (root; some minutes; ./dev soak groups)
     groups.py BUILD --programs 12 --times 3 --keep D      fewer; programs, cores, recordings and answers stay in D
     groups.py BUILD --keep D --again     explain the cores of D again, with the corelate of today
     groups.py BUILD --keep D --answers   only group the answers of D again

@@ -159,7 +159,7 @@ static void sign(char signature[17], const struct crash *crash, enum finding_cla
 	finding->confidence = class == FINDING_UNKNOWN ? CONFIDENCE_NONE : CONFIDENCE_PROVEN;
 	assert_no_error(finding_set_summary(finding, "at 0x%llx", (unsigned long long)crash->facts.fault.address));
 	if (offender)
-		assert_no_error(finding_set_offender(finding, "%s", offender));
+		finding->culprit = (struct culprit){.kind = CULPRIT_CODE, .name = strdup(offender)};
 	report_init(&report, crash, &findings);
 	assert_int_equal(strspn(report.signature, "0123456789abcdef"), 16);
 	assert_int_equal(report.signature[16], 0);

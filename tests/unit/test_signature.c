@@ -104,12 +104,14 @@ static void long_names_stay_apart(void **state)
 /* ---- the cause ---- */
 
 static void check_cause(const struct crash *crash, enum finding_class class, enum finding_confidence confidence,
-			const char *offender, const char *wanted)
+			const char *culprit, const char *wanted)
 {
-	struct finding finding = {.class = class, .confidence = confidence, .offender = (char *)offender};
+	struct finding finding = {.class = class, .confidence = confidence};
 	struct finding_list findings = {.findings = &finding, .count = 1};
 	struct signatures signatures;
 
+	if (culprit)
+		finding.culprit = (struct culprit){.kind = CULPRIT_CODE, .name = (char *)culprit};
 	signatures_make(crash, &findings, &signatures);
 	assert_string_equal(signatures.cause_text, wanted);
 	assert_int_equal(strlen(signatures.cause), wanted[0] ? 16 : 0);
@@ -149,6 +151,27 @@ static void class_and_culprit_make_the_text(void **state)
 		    "cause 2: killed-by-process SIGXFSZ by prog");
 	crash.facts.signal.sender_pid = 8;
 	check_cause(&crash, FINDING_KILLED_BY_PROCESS, CONFIDENCE_PROVEN, NULL, "");
+}
+
+/* A process is known by its command name; one without is nobody. What is only suspected is no culprit. */
+static void processes_have_names_and_suspects_do_not_count(void **state)
+{
+	struct crash crash = {.facts = {.signal = {.number = SIGQUIT}}};
+	struct finding finding = {.class = FINDING_FORWARDED_SIGNAL, .confidence = CONFIDENCE_PROVEN};
+	struct finding_list findings = {.findings = &finding, .count = 1};
+	struct signatures signatures;
+
+	(void)state;
+	finding.culprit = (struct culprit){.kind = CULPRIT_PROCESS, .name = (char *)"a process", .pid = 7};
+	signatures_make(&crash, &findings, &signatures);
+	assert_string_equal(signatures.cause_text, "");
+	finding.culprit.comm = (char *)"supervisor";
+	signatures_make(&crash, &findings, &signatures);
+	assert_string_equal(signatures.cause_text, "cause 2: forwarded-signal supervisor");
+	finding.suspect = (struct culprit){.kind = CULPRIT_CODE, .name = (char *)"prog walk"};
+	finding.culprit = (struct culprit){0};
+	signatures_make(&crash, &findings, &signatures);
+	assert_string_equal(signatures.cause_text, "");
 }
 
 static void an_end_or_a_guess_is_no_cause(void **state)
@@ -438,6 +461,7 @@ int main(void)
 		cmocka_unit_test(functions_lose_what_compilers_append),
 		cmocka_unit_test(long_names_stay_apart),
 		cmocka_unit_test(class_and_culprit_make_the_text),
+		cmocka_unit_test(processes_have_names_and_suspects_do_not_count),
 		cmocka_unit_test(an_end_or_a_guess_is_no_cause),
 		cmocka_unit_test(innermost_functions_of_the_program_make_the_text),
 		cmocka_unit_test(libraries_in_the_program_are_left_out),
