@@ -49,7 +49,7 @@ def check_caller(case, accused, act):
     time = row["exit_ns"] if act["kind"] == "truncation" else row["enter_ns"] + max(row["duration_ns"], 0)
     # A return address follows the call; a pc may begin a function.
     words = [word for word in case.record.stack_words(row) if word]
-    held = [word for word in words if case.modules.path(word, time) == accused["module"]]
+    held = [word for word in words if accused["module"] in (case.modules.path(word, time), case.core and case.core.file_at(word))]
     cited = [frame for frame in frames_of(case, act) if frame["module"] == accused["module"] and
              (not accused["function"] or accused["function"] in names_of(frame))]
     if not held:
