@@ -94,8 +94,23 @@ class Case:
             return None
         key = (address & -space.PAGE, until)
         if key not in self.cached:
-            self.cached[key] = space.histories(self.record, address, until)
+            found = space.histories(self.record, address, until)
+            is_last = until in (None, self.record.time_ns) and not self.end["before_handler"]
+            self.cached[key] = self.as_in_core(found, address) if is_last else found
         return self.cached[key]
+
+    def as_in_core(self, histories, address):
+        """Those that end as the core has it: a call that failed may have acted or not, and the core shows which. All, where none does;
+        and where calls overlap in time, which have no order even if the end fits one alone."""
+        if not histories or len(histories) == 1 or not self.core or not space.are_ordered(self.record, address):
+            return histories
+        segment = self.core.segment(address)
+        flags = (segment.flags & 4) >> 2 | segment.flags & 2 | (segment.flags & 1) << 2 if segment else None
+
+        def fits(history):
+            life = history[-1] if history and not history[-1].died else None
+            return bool(life) == bool(segment) and (not life or life.protection in (None, flags))
+        return {history for history in histories if fits(history)} or histories
 
     def frames_of(self, event):
         """The frames that the report gives for a recorded call: [] when it gives none."""

@@ -93,18 +93,26 @@ class Modules:
 
     def called(self, address, time=None):
         """Names of the function that the direct call (e8) before a return address calls; a frame that a tail call has left."""
+        found = self.called_place(address, time)
+        return self.table(found[0]).at(found[1]) if found else set()
+
+    def calls_stub(self, address, time=None):
+        """It calls what has no name: a stub of the linkage table, which leads to another module."""
+        return self.called_place(address, time) is not None and not self.called(address, time)
+
+    def called_place(self, address, time=None):
         found = self.place(address, time)
         if not found:
-            return set()
+            return None
         try:
             with open(found[0], "rb") as file:
                 file.seek(max(found[1] - 5, 0))
                 code = file.read(5)
         except OSError:
-            return set()
+            return None
         if len(code) != 5 or code[0] != 0xE8:
-            return set()
-        return self.table(found[0]).at(found[1] + struct.unpack_from("<i", code, 1)[0])
+            return None
+        return found[0], found[1] + struct.unpack_from("<i", code, 1)[0]
 
     def table(self, path):
         if path not in self.symbols:

@@ -207,6 +207,13 @@ def fork(history):
     return history[:-1] + (life._replace(died=kept[-1][1]),) if kept and kept[-1][0] == DONTFORK else history
 
 
+def are_ordered(record, address):
+    """No two recorded calls on the page overlap in time."""
+    page = address & -PAGE
+    events = [event for event in record.events() if any(act.start <= page < act.end for act in acts(event))]
+    return all(len(cluster) == 1 for cluster in clusters(events))
+
+
 def histories(record, address, until=None):
     """All that are possible at `until` (default: the death); None where too much is open."""
     page, until = address & -PAGE, until or record.time_ns
