@@ -444,6 +444,9 @@ static struct error *examine_guard(const struct overflow *overflow, struct findi
 	const struct life *life;
 	size_t call = SIZE_MAX;
 
+	/* A goroutine's stack is a part of Go's heap: the runtime knows its bounds. */
+	if (use->area.kind == STACK_GOROUTINE)
+		return rule_out_by_pointer(overflow, finding, "mapped-since", "Go's runtime saw the overflow");
 	if (!use->has_inner_guard)
 		return link_rule_out(finding, "mapped-since", EVIDENCE_MEMORY, 0, use->area.start,
 				     "the stack's mapping was there, and what lies below it does not allow the access");
