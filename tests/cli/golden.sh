@@ -100,7 +100,7 @@ accept "$corelate" info --db story.db ./core
 grep -q "id *$id " out || fail "the core and its record do not have the same id"
 
 # The markers are the reader's milestones: none may be missing, in the order of their times.
-for arguments in 'explain ./core' 'explain' 'why 0x7ffff7a4f234 ./core' 'why 0x7ffff7a4f234'; do
+for arguments in 'explain --all ./core' 'explain --all' 'why 0x7ffff7a4f234 ./core' 'why 0x7ffff7a4f234'; do
 	# shellcheck disable=SC2086 # words on purpose
 	accept "$corelate" $arguments --db story.db
 	found=$(sed -n 's/.*-- marker \([0-9]*\) .*/\1/p' out | tr '\n' ' ')
