@@ -347,8 +347,8 @@ def main():
     options.add_argument("--json", action="store_true", help="a summary for run.py")
     options = options.parse_args()
     record = Record(options.database, options.corelate)
-    check = Check(record, options.log)
     try:
+        check = Check(record, options.log)
         check.run()
     except truth.Wrong as wrong:
         print("the victim's own notes: %s" % wrong, file=sys.stderr)
