@@ -89,7 +89,8 @@ static struct error *move_part(struct act act, const struct part *part, bool is_
 {
 	struct act source;
 	struct error *err = NULL;
-	bool is_unseen = !is_first && part->state.kind == PIECE_UNKNOWN;
+	bool is_unseen =
+		!is_first && (part->state.kind == PIECE_UNKNOWN || (part->state.kind == PIECE_FREE && !part->is_sure));
 
 	/* A mapping that the record lacks, or a hole, at whose target nothing happened. */
 	if (is_unseen)
