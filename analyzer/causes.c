@@ -26,7 +26,7 @@ const struct cause causes[] = {
 	{"heap-overflow", cause_heap_overflow,
 	 {&link_past_block, &link_past_mapping, &link_damaged_header, &link_behind_block}},
 	{"invalid-free", cause_invalid_free, {&link_freed_pointer, &link_not_a_block}},
-	{"killed-by-process", cause_killed_by_process, {&link_sent_by_process, &link_sent_by_kernel}},
+	{"killed-by-process", cause_killed_by_process, {&link_sent_by_process, &link_reached_limit, &link_sent_by_kernel}},
 	{"map-fixed-clobber", cause_map_fixed_clobber,
 	 {&link_refused_access, &link_pointer_from_page, &link_code_in_page, &link_mapped_over,
 	  &link_contents_mapped_over}},

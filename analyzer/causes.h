@@ -57,7 +57,7 @@ extern const struct link_kind link_past_block, link_past_mapping, link_damaged_h
 struct error *cause_heap_overflow(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_freed_pointer, link_not_a_block;
 struct error *cause_invalid_free(const struct crash *, struct finding_list *) must_check;
-extern const struct link_kind link_sent_by_process, link_sent_by_kernel;
+extern const struct link_kind link_sent_by_process, link_reached_limit, link_sent_by_kernel;
 struct error *cause_killed_by_process(const struct crash *, struct finding_list *) must_check;
 extern const struct link_kind link_code_in_page, link_mapped_over, link_contents_mapped_over;
 struct error *cause_map_fixed_clobber(const struct crash *, struct finding_list *) must_check;

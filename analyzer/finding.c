@@ -21,7 +21,6 @@ static const struct class_row {
 	[FINDING_URETPROBE_WRONG_RETURN] = {"uretprobe-wrong-return", 4},
 	[FINDING_URETPROBE_SECCOMP] = {"uretprobe-seccomp", 2},
 	[FINDING_STRAY_BREAKPOINT] = {"stray-breakpoint", 2},
-	[FINDING_MISPLACED_UPROBE] = {"misplaced-uprobe", 2},
 	[FINDING_USE_AFTER_MUNMAP] = {"use-after-munmap", 1},
 	[FINDING_DOUBLE_MUNMAP] = {"double-munmap", 2},
 	[FINDING_MAP_FIXED_CLOBBER] = {"map-fixed-clobber", 2},
@@ -30,14 +29,12 @@ static const struct class_row {
 	[FINDING_UNLOADED_DATA] = {"unloaded-data", 2},
 	[FINDING_TRUNCATED_FILE] = {"truncated-file", 2},
 	[FINDING_DISCARDED_PAGES] = {"discarded-pages", 2},
-	[FINDING_NO_SPACE] = {"no-space", 2},
 	[FINDING_DOUBLE_FREE] = {"double-free", 2},
 	[FINDING_USE_AFTER_FREE] = {"use-after-free", 2},
 	[FINDING_INVALID_FREE] = {"invalid-free", 2},
 	[FINDING_HEAP_OVERFLOW] = {"heap-overflow", 2},
 	[FINDING_HEAP_CORRUPTION] = {"heap-corruption", 1},
 	[FINDING_MISALIGNED_OBJECT] = {"misaligned-object", 2},
-	[FINDING_BUFFER_OVERFLOW] = {"buffer-overflow", 2},
 	[FINDING_STACK_OVERFLOW] = {"stack-overflow", 2},
 	[FINDING_STACK_SMASH] = {"stack-smash", 2},
 	[FINDING_SMASHED_RETURN] = {"smashed-return", 3},
@@ -60,7 +57,6 @@ static const struct class_row {
 	[FINDING_FORWARDED_SIGNAL] = {"forwarded-signal", -1},
 	[FINDING_SECCOMP_KILL] = {"seccomp-kill", 2},
 	[FINDING_RESOURCE_LIMIT] = {"resource-limit", 2},
-	[FINDING_WATCHDOG_TIMEOUT] = {"watchdog-timeout", 2},
 	[FINDING_DIVIDE_BY_ZERO] = {"divide-by-zero", 2},
 	[FINDING_ILLEGAL_INSTRUCTION] = {"illegal-instruction", 1},
 	[FINDING_SNAPSHOT] = {"snapshot", 1},
@@ -122,7 +118,6 @@ static void finding_deinit(struct finding *finding)
 		free(finding->missing[i]);
 	free(finding->missing);
 	free(finding->next_step);
-	free(finding->offender);
 }
 
 void finding_list_deinit(struct finding_list *list)
@@ -187,11 +182,6 @@ struct error *finding_set_summary(struct finding *finding, const char *format, .
 struct error *finding_set_next_step(struct finding *finding, const char *format, ...)
 {
 	return WITH_ARGUMENTS(set_text(&finding->next_step, format, args));
-}
-
-struct error *finding_set_offender(struct finding *finding, const char *format, ...)
-{
-	return WITH_ARGUMENTS(set_text(&finding->offender, format, args));
 }
 
 struct error *finding_add_counter(struct finding *finding, const char *format, ...)

@@ -20,7 +20,6 @@ enum finding_class {
 	FINDING_URETPROBE_WRONG_RETURN,
 	FINDING_URETPROBE_SECCOMP,
 	FINDING_STRAY_BREAKPOINT,
-	FINDING_MISPLACED_UPROBE,
 	/* mappings */
 	FINDING_USE_AFTER_MUNMAP,
 	FINDING_DOUBLE_MUNMAP,
@@ -30,7 +29,6 @@ enum finding_class {
 	FINDING_UNLOADED_DATA,
 	FINDING_TRUNCATED_FILE,
 	FINDING_DISCARDED_PAGES,
-	FINDING_NO_SPACE,
 	/* heap */
 	FINDING_DOUBLE_FREE,
 	FINDING_USE_AFTER_FREE,
@@ -38,7 +36,6 @@ enum finding_class {
 	FINDING_HEAP_OVERFLOW,
 	FINDING_HEAP_CORRUPTION,
 	FINDING_MISALIGNED_OBJECT,
-	FINDING_BUFFER_OVERFLOW,
 	/* stack and control */
 	FINDING_STACK_OVERFLOW,
 	FINDING_STACK_SMASH,
@@ -65,7 +62,6 @@ enum finding_class {
 	FINDING_FORWARDED_SIGNAL,
 	FINDING_SECCOMP_KILL,
 	FINDING_RESOURCE_LIMIT,
-	FINDING_WATCHDOG_TIMEOUT,
 	FINDING_DIVIDE_BY_ZERO,
 	FINDING_ILLEGAL_INSTRUCTION,
 	/* no crash */
@@ -155,7 +151,6 @@ struct finding {
 	char **missing; /* what was not seen */
 	size_t missing_count;
 	char *next_step; /* what to measure next; may be NULL */
-	char *offender;	 /* the code that did it, for the signature: module and function or offset; NULL: not known */
 	struct culprit culprit; /* only for an act that was seen */
 	struct culprit suspect;
 	char *lost_at;	  /* where the trail ends before an act: "s->peer was set to NULL, or never set"; or NULL */
@@ -181,12 +176,10 @@ void finding_list_deinit(struct finding_list *list);
 struct error *finding_append(struct finding_list *list, enum finding_class class,
 			     struct finding **ret_finding) must_check;
 
-/* Each formats one line. `summary`, `next_step` and `offender` replace what was there. */
+/* Each formats one line. `summary` and `next_step` replace what was there. */
 struct error *finding_set_summary(struct finding *, const char *format, ...)
 	__attribute__((format(printf, 2, 3))) must_check;
 struct error *finding_set_next_step(struct finding *, const char *format, ...)
-	__attribute__((format(printf, 2, 3))) must_check;
-struct error *finding_set_offender(struct finding *, const char *format, ...)
 	__attribute__((format(printf, 2, 3))) must_check;
 struct error *finding_add_evidence(struct finding *, enum evidence_kind kind, int64_t id, uint64_t address,
 				   const char *format, ...) __attribute__((format(printf, 5, 6))) must_check;

@@ -153,16 +153,6 @@ const char *words_caller_module(struct words *words, const struct biography *bio
 	return caller->module ? put(words, "%s", words_base_name(caller->module)) : NULL;
 }
 
-const char *words_offender(struct words *words, const struct biography *biography, size_t index)
-{
-	const struct event_context *context = &biography->contexts[index];
-	const struct symbol *symbol = context->jumper.module   ? &context->jumper
-				      : context->caller.module ? &context->caller
-							       : &context->at;
-
-	return symbol->module ? words_code(words, symbol) : NULL;
-}
-
 static void marker_name(const struct marker *marker, char *out, size_t size)
 {
 	if (marker->text && marker_has_number(marker))

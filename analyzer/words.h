@@ -41,10 +41,6 @@ const char *words_context(struct words *words, const struct event_context *conte
 /* The module of whoever made it ("libwalker.so"), or NULL. */
 const char *words_caller_module(struct words *words, const struct biography *biography, size_t index);
 
-/* The code that made the call, for a signature: module and function, or module and offset; nothing that changes from
- * run to run. NULL when it is not known. */
-const char *words_offender(struct words *words, const struct biography *biography, size_t index);
-
 /* "between markers 8888 and 9999", "after marker 2222", or "". */
 const char *words_markers(struct words *words, const struct event_context *context);
 

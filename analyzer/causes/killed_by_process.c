@@ -36,6 +36,7 @@ static const char *const process_alternatives[] = {"no-process", "forged-sender"
 static const char *const kernel_alternatives[] = {"other-reason", NULL};
 
 const struct link_kind link_sent_by_process = {"sent-by-process", FINDING_KILLED_BY_PROCESS, process_alternatives};
+const struct link_kind link_reached_limit = {"reached-limit", FINDING_RESOURCE_LIMIT, kernel_alternatives};
 const struct link_kind link_sent_by_kernel = {"sent-by-kernel", FINDING_KILLED_BY_PROCESS, kernel_alternatives};
 
 /* Signals that the kernel sends for a reason that the number shows. */
@@ -44,14 +45,15 @@ static const struct kernel_reason {
 	int code;
 	bool is_only; /* it sends this signal with this code for nothing else */
 	const char *text;
+	const char *limit; /* that was reached; NULL for another reason */
 } kernel_reasons[] = {
-	{SIGQUIT, SI_KERNEL, false, "the terminal's quit key (Ctrl-\\) was pressed"},
-	{SIGINT, SI_KERNEL, false, "the terminal's interrupt key (Ctrl-C) was pressed"},
-	{SIGHUP, SI_KERNEL, false, "its terminal was closed, or the leader of its session or job ended"},
+	{SIGQUIT, SI_KERNEL, false, "the terminal's quit key (Ctrl-\\) was pressed", NULL},
+	{SIGINT, SI_KERNEL, false, "the terminal's interrupt key (Ctrl-C) was pressed", NULL},
+	{SIGHUP, SI_KERNEL, false, "its terminal was closed, or the leader of its session or job ended", NULL},
 	{SIGXCPU, SI_KERNEL, true,
-	 "it reached its limit of CPU time (RLIMIT_CPU; under real-time scheduling RLIMIT_RTTIME or the deadline)"},
-	{SIGXFSZ, SI_USER, false, "it wrote past its file size limit (RLIMIT_FSIZE)"},
-	{SIGPIPE, SI_USER, false, "it wrote to a pipe or socket that nobody reads"},
+	 "it reached its limit of CPU time (RLIMIT_CPU; under real-time scheduling RLIMIT_RTTIME or the deadline)", "CPU time"},
+	{SIGXFSZ, SI_USER, false, "it wrote past its file size limit (RLIMIT_FSIZE)", "RLIMIT_FSIZE"},
+	{SIGPIPE, SI_USER, false, "it wrote to a pipe or socket that nobody reads", NULL},
 };
 
 /* The crashed thread is in a call that makes a file longer: the kernel sends SIGXFSZ from there. */
@@ -86,16 +88,22 @@ static struct error *examine_reason(const struct crash *crash, const struct kern
 static struct error *report_kernel(const struct crash *crash, const struct kernel_reason *reason,
 				   struct finding_list *findings)
 {
+	const struct link_kind *kind = reason->limit ? &link_reached_limit : &link_sent_by_kernel;
+	enum node_kind node = reason->limit ? NODE_LIMIT : NODE_SIGNAL;
+	int64_t row = crash->record.has_signal_event ? crash->record.signal_event.id : 0;
 	struct words signal;
 	struct finding *finding;
 
 	words_signal(&signal, crash->facts.signal.number);
-	return finding_append(findings, FINDING_KILLED_BY_PROCESS, &finding)
-		?: link_append(finding, &link_sent_by_kernel, BASIS_COMPUTED,
-			       (struct node){.kind = NODE_SIGNAL, .id = crash->facts.signal.number},
-			       "the kernel sent %s: %s", signal.text, reason->text)
+	return finding_append(findings, kind->class, &finding)
+		?: link_append(finding, kind, BASIS_COMPUTED,
+			       (struct node){.kind = node, .id = crash->facts.signal.number}, "the kernel sent %s: %s",
+			       signal.text, reason->text)
 		?: evidence_add_signal(crash, finding)
 		?: examine_reason(crash, reason, finding)
+		?: (reason->limit && link_chain_confidence(finding) == CONFIDENCE_PROVEN
+			    ? evidence_accuse_limit(finding, reason->limit, EVIDENCE_SIGNAL, row)
+			    : NULL)
 		?: finding_set_summary(finding, "The kernel sent %s: %s.", signal.text, reason->text);
 }
 

@@ -120,6 +120,13 @@ struct error *evidence_accuse_process(struct finding *finding, uint32_t pid, con
 	return err ?: copy_text(culprit->comm ?: "a process", &culprit->name);
 }
 
+struct error *evidence_accuse_limit(struct finding *finding, const char *name, enum evidence_kind kind, int64_t id)
+{
+	forget(&finding->culprit);
+	finding->culprit = (struct culprit){.kind = CULPRIT_LIMIT, .act = kind, .act_id = id};
+	return copy_text(name, &finding->culprit.name);
+}
+
 struct error *evidence_accuse_probe(struct finding *finding, const struct probe *probe, enum evidence_kind kind,
 				    int64_t id, uint64_t address)
 {

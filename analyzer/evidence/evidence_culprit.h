@@ -25,6 +25,10 @@ struct error *evidence_accuse_caller(struct finding *finding, const struct biogr
 struct error *evidence_accuse_process(struct finding *finding, uint32_t pid, const char *comm, enum evidence_kind kind,
 				      int64_t id) must_check;
 
+/* A limit, by its name. */
+struct error *evidence_accuse_limit(struct finding *finding, const char *name, enum evidence_kind kind,
+				    int64_t id) must_check;
+
 /* A probe, which is named by the function that it is on; its holder where exactly one was seen. `kind` and so on cite
  * what shows that this probe took part. */
 struct error *evidence_accuse_probe(struct finding *finding, const struct probe *probe, enum evidence_kind kind,

@@ -47,7 +47,7 @@ const char *words_probe(struct words *words, const struct probe *probe);
 /* "; attached by one of agent (pid 7), bpftrace (pid 9)", "" when the holder is known or nobody is. */
 const char *words_possible_holders(struct words *words, const struct probe *probe);
 
-/* "function of module", for the offender; "" for NULL. */
+/* "function of module", as a culprit is named; "" for NULL. */
 const char *words_probed_function(struct words *words, const struct probe *probe);
 
 /* What to do instead of a uretprobe. */

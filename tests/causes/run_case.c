@@ -92,8 +92,7 @@ static char *describe(const struct finding_list *findings)
 		describe_chain(out, finding);
 		print_lines(out, "counter", finding->counter, finding->counter_count);
 		print_lines(out, "missing", finding->missing, finding->missing_count);
-		fprintf(out, "    next: %s\n    offender: %s\n", finding->next_step ?: "(none)",
-			finding->offender ?: "(none)");
+		fprintf(out, "    next: %s\n", finding->next_step ?: "(none)");
 	}
 	if (fclose(out))
 		abort();
@@ -332,8 +331,8 @@ static bool names_culprit(const struct culprit *culprit, const char *text)
 
 static bool check_text(struct run *run, const char *keyword, const char *text, const char *place)
 {
-	static const char *const fields[] = {"summary", "evidence", "counter", "missing", "offender", "culprit", "suspect",
-					     "lost",	"would-show"};
+	static const char *const fields[] = {"summary", "evidence", "counter", "missing", "culprit",
+					     "suspect", "lost",	    "would-show"};
 	const struct finding *verdict = &run->findings.findings[0];
 	const char *holds = "holds";
 	bool negated = false, found = false;
@@ -361,16 +360,12 @@ static bool check_text(struct run *run, const char *keyword, const char *text, c
 			found = any_holds(verdict->missing, verdict->missing_count, text);
 			break;
 		case 4:
-			found = (verdict->offender && strstr(verdict->offender, text)) ||
-				(verdict->culprit.kind && names_culprit(&verdict->culprit, text));
-			break;
-		case 5:
 			found = names_culprit(&verdict->culprit, text);
 			break;
-		case 6:
+		case 5:
 			found = names_culprit(&verdict->suspect, text);
 			break;
-		case 7:
+		case 6:
 			found = verdict->lost_at && strstr(verdict->lost_at, text);
 			break;
 		default:

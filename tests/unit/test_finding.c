@@ -159,7 +159,6 @@ static void begins_empty(void **state)
 	assert_int_equal(finding->confidence, CONFIDENCE_NONE);
 	assert_null(finding->summary);
 	assert_null(finding->next_step);
-	assert_null(finding->offender);
 	assert_int_equal(finding->evidence_count + finding->counter_count + finding->missing_count, 0);
 	finding_list_deinit(&list);
 }
@@ -174,11 +173,9 @@ static void one_line_replaces_another(void **state)
 	for (int i = 0; i < 2; i++) {
 		assert_no_error(finding_set_summary(finding, "summary %d %s", i, "100%"));
 		assert_no_error(finding_set_next_step(finding, "step %d", i));
-		assert_no_error(finding_set_offender(finding, "offender %d", i));
 	}
 	assert_string_equal(finding->summary, "summary 1 100%");
 	assert_string_equal(finding->next_step, "step 1");
-	assert_string_equal(finding->offender, "offender 1");
 	finding_list_deinit(&list);
 }
 

@@ -149,7 +149,7 @@ static void random_bytes_are_inert(void **state)
 
 /* ---- signatures ---- */
 
-static void sign(char signature[17], const struct crash *crash, enum finding_class class, const char *offender)
+static void sign(char signature[17], const struct crash *crash, enum finding_class class, const char *culprit)
 {
 	struct finding_list findings = {0};
 	struct finding *finding;
@@ -158,8 +158,8 @@ static void sign(char signature[17], const struct crash *crash, enum finding_cla
 	assert_no_error(finding_append(&findings, class, &finding));
 	finding->confidence = class == FINDING_UNKNOWN ? CONFIDENCE_NONE : CONFIDENCE_PROVEN;
 	assert_no_error(finding_set_summary(finding, "at 0x%llx", (unsigned long long)crash->facts.fault.address));
-	if (offender)
-		finding->culprit = (struct culprit){.kind = CULPRIT_CODE, .name = strdup(offender)};
+	if (culprit)
+		finding->culprit = (struct culprit){.kind = CULPRIT_CODE, .name = strdup(culprit)};
 	report_init(&report, crash, &findings);
 	assert_int_equal(strspn(report.signature, "0123456789abcdef"), 16);
 	assert_int_equal(report.signature[16], 0);
@@ -180,12 +180,12 @@ static struct crash one_crash(uint64_t salt)
 	};
 }
 
-static bool same_signature(const char *offender, const char *other)
+static bool same_signature(const char *culprit, const char *other)
 {
 	struct crash first = one_crash(1), second = one_crash(77);
 	char one[17], two[17];
 
-	sign(one, &first, FINDING_DOUBLE_MUNMAP, offender);
+	sign(one, &first, FINDING_DOUBLE_MUNMAP, culprit);
 	sign(two, &second, FINDING_DOUBLE_MUNMAP, other);
 	return strcmp(one, two) == 0;
 }
@@ -205,29 +205,6 @@ static void cause_makes_the_signature(void **state)
 	sign(one, &crash, FINDING_DOUBLE_MUNMAP, walker);
 	sign(two, &crash, FINDING_USE_AFTER_MUNMAP, walker);
 	assert_string_not_equal(one, two);
-}
-
-/* What goes into the offender stays the same from run to run and from build to build. */
-static void offender_names_code(void **state)
-{
-	struct event_context context = {
-		.at = {.module = (char *)"/lib/libc++.so", .function = (char *)"munmap", .function_offset = 7},
-	};
-	struct crash crash = {.facts = {.biography = {.contexts = &context}}};
-	struct words words;
-
-	(void)state;
-	assert_string_equal(words_offender(&words, &crash.facts.biography, 0), "libc++.so munmap");
-	context.caller = (struct symbol){.module = (char *)"/opt/lib (copy).so", .module_offset = 0x1234};
-	assert_string_equal(words_offender(&words, &crash.facts.biography, 0), "lib (copy).so+0x1234");
-	context.jumper = (struct symbol){.module = (char *)"/opt/libdepot.so",
-					 .function = (char *)"depot_close",
-					 .function_offset = 4,
-					 .file = (char *)"depot.c",
-					 .line = 9};
-	assert_string_equal(words_offender(&words, &crash.facts.biography, 0), "libdepot.so depot_close");
-	context = (struct event_context){0};
-	assert_null(words_offender(&words, &crash.facts.biography, 0));
 }
 
 static void stack_makes_the_signature_without_a_cause(void **state)
@@ -607,7 +584,6 @@ int main(void)
 		cmocka_unit_test(line_separators_come_out_as_digits),
 		cmocka_unit_test(random_bytes_are_inert),
 		cmocka_unit_test(cause_makes_the_signature),
-		cmocka_unit_test(offender_names_code),
 		cmocka_unit_test(stack_makes_the_signature_without_a_cause),
 		cmocka_unit_test(json_of_almost_nothing),
 		cmocka_unit_test(json_of_a_finding),
