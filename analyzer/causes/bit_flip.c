@@ -107,9 +107,9 @@ struct error *cause_bit_flip(const struct crash *crash, struct finding_list *fin
 	else
 		err = finding_set_summary(finding,
 					  "Bit %u of a pointer to %s is wrong: it is 0x%" PRIx64 ", and 0x%" PRIx64
-					  " (%s) is %s; thread %" PRIu32 " used it in %s.",
+					  " (%s) is %s; used in %s.",
 					  twin->bit, kind_words[twin->kind].what, twin->wrong, twin->value, where.text,
-					  kind_words[twin->kind].is, evidence_dead_thread(crash),
+					  kind_words[twin->kind].is,
 					  twin->kind == TWIN_FUNCTION ? evidence_jump_source(&code, crash)
 								      : evidence_fault_code(&code, crash));
 	return err

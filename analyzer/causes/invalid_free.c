@@ -309,7 +309,7 @@ static struct error *summarize(const struct crash *crash, const struct wrong *wr
 	else
 		words_crash_site(&caller, crash);
 	return finding_set_summary(
-		finding, "Thread %" PRIu32 " freed 0x%" PRIx64 "%s%s, which is no block of the allocator's: %s.",
+		finding, "Thread %" PRIu32 " freed 0x%" PRIx64 "%s%s, not a block's start: %s.",
 		evidence_dead_thread(crash), given->address, caller.text[0] ? " in " : "", caller.text, what.text);
 }
 

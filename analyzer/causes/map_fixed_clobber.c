@@ -225,7 +225,7 @@ static struct error *summarize(const struct crash *crash, const struct story *st
 		return finding_set_summary(
 			finding,
 			"%s mapped 0x%" PRIx64 "-0x%" PRIx64
-			" over %s mapping (%s old), %s; the new one refused the %s of 0x%" PRIx64 " in %s.",
+			" over %s mapping (%s old), %s; it refused the %s of 0x%" PRIx64 " in %s.",
 			caller.text, start, end, whose.text, age.text, when.text,
 			words_access(crash->facts.fault.access), crash->facts.fault.address, code.text);
 	if (story->view->role == VIEW_CODE)

@@ -54,8 +54,8 @@ struct error *cause_uretprobe_sigill(const struct crash *crash, struct finding_l
 	return finding_append(findings, FINDING_URETPROBE_SIGILL, &finding)
 		?: append_sigill(crash, finding)
 		?: finding_set_summary(finding,
-				       "A probed function returned into the uretprobe trampoline (%s) on a stack that the "
-				       "kernel has no return instance for: SIGILL.",
+				       "A probed function returned into its trampoline (%s) on a stack for which the kernel "
+				       "has no return instance: SIGILL.",
 				       words_probe(&words, probe))
 		?: link_append_probes(crash, finding, &link_taken_sigill, slot, probe);
 }

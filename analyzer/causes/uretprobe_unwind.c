@@ -121,8 +121,7 @@ static struct error *blame_exception(const struct crash *crash, struct finding_l
 		?: append_unwinding(crash, stack, hijacked, finding)
 		?: finding_set_summary(
 			finding,
-			"An exception thrown in %s was not caught%s%s, because the unwinder stopped at %s: its trampoline "
-			"replaced the return address.",
+			"An exception thrown in %s was not caught%s%s: the unwinder stopped at the trampoline of %s.",
 			words_symbol(&thrower, &stack->frames[exception->thrown_at + 1].symbol),
 			handler_known ? " in " : "",
 			handler_known ? words_symbol(&catcher, &stack->frames[exception->caught_at].symbol) : "",

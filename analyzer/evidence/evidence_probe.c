@@ -154,7 +154,7 @@ const char *words_probe(struct words *words, const struct probe *probe)
 	}
 	if (probe->holder_count == 1 && probe->holders[0].pid)
 		snprintf(holder, sizeof(holder), ", attached by %.16s (pid %" PRIu32 ")%s", probe->holders[0].comm,
-			 probe->holders[0].pid, probe->holders[0].left ? ", which has detached since" : "");
+			 probe->holders[0].pid, probe->holders[0].left ? ", detached since" : "");
 	snprintf(words->text, sizeof(words->text), "a %s on %s%s",
 		 probe->at_return  ? "uretprobe"
 		 : probe->is_plain ? "plain uprobe"

@@ -228,6 +228,32 @@ static void check_chain(struct run *run, const struct finding *finding)
 	}
 }
 
+/* The most characters of a sentence that is shown to people. */
+#define MOST_CHARACTERS 200
+
+/* One sentence, in plain technical English. */
+static void check_words(struct run *run, const char *what, const char *text)
+{
+	static const char *const avoided[] = {"had taken", "in the place of", "came upon", "that was not its own", " stands ",
+					      " tells "};
+
+	if (text && strlen(text) > MOST_CHARACTERS)
+		fail(run, "the %s has %zu characters: %s", what, strlen(text), text);
+	for (size_t i = 0; text && i < sizeof(avoided) / sizeof(avoided[0]); i++) {
+		if (strstr(text, avoided[i]))
+			fail(run, "the %s says \"%s\": %s", what, avoided[i], text);
+	}
+}
+
+static void check_sentences(struct run *run, const struct finding *finding)
+{
+	check_words(run, "summary", finding->summary);
+	check_words(run, "next step", finding->next_step);
+	check_words(run, "place where the trail is lost", finding->lost_at);
+	for (size_t i = 0; i < finding->link_count; i++)
+		check_words(run, "clause of a link", finding->links[i].text);
+}
+
 static void check_findings(struct run *run)
 {
 	for (size_t i = 0; i < run->findings.count; i++) {
@@ -237,6 +263,7 @@ static void check_findings(struct run *run)
 
 		if (!finding->summary)
 			fail(run, "%s has no summary", name);
+		check_sentences(run, finding);
 		if ((finding->class == FINDING_UNKNOWN) != (finding->confidence == CONFIDENCE_NONE))
 			fail(run, "%s has the confidence %s", name, finding_confidence_name(finding->confidence));
 		if (finding->class == FINDING_UNKNOWN)
