@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * killed-by-process: somebody outside the process sent the signal: another process, the terminal, or the kernel for a
- * limit.
+ * killed-by-process: somebody outside the process sent the signal: another process, the terminal, or the kernel; where the
+ * kernel sent it because a limit was reached, resource-limit.
  *
  * What is seen: the recorder saw a process send that signal to this one; or the signal's siginfo says that a process
  * sent it (SI_USER, SI_TKILL), and its id is not the dead process's own. The kernel fills that in; of SI_QUEUE the
