@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Joins a core with its recorded life into a struct crash. Judges nothing: the detectors do. What is done, in which
+ * Joins a core with its recorded life into a struct crash. Judges nothing: causes and ends do. What is done, in which
  * order and of what is a list (assemble_steps.h).
  */
 #ifndef ANALYZER_ASSEMBLE_H

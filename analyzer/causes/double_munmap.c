@@ -14,7 +14,7 @@
  * address.
  *
  * What it could be mistaken for: a program that maps, unmaps and maps the same range again and then unmaps it properly:
- * the mapping that D2 ends is then exactly D2's range, and this detector is silent (use-after-munmap speaks). An
+ * the mapping that D2 ends is then exactly D2's range, and this is silent (use-after-munmap speaks). An
  * allocator that maps a range piece by piece and unmaps it in one call: then D2's range has no hole, which lowers the
  * confidence. Where a gap lies between D1 and the crash, a mapping of the whole range may have been missed: never
  * proven.

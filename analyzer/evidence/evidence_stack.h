@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What detectors of overwritten stacks share: where, and with what. Pure. */
+/* What causes of overwritten stacks share: where, and with what. Pure. */
 #ifndef ANALYZER_EVIDENCE_STACK_H
 #define ANALYZER_EVIDENCE_STACK_H
 

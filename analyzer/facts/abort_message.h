@@ -6,7 +6,7 @@
  * glibc keeps a copy of what it wrote to standard error before abort(): the variable __abort_msg (GLIBC_PRIVATE, in the
  * dynamic symbol table, so no debug file is needed) points to a struct of an unsigned size and the text, in memory that
  * was mapped for it (sysdeps/posix/libc_fatal.c, assert/assert.c, include/stdlib.h). Other C libraries keep nothing.
- * What it means is for the detectors.
+ * What it means is for causes and ends.
  */
 #ifndef ANALYZER_ABORT_MESSAGE_H
 #define ANALYZER_ABORT_MESSAGE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The recorded life of memory that a crash hangs on: its events, who made them, and what they make of it. Plain data,
- * read by assemble/assemble_biography.c, judged by the detectors.
+ * read by assemble/assemble_biography.c, judged by causes and ends.
  *
  * Addresses are of the dead process, times CLOCK_BOOTTIME nanoseconds, ranges half-open.
  */

@@ -2,7 +2,7 @@
 /*
  * What is known of the heap in one crash, as plain data: the allocator's call in which the process died, what the
  * core's heap says about the addresses that matter, and their recorded lives. A part of struct crash; filled by
- * assemble_heap*.c, judged by the detectors.
+ * assemble_heap*.c, judged by causes and ends.
  */
 #ifndef ANALYZER_HEAP_FACTS_H
 #define ANALYZER_HEAP_FACTS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the core and the mapped file say of a place in memory, as plain data for the detectors of mappings. Filled by
+ * What the core and the mapped file say of a place in memory, as plain data for the causes of mappings. Filled by
  * assemble_mapping.c; nothing here judges, and nothing here reads a file.
  *
  * Addresses are of the dead process, ranges half-open, strings belong to their struct.

@@ -2,7 +2,7 @@
 /*
  * Uretprobes in a core: finds the kernel's trampoline page, the probed places in the text, the trampoline's address on
  * stacks, and gives the true return addresses back: restored from what the recorder saw in the kernel, else inferred,
- * else lost. Nothing is accused here; that is for the detectors.
+ * else lost. Nothing is accused here; that is for causes and ends.
  *
  * A uretprobe swaps the return address on the stack for the address of the trampoline in the [uprobes] page
  * (kernel/events/uprobes.c, prepare_uretprobe; arch/x86/kernel/uprobes.c). A probe's breakpoint makes its page of text
