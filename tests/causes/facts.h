@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Facts of a made-up crash, read from a small text file into the struct that detectors get. README.md has the format.
+ * Facts of a made-up crash, read from a small text file into the struct that causes and ends get. README.md has the format.
  * There is no store, and a core only where the file has mappings: what the analyzer would have looked up there is said
  * by the file. Test code: a bad
  * file ends the program with status 2 and a line that names the place.

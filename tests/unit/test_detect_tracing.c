@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The detectors of tracing over made-up crashes: what they must say, and where they must be silent. */
+/* The causes of tracing over made-up crashes: what they must say, and where they must be silent. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -106,7 +106,7 @@ static void ranks_the_same_in_any_order(void **state)
 	finding_list_deinit(&list);
 }
 
-/* Two findings of one class and one weight: the order in which the detectors ran must not show. */
+/* Two findings of one class and one weight: the order in which causes and ends ran must not show. */
 static void ranks_equals_the_same_in_any_order(void **state)
 {
 	static const char *const texts[] = {"at 0x1000", "at 0x2000", "at 0x3000", "at 0x4000"};
