@@ -11,8 +11,8 @@
 
 static const char *const own_alternatives[] = {"other-sender", "other-thread", NULL};
 
-const struct link_kind link_own_signal = {"own-signal", FINDING_UNKNOWN, own_alternatives};
-const struct link_kind link_sent_in_handler = {"sent-in-handler", FINDING_UNKNOWN, NULL};
+const struct link_kind link_own_signal = {"own-signal", FINDING_DELIBERATE_ABORT, own_alternatives};
+const struct link_kind link_sent_in_handler = {"sent-in-handler", FINDING_KILLED_BY_PROCESS, NULL};
 
 struct evidence link_siginfo_citation(const struct crash *crash)
 {

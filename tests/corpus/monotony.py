@@ -17,8 +17,10 @@ def facts(document, below):
     crashed = [frame for thread in document["threads"] if thread["crashed"] for frame in thread["frames"]]
     cause, end, culprit = document["cause"], document["end"], document["culprit"]
     nodes = {link["class"]: link["confidence"] for link in cause["links"] if link["class"]} if cause else {}
+    if end["before_handler"]:  # the handler that ended the process afterwards is told with the end
+        nodes.setdefault("deliberate-abort", "proven")
     return {
-        "nodes": {**nodes, cause["class"]: cause["confidence"]} if cause else {},
+        "nodes": {**nodes, cause["class"]: cause["confidence"]} if cause else nodes,
         "end": [end["class"], "proven" if end["confidence"] == "certain" else end["confidence"]],
         "culprit": culprit and {key: culprit[key] for key in ("kind", "name", "module", "function", "process")},
         "sender": document["signal"]["sender_pid"],

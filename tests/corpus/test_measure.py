@@ -36,6 +36,7 @@ def found(of, state, present=DYNAMIC):
 def document(name, confidence, recorded=True, text="made-up", sender=None, frames=(), links=(), **more):
     """A report; the cause's class, or none with `end` alone; `links`: (class, confidence) of those on the way."""
     more.setdefault("end", {"class": None, "confidence": "certain"})
+    more["end"] = {"before_handler": False, **more["end"]}
     more.setdefault("culprit", None)
     more["cause"] = None if confidence == "none" else {
         "class": name, "confidence": confidence, "links": [{"class": one, "confidence": sure} for one, sure in links]}
