@@ -2,6 +2,7 @@
 /* corelate: explains why a process crashed. Dispatch; the verbs are in cli/commands.c, their options in cli/options.c.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +15,18 @@
 #include "cli/pager.h"
 #include "common/inert.h"
 
-/* Of the terminal; 0 where it is none. Narrower than a page of a telephone nothing can be read. */
+/* Lines are wrapped for people alone: in a file or a pipe a sentence is a line. Behind a pager the terminal is that of the
+ * messages. Narrower than this nothing can be read. */
+#define LEAST_COLUMNS 20
+
 static unsigned terminal_columns(void)
 {
+	int terminal = pager_is_on() ? STDERR_FILENO : STDOUT_FILENO;
 	struct winsize size;
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_col < 20)
-		return 0;
-	return size.ws_col;
+	if (!pager_is_on() && !isatty(STDOUT_FILENO))
+		return UINT_MAX;
+	return ioctl(terminal, TIOCGWINSZ, &size) || size.ws_col < LEAST_COLUMNS ? REPORT_COLUMNS : size.ws_col;
 }
 
 struct report_style cli_style(const struct cli_options *options)

@@ -34,7 +34,6 @@ static bool is_synchronous(int number)
 
 void report_write_facts(const struct report *report, FILE *out)
 {
-	const struct report_style plain = {0};
 	const struct crash *crash = report->crash;
 	struct words signal, code;
 
@@ -79,8 +78,8 @@ void report_write_facts(const struct report *report, FILE *out)
 		fprintf(out, "  address  0x%" PRIx64 ": ", crash->facts.fault.address);
 		if (crash->facts.fault.mapped_since)
 			fputs("not mapped at the fault; since then ", out);
-		text_wrap(&plain, words_place(&signal, crash, &crash->facts.fault_place),
-			  crash->facts.fault.mapped_since ? 67 : 31, 11, out);
+		inert_write(words_place(&signal, crash, &crash->facts.fault_place), out);
+		fputc('\n', out);
 	}
 	if (crash->core.abort_message) {
 		fputs("  said     ", out);
