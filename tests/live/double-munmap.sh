@@ -55,9 +55,11 @@ check("trustworthy", report["signal"]["trustworthy"] is True)
 check("fault", report["fault"]["access"] == "read" and report["fault"]["address"] == report["signal"]["address"])
 # The program reads the thirteenth byte of its block.
 block = int(report["fault"]["address"], 16) - 12
-check("block in the summary", "262144 bytes at 0x%x" % block in verdict["summary"])
+check("block in the summary", "hit libdepot.so's live 256.0 KiB mapping" in verdict["summary"])
 check("library in the summary", "libwalker.so unmapped" in verdict["summary"])
-check("victim in the summary", "thread %d died" % report["crash"]["tid"] in verdict["summary"])
+check("victim in the summary", "thread %d then used" % report["crash"]["tid"] in verdict["summary"])
+check("the end", report["end"]["class"] == "wild-pointer" and report["end"]["confidence"] == "certain")
+check("birth of the block", "mmap(NULL, 262144, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x%x" % block in evidence)
 check("two unmaps", len(re.findall(r"munmap\(0x[0-9a-f]+, 578560\)", evidence)) == 2)
 check("first unmapper", re.search(r"libwalker\.so walker_step\+0x[0-9a-f]+ \(walker\.c:2[0-9]\)", evidence))
 check("second unmapper", re.search(r"libwalker\.so walker_step_again\+0x[0-9a-f]+ \(walker\.c:3[0-9]\)", evidence))
@@ -81,9 +83,15 @@ case $text in
 "double-munmap (proven): libwalker.so unmapped "*) ;;
 *) fail "the text does not begin with the verdict: ${text%%$'\n'*}" ;;
 esac
-for part in "262144 bytes" "walker_step+" "walker_step_again+" "walker.c:" "marker 8888" "marker 9999" "ms before the crash" \
-	"the crash: read of 0x" "Evidence" "Next"; do
-	contains "text of explain" "$text" "$part"
+# Its lines are folded.
+said=$(tr -s ' \n' ' ' <<<"$text")
+for part in "live 256.0 KiB mapping" "mmap(NULL, 262144, PROT_NONE, " "walker_step+" "walker_step_again+" "walker.c:" \
+	"between markers 8888 and 9999" "ms before the crash" "read 0x" ": SIGSEGV" "Why 1 0x" "next: libwalker.so walker_step+"; do
+	contains "text of explain" "$said" "$part"
+done
+timeline=$("$CORELATE" explain --all --db "$DB")
+for part in "-- marker 8888" "-- marker 9999" "the crash: read of 0x"; do
+	contains "text of explain --all" "$timeline" "$part"
 done
 equal "colour in a file" "$(printf '%s' "$text" | grep -c $'\033' || true)" 0
 
@@ -94,7 +102,7 @@ tid=$(json "$EXPLAINED" 'd["crash"]["tid"]')
 why=$("$CORELATE" why --db "$DB" "$address")
 contains "why" "$why" "$address was not mapped when the process died"
 equal "unmaps in why" "$(grep -c 'munmap(0x' <<<"$why")" 2
-contains "why" "$why" "mmap(0x0, 262144, prot 0, flags 0x22)"
+contains "why" "$why" "mmap(NULL, 262144, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)"
 contains "why" "$why" "the crash: read of $address"
 # The same for an address that lives: the code that died.
 pc=$(json "$EXPLAINED" '[t for t in d["threads"] if t["crashed"]][0]["frames"][0]["pc"]')
