@@ -23,9 +23,15 @@ CLASSES = [
 ]
 
 
+# What the compiler wrote behind a delete of an object with a virtual destructor: its line is the class's. The delete is its caller's.
+DELETING_DESTRUCTOR = re.compile(r"\s+#1 0x[0-9a-f]+ in (?:\w+::)*(\w+)::~\1\(\) ")
+
+
 def first_frame(lines, sources, skip):
     """File and line of the first frame in the victims' directory."""
     for line in lines:
+        if DELETING_DESTRUCTOR.match(line):
+            continue
         match = re.match(r"\s+#\d+ 0x[0-9a-f]+ in .*? (%s.*|\S+):(\d+)(?::\d+)?$" % re.escape(sources), line)
         if not match:
             if not line.strip():

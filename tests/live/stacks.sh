@@ -103,9 +103,10 @@ equal "trust" "$(json "$EXPLAINED" 'sorted({f["trust"] for e in d["findings"][0]
 	"['cfi', 'registers']"
 contains "evidence" "$(json "$EXPLAINED" '[e["text"] for e in d["findings"][0]["evidence"]]')" "libwrapper.so wrapper_release"
 text=$("$CORELATE" explain --db "$DB")
-contains "text" "$text" "< libfirst.so first_drop+"
-contains "text" "$text" "(first.c:5)"
-contains "text" "$text" "< libsecond.so second_deeper+"
+timeline=$("$CORELATE" explain --all --db "$DB")
+contains "text of --all" "$timeline" "libfirst.so first_drop+"
+contains "text of --all" "$timeline" "(first.c:5)"
+contains "text of --all" "$timeline" "libsecond.so second_deeper+"
 lacks "notes" "$text" "no symbols from it"
 
 page=$("$CORELATE" report --db "$DB" --format=html)
