@@ -209,11 +209,12 @@ explain() {
 	check_verdict "$@"
 }
 
-# check_verdict WORD...: what EXPLAINED says stands on what it cites (checker/check.py).
+# check_verdict WORD...: what EXPLAINED says stands on what it cites (checker/check.py). Of a bundle the report names no core; BUNDLED_CORE is
+# the one that was put into it.
 check_verdict() {
 	local found
 
-	found=$("$PYTHON" "$SOURCE/tests/checker/check.py" "$EXPLAINED" --db "$DB" 2>&1) ||
+	found=$("$PYTHON" "$SOURCE/tests/checker/check.py" "$EXPLAINED" --db "$DB" ${BUNDLED_CORE:+--core "$BUNDLED_CORE"} 2>&1) ||
 		fail "the verdict of explain $* does not stand on what it cites: $found"
 }
 

@@ -132,6 +132,6 @@ agrees vfork-child "$(child "$TMP/vfork-child" user)"
 equal "the parent of the vfork child" "$(query "SELECT count(*) FROM v_process WHERE status = 'exit 0'")" 1
 "$CORELATE" bundle -o "$TMP/vfork-child.corelate" "$CORES/core.$(child "$TMP/vfork-child" user)" --db "$DB" >/dev/null ||
 	fail "a bundle of the vfork child"
-explain "$TMP/vfork-child.corelate"
+BUNDLED_CORE=$CORES/core.$(child "$TMP/vfork-child" user) explain "$TMP/vfork-child.corelate"
 equal "verdict of its bundle" "$(verdict)" "use-after-munmap proven"
 live_end
