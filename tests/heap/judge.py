@@ -23,7 +23,8 @@ CLASSES = [
 ]
 
 
-# What the compiler wrote behind a delete of an object with a virtual destructor: its line is the class's. The delete is its caller's.
+# What the compiler wrote for the delete of an object with a virtual destructor; its line is the class's. The delete is in
+# its caller.
 DELETING_DESTRUCTOR = re.compile(r"\s+#1 0x[0-9a-f]+ in (?:\w+::)*(\w+)::~\1\(\) ")
 
 
