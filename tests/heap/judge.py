@@ -111,7 +111,8 @@ def main():
     document = json.load(open(arguments.report))
     truth = read_asan(arguments.asan, arguments.sources, arguments.skip.split())
     honest = (arguments.honest if arguments.mode == "record" else arguments.honest + "|" + arguments.bare).split("|")
-    if truth["class"] == "no heap class":
+    # With a record only where the case says that its cause may be no more than possible.
+    if truth["class"] == "no heap class" or (arguments.mode == "record" and "possible" not in arguments.confidence):
         said = read_corelate(document["findings"][0])
     else:
         said = read_corelate(judged(document, honest))
