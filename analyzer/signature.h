@@ -33,8 +33,8 @@ struct signatures {
 	/* "cause 2: double-munmap libwalker.so walker_close", "stack 2: SIGSEGV, prog walk, prog main"; "" for none. */
 	char cause_text[640];
 	char stack_text[64 + SIGNATURE_FRAMES * SIGNATURE_CODE];
-	/* One for any crash: the cause's, else the stack's, else of the program's name and the signal, which say nothing of
-	 * the bug. */
+	/* One for any crash: the cause's, else the stack's, else of the program's name and the signal, which say
+	 * nothing of the bug. */
 	char any[SIGNATURE_HEX];
 };
 

@@ -110,9 +110,10 @@ const char *words_function(struct words *words, const struct symbol *symbol)
 {
 	char name[FUNCTION_BYTES];
 
-	return put(words, "%s", symbol->inlined	   ? readable(symbol->inlined, name)
-			       : symbol->function ? readable(symbol->function, name)
-						  : "");
+	return put(words, "%s",
+		   symbol->inlined    ? readable(symbol->inlined, name)
+		   : symbol->function ? readable(symbol->function, name)
+				      : "");
 }
 
 const char *words_code(struct words *words, const struct symbol *symbol)

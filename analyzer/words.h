@@ -18,8 +18,8 @@ const char *words_duration(struct words *words, uint64_t ns);
 /* "1 byte", "612 bytes", "20.1 KiB", "8.0 MiB", "2.5 GiB". */
 const char *words_bytes(struct words *words, uint64_t bytes);
 
-/* How sure the verdict is: "proven", "cause not known" of an end, "" of what says so itself ("unknown", "snapshot"). The
- * names are those of findings[0] in the JSON; `confidence` is NULL when it is not known. */
+/* How sure the verdict is: "proven", "cause not known" of an end, "" of what says so itself ("unknown", "snapshot").
+ * The names are those of findings[0] in the JSON; `confidence` is NULL when it is not known. */
 const char *words_sureness(const char *class, const char *confidence);
 
 /* The two together: "double-munmap (proven)", "null-dereference (cause not known)", "unknown". */

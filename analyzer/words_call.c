@@ -24,9 +24,9 @@ static void write_arguments(struct words *words, const struct memory_event *even
 
 	switch (event->kind) {
 	case MEMORY_MMAP:
-		snprintf(words->text, sizeof(words->text), "mmap(%s, %" PRIu64 ", %s, %s, %d, %s)", pointer(first, a[0]),
-			 a[1], flag_words_protection(&protection, a[2]), flag_words_map(&flags, a[3]), (int)a[4],
-			 a[5] ? pointer(last, a[5]) : "0");
+		snprintf(words->text, sizeof(words->text), "mmap(%s, %" PRIu64 ", %s, %s, %d, %s)",
+			 pointer(first, a[0]), a[1], flag_words_protection(&protection, a[2]),
+			 flag_words_map(&flags, a[3]), (int)a[4], a[5] ? pointer(last, a[5]) : "0");
 		break;
 	case MEMORY_MREMAP:
 		if (a[3] & 2)

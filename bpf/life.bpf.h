@@ -300,8 +300,8 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	return 0;
 }
 
-/* The process has been judged by somebody else while it ended, and the program at its end may not have known it then. Who
- * removes the state tells, here or there. */
+/* The process has been judged by somebody else while it ended, and the program at its end may not have known it then.
+ * Who removes the state tells, here or there. */
 static __always_inline void exit_take_over(struct task_struct *task)
 {
 	u32 pid = BPF_CORE_READ(task, tgid);

@@ -15,8 +15,8 @@
 #include "cli/pager.h"
 #include "common/inert.h"
 
-/* Lines are wrapped for people alone: in a file or a pipe a sentence is a line. Behind a pager the terminal is that of the
- * messages. Narrower than this nothing can be read. */
+/* Lines are wrapped for people alone: in a file or a pipe a sentence is a line. Behind a pager the terminal is that of
+ * the messages. Narrower than this nothing can be read. */
 #define LEAST_COLUMNS 20
 
 static unsigned terminal_columns(void)

@@ -164,8 +164,7 @@ static struct error *write_verdict(const struct report *report, FILE *out)
 	fprintf(out, "%s\n%s\n%s\n%s\n%.1000s\n", report->crash->facts.id,
 		report->findings->count ? finding_class_name(finding->class) : "",
 		report->findings->count ? finding_confidence_name(finding_cause_confidence(finding)) : "",
-		report->signature,
-		summary ?: "");
+		report->signature, summary ?: "");
 	return report_write_json(report, out);
 }
 

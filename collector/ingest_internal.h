@@ -86,7 +86,7 @@ struct ingest {
 	bool rolled_back;  /* at least once */
 	bool unsettled;	   /* something may have been added since the last commit */
 	struct waiting_coverage *coverage;
-	uint64_t uncovered;	/* rows of coverage in the store that began after the process's end */
+	uint64_t uncovered;    /* rows of coverage in the store that began after the process's end */
 	uint32_t unmapped[64]; /* pids of processes whose mappings were not told; what is too many stays so */
 	size_t unmapped_count;
 	void *ledger; /* tsearch tree */

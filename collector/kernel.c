@@ -314,8 +314,9 @@ struct error *kernel_attach(struct kernel *kernel)
 	struct error *err = ensure_tracefs();
 
 	/* Changes that the filter asks about before whatever judges a process; ends before births, so that whoever is
-	 * met is seen to end; births before everything else: a process must not be met before its fork. Returns before entries, so that a call that is under way while we attach is
-	 * seen as one whose entry was missed, not missed itself. */
+	 * met is seen to end; births before everything else: a process must not be met before its fork. Returns before
+	 * entries, so that a call that is under way while we attach is seen as one whose entry was missed, not missed
+	 * itself. */
 	for (size_t i = 0; !err && i < CHOICE_HOOKS; i++)
 		if (kernel_attaches_choice(kernel, choice_hooks[i].program))
 			err = attach_one(kernel, choice_hooks[i].program, choice_hooks[i].syscall, "exit");

@@ -13,7 +13,8 @@ struct error *store_reader_failures(struct store_reader *reader, int64_t space_i
 	void *data;
 	struct error *err = store_select_all(
 		reader, &row_event,
-		"WHERE id IN (SELECT id FROM event WHERE id > (SELECT max(id) FROM event) - :window AND space_id = :space_id "
+		"WHERE id IN (SELECT id FROM event WHERE id > (SELECT max(id) FROM event) - :window AND space_id = "
+		":space_id "
 		"AND tid = :tid AND result < 0 AND result >= -4095 AND kind IN (:mmap, :mremap, :shmat) AND "
 		"enter_ns < :until_ns ORDER BY id DESC LIMIT :limit) ORDER BY id",
 		PARAMETERS({":window", WINDOW}, {":space_id", space_id}, {":tid", tid}, {":mmap", MEMORY_MMAP},

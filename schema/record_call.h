@@ -44,8 +44,8 @@ struct probe_coverage {
 	int64_t id;
 	int64_t recording_id;
 	int64_t process_id; /* 0: in every process */
-	uint64_t from_ns; /* INT64_MAX: it never could be probed */
-	bool heap;	  /* heap functions are among them */
+	uint64_t from_ns;   /* INT64_MAX: it never could be probed */
+	bool heap;	    /* heap functions are among them */
 };
 
 /* One call of a heap function, complete or (exit_ns 0) one that never came back. */

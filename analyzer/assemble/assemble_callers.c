@@ -102,7 +102,8 @@ static size_t find_party(const struct event_stack *stack)
 }
 
 /* A wrapper of a system call has no frame of its own: where it has no call frame information either, the saved frame
- * pointer is its caller's, and leads to the caller's caller. The word on top of the stack shows that one is left out. */
+ * pointer is its caller's, and leads to the caller's caller. The word on top of the stack shows that one is left out.
+ */
 static bool leaves_out_caller(const struct event_stack *stack, uint64_t top_word)
 {
 	return stack->frame_count > 1 && event_stack_is_library(&stack->frames[0]) &&

@@ -17,8 +17,8 @@ struct error *assemble_failures(const struct assemble_request *request, struct a
 
 	if (!crash->record.known || !tid)
 		return NULL;
-	err = store_reader_failures(request->store, crash->record.space.id, tid,
-				    crash->record.time_ns ?: UINT64_MAX, FAILED_CALLS, &events, &failed->count);
+	err = store_reader_failures(request->store, crash->record.space.id, tid, crash->record.time_ns ?: UINT64_MAX,
+				    FAILED_CALLS, &events, &failed->count);
 	if (!err && failed->count)
 		memcpy(failed->events, events, failed->count * sizeof(*events));
 	return err;

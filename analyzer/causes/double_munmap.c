@@ -116,9 +116,10 @@ static struct error *examine_range(const struct crash *crash, const struct story
 	const struct biography *biography = &crash->facts.biography;
 
 	if (covers_all(biography, story))
-		return link_leave_open(finding, "range-in-use",
-				       "every page of the range was mapped again before the second munmap: it may have been "
-				       "meant for what was there");
+		return link_leave_open(
+			finding, "range-in-use",
+			"every page of the range was mapped again before the second munmap: it may have been "
+			"meant for what was there");
 	return link_rule_out(finding, "range-in-use", EVIDENCE_EVENT, biography->events[story->first].id, story->start,
 			     "no call mapped the whole range again between the two munmaps");
 }
@@ -140,7 +141,8 @@ static struct error *examine_order(const struct crash *crash, const struct story
 static struct error *examine_owner(const struct crash *crash, const struct story *story, struct finding *finding)
 {
 	const struct memory_event *born = &crash->facts.biography.events[story->victim->born];
-	static const char text[] = "nothing distinguishes the unmapper from the block's owner: it may have unmapped its own";
+	static const char text[] =
+		"nothing distinguishes the unmapper from the block's owner: it may have unmapped its own";
 
 	if (!is_own(crash, story))
 		return link_rule_out(finding, "own-mapping", EVIDENCE_EVENT, born->id, 0,
@@ -172,7 +174,8 @@ static struct error *summarize(const struct crash *crash, const struct story *st
 	timeline_mapping_range(&crash->facts.biography.timeline, story->victim, &start, &end);
 	snprintf(who.text, sizeof(who.text), "thread %" PRIu32, second->tid);
 	return finding_set_summary(
-		finding, "%s unmapped 0x%" PRIx64 "-0x%" PRIx64 " twice; the second munmap, %s, hit %s live %s mapping, which "
+		finding,
+		"%s unmapped 0x%" PRIx64 "-0x%" PRIx64 " twice; the second munmap, %s, hit %s live %s mapping, which "
 		"thread %" PRIu32 " then used.",
 		unmapper ?: who.text, story->start, story->end, words_before_crash(&when, crash, second->exit_ns),
 		owner(&whose, crash, story), words_bytes(&size, end - start), evidence_dead_thread(crash));
@@ -215,7 +218,8 @@ struct error *cause_double_munmap(const struct crash *crash, struct finding_list
 	if (!err && !(story.victim->has_other_end && story.victim->other_end != TIMELINE_ALIVE))
 		err = evidence_accuse_caller(finding, biography, story.second);
 	if (!err && !words_caller_module(&module, biography, story.second))
-		err = finding_add_missing(finding, "the function that called munmap: the recorded stack does not show it");
+		err = finding_add_missing(finding,
+					  "the function that called munmap: the recorded stack does not show it");
 	return err
 		?: add_background(crash, &story, finding)
 		?: finding_set_next_step(finding, "%s unmapped the range %s; does it reset its pointer?",

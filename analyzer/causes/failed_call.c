@@ -67,12 +67,13 @@ static struct error *examine(const struct crash *crash, size_t newest, struct fi
 					"another function that returns -1 may have made the pointer");
 	if (err)
 		return err;
-	return failed->count == 1 ? link_rule_out(finding, "other-call", EVIDENCE_EVENT, event->id, 0,
-						  "no other recorded call of this thread for memory failed")
-				  : link_leave_open(finding, "other-call",
-						    "this thread made %zu calls for memory that failed: which one returned "
-						    "this pointer is not known",
-						    failed->count);
+	return failed->count == 1
+		       ? link_rule_out(finding, "other-call", EVIDENCE_EVENT, event->id, 0,
+				       "no other recorded call of this thread for memory failed")
+		       : link_leave_open(finding, "other-call",
+					 "this thread made %zu calls for memory that failed: which one returned "
+					 "this pointer is not known",
+					 failed->count);
 }
 
 struct error *cause_failed_call(const struct crash *crash, struct finding_list *findings)

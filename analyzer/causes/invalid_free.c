@@ -308,9 +308,9 @@ static struct error *summarize(const struct crash *crash, const struct wrong *wr
 		words_heap_caller(&caller, given, wrong->dying);
 	else
 		words_crash_site(&caller, crash);
-	return finding_set_summary(
-		finding, "Thread %" PRIu32 " freed 0x%" PRIx64 "%s%s, not a block's start: %s.",
-		evidence_dead_thread(crash), given->address, caller.text[0] ? " in " : "", caller.text, what.text);
+	return finding_set_summary(finding, "Thread %" PRIu32 " freed 0x%" PRIx64 "%s%s, not a block's start: %s.",
+				   evidence_dead_thread(crash), given->address, caller.text[0] ? " in " : "",
+				   caller.text, what.text);
 }
 
 static struct error *add_evidence(const struct crash *crash, const struct wrong *wrong, struct finding *finding)

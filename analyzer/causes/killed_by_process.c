@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * killed-by-process: somebody outside the process sent the signal: another process, the terminal, or the kernel; where the
- * kernel sent it because a limit was reached, resource-limit.
+ * killed-by-process: somebody outside the process sent the signal: another process, the terminal, or the kernel; where
+ * the kernel sent it because a limit was reached, resource-limit.
  *
  * What is seen: the recorder saw a process send that signal to this one; or the signal's siginfo says that a process
  * sent it (SI_USER, SI_TKILL), and its id is not the dead process's own. The kernel fills that in; of SI_QUEUE the
@@ -51,7 +51,8 @@ static const struct kernel_reason {
 	{SIGINT, SI_KERNEL, false, "the terminal's interrupt key (Ctrl-C) was pressed", NULL},
 	{SIGHUP, SI_KERNEL, false, "its terminal was closed, or the leader of its session or job ended", NULL},
 	{SIGXCPU, SI_KERNEL, true,
-	 "it reached its limit of CPU time (RLIMIT_CPU; under real-time scheduling RLIMIT_RTTIME or the deadline)", "CPU time"},
+	 "it reached its limit of CPU time (RLIMIT_CPU; under real-time scheduling RLIMIT_RTTIME or the deadline)",
+	 "CPU time"},
 	{SIGXFSZ, SI_USER, false, "it wrote past its file size limit (RLIMIT_FSIZE)", "RLIMIT_FSIZE"},
 	{SIGPIPE, SI_USER, false, "it wrote to a pipe or socket that nobody reads", NULL},
 };

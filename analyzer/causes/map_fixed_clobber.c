@@ -222,12 +222,12 @@ static struct error *summarize(const struct crash *crash, const struct story *st
 	owner(&whose, story);
 	evidence_faulting_code(&code, crash);
 	if (!story->view)
-		return finding_set_summary(
-			finding,
-			"%s mapped 0x%" PRIx64 "-0x%" PRIx64
-			" over %s mapping (%s old), %s; it refused the %s of 0x%" PRIx64 " in %s.",
-			caller.text, start, end, whose.text, age.text, when.text,
-			words_access(crash->facts.fault.access), crash->facts.fault.address, code.text);
+		return finding_set_summary(finding,
+					   "%s mapped 0x%" PRIx64 "-0x%" PRIx64
+					   " over %s mapping (%s old), %s; it refused the %s of 0x%" PRIx64 " in %s.",
+					   caller.text, start, end, whose.text, age.text, when.text,
+					   words_access(crash->facts.fault.access), crash->facts.fault.address,
+					   code.text);
 	if (story->view->role == VIEW_CODE)
 		return finding_set_summary(finding,
 					   "%s mapped 0x%" PRIx64 "-0x%" PRIx64

@@ -232,9 +232,10 @@ static struct error *examine_earlier_mapping(const struct crash *crash, const st
 					    words_before_crash(&when, crash, ended->exit_ns));
 	}
 	if (is_own)
-		return link_leave_open(finding, "earlier-mapping",
-				       "the same module had unmapped another mapping at the address: the pointer may belong "
-				       "to that one");
+		return link_leave_open(
+			finding, "earlier-mapping",
+			"the same module had unmapped another mapping at the address: the pointer may belong "
+			"to that one");
 	return link_rule_out(finding, "earlier-mapping", EVIDENCE_EVENT, biography->events[story->life->born].id, 0,
 			     "no other recorded mapping was at the address before");
 }

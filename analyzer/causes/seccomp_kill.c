@@ -43,8 +43,9 @@ static size_t find_caller(const struct crash *crash, const char *name)
 			continue;
 		/* A guessed frame may be the caller's caller. */
 		if (module && !ending_is_runtime(&stack->frames[i]))
-			return stack->frames[i].trust == FRAME_SCAN || stack->frames[i].trust == FRAME_POINTER ? SIZE_MAX
-													       : i;
+			return stack->frames[i].trust == FRAME_SCAN || stack->frames[i].trust == FRAME_POINTER
+				       ? SIZE_MAX
+				       : i;
 	}
 	return SIZE_MAX;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * allocation-failure, thrown: operator new threw std::bad_alloc because the kernel had refused memory, and nothing caught
- * it.
+ * allocation-failure, thrown: operator new threw std::bad_alloc because the kernel had refused memory, and nothing
+ * caught it.
  *
  * What is seen: the exception that ended the process is a std::bad_alloc, and the record has calls of the dying thread
- * for memory that failed with ENOMEM. malloc tries twice or three times before it gives up: calls that follow each other
- * directly are one failure.
+ * for memory that failed with ENOMEM. malloc tries twice or three times before it gives up: calls that follow each
+ * other directly are one failure.
  *
  * What it could be mistaken for: a bad_alloc that the program throws for a reason of its own (a pool that is full, a
  * size that is refused before anything is asked of the kernel): left open where the failed call is not the allocator's;
@@ -27,7 +27,8 @@
 static const char *const thrown_alternatives[] = {"other-exception", NULL};
 static const char *const refused_alternatives[] = {"own-reason", "earlier-failure", NULL};
 
-const struct link_kind link_uncaught_bad_alloc = {"uncaught-bad-alloc", FINDING_UNCAUGHT_EXCEPTION, thrown_alternatives};
+const struct link_kind link_uncaught_bad_alloc = {"uncaught-bad-alloc", FINDING_UNCAUGHT_EXCEPTION,
+						  thrown_alternatives};
 const struct link_kind link_refused_memory = {"refused-memory", FINDING_ALLOCATION_FAILURE, refused_alternatives};
 
 static bool is_bad_alloc(const struct crash *crash)
@@ -61,8 +62,9 @@ static struct error *append_links(const struct crash *crash, struct finding *fin
 		err = thrown->from_list
 			      ? link_rule_out(finding, "other-exception", EVIDENCE_MEMORY, 0, thrown->object,
 					      "it heads the runtime's list of exceptions in flight")
-			      : link_leave_open(finding, "other-exception",
-						"the exception object was found on the stack, not in the runtime's list");
+			      : link_leave_open(
+					finding, "other-exception",
+					"the exception object was found on the stack, not in the runtime's list");
 	if (!err)
 		err = link_append_failure(crash, finding, &link_refused_memory, failed->count - 1);
 	if (err)
@@ -74,10 +76,10 @@ static struct error *append_links(const struct crash *crash, struct finding *fin
 					"the program may have thrown std::bad_alloc for a reason of its own");
 	if (err)
 		return err;
-	return is_one_failure(failed) ? link_rule_out(finding, "earlier-failure", EVIDENCE_EVENT, event->id, 0,
-						      "this thread has no other failed call for memory")
-				      : link_leave_open(finding, "earlier-failure",
-							"this thread had other failed calls for memory");
+	return is_one_failure(failed)
+		       ? link_rule_out(finding, "earlier-failure", EVIDENCE_EVENT, event->id, 0,
+				       "this thread has no other failed call for memory")
+		       : link_leave_open(finding, "earlier-failure", "this thread had other failed calls for memory");
 }
 
 struct error *cause_thrown_for_memory(const struct crash *crash, struct finding_list *findings)
@@ -96,8 +98,9 @@ struct error *cause_thrown_for_memory(const struct crash *crash, struct finding_
 	err = finding_append(findings, FINDING_ALLOCATION_FAILURE, &finding) ?: append_links(crash, finding);
 	if (err)
 		return err;
-	return finding_set_summary(finding, "operator new threw std::bad_alloc, and nothing caught it: %s had failed, %s.",
+	return finding_set_summary(finding,
+				   "operator new threw std::bad_alloc, and nothing caught it: %s had failed, %s.",
 				   words_failed_call(&call, event), words_before_crash(&when, crash, event->exit_ns))
-		?: finding_set_next_step(finding, "is that size right, and which limit was reached (RLIMIT_AS, "
-						  "vm.overcommit_memory, the cgroup's)?");
+		       ?: finding_set_next_step(finding, "is that size right, and which limit was reached (RLIMIT_AS, "
+							 "vm.overcommit_memory, the cgroup's)?");
 }

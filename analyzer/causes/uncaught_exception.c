@@ -188,8 +188,8 @@ static struct error *summarize_rust(const struct crash *crash, const struct word
 				   caller->text[0] ? " in " : "", caller->text);
 }
 
-/* A Rust panic while another one unwinds: the one before it began what happened. The hook then aborts by itself, where a
- * first panic goes on to rust_panic() (library/std/src/panicking.rs, rust_panic_with_hook). */
+/* A Rust panic while another one unwinds: the one before it began what happened. The hook then aborts by itself, where
+ * a first panic goes on to rust_panic() (library/std/src/panicking.rs, rust_panic_with_hook). */
 static bool is_second_panic(const struct crash *crash, const struct ending *ending)
 {
 	const struct thread_stack *stack = &crash->facts.stacks.threads[0];

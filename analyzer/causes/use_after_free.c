@@ -103,9 +103,9 @@ static struct error *append_free(const struct crash *crash, const struct heap_su
 			words_before_crash(&when, crash, subject->events[other->died].enter_ns));
 	return link_rule_out(finding, "other-life", EVIDENCE_HEAP, subject->events[life->died].id, 0,
 			     "no other code freed a recorded block at the address")
-		?: (link_chain_confidence(finding) >= CONFIDENCE_LIKELY
-			    ? evidence_accuse_heap_caller(finding, subject, life->died)
-			    : NULL);
+		       ?: (link_chain_confidence(finding) >= CONFIDENCE_LIKELY
+				   ? evidence_accuse_heap_caller(finding, subject, life->died)
+				   : NULL);
 }
 
 /* Was the block still free when it was used? */

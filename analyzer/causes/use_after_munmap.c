@@ -71,14 +71,15 @@ static struct error *examine_block(const struct crash *crash, const struct life 
 	if (crash->facts.heap.recorded)
 		return link_rule_out(finding, "heap-block", EVIDENCE_EVENT, died, 0,
 				     "heap calls were recorded, and no block lay there before the call");
-	err = finding_add_missing(finding, "heap calls: a large block of malloc is a mapping too, and this may be its use "
-					   "after free");
+	err = finding_add_missing(finding,
+				  "heap calls: a large block of malloc is a mapping too, and this may be its use "
+				  "after free");
 	if (err)
 		return err;
-	return shows_caller(context)
-		       ? link_rule_out(finding, "heap-block", EVIDENCE_EVENT, died, 0,
-				       "the call's stack shows no free(): the program's own code made it")
-		       : link_leave_unseen(finding, "heap-block", "the call's stack does not show whether free() made it");
+	return shows_caller(context) ? link_rule_out(finding, "heap-block", EVIDENCE_EVENT, died, 0,
+						     "the call's stack shows no free(): the program's own code made it")
+				     : link_leave_unseen(finding, "heap-block",
+							 "the call's stack does not show whether free() made it");
 }
 
 static struct error *append_links(const struct crash *crash, const struct life *life, struct finding *finding)
@@ -123,12 +124,13 @@ static struct error *summarize(const struct crash *crash, const struct life *lif
 	if (life->has_other_end && life->other_end != TIMELINE_ALIVE)
 		snprintf(or_other, sizeof(or_other), " or thread %" PRIu32 " in %s", events[life->other_end].tid,
 			 words_caller(&other, &crash->facts.biography, life->other_end));
-	return finding_set_summary(
-		finding,
-		"Thread %" PRIu32 " %s 0x%" PRIx64 ", in a %s mapping that thread %" PRIu32 " had unmapped in %s%s, %s.",
-		evidence_dead_thread(crash), verb(crash), crash->facts.fault.address, words_bytes(&size, end - start),
-		died->tid, words_caller(&caller, &crash->facts.biography, life->died), or_other,
-		words_before_crash(&when, crash, died->exit_ns));
+	return finding_set_summary(finding,
+				   "Thread %" PRIu32 " %s 0x%" PRIx64 ", in a %s mapping that thread %" PRIu32
+				   " had unmapped in %s%s, %s.",
+				   evidence_dead_thread(crash), verb(crash), crash->facts.fault.address,
+				   words_bytes(&size, end - start), died->tid,
+				   words_caller(&caller, &crash->facts.biography, life->died), or_other,
+				   words_before_crash(&when, crash, died->exit_ns));
 }
 
 /* The act is then in the function that let a pointer to its local escape (use_after_return.c), or not known. */
@@ -157,7 +159,7 @@ struct error *cause_use_after_munmap(const struct crash *crash, struct finding_l
 	if (!err && is_one && !was_stack(&biography->events[life->born]))
 		err = evidence_accuse_caller(finding, biography, life->died);
 	return err
-		?: finding_set_next_step(finding, "who still holds 0x%" PRIx64 " after %s unmapped it?",
-					 crash->facts.fault.address,
-					 is_one ? words_caller(&caller, biography, life->died) : "one of them");
+		       ?: finding_set_next_step(finding, "who still holds 0x%" PRIx64 " after %s unmapped it?",
+						crash->facts.fault.address,
+						is_one ? words_caller(&caller, biography, life->died) : "one of them");
 }

@@ -4,13 +4,13 @@
  * thread-local variable, had ended with it.
  *
  * What is seen: the mapping that the access hit was made as a stack (MAP_STACK), and a munmap of it all was recorded
- * before the use. The C library keeps the stacks of ended threads for the next, up to 40 MiB in all, and unmaps the rest;
- * a smaller dead stack is therefore still mapped, and is not seen here.
+ * before the use. The C library keeps the stacks of ended threads for the next, up to 40 MiB in all, and unmaps the
+ * rest; a smaller dead stack is therefore still mapped, and is not seen here.
  *
  * What it could be mistaken for: a thread whose own stack was taken away while it ran (its stack pointer lies in the
- * range: use-after-munmap); memory that was only flagged as a stack and used as a buffer: MAP_STACK does nothing on Linux,
- * so a program may set it on anything, and this stays open unless the C library itself made the mapping. Who let the
- * pointer escape is not seen: nobody is accused.
+ * range: use-after-munmap); memory that was only flagged as a stack and used as a buffer: MAP_STACK does nothing on
+ * Linux, so a program may set it on anything, and this stays open unless the C library itself made the mapping. Who let
+ * the pointer escape is not seen: nobody is accused.
  */
 #include <inttypes.h>
 #include <sys/mman.h>
@@ -41,8 +41,9 @@ static struct error *examine_thread(const struct crash *crash, const struct node
 static struct error *examine_maker(const struct crash *crash, const struct life *life, struct finding *finding)
 {
 	if (link_made_by_library(&crash->facts.biography.contexts[life->born]))
-		return link_rule_out(finding, "not-a-stack", EVIDENCE_EVENT, crash->facts.biography.events[life->born].id,
-				     0, "the C library made it as a thread's stack");
+		return link_rule_out(finding, "not-a-stack", EVIDENCE_EVENT,
+				     crash->facts.biography.events[life->born].id, 0,
+				     "the C library made it as a thread's stack");
 	return link_leave_open(finding, "not-a-stack",
 			       "the flag MAP_STACK does nothing on Linux: the memory may have been used otherwise");
 }
@@ -76,11 +77,12 @@ struct error *cause_use_after_return(const struct crash *crash, struct finding_l
 		      ?: link_examine_earlier_lives(crash, finding, "earlier-mapping", life);
 	if (err)
 		return err;
-	return finding_set_summary(finding,
-				   "Thread %" PRIu32 " used 0x%" PRIx64 ", in the stack of a thread that had ended: the %s stack "
-				   "was unmapped %s.",
-				   evidence_dead_thread(crash), crash->facts.fault.address,
-				   words_bytes(&size, stack.end - stack.start),
-				   words_before_crash(&when, crash, died->exit_ns))
-		?: finding_set_next_step(finding, "which function of that thread passed out a pointer to its local?");
+	return finding_set_summary(
+		       finding,
+		       "Thread %" PRIu32 " used 0x%" PRIx64 ", in the stack of a thread that had ended: the %s stack "
+		       "was unmapped %s.",
+		       evidence_dead_thread(crash), crash->facts.fault.address,
+		       words_bytes(&size, stack.end - stack.start), words_before_crash(&when, crash, died->exit_ns))
+		       ?: finding_set_next_step(finding,
+						"which function of that thread passed out a pointer to its local?");
 }

@@ -29,7 +29,8 @@ struct core_segment {
 	uint32_t flags; /* PF_R, PF_W, PF_X */
 };
 
-/* One entry of NT_FILE: a file-backed mapping. Without that note, one that the dynamic linker knew of (core.files_are_linked). */
+/* One entry of NT_FILE: a file-backed mapping. Without that note, one that the dynamic linker knew of
+ * (core.files_are_linked). */
 struct core_file_mapping {
 	uint64_t start;
 	uint64_t end;
@@ -129,8 +130,8 @@ struct core {
 	size_t thread_count;
 	struct core_file_mapping *files; /* by rising start; never overlapping: each is cut where the next begins */
 	size_t file_count;
-	/* There is no NT_FILE: `files` are the program's and its libraries' mappings that are not writable, as the dynamic
-	 * linker's list has them. Other files are not known. */
+	/* There is no NT_FILE: `files` are the program's and its libraries' mappings that are not writable, as the
+	 * dynamic linker's list has them. Other files are not known. */
 	bool files_are_linked;
 	struct core_module *modules; /* by rising start; filled by core_find_modules() */
 	size_t module_count;

@@ -46,8 +46,8 @@ void core_finish_notes(struct core *core);
 /* Sorts core->files, and cuts what overlaps. */
 void core_sort_files(struct core *core);
 
-/* Without NT_FILE: fills core->files with what the dynamic linker's list and the program's own header say (core_link_map.c).
- * Fails only for want of memory. */
+/* Without NT_FILE: fills core->files with what the dynamic linker's list and the program's own header say
+ * (core_link_map.c). Fails only for want of memory. */
 struct error *core_find_linked_files(struct core *core) must_check;
 
 #endif

@@ -59,8 +59,8 @@ static struct error *clause(const struct crash *crash, char **ret)
 struct error *end_describe(const struct crash *crash, struct finding_list *list)
 {
 	list->end.class = FINDING_UNKNOWN;
-	list->end.confidence = crash->facts.signal.number || crash->record.has_exit_state ? CONFIDENCE_PROVEN
-											  : CONFIDENCE_NONE;
+	list->end.confidence =
+		crash->facts.signal.number || crash->record.has_exit_state ? CONFIDENCE_PROVEN : CONFIDENCE_NONE;
 	for (size_t i = 0; i < list->count; i++) {
 		const struct finding *finding = &list->findings[i];
 

@@ -6,9 +6,9 @@
 #include "analyzer/crash.h"
 #include "analyzer/finding.h"
 
-/* Fills list->end of a ranked list: the class and confidence of its best finding that is an end; where there is none, no
- * class, and CONFIDENCE_PROVEN where the signal or the exit is known. An end that is known whole is called `certain` in
- * what is printed. */
+/* Fills list->end of a ranked list: the class and confidence of its best finding that is an end; where there is none,
+ * no class, and CONFIDENCE_PROVEN where the signal or the exit is known. An end that is known whole is called `certain`
+ * in what is printed. */
 struct error *end_describe(const struct crash *crash, struct finding_list *list) must_check;
 
 /* "none", "possible", "likely", "certain". */

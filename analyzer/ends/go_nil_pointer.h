@@ -8,7 +8,8 @@
 #include "analyzer/crash.h"
 #include "analyzer/facts/ending.h"
 
-/* The panic that ended the process is the runtime's report of such a fault: then the fault is the end, not the panic. */
+/* The panic that ended the process is the runtime's report of such a fault: then the fault is the end, not the panic.
+ */
 bool go_nil_pointer(const struct crash *crash, const struct ending *ending);
 
 #endif

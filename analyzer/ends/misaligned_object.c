@@ -2,9 +2,9 @@
 /*
  * misaligned-object: an instruction that demands an aligned address was given another one.
  *
- * What is seen: the instruction at hand has an operand that must lie at a multiple of its size (movaps and its like), by
- * the registers its address is none, and the processor refused with a general protection fault (SIGSEGV, SI_KERNEL); or
- * the kernel says so (SIGBUS, BUS_ADRALN). Memory is mapped there: an address that is not is the stronger fault.
+ * What is seen: the instruction at hand has an operand that must lie at a multiple of its size (movaps and its like),
+ * by the registers its address is none, and the processor refused with a general protection fault (SIGSEGV, SI_KERNEL);
+ * or the kernel says so (SIGBUS, BUS_ADRALN). Memory is mapped there: an address that is not is the stronger fault.
  *
  * What it could be mistaken for: a non-canonical address gives the same signal, and is told by the address itself. How
  * the object came to lie there (a packed structure, a cast, a stack that was misaligned by hand-written code) is not

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is said when nothing else found anything: the end as far as it is known, what is missing, and where to get it. */
+/* What is said when nothing else found anything: the end as far as it is known, what is missing, and where to get it.
+ */
 #ifndef ANALYZER_UNKNOWN_H
 #define ANALYZER_UNKNOWN_H
 

@@ -86,7 +86,7 @@ static struct error *weigh(const struct crash *crash, struct finding *finding)
 		return finding_add_evidence(finding, EVIDENCE_REGISTER, number, value,
 					    "%s is %" PRId64 ", a value that failed calls return",
 					    fault_register_name(number), (int64_t)value)
-			?: finding_add_missing(finding, "which call failed");
+			       ?: finding_add_missing(finding, "which call failed");
 	if (crash->facts.fault_place.kind == PLACE_UNKNOWN) {
 		finding->confidence = record_shows_hole(crash) ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
 		return finding_add_missing(finding, "the core, which would show what was mapped");

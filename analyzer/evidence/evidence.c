@@ -14,14 +14,15 @@
 #define SIGNAL_FRAME_BYTES 1024
 #define STACK_BYTES (8 << 20)
 
-/* The call may be one of the handler that ended the process: by the dying thread, and not from the part of its stack that
- * the faulting function and its callers had. */
+/* The call may be one of the handler that ended the process: by the dying thread, and not from the part of its stack
+ * that the faulting function and its callers had. */
 static bool may_be_of_handler(const struct crash *crash, const struct memory_event *event)
 {
 	uint64_t sp = crash->facts.fault.registers[CORE_RSP];
 
 	return event->tid == evidence_dead_thread(crash) &&
-	       (!crash->facts.fault.has_registers || event->sp < sp - SIGNAL_FRAME_BYTES || event->sp - sp >= STACK_BYTES);
+	       (!crash->facts.fault.has_registers || event->sp < sp - SIGNAL_FRAME_BYTES ||
+		event->sp - sp >= STACK_BYTES);
 }
 
 static bool has_guard(const struct biography *biography, const struct life *life)
@@ -33,8 +34,8 @@ static bool has_guard(const struct biography *biography, const struct life *life
 	return false;
 }
 
-/* The life before `last`, which was made after the fault: nothing was mapped in between. NULL where another one may have
- * been the handler's, too. */
+/* The life before `last`, which was made after the fault: nothing was mapped in between. NULL where another one may
+ * have been the handler's, too. */
 static const struct life *life_before_handler(const struct crash *crash, const struct life *last)
 {
 	const struct biography *biography = &crash->facts.biography;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What ends and causes share: the fault, the thread that died and a recorded call, each in one wording, and the life that
- * ended at the fault address. Pure.
+ * What ends and causes share: the fault, the thread that died and a recorded call, each in one wording, and the life
+ * that ended at the fault address. Pure.
  */
 #ifndef ANALYZER_EVIDENCE_H
 #define ANALYZER_EVIDENCE_H

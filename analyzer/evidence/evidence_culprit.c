@@ -24,8 +24,8 @@ static void forget(struct culprit *culprit)
 	*culprit = (struct culprit){0};
 }
 
-/* Standard libraries, allocators and runtimes do what their callers want; names with two underscores are the compiler's and
- * the library's own, in a static program, too. */
+/* Standard libraries, allocators and runtimes do what their callers want; names with two underscores are the compiler's
+ * and the library's own, in a static program, too. */
 static bool is_implementation(const struct symbol *symbol)
 {
 	const struct frame frame = {.symbol = *symbol};
@@ -88,8 +88,8 @@ struct error *evidence_accuse_caller(struct finding *finding, const struct biogr
 	const struct event_stack *stack = &context->stack;
 
 	/* Where the caller is not known, whoever is above it on the stack is not the one. */
-	for (size_t i = stack->caller;
-	     context->caller.module && is_implementation(symbol) && i < stack->frame_count; i++) {
+	for (size_t i = stack->caller; context->caller.module && is_implementation(symbol) && i < stack->frame_count;
+	     i++) {
 		if (stack->frames[i].symbol.module)
 			symbol = &stack->frames[i].symbol;
 	}

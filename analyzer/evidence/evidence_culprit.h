@@ -9,9 +9,9 @@
 #include "analyzer/crash.h"
 #include "analyzer/finding.h"
 
-/* The code at `symbol` did the act that `kind`, `id` and `address` cite (a frame of the crashed thread, a recorded call).
- * A symbol without a module accuses nobody, nor does one of the C library, an allocator or a runtime. The symbol is
- * copied. */
+/* The code at `symbol` did the act that `kind`, `id` and `address` cite (a frame of the crashed thread, a recorded
+ * call). A symbol without a module accuses nobody, nor does one of the C library, an allocator or a runtime. The symbol
+ * is copied. */
 struct error *evidence_accuse_code(struct finding *finding, const struct symbol *symbol, enum evidence_kind kind,
 				   int64_t id, uint64_t address) must_check;
 

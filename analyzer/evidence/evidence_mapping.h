@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the causes of permissions, files and libraries share, beside evidence.h: the life of the page at the moment of the
- * fault, how the callers of two calls are related, and the faulting code. Pure.
+ * What the causes of permissions, files and libraries share, beside evidence.h: the life of the page at the moment of
+ * the fault, how the callers of two calls are related, and the faulting code. Pure.
  */
 #ifndef ANALYZER_EVIDENCE_MAPPING_H
 #define ANALYZER_EVIDENCE_MAPPING_H

@@ -192,8 +192,9 @@ struct error *evidence_set_advice(struct finding *finding, const struct probe *p
 
 	if (!probe || !probe->at_return || !probe->symbol.module || !probe->symbol.function)
 		return finding_set_next_step(
-			finding, "detach uretprobes from this program; plain uprobes at a function's RET instructions are "
-				 "safe (corelate check names them)");
+			finding,
+			"detach uretprobes from this program; plain uprobes at a function's RET instructions are "
+			"safe (corelate check names them)");
 	return finding_set_next_step(
 		finding,
 		"detach the uretprobe from %s; plain uprobes at its RET instructions are safe: corelate check %s %s",

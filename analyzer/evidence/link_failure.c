@@ -36,7 +36,8 @@ struct error *link_append_failure(const struct crash *crash, struct finding *fin
 	words_context(&who, &crash->facts.failed_calls.contexts[index]);
 	return link_append(finding, kind, BASIS_INFERRED, node, "thread %" PRIu32 "'s %s had returned it", event->tid,
 			   call.text)
-		?: finding_add_evidence(finding, EVIDENCE_EVENT, event->id, 0, "failed: %s by thread %" PRIu32 "%s%s, %s",
-					call.text, event->tid, who.text[0] ? " in " : "", who.text,
-					words_before_crash(&when, crash, event->exit_ns));
+		       ?: finding_add_evidence(finding, EVIDENCE_EVENT, event->id, 0,
+					       "failed: %s by thread %" PRIu32 "%s%s, %s", call.text, event->tid,
+					       who.text[0] ? " in " : "", who.text,
+					       words_before_crash(&when, crash, event->exit_ns));
 }

@@ -7,7 +7,8 @@
 #include "analyzer/link.h"
 #include "analyzer/words.h"
 
-/* Appends a link of `kind`, inferred, to failed call `index` of crash->facts.failed_calls, with the call as evidence. */
+/* Appends a link of `kind`, inferred, to failed call `index` of crash->facts.failed_calls, with the call as evidence.
+ */
 struct error *link_append_failure(const struct crash *crash, struct finding *finding, const struct link_kind *kind,
 				  size_t index) must_check;
 

@@ -57,7 +57,7 @@ struct error *link_examine_coverage(const struct crash *crash, const struct biog
 		link_mark_gap(finding);
 		return finding_add_missing(finding, "the older history of this memory is too long to read: %s",
 					   consequence)
-			?: link_leave_unseen(finding, name, "the history that was read is cut: %s", consequence);
+			       ?: link_leave_unseen(finding, name, "the history that was read is cut: %s", consequence);
 	}
 	return link_rule_out(finding, name, EVIDENCE_COVERAGE, (int64_t)from_ns, 0,
 			     "every call of the process from then to the crash was recorded");
@@ -82,10 +82,10 @@ struct error *link_examine_order(const struct biography *biography, struct findi
 				       words_call(&call, &events[life->protected_by]));
 	if (other == TIMELINE_ALIVE)
 		return link_leave_open(finding, name, "some of the calls overlap in time: their order is not known");
-	return link_leave_open(finding, name, "%s by thread %" PRIu32 " in %s overlaps in time%s: the order is not known",
-			       words_call(&call, &events[other]), events[other].tid,
-			       words_caller(&caller, biography, other),
-			       memory_event_failed(&events[other]) ? " or failed, and may have acted" : "");
+	return link_leave_open(
+		finding, name, "%s by thread %" PRIu32 " in %s overlaps in time%s: the order is not known",
+		words_call(&call, &events[other]), events[other].tid, words_caller(&caller, biography, other),
+		memory_event_failed(&events[other]) ? " or failed, and may have acted" : "");
 }
 
 bool link_made_by_library(const struct event_context *context)
@@ -118,7 +118,8 @@ struct error *link_examine_earlier_lives(const struct crash *crash, struct findi
 		if (ended->kind == MEMORY_MMAP && evidence_same_party(&crash->facts.biography, life->born, life->died))
 			continue;
 		return link_leave_open(finding, name,
-				       "thread %" PRIu32 " %s an earlier mapping at the address in %s, %s: the pointer may "
+				       "thread %" PRIu32
+				       " %s an earlier mapping at the address in %s, %s: the pointer may "
 				       "belong to that one, or this munmap was its second (a double munmap)",
 				       ended->tid, ended->kind == MEMORY_MUNMAP ? "unmapped" : "ended",
 				       words_caller(&caller, &crash->facts.biography, life->died),
@@ -131,27 +132,31 @@ struct error *link_examine_earlier_lives(const struct crash *crash, struct findi
 static struct error *examine_page(const struct crash *crash, struct finding *finding)
 {
 	if (crash->facts.fault.mapped_since)
-		return link_rule_out(finding, "page-mapped", EVIDENCE_SIGNAL, 0, crash->facts.fault.address,
-				     "the handler was called with SEGV_MAPERR: what the core has there was mapped afterwards");
+		return link_rule_out(
+			finding, "page-mapped", EVIDENCE_SIGNAL, 0, crash->facts.fault.address,
+			"the handler was called with SEGV_MAPERR: what the core has there was mapped afterwards");
 	if (crash->facts.fault.mapping_known)
 		return link_rule_out(finding, "page-mapped", EVIDENCE_MAPPING, 0, crash->facts.fault.address,
 				     "the core has no mapping at 0x%" PRIx64, crash->facts.fault.address);
 	return finding_add_missing(finding, "the core, which would show that the page is not mapped")
-		?: link_leave_unseen(finding, "page-mapped", "no core shows that the page was unmapped");
+		       ?: link_leave_unseen(finding, "page-mapped", "no core shows that the page was unmapped");
 }
 
 struct error *link_examine_address(const struct crash *crash, struct finding *finding, const char *name)
 {
 	if (crash->facts.signal.trustworthy || crash->facts.fault.in_handler)
 		return link_rule_out(finding, name, EVIDENCE_SIGNAL,
-				     crash->record.has_signal_event && !crash->facts.fault.in_handler ? crash->record.signal_event.id : 0,
+				     crash->record.has_signal_event && !crash->facts.fault.in_handler
+					     ? crash->record.signal_event.id
+					     : 0,
 				     crash->facts.fault.address, "the kernel gave the fault address");
 	if (crash->facts.fault.source == ADDRESS_STACK)
 		return link_leave_open(finding, name,
 				       "the kernel gave no fault address; 0x%" PRIx64 " is the stack pointer",
 				       crash->facts.fault.address);
-	return link_leave_open(finding, name,
-			       "the fault address was computed from the instruction: the signal's own cannot be trusted");
+	return link_leave_open(
+		finding, name,
+		"the fault address was computed from the instruction: the signal's own cannot be trusted");
 }
 
 struct error *link_append_ended_mapping(const struct crash *crash, struct finding *finding, const struct life *life,

@@ -10,8 +10,8 @@
 extern const struct link_kind link_ended_mapping;
 
 /* Appends link_ended_mapping for `life` of crash->facts.biography, with the fault as evidence and every alternative
- * examined: an unseen mapping since `from_ns` (`consequence` says what a gap may hide), a page that is mapped after all,
- * an address that is not the kernel's, an order of calls that is not known. */
+ * examined: an unseen mapping since `from_ns` (`consequence` says what a gap may hide), a page that is mapped after
+ * all, an address that is not the kernel's, an order of calls that is not known. */
 struct error *link_append_ended_mapping(const struct crash *crash, struct finding *finding, const struct life *life,
 					uint64_t from_ns, const char *consequence) must_check;
 

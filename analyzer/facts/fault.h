@@ -78,7 +78,7 @@ struct fault_jump {
 	/* The word on top of the stack when the instruction pointer went astray: after a call the return address. */
 	bool has_return_address; /* it lies behind a call instruction in executable memory */
 	uint64_t return_address;
-	bool is_unread; /* it lies in executable memory, and the bytes before it cannot be read */
+	bool is_unread;		/* it lies in executable memory, and the bytes before it cannot be read */
 	char call[64];		/* that call: "call rax" */
 	bool call_is_indirect;	/* through a register or memory */
 	bool call_target_known; /* where that call goes, with the registers and memory as they were left */
@@ -141,8 +141,8 @@ struct fault {
 	/* Is the page of `address` mapped in the dead process? Known only with a core. */
 	bool mapping_known;
 	bool mapped;
-	/* The core has the page, but the kernel found nothing there when it gave the signal to the handler that then ended
-	 * the process (SEGV_MAPERR): it was mapped since, or a guard lies over it. `mapped` is false then. */
+	/* The core has the page, but the kernel found nothing there when it gave the signal to the handler that then
+	 * ended the process (SEGV_MAPERR): it was mapped since, or a guard lies over it. `mapped` is false then. */
 	bool mapped_since;
 	/* What the processor reported: the crash's own signal, or the one whose handler then ended the process. */
 	struct crash_signal signal;

@@ -61,9 +61,11 @@ static json_t *signatures_json(const struct signatures *signatures)
 
 	json_object_set_new(object, "version", json_integer(SIGNATURE_VERSION));
 	json_object_set_new(object, "cause", report_text_json(signatures->cause[0] ? signatures->cause : NULL));
-	json_object_set_new(object, "cause_text", report_text_json(signatures->cause[0] ? signatures->cause_text : NULL));
+	json_object_set_new(object, "cause_text",
+			    report_text_json(signatures->cause[0] ? signatures->cause_text : NULL));
 	json_object_set_new(object, "stack", report_text_json(signatures->stack[0] ? signatures->stack : NULL));
-	json_object_set_new(object, "stack_text", report_text_json(signatures->stack[0] ? signatures->stack_text : NULL));
+	json_object_set_new(object, "stack_text",
+			    report_text_json(signatures->stack[0] ? signatures->stack_text : NULL));
 	return object;
 }
 

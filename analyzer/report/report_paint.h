@@ -18,8 +18,8 @@ void text_painted(const struct report_style *style, enum colour colour, const ch
 /* An empty line, then the heading. */
 void text_heading(const struct report_style *style, const char *text, FILE *out);
 
-/* `text` broken at blanks so that no line is wider than style->columns, each further line after `indent` blanks; `column`
- * says how far the first line has come. A word that is wider stays whole. Ends with a newline. */
+/* `text` broken at blanks so that no line is wider than style->columns, each further line after `indent` blanks;
+ * `column` says how far the first line has come. A word that is wider stays whole. Ends with a newline. */
 void text_wrap(const struct report_style *style, const char *text, unsigned column, unsigned indent, FILE *out);
 
 #endif

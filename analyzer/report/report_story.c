@@ -157,7 +157,8 @@ static bool is_act(const struct finding *finding, const struct evidence *evidenc
 	if (finding->culprit.kind != CULPRIT_NONE)
 		return finding->culprit.act == evidence->kind && finding->culprit.act_id == evidence->id;
 	for (size_t i = 0; i < finding->evidence_count; i++) {
-		if (finding->link_count && finding->evidence[i].link == finding->link_count - 1 && finding->evidence[i].id)
+		if (finding->link_count && finding->evidence[i].link == finding->link_count - 1 &&
+		    finding->evidence[i].id)
 			last = &finding->evidence[i];
 	}
 	return last && last->kind == evidence->kind && last->id == evidence->id;
@@ -183,9 +184,8 @@ static struct error *add_end(const struct report *report, struct story *story)
 	if (stack && stack->frame_count && stack->frames[0].symbol.module)
 		line.symbol = &stack->frames[0].symbol;
 	return add_line(story, line, report->findings->end.text,
-			crash->facts.fault.is_fault || (stack && stack->frame_count)
-				? evidence_fault_code(&code, crash)
-				: NULL);
+			crash->facts.fault.is_fault || (stack && stack->frame_count) ? evidence_fault_code(&code, crash)
+										     : NULL);
 }
 
 struct error *story_build(const struct report *report, struct story *ret_story)

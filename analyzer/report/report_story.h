@@ -18,9 +18,9 @@ struct story_line {
 	bool has_time;	  /* false: it is not known when, or there is no record */
 	bool is_act;	  /* the act that the cause ends at */
 	bool is_end;
-	bool is_lost; /* where the trail is lost: something that was not seen */
-	char *what;   /* one line: "munmap(0x7f…, 65536): first munmap" */
-	char *who;    /* the code: "libwalker.so walker_close+0x18 (walker.c:25)"; NULL for not known */
+	bool is_lost;		     /* where the trail is lost: something that was not seen */
+	char *what;		     /* one line: "munmap(0x7f…, 65536): first munmap" */
+	char *who;		     /* the code: "libwalker.so walker_close+0x18 (walker.c:25)"; NULL for not known */
 	const struct symbol *symbol; /* the same as data; the crash's; NULL for not known */
 };
 

@@ -98,7 +98,10 @@ static void write_alternative(const struct link *link, size_t index, const struc
 
 	if (is_out && !style->all)
 		return;
-	snprintf(text, sizeof(text), "%s %s: %s", is_out ? "not" : alternative->state == ALTERNATIVE_AS_LIKELY ? "or, as likely," : "or",
+	snprintf(text, sizeof(text), "%s %s: %s",
+		 is_out					       ? "not"
+		 : alternative->state == ALTERNATIVE_AS_LIKELY ? "or, as likely,"
+							       : "or",
 		 link->kind->alternatives[index], alternative->text ?: "nobody looked");
 	fputs("      ", out);
 	text_wrap(style, text, 6, 8, out);
@@ -154,7 +157,8 @@ static void write_suspect(const struct crash *crash, const struct finding *verdi
 		return;
 	fputs("\nsuspect: ", out);
 	text_wrap(style,
-		  finding_class_is_end(verdict->class) && words_blame(&blame, crash)[0] ? blame.text : verdict->suspect.name,
+		  finding_class_is_end(verdict->class) && words_blame(&blame, crash)[0] ? blame.text
+											: verdict->suspect.name,
 		  9, 2, out);
 }
 

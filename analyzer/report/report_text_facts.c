@@ -104,4 +104,3 @@ void report_write_facts(const struct report *report, FILE *out)
 	}
 	fprintf(out, "  id       %s   signature %s\n", crash->facts.id, report->signature);
 }
-

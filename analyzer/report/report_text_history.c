@@ -56,10 +56,10 @@ static void write_event(const struct crash *crash, const struct report_style *st
 
 	write_when(crash, event->exit_ns, out);
 	text_painted(style,
-		removes					? YELLOW
-		: effect.added_start < effect.added_end ? GREEN
-							: PLAIN,
-		words_call(&call, event), out);
+		     removes				     ? YELLOW
+		     : effect.added_start < effect.added_end ? GREEN
+							     : PLAIN,
+		     words_call(&call, event), out);
 	if (context->file) {
 		fputs("  ", out);
 		inert_write(context->file, out);
@@ -120,4 +120,3 @@ void report_write_biography(const struct report *report, const struct report_sty
 			crash->facts.fault.address);
 	}
 }
-

@@ -57,4 +57,3 @@ void report_write_crashed_stack(const struct report *report, const struct report
 	if (report->crash->facts.stacks.thread_count)
 		write_thread(style, &report->crash->facts.stacks.threads[0], out);
 }
-

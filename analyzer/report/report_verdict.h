@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The verdict as JSON (report.schema.json): the end, the cause and its links, the culprit, the suspect, all findings. Each
- * returns a new reference; what is not known is null. */
+/* The verdict as JSON (report.schema.json): the end, the cause and its links, the culprit, the suspect, all findings.
+ * Each returns a new reference; what is not known is null. */
 #ifndef ANALYZER_REPORT_VERDICT_H
 #define ANALYZER_REPORT_VERDICT_H
 

@@ -206,8 +206,8 @@ static bool fill_stack(struct unwind_task *task, size_t index, uint32_t tid, str
  * say so: what it calls the caller is whatever lies on the new stack. Source: runtime/asm_amd64.s. */
 static bool changes_stack(const char *function)
 {
-	static const char *const names[] = {"runtime.morestack",  "runtime.morestack.abi0",  "runtime.mcall",
-					    "runtime.mcall.abi0", "runtime.systemstack",     "runtime.systemstack.abi0"};
+	static const char *const names[] = {"runtime.morestack",  "runtime.morestack.abi0", "runtime.mcall",
+					    "runtime.mcall.abi0", "runtime.systemstack",    "runtime.systemstack.abi0"};
 
 	for (size_t i = 0; function && i < array_size(names); i++) {
 		if (strcmp(function, names[i]) == 0)

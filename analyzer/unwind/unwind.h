@@ -44,8 +44,9 @@ struct symbol {
 	char *function;	    /* from the symbol table, not demangled, without a version */
 	uint64_t function_offset;
 	uint64_t module_offset; /* address minus the module's load bias: what addr2line and objdump understand */
-	/* The innermost function that was inlined there and is not of a language's library; `file` and `line` are in it, or
-	 * in `function` where there is none. Mangled where the debug information has it so. NULL: none, or not known. */
+	/* The innermost function that was inlined there and is not of a language's library; `file` and `line` are in
+	 * it, or in `function` where there is none. Mangled where the debug information has it so. NULL: none, or not
+	 * known. */
 	char *inlined;
 	char *file;		/* source file, with debug information */
 	int line;		/* 0 for unknown */

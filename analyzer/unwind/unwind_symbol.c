@@ -45,8 +45,9 @@ static void find_source(Dwfl_Module *module, uint64_t address, struct unwind_nam
 static const char *name_of(Dwarf_Die *function)
 {
 	Dwarf_Attribute attribute;
-	const char *name = dwarf_formstring(dwarf_attr_integrate(function, DW_AT_linkage_name, &attribute)) ?:
-			   dwarf_formstring(dwarf_attr_integrate(function, DW_AT_MIPS_linkage_name, &attribute));
+	const char *name =
+		dwarf_formstring(dwarf_attr_integrate(function, DW_AT_linkage_name, &attribute))
+			?: dwarf_formstring(dwarf_attr_integrate(function, DW_AT_MIPS_linkage_name, &attribute));
 
 	return name ?: dwarf_diename(function);
 }
@@ -67,8 +68,8 @@ static Dwarf_Die *find_unit(Dwfl_Module *module, uint64_t address, Dwarf_Addr *r
 /* A header of a compiler or of a language's library: what is inlined from it does what its callers want. */
 static bool is_of_library(Dwarf_Die *function)
 {
-	static const char *const parts[] = {"/usr/include/", "/usr/lib/", "/rustc/", "/library/std/", "/library/core/",
-					    "/library/alloc/"};
+	static const char *const parts[] = {"/usr/include/", "/usr/lib/",      "/rustc/",
+					    "/library/std/", "/library/core/", "/library/alloc/"};
 	const char *file = dwarf_decl_file(function);
 
 	for (size_t i = 0; file && i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -97,7 +98,8 @@ static void take_call_site(Dwarf_Die *unit, Dwarf_Die *die, struct unwind_name *
 	name->line = (uint32_t)line;
 }
 
-/* The program's own function that is inlined innermost, by the tree around the innermost inlined one, and the line in it. */
+/* The program's own function that is inlined innermost, by the tree around the innermost inlined one, and the line in
+ * it. */
 static void name_inlined(Dwarf_Die *unit, Dwarf_Die *innermost, struct unwind_name *name)
 {
 	Dwarf_Die *scopes = NULL;
