@@ -115,7 +115,8 @@ const struct cli_command cli_explain = {
 	.name = "explain",
 	.arguments = "[CRASH...]",
 	.summary = "say what killed a process, who did it, and how sure that is",
-	.details = "The verdict comes first, then the recorded time around the fault address, then the evidence.\n",
+	.details = "The verdict comes first, then its story in the order of time, what to do next, the crashed stack, who it was, and "
+		   "why it is believed.\n",
 	.flags = CLI_DB | CLI_MATCH | CLI_JSON | CLI_ALL | CLI_PAGER | CLI_LIMITS,
 	.most = CLI_ANY,
 	.options = own_options,

@@ -2,6 +2,7 @@
 /* corelate report: the explanation in the form that a ticket, a browser or a service takes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@
 
 static struct error *write_text(const struct report *report, FILE *out)
 {
-	report_write_text(report, &(struct report_style){.all = true}, out);
+	report_write_text(report, &(struct report_style){.all = true, .columns = UINT_MAX}, out);
 	return NULL;
 }
 

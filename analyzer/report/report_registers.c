@@ -60,11 +60,11 @@ const char *words_signal_trust(struct words *words, const struct crash *crash)
 				 : "no siginfo: whether the processor or a process raised it is not known");
 	else if (signal->code == SI_KERNEL && crash->facts.fault.source == ADDRESS_INSTRUCTION)
 		snprintf(words->text, sizeof(words->text),
-			 "the signal came without an address: 0x%" PRIx64 " was worked out from the instruction",
+			 "the kernel gave no fault address; 0x%" PRIx64 " computed from the instruction",
 			 crash->facts.fault.address);
 	else if (signal->code == SI_KERNEL)
 		snprintf(words->text, sizeof(words->text),
-			 "the signal came without an address, and the instruction does not tell it");
+			 "the kernel gave no fault address, and the instruction does not show it");
 	else if (signal->sender_pid)
 		snprintf(words->text, sizeof(words->text), "the signal was sent: it is no fault of the instruction");
 	else

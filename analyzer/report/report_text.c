@@ -125,6 +125,15 @@ static void write_citations(const struct finding *finding, size_t link, const st
 	}
 }
 
+static bool has_background(const struct finding *finding)
+{
+	for (size_t i = 0; i < finding->evidence_count; i++) {
+		if (finding->evidence[i].link == LINK_NONE)
+			return true;
+	}
+	return false;
+}
+
 /* The chain, from the end to the act; each link with what it cites and what else would look the same. */
 static void write_chain(const struct finding *verdict, const struct report_style *style, FILE *out)
 {
@@ -142,7 +151,7 @@ static void write_chain(const struct finding *verdict, const struct report_style
 		for (size_t j = 0; j < link->alternative_count; j++)
 			write_alternative(link, j, style, out);
 	}
-	if (verdict->link_count && style->all)
+	if (verdict->link_count && style->all && has_background(verdict))
 		fputs("  before that\n", out);
 	if (!verdict->link_count || style->all)
 		write_citations(verdict, LINK_NONE, style, out);
