@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/signature_group.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +42,7 @@ static void join(struct member *members, size_t count)
 	const char *cause = members[0].pair->stack[0] ? only_cause(members, count) : "";
 
 	for (size_t i = 0; i < count; i++)
-		memcpy(members[i].joined, members[i].pair->cause[0] ? members[i].pair->cause : cause, SIGNATURE_HEX);
+		snprintf(members[i].joined, SIGNATURE_HEX, "%s", members[i].pair->cause[0] ? members[i].pair->cause : cause);
 }
 
 /* What the group of one that joined none is known by. */
