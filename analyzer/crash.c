@@ -95,6 +95,8 @@ void crash_facts_deinit(struct crash_facts *facts)
 	free(facts->file_losses);
 	for (size_t i = 0; i < facts->failed_calls.count; i++)
 		event_context_deinit(&facts->failed_calls.contexts[i]);
+	free(facts->failed_calls.events);
+	free(facts->failed_calls.contexts);
 	heap_facts_deinit(&facts->heap);
 	*facts = (struct crash_facts){0};
 }

@@ -11,8 +11,8 @@
 #define FAILED_CALLS 8
 
 struct failed_calls {
-	struct memory_event events[FAILED_CALLS];
-	struct event_context contexts[FAILED_CALLS];
+	struct memory_event *events; /* at most FAILED_CALLS; owned */
+	struct event_context *contexts; /* one an event; owned */
 	size_t count;
 };
 

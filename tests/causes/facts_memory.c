@@ -237,6 +237,10 @@ static void load_failures(struct parser *parser)
 {
 	struct failed_calls *failed = &parser->crash->facts.failed_calls;
 
+	failed->events = calloc(FAILED_CALLS, sizeof(*failed->events));
+	failed->contexts = calloc(FAILED_CALLS, sizeof(*failed->contexts));
+	if (!failed->events || !failed->contexts)
+		abort();
 	for (size_t i = 0; i < parser->event_count; i++) {
 		const struct memory_event *event = &parser->events[i];
 		struct event_context *context = &failed->contexts[failed->count];
