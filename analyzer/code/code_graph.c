@@ -222,8 +222,11 @@ static void connect(struct code_graph *graph)
 
 static int32_t shifted(int32_t offset, int64_t by)
 {
-	return offset == CODE_GRAPH_UNKNOWN || by < -(1 << 24) || by > 1 << 24 ? CODE_GRAPH_UNKNOWN
-									       : offset + (int32_t)by;
+	const int64_t limit = 1 << 24; /* no frame is larger */
+
+	if (offset == CODE_GRAPH_UNKNOWN || by < -limit || by > limit || offset + by < -limit || offset + by > limit)
+		return CODE_GRAPH_UNKNOWN;
+	return (int32_t)(offset + by);
 }
 
 bool code_graph_frame_offset(const struct code_graph_node *node, const struct code_memory *memory, int32_t *ret)

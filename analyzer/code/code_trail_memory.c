@@ -130,8 +130,10 @@ static bool leaves_alone(struct code_trail_walk *walk, uint64_t start, const str
 
 	if (!graph || !graph->complete)
 		return false;
+	/* Each call in it is gone into anew. */
 	for (size_t i = 0; i < graph->count; i++) {
-		if (!is_harmless(walk, &graph->nodes[i], location, depth))
+		if (++walk->called_looks > CODE_TRAIL_CALLED_LOOKS ||
+		    !is_harmless(walk, &graph->nodes[i], location, depth))
 			return false;
 	}
 	return true;

@@ -12,6 +12,7 @@
 #define CODE_TRAIL_STATES 2048
 /* Instructions that are looked at, in all. */
 #define CODE_TRAIL_LOOKS 60000u
+#define CODE_TRAIL_CALLED_LOOKS 1000000u
 
 /* A function, on the stack or returned: its graph, and where its frame is. */
 struct code_trail_context {
@@ -64,6 +65,7 @@ struct code_trail_walk {
 	size_t state_count, current;
 	uint16_t seen[4 * CODE_TRAIL_STATES]; /* states by hash, index + 1 */
 	unsigned looks;
+	unsigned called_looks; /* the same, of functions called, in search of what they write */
 	unsigned ways; /* that did not end in a contradiction: gone on, ended, or lost */
 	/* Context whose node at hand is in a loop, or negative: which round it is about is not known, so what its
 	 * function has in registers and memory at the crash says nothing of it. */

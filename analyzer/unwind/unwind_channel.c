@@ -3,7 +3,8 @@
  * Messages in the pipe between the unwinding child and its parent, in the byte order of the machine:
  * uint32_t kind, uint32_t length of what follows, then by kind
  *   STACK  uint32_t thread, uint32_t count, count * (uint64_t pc, uint64_t sp, uint8_t trust, uint8_t exact), string
- *   NAME   uint32_t picture, uint64_t address, uint64_t function offset, uint32_t line, string function, string file
+ *   NAME   uint32_t picture, uint64_t address, uint64_t function offset, uint32_t line, string function,
+ *          string inlined, string file
  *   SLOT   uint32_t index, int64_t offset
  *   TAIL   uint32_t stack, uint32_t frame, uint64_t target
  *   MEMBER uint64_t offset, string expression, string type
@@ -379,7 +380,7 @@ static bool receive_message(struct unwind_reader *reader, uint32_t kind, struct 
 /* Takes the whole messages off the front of `bytes`; returns how many bytes they had, or -1. */
 static ssize_t receive_messages(struct unwind_reader *reader, const uint8_t *bytes, size_t size)
 {
-	uint64_t length_max = reader->frame_limit * (uint64_t)FRAME_BYTES + 2 * STRING_BYTES_MAX + 64;
+	uint64_t length_max = reader->frame_limit * (uint64_t)FRAME_BYTES + 3 * STRING_BYTES_MAX + 64;
 	size_t at = 0;
 
 	while (size - at >= HEADER_BYTES) {
