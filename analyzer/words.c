@@ -251,6 +251,13 @@ const char *words_signal_origin(struct words *words, const struct crash_signal *
 	return words_signal_code(words, signal->number, signal->code);
 }
 
+const char *words_did(enum access_kind access)
+{
+	static const char *const names[] = {"used", "read", "wrote", "jumped to"};
+
+	return names[access];
+}
+
 const char *words_access(enum access_kind access)
 {
 	static const char *const names[] = {"access", "read", "write", "execute"};

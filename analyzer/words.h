@@ -75,4 +75,7 @@ const char *words_signal_origin(struct words *words, const struct crash_signal *
 /* "read", "write", "execute", "access". */
 const char *words_access(enum access_kind access);
 
+/* "used", "read", "wrote", "jumped to". */
+const char *words_did(enum access_kind access);
+
 #endif

@@ -49,18 +49,6 @@ static const struct heap_life *ended_life(const struct heap_subject *subject)
 	return life;
 }
 
-static const char *verb(const struct crash *crash)
-{
-	switch (crash->facts.fault.access) {
-	case ACCESS_READ:
-		return "read";
-	case ACCESS_WRITE:
-		return "wrote";
-	default:
-		return "used";
-	}
-}
-
 /* "freed by thread 7 in liby.so drop+0x9 (drop.c:4), 3 ms before the crash" */
 static const char *words_freed(struct words *words, const struct crash *crash, const struct heap_subject *subject,
 			       const struct heap_life *life)
@@ -199,7 +187,7 @@ static struct error *tell_fault(const struct crash *crash, struct finding_list *
 		?: append_free(crash, subject, life, finding)
 		?: finding_set_summary(finding,
 				       "Thread %" PRIu32 " %s 0x%" PRIx64 "%s%s, %" PRIu64 " bytes into %s, %s.",
-				       evidence_dead_thread(crash), verb(crash), address, site.text[0] ? " in " : "",
+				       evidence_dead_thread(crash), words_did(crash->facts.fault.access), address, site.text[0] ? " in " : "",
 				       site.text, address - life->start, block.text,
 				       words_freed(&freed, crash, subject, life))
 		?: finding_set_next_step(finding, "who still holds 0x%" PRIx64 " after that free?", life->start);
@@ -553,7 +541,7 @@ static struct error *tell_unmapped(const struct crash *crash, struct finding_lis
 		      ?: finding_set_summary(finding,
 					     "Thread %" PRIu32 " %s 0x%" PRIx64
 					     "%s%s, in a large block that thread %" PRIu32 " had freed in %s, %s.",
-					     evidence_dead_thread(crash), verb(crash), crash->facts.fault.address,
+					     evidence_dead_thread(crash), words_did(crash->facts.fault.access), crash->facts.fault.address,
 					     site.text[0] ? " in " : "", site.text, died->tid, who.text,
 					     words_before_crash(&when, crash, died->exit_ns));
 	if (!err && link_confidence(&finding->links[finding->link_count - 1]) == CONFIDENCE_PROVEN)

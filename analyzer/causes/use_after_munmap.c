@@ -98,20 +98,6 @@ static struct error *append_links(const struct crash *crash, const struct life *
 		?: examine_block(crash, life, finding);
 }
 
-static const char *verb(const struct crash *crash)
-{
-	switch (crash->facts.fault.access) {
-	case ACCESS_READ:
-		return "read";
-	case ACCESS_WRITE:
-		return "wrote";
-	case ACCESS_EXECUTE:
-		return "jumped to";
-	default:
-		return "used";
-	}
-}
-
 static struct error *summarize(const struct crash *crash, const struct life *life, struct finding *finding)
 {
 	const struct memory_event *events = crash->facts.biography.events;
@@ -127,7 +113,7 @@ static struct error *summarize(const struct crash *crash, const struct life *lif
 	return finding_set_summary(finding,
 				   "Thread %" PRIu32 " %s 0x%" PRIx64 ", in a %s mapping that thread %" PRIu32
 				   " had unmapped in %s%s, %s.",
-				   evidence_dead_thread(crash), verb(crash), crash->facts.fault.address,
+				   evidence_dead_thread(crash), words_did(crash->facts.fault.access), crash->facts.fault.address,
 				   words_bytes(&size, end - start), died->tid,
 				   words_caller(&caller, &crash->facts.biography, life->died), or_other,
 				   words_before_crash(&when, crash, died->exit_ns));
